@@ -1,0 +1,100 @@
+"""All errors and warnings of the package, coded, in one place.
+
+A message says what was wrong, where, and what to do. Tests match the code (`RX101`), users search for it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+MESSAGES: dict[str, str] = {
+    # 001-019: data on the Doc
+    "RX001": "The extension Doc._.{name} already exists and is not spacy_relx's. Another package registered it first: "
+    "remove that extension (Doc.remove_extension('{name}')) before importing spacy_relx, or use one of the two.",
+    "RX002": "A mention must be a Mention, a Span or a mapping with 'start', 'end' and 'label', but got {value!r}.",
+    "RX003": "The mention [{start}, {end}) does not fit a Doc of {length} tokens. Offsets count tokens, end exclusive, "
+    "and start must be smaller than end.",
+    "RX004": "A relation must be a Relation or a mapping with 'head', 'label' and 'tail', but got {value!r}.",
+    "RX005": "The package '{package}' is needed for {purpose}. Install it with: pip install spacy-relx[{extra}]",
+    "RX006": "A language must be a string such as 'en', or None for unknown, but got {value!r}.",
+    "RX007": "doc._.relations takes a list of relations, but got {value!r}. To clear it, assign an empty list.",
+    "RX008": "{name} is read-only, it is made from {source}. Change {source} instead.",
+    "RX009": "doc._.candidates takes a Candidates object, but got {value!r}.",
+    # 040-049: language router
+    "RX040": "The component '{name}' cannot name the language of a text: its Doc has no language set, no metadata "
+    "says it, there is no default, and {reason}. Do one of: configure a detector and install its package "
+    "(pip install spacy-relx[langid]), set 'default' in the component's config, or set doc._.lang.",
+    "RX041": "The component '{name}' goes on without language detection (default: {default!r}): {reason}",
+    "RX042": "In {where}: a language must be an ISO 639 code such as 'en' or 'pt-BR', but got {value!r}.",
+    "RX043": "The language detector must return one code (or None) for each of the {texts} texts, but returned "
+    "{answers}.",
+    "RX044": "The language detector cannot choose from the languages {unknown}. Known codes: {known}.",
+    "RX045": "The setting 'min_score' is a probability in [0, 1], but got {min_score!r}.",
+    # 020-039: candidates and the entity type marker
+    "RX020": "The generator spacy_relx.SameSentence.v1 needs sentence boundaries, but the Doc '{text}...' has none. Add "
+    "a 'sentencizer' or a parser before the entity_type_marker, or use spacy_relx.AllPairs.v1.",
+    "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
+    "RX022": "spacy_relx.TypedPairs.v1 needs 'allowed' as a list of [head type, tail type], but got {value!r}.",
+    "RX023": "A candidate generator gave pairs that are not rows of the {n} mentions of the Doc '{text}...'. It must "
+    "yield int32 arrays of shape (n, 2) with values in [0, {n}).",
+    "RX024": "The Doc '{text}...' has {total} candidate pairs; the {limit} nearest are kept and {dropped} are left out. "
+    "Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
+    # 050-079: the relation extractor and its model
+    "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
+    "trained pipeline.",
+    "RX051": "The saved weights do not fit the model that the config describes: '{name}' is {found}, but the model wants "
+    "{wanted} ({count} such). The pipeline's config.cfg was changed after training, or the folder mixes two pipelines.",
+    "RX052": "The relation '{label}' cannot be added to '{name}': the model is built for its labels. Add all labels "
+    "before nlp.initialize, and train anew.",
+    "RX053": "No relations found for '{name}': the training data has no Doc with relations. Check the files "
+    "(python -m spacy relx convert reports what it wrote), or give the labels in [initialize.components.{name}].",
+    "RX054": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an "
+    "'entity_type_marker' before '{name}' in the pipeline, and for training name it in the config: [training] "
+    'annotating_components = ["entity_type_marker"].',
+    "RX055": "The training data has the relation '{label}', which is not among the labels of '{name}' (Doc '{text}...'). "
+    "Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
+    "RX056": "The loss of '{name}' is {loss}: training has diverged. Lower [training.optimizer] learn_rate, or set "
+    "grad_clip = 1.0.",
+    # 170-219: evaluation, command line, pictures
+    "RX170": "Relations cannot be matched by {match!r}. Choose {known}.",
+    "RX171": "The pipeline found no entities in any of the {n} documents, so there was nothing to relate and every gold "
+    "relation counts as a miss. Give the gold mentions to the pipeline (evaluate(..., gold_entities=True), on the command "
+    "line --gold-entities), or put a component that finds entities before the entity_type_marker.",
+    "RX172": "{missing} of {n} documents did not come out of the pipeline: the error handler of a component dropped them. "
+    "Their gold relations count as misses.",
+    "RX173": "There is nothing to evaluate: {where} holds no documents.",
+    "RX180": "Cannot load the pipeline '{model}': {reason} Give the folder of a trained pipeline (it has a config.cfg, such "
+    "as training/model-best) or the name of an installed pipeline package.",
+    "RX181": "Cannot read '{path}' as documents in spaCy's binary format: {reason} Make such a file with: python -m spacy "
+    "relx convert.",
+    "RX182": "Cannot read texts from '{path}': {reason} Give a .txt file (one text a line), a .jsonl file (one "
+    '{{"text": ..., "lang": ..., "id": ...}} a line), a .spacy file, or - for lines from standard input.',
+    "RX183": "{where}: {reason} Mend it, or leave such texts out with --on-error skip.",
+    "RX184": "{n} texts were left out, the first at {where}: {reason}",
+    "RX185": "Without a pipeline there are only the relations that the documents have already: '{path}' must be a .spacy "
+    "file. For plain texts, name a pipeline instead of -.",
+    "RX186": "Cannot write '{path}': {reason} Choose another place with --output.",
+    "RX187": "Cannot use GPU {gpu}: {reason} Leave --gpu-id out to run on the CPU.",
+    "RX188": "Cannot import the code file '{path}': {reason}",
+}
+
+
+class RelxError(ValueError):
+    """An error of this package. `code` is its code (`RX...`); the message starts with it.
+
+    code: key of `MESSAGES`. **values: what the message's fields are filled with.
+    """
+
+    def __init__(self, code: str, **values: Any):
+        self.code = code
+        super().__init__(f"[{code}] {MESSAGES[code].format(**values)}")
+
+
+class RelxWarning(UserWarning):
+    """A warning of this package; its text starts with the code."""
+
+
+def warn(code: str, stacklevel: int = 3, **values: Any) -> None:
+    """Issue the coded warning as a `RelxWarning`."""
+    warnings.warn(RelxWarning(f"[{code}] {MESSAGES[code].format(**values)}"), stacklevel=stacklevel)

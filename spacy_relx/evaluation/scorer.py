@@ -1,0 +1,248 @@
+"""Scores of predicted relations against gold ones; entry point `spacy_relx.RelationScorer.v1`.
+
+Relations are compared by character offsets, so gold and prediction may be tokenized differently.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any, Callable
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..errors import RelxError
+from ..extensions import get_candidates, get_lang, get_relations, has_candidates
+from ..types import NO_RELATION, Mention
+
+MATCHES = ("boundary", "strict")
+UNKNOWN_LANG = "unknown"
+
+#: (start_char, end_char) of a mention, and its type where the match is strict.
+MentionKey = tuple
+#: (key of the head, key of the tail)
+PairKey = tuple[MentionKey, MentionKey]
+
+
+def make_relation_scorer(match: str = "boundary", no_relation: str = NO_RELATION) -> Callable[..., dict[str, Any]]:
+    """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them.
+
+    match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it.
+    RAISES: RelxError RX170 for another match.
+    """
+    _check_match(match)
+
+    def relation_scorer(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        return score_relations(examples, match=match, no_relation=no_relation)
+
+    return relation_scorer
+
+
+def score_relations(
+    examples: Iterable[Example], *, match: str = "boundary", no_relation: str = NO_RELATION
+) -> dict[str, Any]:
+    """Compare `eg.predicted._.relations` with `eg.reference._.relations`.
+
+    match: what must agree besides the label. "boundary": first and last character of both mentions; "strict": the
+    types of both mentions too. no_relation: relations of this label are not relations; their pairs only count as
+    pairs. A relation that occurs twice in a Doc counts once. Fractions are in [0, 1].
+
+    RETURNS:
+    rel_micro_p, _r, _f         over all relations. A gold relation that no candidate covered is a miss.
+    rel_macro_p, _r, _f         unweighted means of the scores of the labels that occur in gold.
+    rel_per_type                {label: {p, r, f, support}}; support: gold relations. Labels only predicted are here
+                                too, with support 0.
+    rel_per_lang                {language: {p, r, f, macro_f, support}}, micro scores of the Docs of
+                                `reference._.lang`, "unknown" where it is "".
+    rel_boundary_micro_p/r/f, rel_strict_micro_p/r/f     the micro scores of either match, whichever was asked for.
+    rel_micro_f_na, rel_macro_f_na    with no-relation as a label of its own, see below.
+    rel_n_gold, rel_n_pred      relations, each once.
+    rel_n_pairs                 pairs, see below.
+    rel_uncovered               gold relations whose pair is not among the candidates, of the Docs that have
+                                `predicted._.candidates`; None if no Doc has.
+
+    With no-relation: the pairs are the candidates together with the pairs of gold and of predicted relations. Each
+    has a set of gold labels and a set of predicted ones, {no-relation} where it has none else. Hits are the labels
+    in both sets, rel_micro_f_na is the micro F1 of all labels over all pairs, rel_macro_f_na the mean F1 of the
+    labels in gold. Where each pair has one label, rel_micro_f_na equals the accuracy over pairs; with several, a pair
+    of two gold labels and none predicted is two misses and one false no-relation.
+
+    The fractions are None, and the tables by type and language too, where there is no gold relation at all.
+    RAISES: RelxError RX170 for another match.
+    """
+    counter = RelationCounter(match=match, no_relation=no_relation)
+    for example in examples:
+        counter.add(example.reference, example.predicted)
+    return counter.scores()
+
+
+class RelationCounter:
+    """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_relations` documents.
+
+    match, no_relation: as for `score_relations`. RAISES: RelxError RX170 for another match.
+    """
+
+    def __init__(self, *, match: str = "boundary", no_relation: str = NO_RELATION):
+        _check_match(match)
+        self._match = match
+        self._no_relation = no_relation
+        self._counts: dict[str, dict[str, _Counts]] = {name: defaultdict(_Counts) for name in MATCHES}
+
+    def add(self, reference: Doc, predicted: Doc) -> None:
+        """Count the relations of one Doc, gold and predicted. The two Docs must be of the same text."""
+        lang = get_lang(reference) or UNKNOWN_LANG
+        skip_space = reference.text != predicted.text  # the same words, spaced otherwise
+        views = [_View(doc, skip_space) for doc in (reference, predicted)]
+        for name, counts in self._counts.items():
+            counts[lang].add(*views, strict=name == "strict", no_relation=self._no_relation)
+
+    def scores(self) -> dict[str, Any]:
+        """The scores of all Docs added so far."""
+        by_lang = self._counts[self._match]
+        total = _total(by_lang.values())
+        scored = total.support > 0
+        out: dict[str, Any] = {}
+        out.update(_prefixed("rel_micro", total.micro() if scored else _NONE))
+        out.update(_prefixed("rel_macro", total.macro() if scored else _NONE))
+        for name in MATCHES:
+            counts = _total(self._counts[name].values())
+            out.update(_prefixed(f"rel_{name}_micro", counts.micro() if scored else _NONE))
+        out["rel_micro_f_na"] = total.micro_na() if scored else None
+        out["rel_macro_f_na"] = total.macro_na() if scored else None
+        out["rel_per_type"] = total.per_type() if scored else None
+        out["rel_per_lang"] = {lang: by_lang[lang].per_lang() for lang in sorted(by_lang)} if scored else None
+        out["rel_n_gold"] = total.support
+        out["rel_n_pred"] = sum(total.pred.values())
+        out["rel_n_pairs"] = total.pairs
+        out["rel_uncovered"] = total.uncovered if total.has_candidates else None
+        return out
+
+
+class _View:
+    """A Doc's relations and candidate mentions, with the places of characters read once."""
+
+    def __init__(self, doc: Doc, skip_space: bool):
+        starts = doc.to_array("IDX").astype("int64").reshape(-1)
+        ends = starts + doc.to_array("LENGTH").astype("int64").reshape(-1)
+        if skip_space:  # count characters that are not white space
+            solid = np.cumsum([0, *(not char.isspace() for char in doc.text)])
+            starts, ends = solid[starts], solid[ends]
+        self._starts, self._ends = starts.tolist(), ends.tolist()
+        self.relations = list(get_relations(doc))
+        self.candidates = get_candidates(doc) if has_candidates(doc) else None
+
+    def key(self, mention: Mention, strict: bool) -> MentionKey:
+        place = self._starts[mention.start], self._ends[mention.end - 1]
+        return (*place, mention.label) if strict else place
+
+    def labelled_pairs(self, strict: bool) -> set[tuple[PairKey, str]]:
+        return {((self.key(r.head, strict), self.key(r.tail, strict)), r.label) for r in self.relations}
+
+    def candidate_pairs(self, strict: bool, among: set[PairKey]) -> tuple[int, set[PairKey]]:
+        """How many distinct candidate pairs there are, and which of `among` are candidates."""
+        if self.candidates is None or not len(self.candidates):
+            return 0, set()
+        ids: dict[MentionKey, int] = {}
+        rows = [ids.setdefault(self.key(m, strict), len(ids)) for m in self.candidates.mentions]
+        pairs = np.asarray(rows, dtype="int64")[self.candidates.pairs]
+        codes = np.unique(pairs[:, 0] * len(ids) + pairs[:, 1])
+        known = [pair for pair in among if pair[0] in ids and pair[1] in ids]
+        found = np.isin([ids[head] * len(ids) + ids[tail] for head, tail in known], codes)
+        return len(codes), {pair for pair, is_in in zip(known, found) if is_in}
+
+
+class _Counts:
+    """Hits, gold and predicted relations by label, and the same for no-relation over pairs."""
+
+    def __init__(self) -> None:
+        self.hits: Counter[str] = Counter()
+        self.gold: Counter[str] = Counter()
+        self.pred: Counter[str] = Counter()
+        self.pairs = self.na_hits = self.na_gold = self.na_pred = 0
+        self.uncovered = 0
+        self.has_candidates = False
+
+    @property
+    def support(self) -> int:
+        return sum(self.gold.values())
+
+    def add(self, reference: _View, predicted: _View, *, strict: bool, no_relation: str) -> None:
+        all_gold, all_pred = reference.labelled_pairs(strict), predicted.labelled_pairs(strict)
+        named = {pair for pair, _ in all_gold | all_pred}
+        n_candidates, covered = predicted.candidate_pairs(strict, named)
+        gold = {item for item in all_gold if item[1] != no_relation}
+        pred = {item for item in all_pred if item[1] != no_relation}
+        self.hits.update(label for _, label in gold & pred)
+        self.gold.update(label for _, label in gold)
+        self.pred.update(label for _, label in pred)
+        gold_pairs, pred_pairs = {pair for pair, _ in gold}, {pair for pair, _ in pred}
+        pairs = n_candidates + len(named - covered)
+        self.pairs += pairs
+        self.na_gold += pairs - len(gold_pairs)
+        self.na_pred += pairs - len(pred_pairs)
+        self.na_hits += pairs - len(gold_pairs | pred_pairs)
+        if predicted.candidates is not None:
+            self.has_candidates = True
+            self.uncovered += sum(pair not in covered for pair, _ in gold)
+
+    def micro(self) -> dict[str, float]:
+        return _prf(sum(self.hits.values()), self.support, sum(self.pred.values()))
+
+    def micro_na(self) -> float:
+        hits, pred = sum(self.hits.values()) + self.na_hits, sum(self.pred.values()) + self.na_pred
+        return _prf(hits, self.support + self.na_gold, pred)["f"]
+
+    def _label(self, label: str) -> dict[str, float]:
+        return _prf(self.hits[label], self.gold[label], self.pred[label])
+
+    def macro(self) -> dict[str, float]:
+        rows = [self._label(label) for label in self.gold]
+        return {name: _mean([row[name] for row in rows]) for name in _NONE}
+
+    def macro_na(self) -> float:
+        values = [self._label(label)["f"] for label in self.gold]
+        if self.na_gold:
+            values.append(_prf(self.na_hits, self.na_gold, self.na_pred)["f"])
+        return _mean(values)
+
+    def per_type(self) -> dict[str, dict[str, float]]:
+        labels = sorted({*self.gold, *self.pred})
+        return {label: {**self._label(label), "support": self.gold[label]} for label in labels}
+
+    def per_lang(self) -> dict[str, Any]:
+        if not self.support:
+            return {**_NONE, "macro_f": None, "support": 0}
+        return {**self.micro(), "macro_f": self.macro()["f"], "support": self.support}
+
+
+_NONE: dict[str, Any] = {"p": None, "r": None, "f": None}
+
+
+def _total(parts: Iterable[_Counts]) -> _Counts:
+    total = _Counts()
+    for part in parts:
+        for name in ("hits", "gold", "pred"):
+            getattr(total, name).update(getattr(part, name))
+        for name in ("pairs", "na_hits", "na_gold", "na_pred", "uncovered"):
+            setattr(total, name, getattr(total, name) + getattr(part, name))
+        total.has_candidates |= part.has_candidates
+    return total
+
+
+def _prf(hits: int, gold: int, pred: int) -> dict[str, float]:
+    return {"p": hits / pred if pred else 0.0, "r": hits / gold if gold else 0.0, "f": 2 * hits / ((gold + pred) or 1)}
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+def _check_match(match: str) -> None:
+    if match not in MATCHES:
+        raise RelxError("RX170", match=match, known=" or ".join(repr(name) for name in MATCHES))

@@ -1,0 +1,178 @@
+"""The Doc extensions, and helpers that carry them where spaCy drops them.
+
+Storage is plain, JSON-able data with token offsets in `Doc.user_data`, under the keys spaCy itself uses for
+extensions. So it survives `Doc.to_bytes`, `DocBin(store_user_data=True)`, pickle, `Doc.copy` and `nlp.pipe` with
+several processes.
+Typed objects are made by getters, on reading.
+
+`doc._.relations`   list-like of `Relation`
+`doc._.triples`     list of (head text, label, tail text), read-only
+`doc._.candidates`  `Candidates`
+`doc._.lang`        language code, "" where unknown;  `span._.lang`: that of the span's sentence, else the Doc's
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from spacy.tokens import Doc, Span
+
+from .errors import RelxError
+from .types import Candidates, Relation, RelationList, relation_rows
+
+
+def _key(name: str) -> tuple[str, str, None, None]:
+    return ("._.", name, None, None)
+
+
+RELATIONS, CANDIDATES, LANG, SENT_LANGS = (_key(n) for n in ("relations", "candidates", "lang", "sent_langs"))
+
+
+def get_relations(doc: Doc) -> RelationList:
+    rows = doc.user_data.get(RELATIONS)
+    if not isinstance(rows, list):  # absent, or a tuple: DocBin gives lists back as tuples
+        rows = list(rows or ())
+        doc.user_data[RELATIONS] = rows
+    return RelationList(rows, len(doc))
+
+
+def set_relations(doc: Doc, relations: Iterable[Any]) -> None:
+    if not isinstance(relations, Iterable) or isinstance(relations, (str, Mapping)):
+        raise RelxError("RX007", value=relations)
+    doc.user_data[RELATIONS] = relation_rows(relations, len(doc))
+
+
+def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
+    return [relation.triple(doc) for relation in get_relations(doc)]
+
+
+def has_candidates(doc: Doc) -> bool:
+    """Whether a marker component has looked at this Doc (it may have found no pair)."""
+    return CANDIDATES in doc.user_data
+
+
+def get_candidates(doc: Doc) -> Candidates:
+    data = doc.user_data.get(CANDIDATES)
+    return Candidates.empty() if data is None else Candidates.from_dict(data)
+
+
+def set_candidates(doc: Doc, candidates: Candidates) -> None:
+    if not isinstance(candidates, Candidates):
+        raise RelxError("RX009", value=candidates)
+    doc.user_data[CANDIDATES] = candidates.to_dict()
+
+
+def get_lang(doc: Doc) -> str:
+    return doc.user_data.get(LANG, "")
+
+
+def set_lang(doc: Doc, lang: str | None) -> None:
+    if lang is not None and not isinstance(lang, str):
+        raise RelxError("RX006", value=lang)
+    doc.user_data[LANG] = lang or ""
+
+
+def set_sentence_langs(doc: Doc, langs: Sequence[tuple[int, int, str]]) -> None:
+    """Store the languages of sentences: (start, end, code), token offsets."""
+    doc.user_data[SENT_LANGS] = [[int(start), int(end), str(lang)] for start, end, lang in langs]
+
+
+def has_sentence_langs(doc: Doc) -> bool:
+    """Whether the language of any sentence is known."""
+    return any(lang for _, _, lang in doc.user_data.get(SENT_LANGS, ()))
+
+
+def get_span_lang(span: Span) -> str:
+    for start, end, lang in span.doc.user_data.get(SENT_LANGS, ()):
+        if start <= span.start < end:
+            return lang or get_lang(span.doc)
+    return get_lang(span.doc)
+
+
+# spaCy stores what is assigned to an extension without a setter, where its getter never looks: say so instead.
+
+
+def _refuse_triples(doc: Doc, value: Any) -> None:
+    raise RelxError("RX008", name="doc._.triples", source="doc._.relations")
+
+
+def _refuse_span_lang(span: Span, value: Any) -> None:
+    raise RelxError("RX008", name="span._.lang", source="doc._.lang")
+
+
+_DOC_EXTENSIONS: dict[str, dict[str, Any]] = {
+    "relations": {"getter": get_relations, "setter": set_relations},
+    "triples": {"getter": get_triples, "setter": _refuse_triples},
+    "candidates": {"getter": get_candidates, "setter": set_candidates},
+    "lang": {"getter": get_lang, "setter": set_lang},
+}
+_SPAN_EXTENSIONS: dict[str, dict[str, Any]] = {"lang": {"getter": get_span_lang, "setter": _refuse_span_lang}}
+
+
+def set_extensions() -> None:
+    """Register the extensions, once; every component does so when it is made.
+
+    RAISES: RelxError RX001 when another package holds one of the names.
+    """
+    for cls, extensions in ((Doc, _DOC_EXTENSIONS), (Span, _SPAN_EXTENSIONS)):
+        for name, functions in extensions.items():
+            if not cls.has_extension(name):
+                cls.set_extension(name, **functions)
+            elif cls.get_extension(name)[2] is not functions["getter"]:
+                raise RelxError("RX001", name=name)
+
+
+def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
+    """`Doc.from_docs`, keeping relations and languages (spaCy drops extensions of the Doc there).
+
+    docs: Docs of one vocab. **kwargs: as for `Doc.from_docs`. A Doc's language becomes that of its part's sentences,
+    and the language of the whole where all agree. Candidates are not carried: run the marker again.
+    RETURNS: the merged Doc, or None for no docs, as `Doc.from_docs` does.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\[W101\]")
+        merged = Doc.from_docs(list(docs), **kwargs)
+    if merged is None:
+        return merged
+    relations: list[Relation] = []
+    langs: list[tuple[int, int, str]] = []
+    offset = 0
+    for doc in docs:
+        relations.extend(relation.shift(offset) for relation in get_relations(doc))
+        langs.extend((start + offset, end + offset, lang) for start, end, lang in _lang_parts(doc[:]))
+        offset += len(doc)
+    set_relations(merged, relations)
+    names = {get_lang(doc) for doc in docs if len(doc)}
+    set_lang(merged, names.pop() if len(names) == 1 else "")
+    set_sentence_langs(merged, langs)
+    return merged
+
+
+def span_as_doc(span: Span) -> Doc:
+    """`span.as_doc()`, keeping the language and the relations whose mentions both lie in the span."""
+    doc = span.as_doc()
+    inside = [
+        relation.shift(-span.start)
+        for relation in get_relations(span.doc)
+        if all(span.start <= m.start and m.end <= span.end for m in (relation.head, relation.tail))
+    ]
+    set_relations(doc, inside)
+    parts = _lang_parts(span)
+    names = {lang for _, _, lang in parts}
+    set_lang(doc, names.pop() if len(names) == 1 else get_lang(span.doc))
+    if len(parts) > 1:
+        set_sentence_langs(doc, parts)
+    return doc
+
+
+def _lang_parts(span: Span) -> list[tuple[int, int, str]]:
+    """(start, end, code) of the parts of one language in the span, counted from its start; all of it where not known
+    by sentence."""
+    parts = []
+    for start, end, lang in span.doc.user_data.get(SENT_LANGS) or [(0, len(span.doc), "")]:
+        start, end = max(start, span.start), min(end, span.end)
+        if start < end:
+            parts.append((start - span.start, end - span.start, lang or get_lang(span.doc)))
+    return parts

@@ -1,0 +1,49 @@
+"""Docs -> `PairBatch`: once a batch, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+
+from ..extensions import get_candidates
+from ..nn.batch import PairBatch
+from ..types import Candidates
+
+
+def offsets(lengths: Sequence[int]) -> np.ndarray:
+    """int64 (n + 1,): where each part begins when they are laid end to end, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype="int64")]).astype("int64")
+
+
+def make_pair_batch(docs: Sequence[Doc], candidates: Sequence[Candidates] | None = None) -> PairBatch:
+    """Number tokens and mentions of the Docs through, in the order given. candidates: if already read."""
+    if candidates is None:
+        candidates = [get_candidates(doc) for doc in docs]
+    n_mentions = [len(c.mentions) for c in candidates]
+    tokens, mentions = offsets([len(doc) for doc in docs]), offsets(n_mentions)
+    spans = [c.spans() + start for c, start in zip(candidates, tokens)]
+    pairs = [c.pairs + start for c, start in zip(candidates, mentions)]
+    markers = [c.markers for c in candidates]
+    return PairBatch(
+        doc_spans=_tensor(np.stack([tokens[:-1], tokens[1:]], axis=1)),
+        mention_spans=_tensor(np.concatenate(spans) if spans else np.zeros((0, 2))),
+        mention_docs=_tensor(np.repeat(np.arange(len(docs)), n_mentions)),
+        markers=_tensor(np.concatenate(markers) if markers else np.zeros(0)),
+        pairs=_tensor(np.concatenate(pairs) if pairs else np.zeros((0, 2))),
+    )
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype="int64"))
+
+
+def token_markers(doc: Doc, candidates: Candidates) -> np.ndarray:
+    """int64 (n_tokens,): 0 outside of mentions, else 1 + the marker; where mentions nest, the innermost counts."""
+    rows = np.zeros(len(doc), dtype="int64")
+    spans, markers = candidates.spans(), candidates.markers
+    for i in np.argsort(spans[:, 0] - spans[:, 1], kind="stable"):  # longest first: inner mentions overwrite outer ones
+        rows[spans[i, 0] : spans[i, 1]] = 1 + markers[i]
+    return rows

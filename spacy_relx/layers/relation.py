@@ -1,0 +1,118 @@
+"""thinc layer around `nn.relation.RelationNetwork`: Docs with candidates -> scores, or a loss to backpropagate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Callable
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..extensions import get_candidates
+from ..types import Candidates
+from .batch import make_pair_batch, offsets
+from .shim import TorchShim
+
+#: What the layer reads: Docs, and in training float32 (n_pairs, n_labels) for all their candidate pairs.
+RelationInput = tuple[list[Doc], np.ndarray | None]
+
+
+def make_relation_layer(
+    encoder: Model[list[Doc], list[Floats2d]], build: Callable[[int, int, int], Any], batch_tokens: int
+) -> Model:
+    """encoder: Docs -> token vectors. build: (width of the token vectors, n_markers, n_labels) -> RelationNetwork.
+    batch_tokens: tokens that are encoded at once in prediction, a longer Doc alone.
+    """
+    return Model(
+        "relation",
+        partial(forward, batch_tokens),  # bound here: what stands in `attrs` is saved and would beat the config
+        init=init,
+        layers=[encoder],
+        shims=[TorchShim()],
+        dims={"nO": None, "nI": None, "n_markers": None},
+        attrs={"build": build, "build_network": build_network},
+    )
+
+
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    """Initialise the encoder with sample Docs, then build the network; nO and n_markers must be set."""
+    encoder = model.layers[0]
+    docs = X[0] if X is not None else None
+    encoder.initialize(X=docs)
+    build_network(model, encoder.get_dim("nO"))
+
+
+def build_network(model: Model, width: int) -> None:
+    """Build the torch module, once all dimensions are known. width: of the token vectors."""
+    model.set_dim("nI", width)
+    network = model.attrs["build"](width, model.get_dim("n_markers"), model.get_dim("nO"))
+    model.shims[0].build(network)
+
+
+def forward(batch_tokens: int, model: Model, inputs: RelationInput, is_train: bool) -> tuple[Any, Callable]:
+    """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
+    docs, targets = inputs
+    if targets is None:
+        return predict(model, docs, batch_tokens), lambda _: docs
+    return _forward_loss(model, docs, targets, is_train)
+
+
+def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
+    shim = model.shims[0]
+    vectors, backprop_encoder = model.layers[0](docs, is_train)
+    tokens = xp2torch(model.ops.flatten(vectors), requires_grad=is_train, device=shim.device)
+    batch = make_pair_batch(docs).to(shim.device)
+    shim.module.train(is_train)
+    with torch.set_grad_enabled(is_train):
+        loss = shim.module.loss(tokens, batch, torch.from_numpy(targets).to(shim.device))
+
+    def backprop(factor: float) -> list[Doc]:
+        (loss * factor).backward()
+        gradient = tokens.grad if tokens.grad is not None else torch.zeros_like(tokens)
+        lengths = model.ops.asarray1i([len(doc) for doc in docs])
+        backprop_encoder(model.ops.unflatten(torch2xp(gradient, ops=model.ops), lengths))
+        return docs
+
+    return float(loss.detach()), backprop
+
+
+def predict(model: Model, docs: Sequence[Doc], batch_tokens: int) -> list[np.ndarray]:
+    """Scores of each Doc's candidate pairs.
+
+    Docs are encoded in sub-batches of about `batch_tokens` tokens, sorted by length; Docs without pairs are not read
+    at all. RETURNS: in the order of the Docs, float32 (n_pairs, n_labels + 1), column 0 is no-relation.
+    """
+    candidates = [get_candidates(doc) for doc in docs]
+    scores = [np.zeros((0, model.get_dim("nO") + 1), dtype="float32")] * len(docs)
+    for rows in sub_batches(docs, candidates, batch_tokens):
+        parts = _predict_batch(model, [docs[i] for i in rows], [candidates[i] for i in rows])
+        for i, part in zip(rows, parts):
+            scores[i] = part
+    return scores
+
+
+def sub_batches(docs: Sequence[Doc], candidates: Sequence[Candidates], batch_tokens: int) -> list[list[int]]:
+    """Rows of the Docs that have pairs, sorted by length and cut so that a batch, padded, fits `batch_tokens`."""
+    rows = sorted((i for i in range(len(docs)) if len(candidates[i])), key=lambda i: len(docs[i]))
+    batches: list[list[int]] = []
+    for i in rows:
+        if batches and (len(batches[-1]) + 1) * len(docs[i]) <= batch_tokens:
+            batches[-1].append(i)
+        else:
+            batches.append([i])
+    return batches
+
+
+def _predict_batch(model: Model, docs: list[Doc], candidates: list[Candidates]) -> list[np.ndarray]:
+    shim = model.shims[0]
+    vectors = model.layers[0].predict(docs)
+    shim.module.eval()
+    with torch.inference_mode():
+        tokens = xp2torch(model.ops.flatten(vectors), device=shim.device)
+        batch = make_pair_batch(docs, candidates).to(shim.device)
+        scores = shim.module(tokens, batch).cpu().numpy()
+    return np.split(scores, offsets([len(c) for c in candidates])[1:-1])

@@ -1,0 +1,145 @@
+"""Candidate generators: which ordered pairs of mentions are looked at.
+
+A generator takes a Doc and its mentions and yields blocks of pairs, int32 arrays of *Shape:* (n, 2) whose rows are
+(head, tail), rows of the mentions. It yields blocks so that a Doc with thousands of mentions never needs all its pairs
+in memory at once; a custom generator may just as well yield a single array. Register one under spaCy's `misc`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Callable
+
+import numpy as np
+from spacy.tokens import Doc
+
+from ..errors import RelxError
+from ..types import CandidateGenerator, Mention
+
+#: Pairs in a block, about.
+BLOCK = 1 << 16
+
+
+def spans_of(mentions: Sequence[Mention]) -> np.ndarray:
+    """int32 (n_mentions, 2): start and end."""
+    return np.array([(m.start, m.end) for m in mentions], dtype="int32").reshape(-1, 2)
+
+
+def token_gaps(spans: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """int32 (n_pairs,): tokens between the two mentions of each pair; 0 when they touch or overlap."""
+    head, tail = spans[pairs[:, 0]], spans[pairs[:, 1]]
+    return np.maximum(np.maximum(head[:, 0], tail[:, 0]) - np.minimum(head[:, 1], tail[:, 1]), 0)
+
+
+def all_pairs(doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
+    """Every ordered pair of mentions that are not the same span."""
+    n = len(mentions)
+    spans = spans_of(mentions)
+    tails = np.arange(n, dtype="int32")
+    step = max(1, BLOCK // max(n, 1))
+    for first in range(0, n, step):
+        heads = np.arange(first, min(first + step, n), dtype="int32")
+        block = np.stack([np.repeat(heads, n), np.tile(tails, len(heads))], axis=1)
+        same = (spans[block[:, 0]] == spans[block[:, 1]]).all(axis=1)
+        yield block[~same]
+
+
+def _filtered(
+    doc: Doc,
+    mentions: Sequence[Mention],
+    *,
+    inner: CandidateGenerator,
+    keep: Callable[[Doc, Sequence[Mention]], Callable[[np.ndarray], np.ndarray]],
+) -> Iterator[np.ndarray]:
+    """The inner generator's pairs for which `keep(doc, mentions)(pairs)` holds."""
+    if not len(mentions):
+        return
+    test = keep(doc, mentions)
+    for block in inner(doc, mentions):
+        yield block[test(block)]
+
+
+def _same_sentence(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
+    if not doc.has_annotation("SENT_START"):
+        raise RelxError("RX020", text=doc.text[:60])
+    sentence = np.cumsum([token.is_sent_start is True for token in doc])
+    spans = spans_of(mentions)
+    first, last = sentence[spans[:, 0]], sentence[spans[:, 1] - 1]
+    return lambda pairs: (first[pairs[:, 0]] == first[pairs[:, 1]]) & (last[pairs[:, 0]] == last[pairs[:, 1]])
+
+
+def _within_tokens(max_tokens: int, doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
+    spans = spans_of(mentions)
+    return lambda pairs: token_gaps(spans, pairs) <= max_tokens
+
+
+def _typed(
+    allowed: frozenset[tuple[str, str]], doc: Doc, mentions: Sequence[Mention]
+) -> Callable[[np.ndarray], np.ndarray]:
+    types = sorted({m.label for m in mentions})
+    rows = np.array([types.index(m.label) for m in mentions])
+    table = np.array([[(a, b) in allowed or ("*", b) in allowed or (a, "*") in allowed for b in types] for a in types])
+    return lambda pairs: table[rows[pairs[:, 0]], rows[pairs[:, 1]]]
+
+
+def make_all_pairs() -> CandidateGenerator:
+    """`spacy_relx.AllPairs.v1`: every ordered pair of different mentions."""
+    return all_pairs
+
+
+def make_same_sentence(generator: CandidateGenerator | None = None) -> CandidateGenerator:
+    """`spacy_relx.SameSentence.v1`: pairs whose mentions lie in one sentence. Needs sentence boundaries.
+
+    generator: whose pairs are filtered, all pairs by default. The generator RAISES: RelxError RX020 for a Doc
+    without sentence boundaries.
+    """
+    return partial(_filtered, inner=generator or all_pairs, keep=_same_sentence)
+
+
+def make_within_tokens(max_tokens: int, generator: CandidateGenerator | None = None) -> CandidateGenerator:
+    """`spacy_relx.WithinTokens.v1`: pairs with at most `max_tokens` tokens between their mentions.
+
+    RAISES: RelxError RX021 for a negative number.
+    """
+    if max_tokens < 0:
+        raise RelxError("RX021", name="max_tokens", value=max_tokens, need="0 or more")
+    return partial(_filtered, inner=generator or all_pairs, keep=partial(_within_tokens, max_tokens))
+
+
+def make_typed_pairs(allowed: list[list[str]], generator: CandidateGenerator | None = None) -> CandidateGenerator:
+    """`spacy_relx.TypedPairs.v1`: pairs whose (head type, tail type) is allowed.
+
+    allowed: list of [head type, tail type]; "*" stands for any type. RAISES: RelxError RX022 for another shape.
+    """
+    if not allowed or any(len(pair) != 2 for pair in allowed):
+        raise RelxError("RX022", value=allowed)
+    types = frozenset((head, tail) for head, tail in allowed)
+    return partial(_filtered, inner=generator or all_pairs, keep=partial(_typed, types))
+
+
+def nearest(blocks: Iterable[np.ndarray], spans: np.ndarray, limit: int) -> tuple[np.ndarray, int]:
+    """The `limit` nearest pairs of all blocks, in reading order of head and tail.
+
+    Ties go to the pair that a generator names first. Memory: a block and twice the limit, whatever is generated.
+    RETURNS: int32 (n, 2), n <= limit; and how many pairs there were.
+    """
+    kept: list[np.ndarray] = []
+    n_kept = total = 0
+    for block in blocks:
+        block = np.asarray(block, dtype="int32").reshape(-1, 2)
+        total += len(block)
+        n_kept += len(block)
+        kept.append(block)
+        if n_kept > 2 * limit + BLOCK:
+            kept = [_nearest_of(np.concatenate(kept), spans, limit)]
+            n_kept = len(kept[0])
+    pairs = np.concatenate(kept) if kept else np.zeros((0, 2), "int32")
+    return _nearest_of(pairs, spans, limit), total
+
+
+def _nearest_of(pairs: np.ndarray, spans: np.ndarray, limit: int) -> np.ndarray:
+    if len(pairs) <= limit:
+        return pairs
+    rows = np.argsort(token_gaps(spans, pairs), kind="stable")[:limit]
+    return pairs[np.sort(rows)]

@@ -1,0 +1,82 @@
+"""Language detectors: registered functions that name the language of each text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._compat import optional_import
+from ..errors import RelxError
+from ..types import LanguageDetector
+
+#: The code for "no linguistic content" (ISO 639-2), which is not a language.
+_NO_CONTENT = "zxx"
+
+
+class LangidDetector:
+    """Names languages with py3langid, which has its model inside the package: nothing to download.
+
+    languages: the codes to choose from, None for all that py3langid knows. Fewer languages are told apart better.
+    min_score: probability in [0, 1] that the best language must reach; below it the answer is None.
+
+    The identifier is this object's own (py3langid's module-level one would be shared with whoever else uses it), is
+    loaded with the first text, and does not travel with a pickle: each process loads its own.
+
+    RAISES: RelxError RX044 (languages), RX045 (min_score), and on use RX005 where py3langid is not installed.
+    """
+
+    def __init__(self, languages: Sequence[str] | None = None, min_score: float = 0.0):
+        if not 0.0 <= min_score <= 1.0:
+            raise RelxError("RX045", min_score=min_score)
+        if languages is not None and not languages:
+            raise RelxError("RX044", unknown="[]", known="any, or null for all")
+        self.languages = None if languages is None else list(languages)
+        self.min_score = float(min_score)
+        self._identifier: Any = None
+        self._blank: Any = None
+
+    def __call__(self, texts: Sequence[str]) -> list[str | None]:
+        """texts: any number. RETURNS: for each a code, or None: no letters, nothing known, or below `min_score`."""
+        identifier = self.load()
+        return [self._classify(identifier, text) for text in texts]
+
+    def load(self) -> Any:
+        """The py3langid identifier, made on first use. RAISES: RelxError RX005, RX044."""
+        if self._identifier is None:
+            langid = optional_import("py3langid.langid", extra="langid", purpose="language identification")
+            identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+            if self.languages is not None:
+                known = set(identifier.labels) - {_NO_CONTENT}
+                unknown = [code for code in self.languages if code not in known]
+                if unknown:
+                    raise RelxError("RX044", unknown=unknown, known=", ".join(sorted(known)))
+                identifier.set_languages(self.languages)
+            # What an empty text gets: any text that gets the very same has none of the model's features.
+            self._blank = identifier.classify("") if len(identifier.labels) > 1 else None
+            self._identifier = identifier
+        return self._identifier
+
+    def _classify(self, identifier: Any, text: str) -> str | None:
+        if not any(map(str.isalpha, text)):
+            return None
+        result = identifier.classify(text)
+        lang, score = result
+        if result == self._blank or lang == _NO_CONTENT or score < self.min_score:
+            return None
+        return lang
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_identifier": None, "_blank": None}
+
+
+def make_langid_detector(languages: list[str] | None = None, min_score: float = 0.0) -> LanguageDetector:
+    """`spacy_relx.LangidDetector.v1`: see `LangidDetector`. Named languages are checked here if py3langid is installed.
+
+    RAISES: RelxError RX044, RX045.
+    """
+    detector = LangidDetector(languages, min_score)
+    if languages is not None:
+        try:
+            detector.load()
+        except RelxError as err:
+            if err.code != "RX005":  # not installed: the router may need no detector, and says so when it does
+                raise
+    return detector

@@ -1,0 +1,53 @@
+"""Registered pair representations. Each function returns what makes one: (width, n_markers) -> module."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Callable
+
+from ..errors import RelxError
+from ..nn.pairs import PairFeatures
+
+PairFactory = Callable[[int, int], PairFeatures]
+
+
+def make_pair_features(
+    hidden: int = 256,
+    marker_width: int = 32,
+    window: int = 0,
+    between_heads: int = 4,
+    sentence: bool = False,
+    product: bool = True,
+    distance: bool = True,
+    pair_rows: int = 10_000,
+    dropout: float = 0.4,
+    marker_dropout: float = 0.0,
+) -> PairFactory:
+    """`spacy_relx.PairFeatures.v1`: the parts of a pair's vector, each of which 0 or false leaves out.
+
+    hidden: width of the pair vector. marker_width: width of an entity type's embedding. window: tokens of context on
+    either side of each mention. between_heads: attention queries over the text between the mentions; `hidden` must be
+    a multiple. sentence: the whole text's mean. product: the element-wise product of head and tail. distance: signed
+    distance. pair_rows: rows of the table of type pairs. dropout: on the pair vector. marker_dropout: how often a type
+    is hidden in training. See `nn.pairs.PairFeatures`.
+
+    RAISES: RelxError RX021 for settings that make no sense.
+    """
+    if between_heads and hidden % between_heads:
+        raise RelxError("RX021", name="hidden", value=hidden, need=f"a multiple of between_heads ({between_heads})")
+    for name, value in {"dropout": dropout, "marker_dropout": marker_dropout}.items():
+        if not 0 <= value < 1:
+            raise RelxError("RX021", name=name, value=value, need="in [0, 1)")
+    return partial(
+        PairFeatures,
+        hidden=hidden,
+        marker_width=marker_width,
+        window=window,
+        between_heads=between_heads,
+        sentence=sentence,
+        product=product,
+        distance=distance,
+        pair_rows=pair_rows,
+        dropout=dropout,
+        marker_dropout=marker_dropout,
+    )

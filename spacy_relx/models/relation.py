@@ -1,0 +1,43 @@
+"""The relation extractor's model: an encoder, a pair representation and a head, composed in the config."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ..errors import RelxError
+from ..layers.relation import make_relation_layer
+from ..nn.relation import RelationNetwork
+from .heads import HeadFactory
+from .pairs import PairFactory
+
+
+def build_relation_model(
+    encoder: Model[list[Doc], list[Floats2d]],
+    pairs: PairFactory,
+    head: HeadFactory,
+    batch_tokens: int = 8192,
+    batch_pairs: int = 8192,
+) -> Model:
+    """`spacy_relx.RelationModel.v1`: token vectors of the encoder -> pair vectors -> labels.
+
+    encoder: any model from Docs to token vectors, a listener too. pairs: for instance `spacy_relx.PairFeatures.v1`.
+    head: `spacy_relx.SoftmaxHead.v1` or `spacy_relx.MultiLabelHead.v1`. batch_tokens, batch_pairs: how much is worked
+    on at once in prediction; they bound memory and change no score.
+
+    RAISES: RelxError RX021 for sizes under 1.
+    """
+    for name, value in {"batch_tokens": batch_tokens, "batch_pairs": batch_pairs}.items():
+        if value < 1:
+            raise RelxError("RX021", name=name, value=value, need="1 or more")
+    return make_relation_layer(encoder, partial(_build_network, pairs, head, batch_pairs), batch_tokens)
+
+
+def _build_network(
+    pairs: PairFactory, head: HeadFactory, chunk: int, width: int, n_markers: int, n_labels: int
+) -> RelationNetwork:
+    features = pairs(width, n_markers)
+    return RelationNetwork(features, head(features.width_out, n_labels), chunk)

@@ -1,0 +1,39 @@
+"""Pair features and a head together: token vectors in, scores or a loss out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .batch import PairBatch
+from .heads import sample_pairs
+from .pairs import PairFeatures
+
+
+class RelationNetwork(nn.Module):
+    """pairs: token vectors and `PairBatch` -> pair vectors. head: pair vectors -> labels.
+    chunk: so many pairs are scored at once in prediction, which bounds memory whatever the Doc.
+    """
+
+    def __init__(self, pairs: PairFeatures, head: nn.Module, chunk: int):
+        super().__init__()
+        self.pairs = pairs
+        self.head = head
+        self.chunk = chunk
+
+    def loss(self, tokens: Tensor, batch: PairBatch, targets: Tensor) -> Tensor:
+        """tokens: *Shape:* (n_tokens, width). targets: *Shape:* (n_pairs, n_labels). RETURNS: a scalar."""
+        rows = sample_pairs(targets, self.head.negative_ratio)
+        if rows is not None:
+            batch, targets = batch.select(rows), targets[rows]
+        return self.head.loss(self.head(self.pairs(tokens, batch)), targets)
+
+    def forward(self, tokens: Tensor, batch: PairBatch) -> Tensor:
+        """RETURNS: scores, *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
+        markers = self.pairs.drop_markers(batch.markers)
+        context = self.pairs.context(tokens, batch, markers)
+        parts = []
+        for first in range(0, max(len(batch), 1), self.chunk):
+            part = batch.select(slice(first, first + self.chunk))
+            parts.append(self.head.scores(self.head(self.pairs.pair(context, part, markers))))
+        return torch.cat(parts)

@@ -1,0 +1,58 @@
+"""Pooling of token spans through prefix sums: any number of spans for one pass over the tokens."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def prefix_sums(tokens: Tensor) -> Tensor:
+    """Running sums over the tokens, with a zero row in front.
+
+    tokens: *Shape:* (n_tokens, width), float. In double precision, so that a span far down a long batch loses nothing.
+    RETURNS: *Shape:* (n_tokens + 1, width), float64.
+    """
+    return nn.functional.pad(tokens.double().cumsum(0), (0, 0, 1, 0))
+
+
+def span_means(sums: Tensor, starts: Tensor, ends: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Mean of each span's tokens; zeros for an empty one.
+
+    sums: from `prefix_sums`. starts, ends: *Shape:* (n_spans,), int64, end exclusive.
+    RETURNS: *Shape:* (n_spans, width), of the dtype asked for.
+    """
+    total = (sums[ends] - sums[starts]).to(dtype)
+    return total / (ends - starts).clamp(min=1).unsqueeze(1).to(total.dtype)
+
+
+class SpanAttention(nn.Module):
+    """Attention over the tokens of a span, each head with one learned query, for as many spans as wanted.
+
+    A head's weights are softmax(x q) within the span. Numerator and denominator are prefix sums, so a further span
+    costs two look-ups and no pass over its tokens. Scores are bounded to [-cap, cap] by cap * tanh(score / cap): the
+    exponentials then stay within float64's precision whatever the length.
+
+    width: of the tokens. heads: how many queries; each sees its own slice of `width_out`.
+    """
+
+    cap = 8.0
+
+    def __init__(self, width: int, width_out: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.width_sums = width_out + heads
+        self.query = nn.Linear(width, heads)
+        self.value = nn.Linear(width, width_out, bias=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: *Shape:* (n_tokens, width). RETURNS: prefix sums, *Shape:* (n_tokens + 1, width_out + heads)."""
+        weights = torch.exp(self.cap * torch.tanh(self.query(tokens) / self.cap))
+        values = self.value(tokens).view(len(tokens), self.heads, -1) * weights.unsqueeze(2)
+        return prefix_sums(torch.cat([values.flatten(1), weights], dim=1))
+
+    def pool(self, sums: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+        """sums: from `forward`. starts, ends: *Shape:* (n_spans,). RETURNS: *Shape:* (n_spans, width_out)."""
+        span = (sums[ends] - sums[starts]).to(self.value.weight.dtype)
+        values, weights = span[:, : -self.heads], span[:, -self.heads :]
+        values = values.view(len(span), self.heads, -1) / weights.clamp(min=1e-6).unsqueeze(2)
+        return values.flatten(1)

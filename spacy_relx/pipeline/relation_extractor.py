@@ -1,0 +1,337 @@
+"""`relation_extractor`: candidate pairs -> relations. The model is composed in the config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Union
+
+import numpy as np
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from ..errors import RelxError
+from ..extensions import get_candidates, get_relations, has_candidates, set_extensions, set_relations
+from ..types import Candidates, Mention, Relation
+
+DEFAULT_MODEL_CONFIG = """
+[model]
+@architectures = "spacy_relx.RelationModel.v1"
+
+[model.encoder]
+@architectures = "spacy_relx.HashBiGRU.v1"
+
+[model.pairs]
+@architectures = "spacy_relx.PairFeatures.v1"
+
+[model.head]
+@architectures = "spacy_relx.SoftmaxHead.v1"
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+#: Docs that show the model its sizes at initialisation.
+N_SAMPLE_DOCS = 10
+
+
+@Language.factory(
+    "relation_extractor",
+    assigns=["doc._.relations"],
+    requires=["doc._.candidates"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "threshold": None,
+        "label_thresholds": {},
+        "scorer": {"@scorers": "spacy_relx.RelationScorer.v1"},
+    },
+    default_score_weights={"rel_micro_f": 1.0, "rel_micro_p": None, "rel_micro_r": None, "rel_macro_f": None},
+)
+def make_relation_extractor(
+    nlp: Language,
+    name: str,
+    model: Model,
+    threshold: float | None,
+    label_thresholds: dict[str, float],
+    scorer: Callable | None,
+) -> RelationExtractor:
+    """Make the component that classifies candidate pairs.
+
+    model: `spacy_relx.RelationModel.v1`. threshold: a label is predicted when its score is greater; None: when it
+    beats no-relation (with a softmax head the pair's most probable outcome, with a multi-label head over .5).
+    label_thresholds: thresholds of single labels, before the common one. scorer: as for any component.
+    """
+    return RelationExtractor(
+        nlp.vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer
+    )
+
+
+class RelationExtractor(TrainablePipe):
+    """Sets `doc._.relations` from `doc._.candidates`.
+
+    Needs an `entity_type_marker` before it in the pipeline, and in `[training] annotating_components` when trained:
+    it speaks to the marker only through the Doc. Thresholds are settings and not part of the saved weights, so they
+    can be overridden when a pipeline is loaded.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "relation_extractor",
+        *,
+        threshold: float | None = None,
+        label_thresholds: dict[str, float] | None = None,
+        scorer: Callable | None = None,
+    ):
+        set_extensions()
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.threshold = threshold
+        self.label_thresholds = dict(label_thresholds or {})
+        for label, value in {"threshold": threshold, **self.label_thresholds}.items():
+            if value is not None and not 0 <= value <= 1:
+                raise RelxError("RX021", name=label, value=value, need="a probability, in [0, 1]")
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {"labels": [], "n_markers": None, "width": None}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a relation, before initialisation. RETURNS: 1 if it was new, else 0. RAISES: RelxError RX052 later."""
+        if label in self.labels:
+            return 0
+        if self.model.shims[0].is_built:
+            raise RelxError("RX052", label=label, name=self.name)
+        self.cfg["labels"].append(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        """Collect the labels, unless given, and build the model.
+
+        The marker vocabulary's size is asked of the component before this one that sets `doc._.candidates`.
+        RAISES: RelxError RX053 without labels, RX054 without a marker component.
+        """
+        validate_get_examples(get_examples, "RelationExtractor.initialize")
+        if labels is not None:
+            found = list(labels)
+        else:
+            found = sorted({r.label for eg in get_examples() for r in get_relations(eg.reference)})
+        for label in found:
+            self.add_label(label)
+        if not self.labels:
+            raise RelxError("RX053", name=self.name)
+        self.cfg["n_markers"] = self._count_markers(nlp)
+        sample = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
+        self.model.set_dim("nO", len(self.labels))
+        self.model.set_dim("n_markers", self.cfg["n_markers"])
+        self.model.initialize(X=(sample, None))
+        self.cfg["width"] = self.model.get_dim("nI")
+
+    def _count_markers(self, nlp: Language | None) -> int:
+        for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)] if nlp is not None else []):
+            if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:
+                return int(getattr(pipe, "n_markers", 1))
+        raise RelxError("RX054", name=self.name)
+
+    def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
+        """RETURNS: for each Doc float32 (n_pairs, n_labels + 1), column 0 is no-relation.
+
+        RAISES: RelxError RX054 for Docs that no marker has seen, RX050 for a model that was never initialised.
+        """
+        docs = list(docs)
+        if docs and not any(has_candidates(doc) for doc in docs):
+            raise RelxError("RX054", name=self.name)
+        if not self.model.shims[0].is_built:
+            raise RelxError("RX050")
+        return self.model.predict((docs, None))
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
+        for doc, doc_scores in zip(docs, scores):
+            candidates = get_candidates(doc)
+            set_relations(doc, self.decode(candidates, doc_scores))
+
+    def decode(self, candidates: Candidates, scores: np.ndarray) -> list[Relation]:
+        """The relations that a Doc's scores stand for, in the order of the pairs."""
+        if not len(scores):
+            return []
+        labels = scores[:, 1:]
+        bars = np.tile(scores[:, :1], (1, labels.shape[1]))
+        if self.threshold is not None:
+            bars[:] = self.threshold
+        for label, value in self.label_thresholds.items():
+            if label in self.labels:
+                bars[:, self.labels.index(label)] = value
+        taken = labels > bars
+        if not self.model.shims[0].module.head.multi_label:
+            # of the labels that pass their bar, only the most probable
+            best = np.where(taken, labels, -1.0).argmax(axis=1)
+            taken &= np.arange(labels.shape[1]) == best[:, None]
+        rows, columns = taken.nonzero()
+        mentions, pairs = candidates.mentions, candidates.pairs[rows].tolist()
+        names = self.labels
+        return [
+            Relation(mentions[head], names[column], mentions[tail], score)
+            for (head, tail), column, score in zip(pairs, columns.tolist(), labels[rows, columns].tolist())
+        ]
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """One update on the Examples' candidate pairs. Dropout is a setting of the model's parts.
+
+        RAISES: RelxError RX054 when no marker ran on the Docs, RX055 for a relation that is not among the labels.
+        """
+        examples = list(examples)
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, "RelationExtractor.update")
+        docs = [eg.predicted for eg in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        if not any(has_candidates(doc) for doc in docs):
+            raise RelxError("RX054", name=self.name)
+        targets = self.targets(examples)
+        if not len(targets):
+            return losses
+        set_dropout_rate(self.model, drop)
+        loss, backprop = self.model.begin_update((docs, targets))
+        if not np.isfinite(loss):
+            raise RelxError("RX056", loss=loss, name=self.name)
+        backprop(1.0)
+        if sgd is not None:
+            self.model.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
+        """Mean negative log-likelihood of the gold labels under `predict`'s scores, and its gradient to the scores.
+
+        `update` does not use it: it has the head's own loss, weights and sampling included.
+        """
+        targets = self.targets(list(examples))
+        flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
+        if not len(flat):
+            return 0.0, [np.zeros_like(part) for part in scores]
+        gold = np.concatenate([~targets.any(axis=1, keepdims=True), targets > 0], axis=1)
+        likelihood = np.clip((flat * gold).sum(axis=1), 1e-8, None)
+        gradient = -(gold / likelihood[:, None]) / len(flat)
+        parts = np.split(gradient.astype("float32"), np.cumsum([len(part) for part in scores])[:-1])
+        return float(-np.log(likelihood).mean()), parts
+
+    def targets(self, examples: Sequence[Example]) -> np.ndarray:
+        """float32 (n_pairs, n_labels), 1 where the gold relation holds, for all candidate pairs in a row.
+
+        Mentions are matched by their characters, so the two Docs may be tokenized differently.
+        """
+        columns = {label: i for i, label in enumerate(self.labels)}
+        parts = [_doc_targets(eg, columns, self.name) for eg in examples]
+        return np.concatenate(parts) if parts else np.zeros((0, len(columns)), "float32")
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        serializers = {
+            "cfg": lambda: srsly.json_dumps(self.cfg),
+            "model": self.model.to_bytes,
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+        }
+        return util.to_bytes(serializers, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> RelationExtractor:
+        deserializers = {
+            "cfg": lambda b: self._restore(srsly.json_loads(b)),
+            "model": self.model.from_bytes,
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+        }
+        util.from_bytes(bytes_data, deserializers, exclude)
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        serializers = {
+            "cfg": lambda p: srsly.write_json(p, self.cfg),
+            "model": lambda p: self.model.to_disk(p),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+        }
+        util.to_disk(path, serializers, exclude)
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> RelationExtractor:
+        """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
+        deserializers = {
+            "cfg": lambda p: self._restore(srsly.read_json(p)),
+            "model": lambda p: self.model.from_bytes(Path(p).read_bytes()),
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+        }
+        util.from_disk(path, deserializers, exclude)
+        return self
+
+    def _restore(self, cfg: dict[str, Any]) -> None:
+        """Build the module from saved labels and sizes, so that weights have somewhere to go."""
+        self.cfg = cfg
+        if cfg["width"] is None or self.model.shims[0].is_built:
+            return
+        self.model.set_dim("nO", len(self.labels))
+        self.model.set_dim("n_markers", cfg["n_markers"])
+        self.model.attrs["build_network"](self.model, cfg["width"])
+
+
+def _doc_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
+    candidates = get_candidates(eg.predicted)
+    targets = np.zeros((len(candidates), len(columns)), dtype="float32")
+    relations = get_relations(eg.reference)
+    if not len(candidates) or not len(relations):
+        return targets
+    rows = _mention_rows(eg.predicted, candidates.mentions)
+    n = len(candidates.mentions)
+    keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
+    order = np.argsort(keys, kind="stable")
+    for relation in relations:
+        if relation.label not in columns:
+            raise RelxError("RX055", label=relation.label, name=name, text=eg.reference.text[:60])
+        head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
+        if head is None or tail is None:
+            continue  # a mention that was not predicted: the scorer counts it as missed, there is no pair to train on
+        place = np.searchsorted(keys, head * n + tail, sorter=order)
+        if place < len(keys) and keys[order[place]] == head * n + tail:
+            targets[order[place], columns[relation.label]] = 1.0
+    return targets
+
+
+def _mention_rows(doc: Doc, mentions: Sequence[Mention]) -> dict[tuple, int]:
+    """Rows of mentions by (first character, last character, type), and by characters alone."""
+    rows: dict[tuple, int] = {}
+    for i, mention in enumerate(mentions):
+        key = _characters(doc, mention)
+        rows.setdefault(key, i)
+        rows[(*key, mention.label)] = i
+    return rows
+
+
+def _find(rows: dict[tuple, int], doc: Doc, mention: Mention) -> int | None:
+    key = _characters(doc, mention)
+    return rows.get((*key, mention.label), rows.get(key))
+
+
+def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:
+    last = doc[mention.end - 1]
+    return doc[mention.start].idx, last.idx + len(last)

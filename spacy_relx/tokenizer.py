@@ -1,0 +1,120 @@
+"""A tokenizer for text in any language: spaCy's own `Tokenizer`, with rules for scripts that have no spaces.
+
+The rules of "xx" (or of the pipeline's language) leave a Chinese sentence one token, so no mention in it could ever be
+marked. Added here: one token per character where words are not divided by spaces (combining marks stay with their
+base), punctuation of all scripts split off, and clitics behind and before apostrophes. Where it is open how to split,
+the smaller pieces win: a mention can be several tokens, but never half of one.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+
+from spacy.lang.char_classes import LATIN
+from spacy.lang.tokenizer_exceptions import URL_PATTERN
+from spacy.language import Language
+from spacy.tokenizer import Tokenizer
+from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex
+
+# Blocks written without spaces whose characters are bases, marks, digits and punctuation together:
+# Thai, Lao, Myanmar and its extensions B and A, Khmer.
+_MIXED_BLOCKS = (
+    (0x0E00, 0x0E7F),
+    (0x0E80, 0x0EFF),
+    (0x1000, 0x109F),
+    (0xA9E0, 0xA9FF),
+    (0xAA60, 0xAA7F),
+    (0x1780, 0x17FF),
+)
+# Thai and Lao "am" are letters for Unicode, but belong to the consonant before them like a mark.
+_AM = "\u0e33\u0eb3"
+# Viramas that stack the next consonant under this one: Myanmar, Khmer. No split on either side.
+_JOINERS = "\u1039\u17d2"
+
+
+def _mixed_characters() -> Iterator[tuple[str, str]]:
+    """(character, first letter of its Unicode category) of the blocks above."""
+    for first, last in _MIXED_BLOCKS:
+        for code in range(first, last + 1):
+            yield chr(code), unicodedata.category(chr(code))[0]
+
+
+_MIXED_MARKS = "".join(char for char, kind in _mixed_characters() if kind == "M" or char in _AM)
+_MIXED_PUNCT = "".join(char for char, kind in _mixed_characters() if kind == "P")
+_MIXED_BASES = "".join(char for char, kind in _mixed_characters() if kind in "LS" and char not in _AM)
+
+# Han with its iteration marks and zero, Hiragana, kana supplements, Hangul syllables and leading jamo.
+_HAN = r"\u3005-\u3007\u303B\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF\u2E80-\u2FDF\U00020000-\U0003FFFD"
+_HIRAGANA = r"\u3041-\u3096\u309D-\u309F\U0001B000-\U0001B16F"
+_HANGUL = r"\uAC00-\uD7A3\u1100-\u115F\uA960-\uA97C"
+#: Each of these starts a token of its own.
+_SINGLE = _HAN + _HIRAGANA + _HANGUL + _MIXED_BASES
+#: Vowel and final jamo, voicing marks, variation selectors of ideographs: they end such a token as well as the base.
+_SINGLE_MARKS = r"\u1160-\u11FF\uD7B0-\uD7FB\u3099\u309A\uFE00-\uFE02\U000E0100-\U000E01EF" + _MIXED_MARKS
+#: Nothing is split off before these.
+_MARKS = _SINGLE_MARKS + r"\u0300-\u036F\u1AB0-\u1AFF\u1DC0-\u1DFF\u20D0-\u20FF\u309B\u309C\uFE00-\uFE0F\u200C\u200D"
+_KATAKANA = r"\u30A1-\u30FA\u30FC-\u30FF\u31F0-\u31FF\uFF66-\uFF9F"
+
+#: Punctuation that is a token wherever it stands, unless between digits: CJK and full-width, Arabic, Indic, Armenian,
+#: Ethiopic, dashes, quotes, zero-width space.
+_PUNCT = (
+    r"\u3001-\u3003\u3008-\u3011\u3014-\u301F\u3030\u303D\u30A0\u30FB"
+    r"\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65\uFE10-\uFE19\uFE30-\uFE4F\uFE50-\uFE6B"
+    r"\u060C\u061B\u061E\u061F\u066A\u06D4\u0964\u0965\u055D\u0589\u1361-\u1368\u2014\u2015\u201C-\u201F\u00AB\u00BB\u200B"
+) + re.escape(_MIXED_PUNCT)
+#: Direction marks and byte order marks: split off at the edges of a word, where copied text leaves them.
+_INVISIBLE = r"\u200E\u200F\u061C\u202A-\u202E\u2060\u2066-\u2069\uFEFF"
+
+_LETTERS = LATIN + r"\u0300-\u036F"
+_APOSTROPHE = "['\u2019]"
+# What French, Italian, Catalan and their neighbours put before an apostrophe; the rest of the word is the noun.
+_ELISIONS = (
+    r"(?i:[cdjlmnst]|qu|(?:jus|lors|puis|quoi|quel)qu|un|(?:ne|da|de|a|su|co|que)ll|que?st|nessun|alcun|ciascun|sant|dov"
+    r"|com|quant|tutt|bell|grand|mezz|buon)"
+)
+_URL = r"(?:(?:https?|ftp)://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*[A-Za-z0-9\-_~/#&=%+]"
+_EMAIL = r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9._%+\-]+@(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}"
+
+_PREFIXES = [f"[{_PUNCT}]", f"[{_INVISIBLE}]", f"{_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}])"]
+_SUFFIXES = [f"[{_PUNCT}]", f"[{_INVISIBLE}]", f"(?<=[A-Za-z])(?i:n{_APOSTROPHE}t)"]
+_INFIXES_FIRST = [_URL, _EMAIL]
+_INFIXES = [
+    rf"(?<!\d)[{_PUNCT}]|[{_PUNCT}](?!\d)",
+    # Splits of no width, since spaCy passes over an infix that has width at the start of a word.
+    f"(?<![{_JOINERS}])(?=[{_SINGLE}])",
+    f"(?<=[{_SINGLE}{_SINGLE_MARKS}])(?<![{_JOINERS}])(?![{_MARKS}])",
+    f"(?<=[{_SINGLE}][{_MARKS}])(?<![{_JOINERS}])(?![{_MARKS}])",
+    f"(?<![{_KATAKANA}{_MARKS}])(?=[{_KATAKANA}])|(?<=[{_KATAKANA}])(?![{_KATAKANA}{_MARKS}])",
+    f"(?<![{_LETTERS}'\u2019]){_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}])",
+    # Irish names and Uzbek words keep their O'.
+    f"(?<=[{_LETTERS}0-9])(?<![^{_LETTERS}0-9][Oo])(?<!^[Oo])(?={_APOSTROPHE}[{_LETTERS}])",
+]
+_KEEP = [head + apostrophe + "hui" for head in ("aujourd", "Aujourd") for apostrophe in "'\u2019"]
+#: A whole word that is a URL; never one with characters that are tokens of their own: in 请看www.example.com它 the
+#: pattern would take all of it.
+_URL_MATCH = re.compile(rf"(?!\S*[{_SINGLE}{_KATAKANA}])" + URL_PATTERN).match
+
+
+def make_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
+    """`spacy_relx.MultilingualTokenizer.v1`: a tokenizer for all scripts, see the top of the module.
+
+    RETURNS: nlp -> `spacy.tokenizer.Tokenizer`, made from the rules of `nlp.Defaults` and those here. It is spaCy's
+    class: what it writes is read without this package's code, and no character of the text is ever lost.
+    """
+    return _create_tokenizer
+
+
+def _create_tokenizer(nlp: Language) -> Tokenizer:
+    defaults = nlp.Defaults
+    rules = dict(defaults.tokenizer_exceptions or {})
+    for word in _KEEP:
+        rules.setdefault(word, [{"ORTH": word}])
+    return Tokenizer(
+        nlp.vocab,
+        rules=rules,
+        prefix_search=compile_prefix_regex([*_PREFIXES, *(defaults.prefixes or ())]).search,
+        suffix_search=compile_suffix_regex([*_SUFFIXES, *(defaults.suffixes or ())]).search,
+        infix_finditer=compile_infix_regex([*_INFIXES_FIRST, *_INFIXES, *(defaults.infixes or ())]).finditer,
+        token_match=defaults.token_match,
+        url_match=_URL_MATCH if defaults.url_match else None,
+    )

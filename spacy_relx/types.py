@@ -1,0 +1,220 @@
+"""Plain types that everything else speaks in. All offsets count tokens, ends are exclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass
+from operator import index as as_integer
+from typing import Any, Callable, Union
+
+import numpy as np
+from spacy.tokens import Doc, Span
+
+from .errors import RelxError
+
+#: The name that stands for "no relation" in reports; it is never stored on a Doc.
+NO_RELATION = "no_relation"
+#: `Doc.spans` group that holds all mentions, overlapping ones too (`Doc.ents` cannot).
+MENTIONS_KEY = "mentions"
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A mention of an entity: tokens [start, end) and the entity type; `kb_id` names the entity, where known."""
+
+    start: int
+    end: int
+    label: str = ""
+    kb_id: str = ""
+
+    def span(self, doc: Doc) -> Span:
+        """The mention as a Span of `doc`."""
+        return Span(doc, self.start, self.end, label=self.label, kb_id=self.kb_id)
+
+    def text(self, doc: Doc) -> str:
+        return doc[self.start : self.end].text
+
+    def shift(self, offset: int) -> Mention:
+        """The same mention `offset` tokens later."""
+        return Mention(self.start + offset, self.end + offset, self.label, self.kb_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"start": self.start, "end": self.end, "label": self.label}
+        if self.kb_id:
+            data["kb_id"] = self.kb_id
+        return data
+
+    @classmethod
+    def from_any(cls, value: Any) -> Mention:
+        """Read a Mention, a Span or a mapping. RAISES: RelxError RX002."""
+        if isinstance(value, Mention):
+            return value
+        if isinstance(value, Span):
+            return cls(value.start, value.end, value.label_, value.kb_id_)
+        if isinstance(value, Mapping) and "start" in value and "end" in value:
+            try:  # integers of any kind (numpy's too), but 1.7 is not cut to 1
+                start, end = as_integer(value["start"]), as_integer(value["end"])
+            except TypeError as err:
+                raise RelxError("RX002", value=value) from err
+            return cls(start, end, str(value.get("label", "")), str(value.get("kb_id", "")))
+        raise RelxError("RX002", value=value)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`head` -label-> `tail`, with the model's score in [0, 1] (1.0 in annotated data)."""
+
+    head: Mention
+    label: str
+    tail: Mention
+    score: float = 1.0
+
+    def triple(self, doc: Doc) -> tuple[str, str, str]:
+        """(head text, label, tail text)."""
+        return self.head.text(doc), self.label, self.tail.text(doc)
+
+    def shift(self, offset: int) -> Relation:
+        return Relation(self.head.shift(offset), self.label, self.tail.shift(offset), self.score)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "head": self.head.to_dict(),
+            "label": self.label,
+            "tail": self.tail.to_dict(),
+            "score": float(self.score),
+        }
+
+    @classmethod
+    def from_any(cls, value: Any) -> Relation:
+        """Read a Relation or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX004."""
+        if isinstance(value, Relation):
+            return value
+        if isinstance(value, Mapping) and {"head", "label", "tail"} <= set(value):
+            head, tail = Mention.from_any(value["head"]), Mention.from_any(value["tail"])
+            try:
+                score = float(value.get("score", 1.0))
+            except (TypeError, ValueError) as err:
+                raise RelxError("RX004", value=value) from err
+            return cls(head, str(value["label"]), tail, score)
+        raise RelxError("RX004", value=value)
+
+
+class RelationList(MutableSequence):
+    """`doc._.relations`: a list of `Relation` that writes through to the Doc's plain storage.
+
+    rows: the Doc's own list of dicts; it is changed in place. length: tokens of the Doc, for checking offsets.
+    """
+
+    def __init__(self, rows: list[dict[str, Any]], length: int):
+        self._rows = rows
+        self._length = length
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [Relation.from_any(row) for row in self._rows[index]]
+        return Relation.from_any(self._rows[index])
+
+    def __setitem__(self, index, value) -> None:
+        if isinstance(index, slice):
+            self._rows[index] = relation_rows(value, self._length)
+        else:
+            self._rows[index] = relation_rows([value], self._length)[0]
+
+    def __delitem__(self, index) -> None:
+        del self._rows[index]
+
+    def insert(self, index: int, value: Any) -> None:
+        self._rows.insert(index, relation_rows([value], self._length)[0])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (RelationList, list, tuple)):
+            return list(self) == list(other)
+        return NotImplemented
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+def relation_rows(relations: Iterable[Any], length: int) -> list[dict[str, Any]]:
+    """Relations as plain rows, checked against a Doc of `length` tokens. RAISES: RelxError RX002, RX003, RX004."""
+    rows = []
+    for value in relations:
+        relation = Relation.from_any(value)
+        for mention in (relation.head, relation.tail):
+            if not 0 <= mention.start < mention.end <= length:
+                raise RelxError("RX003", start=mention.start, end=mention.end, length=length)
+        rows.append(relation.to_dict())
+    return rows
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An ordered pair of mentions that may be related."""
+
+    head: Mention
+    tail: Mention
+
+
+class Candidates(Sequence):
+    """`doc._.candidates`: the ordered pairs a relation extractor looks at, as arrays over one table of mentions.
+
+    mentions: the Doc's mentions, each once. markers: int32 (n_mentions,), row of each mention's type in the marker
+    vocabulary (0 is the uniform marker). pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail.
+    dropped: pairs that the cap left out.
+
+    Behaves as a sequence of `Candidate`; whoever wants speed reads the arrays.
+    """
+
+    def __init__(self, mentions: Sequence[Mention], markers: np.ndarray, pairs: np.ndarray, dropped: int = 0):
+        self.mentions = list(mentions)
+        self.markers = np.asarray(markers, dtype="int32").reshape(-1)
+        self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
+        self.dropped = int(dropped)
+
+    @classmethod
+    def empty(cls) -> Candidates:
+        return cls([], np.zeros(0, "int32"), np.zeros((0, 2), "int32"))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        head, tail = self.pairs[index]
+        return Candidate(self.mentions[head], self.mentions[tail])
+
+    def __iter__(self) -> Iterator[Candidate]:
+        for head, tail in self.pairs.tolist():
+            yield Candidate(self.mentions[head], self.mentions[tail])
+
+    def __repr__(self) -> str:
+        return f"Candidates(mentions={len(self.mentions)}, pairs={len(self)}, dropped={self.dropped})"
+
+    def spans(self) -> np.ndarray:
+        """int32 (n_mentions, 2): start and end of each mention."""
+        return np.array([(m.start, m.end) for m in self.mentions], dtype="int32").reshape(-1, 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "mentions": [m.to_dict() for m in self.mentions],
+            "markers": self.markers.tolist(),
+            "heads": self.pairs[:, 0].tolist(),
+            "tails": self.pairs[:, 1].tolist(),
+            "dropped": self.dropped,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Candidates:
+        pairs = np.stack([np.asarray(data["heads"], "int32"), np.asarray(data["tails"], "int32")], axis=1)
+        mentions = [Mention.from_any(row) for row in data["mentions"]]
+        return cls(mentions, np.asarray(data["markers"], "int32"), pairs, data.get("dropped", 0))
+
+
+#: Proposes pairs: (doc, mentions) -> blocks of int32 (n, 2), rows of `mentions`: head, tail; never one row twice.
+CandidateGenerator = Callable[[Doc, Sequence[Mention]], Iterable[np.ndarray]]
+#: Names the language of each text: ISO 639-1 codes, None where it cannot tell.
+LanguageDetector = Callable[[Sequence[str]], list[Union[str, None]]]

@@ -1,0 +1,386 @@
+"""The trainable component: learning, saving, decoding, odd input."""
+
+import copy
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Config, Model, fix_random_seed
+from util import SENTENCES, make_doc, make_example, make_examples, triples
+
+from spacy_relx.errors import RelxError
+from spacy_relx.layers.relation import make_relation_layer
+from spacy_relx.models.relation import build_relation_model
+from spacy_relx.pipeline.relation_extractor import DEFAULT_MODEL_CONFIG
+
+SOFTMAX = "spacy_relx.SoftmaxHead.v1"
+MULTILABEL = "spacy_relx.MultiLabelHead.v1"
+TOK2VEC = """
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 32
+depth = 1
+embed_size = 200
+window_size = 1
+maxout_pieces = 2
+subword_features = true
+"""
+
+
+def model_config(head=SOFTMAX, **head_settings):
+    config = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+    config["encoder"].update(hidden=16, dropout=0.0)
+    config["pairs"].update(hidden=32, dropout=0.0)
+    config["head"] = {"@architectures": head, **head_settings}
+    return config
+
+
+def make_nlp(model=None, **config):
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relation_extractor", config={"model": model or model_config(), "scorer": None, **config})
+    return nlp
+
+
+def train(nlp, examples=None, steps=60):
+    examples = examples or make_examples(nlp.vocab)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    losses = []
+    for _ in range(steps):
+        step = {}
+        nlp.update(examples, sgd=optimizer, losses=step, annotates=["entity_type_marker"])
+        losses.append(step["relation_extractor"])
+    return losses
+
+
+def gold(sentence):
+    words, mentions, relations = sentence
+    return {(text(words, mentions[h]), label, text(words, mentions[t])) for h, label, t in relations}
+
+
+def text(words, mention):
+    return " ".join(words.split()[mention[0] : mention[1]])
+
+
+def run(nlp, sentences=SENTENCES):
+    docs = list(nlp.pipe([make_doc(nlp.vocab, words, mentions) for words, mentions, _ in sentences]))
+    return [triples(doc) for doc in docs]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    nlp = make_nlp()
+    losses = train(nlp)
+    assert losses[-1] < 0.05 < losses[0]
+    return nlp
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        model_config(),
+        model_config(MULTILABEL),
+        model_config(no_relation_weight=0.5, negative_ratio=2.0),
+        {**model_config(), "encoder": Config().from_str(f"[e]{TOK2VEC}")["e"]},
+    ],
+    ids=["softmax", "multilabel", "sampled", "tok2vec"],
+)
+def test_overfit_save_reload_score(model, tmp_path):
+    nlp = make_nlp(model)
+    train(nlp)
+    expected = [gold(sentence) for sentence in SENTENCES]
+    assert run(nlp) == expected
+    nlp.to_disk(tmp_path)
+    reloaded = spacy.load(tmp_path)
+    assert run(reloaded) == expected
+    from_bytes = spacy.blank("en", config=nlp.config).from_bytes(nlp.to_bytes())
+    assert run(from_bytes) == expected
+
+
+def test_overfit_with_a_listener(tmp_path):
+    fix_random_seed(0)
+    config = Config().from_str(f"[model]{TOK2VEC}")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config=config)
+    nlp.add_pipe("entity_type_marker")
+    model = model_config()
+    model["encoder"] = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
+    nlp.add_pipe("relation_extractor", config={"model": model, "scorer": None})
+    train(nlp, steps=80)
+    expected = [gold(sentence) for sentence in SENTENCES]
+    assert run(nlp) == expected
+    nlp.to_disk(tmp_path)
+    assert run(spacy.load(tmp_path)) == expected
+
+
+def test_gradient_reaches_the_listener():
+    fix_random_seed(0)
+    config = Config().from_str(f"[model]{TOK2VEC}")
+    nlp = spacy.blank("en")
+    tok2vec = nlp.add_pipe("tok2vec", config=config)
+    nlp.add_pipe("entity_type_marker")
+    model = model_config()
+    model["encoder"] = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32}
+    nlp.add_pipe("relation_extractor", config={"model": model, "scorer": None})
+    examples = make_examples(nlp.vocab)
+    optimizer = nlp.initialize(lambda: examples)
+    weights = {(n.id, p): n.get_param(p).copy() for n in tok2vec.model.walk() for p in n.param_names if n.has_param(p)}
+    for _ in range(2):  # spaCy applies a listened-to component's gradient at the beginning of the next update
+        nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])
+    moved = [
+        not np.allclose(weights[n.id, p], n.get_param(p))
+        for n in tok2vec.model.walk()
+        for p in n.param_names
+        if n.has_param(p)
+    ]
+    assert any(moved)
+
+
+def test_gradient_to_the_encoder_equals_finite_differences():
+    """Loss -> network -> thinc layer -> encoder, by central differences in a few directions."""
+    nlp = make_nlp()
+    examples = make_examples(nlp.vocab)
+    nlp.initialize(lambda: examples)
+    marker, extractor = nlp.get_pipe("entity_type_marker"), nlp.get_pipe("relation_extractor")
+    docs = [marker(eg.predicted) for eg in examples]
+    targets = extractor.targets(examples)
+    rng = np.random.default_rng(0)
+    width = 7
+    vectors = [rng.normal(size=(len(doc), width)).astype("float32") for doc in docs]
+    received = []
+
+    def forward(model, docs, is_train):
+        return vectors, lambda grads: received.append(grads) or docs
+
+    network = extractor.model.attrs["build"]
+    model = make_relation_layer(Model("fixed", forward, dims={"nO": width}), network, 1000)
+    model.set_dim("nO", len(extractor.labels))
+    model.set_dim("n_markers", marker.n_markers)
+    model.initialize()
+    _, backprop = model.begin_update((docs, targets))
+    backprop(1.0)
+    gradient = np.concatenate(received[0])
+    for _ in range(5):
+        direction = rng.normal(size=gradient.shape).astype("float32")
+        parts = np.split(direction, np.cumsum([len(doc) for doc in docs])[:-1])
+        values = []
+        original = list(vectors)
+        for eps in (2e-3, -2e-3):
+            vectors[:] = [v + eps * p for v, p in zip(original, parts)]
+            values.append(model.begin_update((docs, targets))[0])
+        vectors[:] = original
+        assert (values[0] - values[1]) / 4e-3 == pytest.approx(float((gradient * direction).sum()), rel=0.05, abs=2e-3)
+
+
+def test_batched_equals_one_by_one(trained):
+    docs = [make_doc(trained.vocab, words, mentions) for words, mentions, _ in SENTENCES] * 3
+    extractor, marker = trained.get_pipe("relation_extractor"), trained.get_pipe("entity_type_marker")
+    docs = [marker(doc) for doc in docs]
+    together = extractor.predict(docs)
+    alone = [extractor.predict([doc])[0] for doc in docs]
+    assert any(len(scores) for scores in together)
+    for a, b in zip(together, alone):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_sub_batches_change_nothing(trained):
+    docs = [make_doc(trained.vocab, words, mentions) for words, mentions, _ in SENTENCES]
+    docs = [trained.get_pipe("entity_type_marker")(doc) for doc in docs]
+    small = make_nlp({**model_config(), "batch_tokens": 1, "batch_pairs": 1})
+    train(small, steps=1)
+    small.get_pipe("relation_extractor").model.from_bytes(trained.get_pipe("relation_extractor").model.to_bytes())
+    for a, b in zip(
+        trained.get_pipe("relation_extractor").predict(docs), small.get_pipe("relation_extractor").predict(docs)
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_same_seed_same_scores():
+    assert train(make_nlp(), steps=5) == train(make_nlp(), steps=5)
+
+
+def test_odd_docs(trained):
+    for words, mentions in [("", []), ("nothing here", []), ("one", [(0, 1, "PERSON")]), ("a b", [(0, 2, "NEW_TYPE")])]:
+        assert run(trained, [(words, mentions, [])]) == [set()]
+    assert len(trained("")._.relations) == 0
+
+
+def test_an_update_survives_empty_docs_and_no_pairs(trained):
+    nlp = make_nlp()
+    train(nlp, steps=1)
+    for sentence in [("", [], []), ("a b", [], []), ("a", [(0, 1, "ORG")], [])]:
+        losses = nlp.update(
+            [make_example(nlp.vocab, *sentence)], sgd=nlp.create_optimizer(), annotates=["entity_type_marker"]
+        )
+        assert losses["relation_extractor"] == 0.0
+
+
+def test_several_relations_on_one_pair():
+    sentence = ("Ann leads Acme", [(0, 1, "PERSON"), (2, 3, "ORG")], [(0, "works_for", 1), (0, "leads", 1)])
+    nlp = make_nlp(model_config(MULTILABEL))
+    train(nlp, [make_example(nlp.vocab, *sentence)])
+    assert run(nlp, [sentence]) == [{("Ann", "works_for", "Acme"), ("Ann", "leads", "Acme")}]
+    nlp = make_nlp()
+    train(nlp, [make_example(nlp.vocab, *sentence)])
+    assert len(run(nlp, [sentence])[0]) == 1
+
+
+def test_thresholds_are_settings_that_loading_can_override(trained, tmp_path):
+    trained.to_disk(tmp_path)
+    assert any(run(trained))
+    for override in (
+        {"threshold": 1.0},
+        {"label_thresholds": dict.fromkeys(trained.pipe_labels["relation_extractor"], 1.0)},
+    ):
+        nlp = spacy.load(tmp_path, config={"components": {"relation_extractor": override}})
+        assert not any(run(nlp))
+    generous = spacy.load(tmp_path, config={"components": {"relation_extractor": {"threshold": 0.0}}})
+    assert sum(map(len, run(generous))) == sum(len(m) * (len(m) - 1) for _, m, _ in SENTENCES)
+
+
+def test_decoding_by_hand(trained):
+    extractor = copy.copy(trained.get_pipe("relation_extractor"))
+    doc = trained.get_pipe("entity_type_marker")(make_doc(trained.vocab, "a b", [(0, 1, "X"), (1, 2, "X")]))
+    n = len(extractor.labels)
+    scores = np.full((2, n + 1), 0.01, dtype="float32")
+    scores[0, 0], scores[0, 1], scores[0, 2] = 0.5, 0.35, 0.14
+    scores[1, 0], scores[1, 2] = 0.2, 0.7
+    second = [(r.label, round(r.score, 2)) for r in extractor.decode(doc._.candidates, scores)]
+    assert second == [(extractor.labels[1], 0.7)]
+    extractor.threshold = 0.3
+    both = [(r.label, round(r.score, 2)) for r in extractor.decode(doc._.candidates, scores)]
+    assert both == [(extractor.labels[0], 0.35), (extractor.labels[1], 0.7)]
+    extractor.label_thresholds = {extractor.labels[0]: 0.4, extractor.labels[1]: 0.1}
+    mixed = [(r.label, round(r.score, 2)) for r in extractor.decode(doc._.candidates, scores)]
+    assert mixed == [(extractor.labels[1], 0.14), (extractor.labels[1], 0.7)]
+
+
+def test_only_labels_and_sizes_are_saved(trained):
+    assert set(trained.get_pipe("relation_extractor").cfg) == {"labels", "n_markers", "width"}
+
+
+def test_gold_is_matched_by_characters():
+    nlp = make_nlp()
+    train(nlp, steps=1)
+    reference = make_doc(nlp.vocab, *SENTENCES[0])
+    predicted = Doc(
+        nlp.vocab,
+        words=["Ann", "wor", "ks", "for", "Acme", "in", "Ro", "me"],
+        spaces=[True, False, True, True, True, True, False, False],
+    )
+    predicted.set_ents(
+        [
+            spacy.tokens.Span(predicted, 0, 1, "PERSON"),
+            spacy.tokens.Span(predicted, 4, 5, "ORG"),
+            spacy.tokens.Span(predicted, 6, 7, "PLACE"),
+        ]
+    )
+    nlp.get_pipe("entity_type_marker")(predicted)
+    extractor = nlp.get_pipe("relation_extractor")
+    targets = extractor.targets([Example(predicted, reference)])
+    assert targets.sum() == 1
+    row = int(targets.any(axis=1).nonzero()[0][0])
+    pair = predicted._.candidates[row]
+    assert (pair.head.text(predicted), pair.tail.text(predicted)) == ("Ann", "Acme")
+
+
+def test_get_loss_gradient():
+    nlp = make_nlp()
+    train(nlp, steps=1)
+    examples = make_examples(nlp.vocab)
+    extractor = nlp.get_pipe("relation_extractor")
+    docs = [nlp.get_pipe("entity_type_marker")(eg.predicted) for eg in examples]
+    scores = [part.astype("float64") for part in extractor.predict(docs)]
+    loss, gradients = extractor.get_loss(examples, scores)
+    assert [g.shape for g in gradients] == [s.shape for s in scores]
+    scores[0][1, 2] += 1e-5
+    assert (extractor.get_loss(examples, scores)[0] - loss) / 1e-5 == pytest.approx(gradients[0][1, 2], abs=1e-3)
+
+
+def test_errors_say_what_to_do(trained):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("relation_extractor", config={"scorer": None})
+    examples = make_examples(nlp.vocab)
+    with pytest.raises(RelxError, match="RX054"):
+        nlp.initialize(lambda: examples)
+    nlp = make_nlp()
+    with pytest.raises(RelxError, match="RX053"):
+        nlp.initialize(lambda: [make_example(nlp.vocab, "a b", [(0, 1, "X")])])
+    with pytest.raises(RelxError, match="RX050"):
+        make_nlp()(make_doc(nlp.vocab, "a b"))
+    nlp = make_nlp()
+    train(nlp, steps=1)
+    with pytest.raises(RelxError, match="RX054"):
+        nlp.update(make_examples(nlp.vocab))
+    with pytest.raises(RelxError, match="RX055"):
+        unseen = make_example(nlp.vocab, "a b", [(0, 1, "X"), (1, 2, "X")], [(0, "unheard_of", 1)])
+        nlp.update([unseen], annotates=["entity_type_marker"])
+    with pytest.raises(RelxError, match="RX052"):
+        nlp.get_pipe("relation_extractor").add_label("late")
+    with pytest.raises(RelxError, match="RX021"):
+        make_nlp(threshold=3.0)
+    with pytest.raises(RelxError, match="RX054"):
+        trained.get_pipe("relation_extractor")(make_doc(trained.vocab, *SENTENCES[0][:2]))
+
+
+def test_weights_that_do_not_fit(trained, tmp_path):
+    trained.to_disk(tmp_path)
+    override = {"components": {"relation_extractor": {"model": {"pairs": {"hidden": 64}}}}}
+    with pytest.raises(RelxError, match="RX051"):
+        spacy.load(tmp_path, config=override)
+
+
+def test_model_folder_holds_no_pickle(trained, tmp_path):
+    trained.to_disk(tmp_path)
+    saved = (tmp_path / "relation_extractor" / "model").read_bytes()
+    assert b"torch" not in saved and b"PK\x03\x04" not in saved
+
+
+def test_model_settings_that_make_no_sense():
+    encoder = Model("none", lambda *args: None)
+    for settings in ({"batch_tokens": 0}, {"batch_pairs": 0}):
+        with pytest.raises(RelxError, match="RX021"):
+            build_relation_model(encoder, None, None, **settings)
+    for part, settings in (
+        ("encoder", {"word_rows": 1}),
+        ("pairs", {"hidden": 30, "between_heads": 4}),
+        ("pairs", {"dropout": 1.0}),
+        ("head", {"no_relation_weight": 0.0}),
+        ("head", {"negative_ratio": 0.0}),
+    ):
+        model = model_config()
+        model[part].update(settings)
+        with pytest.raises(RelxError, match="RX021"):
+            make_nlp(model)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_two_processes(trained, method, tmp_path):
+    import subprocess
+    import sys
+
+    trained.to_disk(tmp_path)
+    script = f"""
+import multiprocessing, spacy, sys
+from pathlib import Path
+def main():
+    multiprocessing.set_start_method({method!r})
+    import torch; torch.set_num_threads(1)
+    nlp = spacy.load({str(tmp_path)!r})
+    sys.path.insert(0, {str(__file__.rsplit("/", 1)[0])!r})
+    from util import SENTENCES, make_doc
+    docs = [make_doc(nlp.vocab, words, mentions) for words, mentions, _ in SENTENCES]
+    found = [sorted(d._.triples) for d in nlp.pipe(docs, n_process=2, batch_size=3)]
+    sys.stdout.write(repr(found))
+if __name__ == "__main__":
+    main()
+"""
+    path = tmp_path / "run.py"
+    path.write_text(script)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert [set(found) for found in eval(done.stdout)] == [gold(sentence) for sentence in SENTENCES]
