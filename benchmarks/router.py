@@ -3,8 +3,8 @@
     python benchmarks/router.py [--texts 2000] [--rounds 3]
 
 The texts are made here: sentences of about 20 words in six languages. The router is timed on Docs that are made
-already, with detection (all languages, and restricted to the six), by sentence, and with metadata; the tokenizer against
-spaCy's own for "xx", on English only, each on new pipelines so that no cache is warm. Best of the rounds.
+already, with detection (all languages, and restricted to the six), by sentence, and with metadata; the tokenizer
+against spaCy's own for "xx", on English only, each on new pipelines so that no cache is warm. Best of the rounds.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from spacy.language import Language
 
 SAMPLES = {
     "en": "the company opened its second office in the old harbour and moved many people there last year",
-    "de": "das Unternehmen eröffnete sein zweites Büro im alten Hafen und zog letztes Jahr mit vielen Leuten dorthin um",
+    "de": "das Unternehmen eröffnete sein zweites Büro im alten Hafen und zog letztes Jahr mit vielen Leuten dorthin",
     "fr": "la société a ouvert son deuxième bureau dans le vieux port et y a installé beaucoup de gens",
     "tr": "şirket ikinci ofisini eski limanda açtı ve geçen yıl oraya birçok kişi taşındı",
     "ru": "компания открыла второй офис в старом порту и в прошлом году перевела туда много людей",

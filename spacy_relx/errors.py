@@ -40,6 +40,46 @@ MESSAGES: dict[str, str] = {
     "yield int32 arrays of shape (n, 2) with values in [0, {n}).",
     "RX024": "The Doc '{text}...' has {total} candidate pairs; the {limit} nearest are kept and {dropped} are left out. "
     "Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
+    # 100-119: data formats
+    "RX100": "The format '{name}' is unknown. Known formats: {known}.",
+    "RX101": "{where}: this is not JSON: {reason}. In: {text!r}. Is the file of this format? In folders, choose files "
+    "with a pattern (--pattern '*.jsonl'); to leave broken lines out, skip errors (--on-error skip).",
+    "RX102": "{where}: {problem}. In: {text!r}. docs/formats.md describes the formats.",
+    "RX103": "{where}: the mention [{start}, {end}) does not fit {length} {unit}. Offsets begin at 0, and the end is the "
+    "first of the {unit} behind the mention. In: {text!r}",
+    "RX104": "{where}: a relation names the mention {value}, but there is none such among {n}. Heads and tails are "
+    "places in the list of mentions, from 0, or ids of mentions. In: {text!r}",
+    "RX105": "{where}: the mention [{start}, {end}) is {found!r}, but its text is given as {wanted!r}. Offsets count "
+    "characters (code points, not bytes or UTF-16 units). In: {text!r}",
+    "RX106": "{where}: the sentence must have <e1>..</e1> and <e2>..</e2>, once each, but {problem}. In: {text!r}",
+    "RX107": "{where}: the line behind the sentence must be a label such as 'Cause-Effect(e1,e2)', 'Other' or "
+    "'no_relation', but is {label!r}. In: {text!r}",
+    "RX108": "{where}: this is not UTF-8 ({reason} at byte {offset}). Save the file as UTF-8. In: {text!r}",
+    "RX109": "{where}: the file cannot be read on: {reason}. {text}",
+    "RX110": "{where}: the mention [{start}, {end}) {mention!r} does not begin and end where tokens do ({tokens}) and is "
+    "left out; --alignment expand or contract keeps such mentions. In: {text!r}",
+    "RX111": "{where}: the line has {n} columns, but must have {wanted}, divided by tabs: {columns}. In: {text!r}",
+    "RX112": "{where}: a relation joins tokens [{start}, {end}), which are no mention; they were made one. In: {text!r}",
+    "RX113": "{where}: the relation '{label}' joins a mention with itself; it was kept, but no candidate pair will ever "
+    "cover it. In: {text!r}",
+    "RX114": "{where}: no Doc can be made of this: {reason}. In: {text!r}",
+    "RX119": "The setting '{name}' is {value!r}, but must be {need}.",
+    # 120-129: conversion
+    "RX120": "There is no input at {path}: {reason}.",
+    "RX121": "Nothing was written to {path}: {reason}",
+    "RX122": "The output must be a file that ends in .spacy and is no input, but is {path}. The output comes last: "
+    "relx convert FORMAT INPUT... OUTPUT.spacy",
+    "RX123": "The file {path} cannot be written: {reason}.",
+    # 130-139: reading training data
+    "RX130": "The path of a corpus cannot be None. Maybe you forgot to give it in the config, or on the command line "
+    "(--paths.train, --paths.dev)?",
+    "RX131": "There is no training data at {path}: {reason}. Training data is made with: python -m spacy relx convert",
+    "RX132": "{path} is no .spacy file, or a broken one: {reason}. Training data is made with: python -m spacy relx "
+    "convert",
+    "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens): they were split between sentences; {lost} "
+    "sentences or Docs without sentence boundaries are still too long and are left out, and {relations} relations "
+    "went with them or lay across the cut. Raise max_length, or 0 for no limit.",
+    "RX134": "{path} has no Docs to train on: {reason}",
     # 050-079: the relation extractor and its model
     "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
     "trained pipeline.",

@@ -23,7 +23,7 @@ from .errors import RelxError
 from .types import Candidates, Relation, RelationList, relation_rows
 
 
-def _key(name: str) -> tuple[str, str, None, None]:
+def _key(name: str) -> Any:  # a tuple, as spaCy has them, though it types the keys of user_data as str
     return ("._.", name, None, None)
 
 

@@ -62,6 +62,7 @@ _PUNCT = (
     r"\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65\uFE10-\uFE19\uFE30-\uFE4F\uFE50-\uFE6B"
     r"\u060C\u061B\u061E\u061F\u066A\u06D4\u0964\u0965\u055D\u0589\u1361-\u1368\u2014\u2015\u201C-\u201F\u00AB\u00BB\u200B"
 ) + re.escape(_MIXED_PUNCT)
+_ASCII_PUNCT = r"()\[\]{},;:!?\"&/#*=+"
 #: Direction marks and byte order marks: split off at the edges of a word, where copied text leaves them.
 _INVISIBLE = r"\u200E\u200F\u061C\u202A-\u202E\u2060\u2066-\u2069\uFEFF"
 
@@ -75,24 +76,35 @@ _ELISIONS = (
 _URL = r"(?:(?:https?|ftp)://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*[A-Za-z0-9\-_~/#&=%+]"
 _EMAIL = r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9._%+\-]+@(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}"
 
-_PREFIXES = [f"[{_PUNCT}]", f"[{_INVISIBLE}]", f"{_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}])"]
-_SUFFIXES = [f"[{_PUNCT}]", f"[{_INVISIBLE}]", f"(?<=[A-Za-z])(?i:n{_APOSTROPHE}t)"]
+_PREFIXES = [f"[{_PUNCT}]", f"[{_INVISIBLE}]", f'{_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}"\u201c\u00ab])']
+_SUFFIXES = [
+    f"[{_PUNCT}]",
+    f"[{_INVISIBLE}]",
+    f"(?<=[A-Za-z])(?i:n{_APOSTROPHE}t)",
+    rf"(?<=[{_LETTERS}][{_LETTERS}])\.",  # also behind a capital, as in SpaceX.
+]
 _INFIXES_FIRST = [_URL, _EMAIL]
 _INFIXES = [
     rf"(?<!\d)[{_PUNCT}]|[{_PUNCT}](?!\d)",
+    # ASCII punctuation in text without spaces, as in 雅虎(YHOO)的
+    rf"[{_ASCII_PUNCT}](?=[{_ASCII_PUNCT}]*[{_SINGLE}{_KATAKANA}])|(?<=[{_SINGLE}{_KATAKANA}])[{_ASCII_PUNCT}]",
     # Splits of no width, since spaCy passes over an infix that has width at the start of a word.
     f"(?<![{_JOINERS}])(?=[{_SINGLE}])",
     f"(?<=[{_SINGLE}{_SINGLE_MARKS}])(?<![{_JOINERS}])(?![{_MARKS}])",
     f"(?<=[{_SINGLE}][{_MARKS}])(?<![{_JOINERS}])(?![{_MARKS}])",
     f"(?<![{_KATAKANA}{_MARKS}])(?=[{_KATAKANA}])|(?<=[{_KATAKANA}])(?![{_KATAKANA}{_MARKS}])",
     f"(?<![{_LETTERS}'\u2019]){_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}])",
+    f"(?<=[0-9])[-\u2013](?=[{_LETTERS}])",
     # Irish names and Uzbek words keep their O'.
     f"(?<=[{_LETTERS}0-9])(?<![^{_LETTERS}0-9][Oo])(?<!^[Oo])(?={_APOSTROPHE}[{_LETTERS}])",
 ]
 _KEEP = [head + apostrophe + "hui" for head in ("aujourd", "Aujourd") for apostrophe in "'\u2019"]
-#: A whole word that is a URL; never one with characters that are tokens of their own: in 请看www.example.com它 the
-#: pattern would take all of it.
-_URL_MATCH = re.compile(rf"(?!\S*[{_SINGLE}{_KATAKANA}])" + URL_PATTERN).match
+#: A whole word that is a URL. Never one with characters that are tokens of their own: in 请看www.example.com它 spaCy's
+#: pattern takes all of it. And in scripts without capitals (Hebrew to Khmer) only with a scheme: there "word.word" is
+#: two sentences without a space far more often than a domain.
+_URL_MATCH = re.compile(
+    rf"(?!\S*[{_SINGLE}{_KATAKANA}])(?:(?=[A-Za-z]+://)|(?!\S*[\u0590-\u1CFF]))" + URL_PATTERN
+).match
 
 
 def make_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:

@@ -214,6 +214,14 @@ def test_softmax_loss_equals_the_naive_computation():
     torch.testing.assert_close(head.scores(logits).sum(1), torch.ones(5, dtype=torch.float64))
 
 
+def test_label_smoothing_equals_the_naive_computation():
+    torch.manual_seed(0)
+    plain, smooth = SoftmaxHead(8, 2).double(), SoftmaxHead(8, 2, label_smoothing=0.1).double()
+    logits = plain(torch.randn(5, 8, dtype=torch.float64))
+    uniform = -torch.log_softmax(logits, dim=1).mean()
+    torch.testing.assert_close(smooth.loss(logits, TARGETS), 0.9 * plain.loss(logits, TARGETS) + 0.1 * uniform)
+
+
 def test_multilabel_loss_equals_the_naive_computation():
     torch.manual_seed(0)
     head = MultiLabelHead(8, 2, no_relation_weight=0.3, positive_weight=2.0).double()

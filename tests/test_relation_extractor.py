@@ -351,6 +351,7 @@ def test_model_settings_that_make_no_sense():
         ("pairs", {"dropout": 1.0}),
         ("head", {"no_relation_weight": 0.0}),
         ("head", {"negative_ratio": 0.0}),
+        ("head", {"label_smoothing": 1.0}),
     ):
         model = model_config()
         model[part].update(settings)

@@ -21,6 +21,7 @@ Usage: ``python build.py [--seed 1] [--out DIR] [--per-lang 272]``
 from __future__ import annotations
 
 import argparse
+import copy
 import itertools
 import json
 import logging
@@ -64,10 +65,11 @@ SENTENCE_SHARE = {"train": 0.70, "dev": 0.115, "test": 0.185}
 KIND_SHARE = {"cooccurrence": 0.15, "negation": 0.13, "combined": 0.08}  # the rest: one relation
 PAIR_SHARE = {"train": 0.54, "dev": 0.18, "test": 0.28}
 FACT_SHARE = {"train": 0.60, "dev": 0.15, "test": 0.25}
-MIN_FACTS = {"train": 3, "dev": 1, "test": 1}
+MIN_FACTS = {"train": 4, "dev": 1, "test": 1}
 MIN_LANGS, MIN_RELATIONS, MIN_TYPES, MIN_SENTENCES, MIN_ENTITIES = 12, 12, 7, 200, 12
 MIN_PHRASINGS = {"train": 5, "dev": 1, "test": 2}
-TRIES = 4000
+TRIES = 4000  # random fillings of a phrasing
+ATTEMPTS = 50  # draws of the facts of a relation
 
 SLOT = re.compile(r"\{(\w+)(?:\.(?P<case>\w+)|(?P<kind>[?^])(?P<one>[^{}|]*)\|(?P<two>[^{}|]*))?\}")
 FINAL_DIGITS = frozenset("013678")  # Korean digits whose reading ends in a consonant
@@ -285,35 +287,44 @@ class Builder:
         return sorted(entities, key=lambda entity: self.uses[split, entity])
 
     def draw_facts(self) -> None:
-        """Give each entity that may still have one a fact of each relation, by the quota of each split."""
-        for label, (head_type, tail_type, side) in RELATIONS.items():
-            rng = self.rng("facts", label)
-            key_is_tail = side == "tail"
-            keys = list(self.language.entities[tail_type if key_is_tail else head_type])
-            others = list(self.language.entities[head_type if key_is_tail else tail_type])
-            total = len(keys) // (2 if side == "both" else 1)
-            rng.shuffle(keys)
-            drawn = self.facts.pairs[label]
-            for key in keys:
-                needed = sorted(SPLITS, key=lambda split: len(drawn[split]) / (FACT_SHARE[split] * total))
-                rng.shuffle(others)
-                for split, other in ((s, o) for s in needed for o in self.rarest_first(others, s)):
-                    head, tail = (other, key) if key_is_tail else (key, other)
-                    if side == "both" and ((label, "tail", head) in self.facts.taken or head.gender != "m"):
-                        continue
-                    if (
-                        self.fits((head, tail), split)
-                        and frozenset((head.name, tail.name)) not in self.facts.used
-                        and self.plausible(label, head, tail)
-                        and self.facts.allows(label, head, tail)
-                    ):
-                        self.facts.add(label, head, tail, split)
-                        self.uses.update({(split, head): 1, (split, tail): 1})
-                        break
-            for split, least in MIN_FACTS.items():
-                if len(drawn[split]) < least:
-                    where = f"{self.language.code}/{split}"
-                    raise CorpusError(f"{where}: too few facts of {label}; try another --seed")
+        """Draw the facts of each relation; again, if a split got too few."""
+        for label in RELATIONS:
+            for attempt in range(ATTEMPTS):
+                before = copy.deepcopy(self.facts), self.uses.copy()
+                self.draw_relation(label, attempt)
+                drawn = self.facts.pairs[label]
+                if all(len(drawn[split]) >= least for split, least in MIN_FACTS.items()):
+                    break
+                self.facts, self.uses = before
+            else:
+                raise CorpusError(f"{self.language.code}: too few facts of {label}; try another --seed")
+
+    def draw_relation(self, label: str, attempt: int) -> None:
+        """Give each entity that may still have one a fact of the relation, by the quota of each split."""
+        head_type, tail_type, side = RELATIONS[label]
+        rng = self.rng("facts", label, attempt)
+        key_is_tail = side == "tail"
+        keys = list(self.language.entities[tail_type if key_is_tail else head_type])
+        others = list(self.language.entities[head_type if key_is_tail else tail_type])
+        total = len(keys) // (2 if side == "both" else 1)
+        rng.shuffle(keys)
+        drawn = self.facts.pairs[label]
+        for key in keys:
+            needed = sorted(SPLITS, key=lambda split: len(drawn[split]) / (FACT_SHARE[split] * total))
+            rng.shuffle(others)
+            for split, other in ((s, o) for s in needed for o in self.rarest_first(others, s)):
+                head, tail = (other, key) if key_is_tail else (key, other)
+                if side == "both" and head.gender != "m":  # each couple is drawn once, from the man
+                    continue
+                if (
+                    self.fits((head, tail), split)
+                    and frozenset((head.name, tail.name)) not in self.facts.used
+                    and self.plausible(label, head, tail)
+                    and self.facts.allows(label, head, tail)
+                ):
+                    self.facts.add(label, head, tail, split)
+                    self.uses.update({(split, head): 1, (split, tail): 1})
+                    break
 
     def single(self, split: str, count: int) -> list[dict[str, Any]]:
         """Sentences with one relation: the relations in turn, each with its phrasings and facts in turn."""

@@ -9,7 +9,6 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..corpora.mentions import copy_mentions
 from ..errors import warn
 from ..extensions import get_candidates, get_lang, get_relations, set_lang
 from ..types import MENTIONS_KEY, NO_RELATION
@@ -104,6 +103,8 @@ class _Run:
         for number, reference in enumerate(self._docs):
             doc = _blank(self._nlp, reference, self._retokenize)
             if self._mentions:
+                from ..corpora.mentions import copy_mentions
+
                 copy_mentions(reference, doc, self._spans_key)
             self.waiting[number] = reference
             self.n_words += len(doc)

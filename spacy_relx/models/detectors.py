@@ -1,6 +1,9 @@
 """Language detectors: registered functions that name the language of each text."""
 
 from collections.abc import Sequence
+from copy import copy
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from .._compat import optional_import
@@ -18,7 +21,7 @@ class LangidDetector:
     min_score: probability in [0, 1] that the best language must reach; below it the answer is None.
 
     The identifier is this object's own (py3langid's module-level one would be shared with whoever else uses it), is
-    loaded with the first text, and does not travel with a pickle: each process loads its own.
+    made with the first text, and does not travel with a pickle: each process makes its own.
 
     RAISES: RelxError RX044 (languages), RX045 (min_score), and on use RX005 where py3langid is not installed.
     """
@@ -42,7 +45,7 @@ class LangidDetector:
         """The py3langid identifier, made on first use. RAISES: RelxError RX005, RX044."""
         if self._identifier is None:
             langid = optional_import("py3langid.langid", extra="langid", purpose="language identification")
-            identifier = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+            identifier = copy(_read_model(langid))
             if self.languages is not None:
                 known = set(identifier.labels) - {_NO_CONTENT}
                 unknown = [code for code in self.languages if code not in known]
@@ -65,6 +68,12 @@ class LangidDetector:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_identifier": None, "_blank": None}
+
+
+@lru_cache(maxsize=1)
+def _read_model(langid: ModuleType) -> Any:
+    """The unrestricted identifier, read once in a process (0.5 s). Detectors restrict copies, which share its arrays."""
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
 def make_langid_detector(languages: list[str] | None = None, min_score: float = 0.0) -> LanguageDetector:

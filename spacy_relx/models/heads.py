@@ -20,10 +20,22 @@ def _check(no_relation_weight: float, negative_ratio: float | None) -> None:
         raise RelxError("RX021", name="negative_ratio", value=negative_ratio, need="more than 0, or null for all pairs")
 
 
-def make_softmax_head(no_relation_weight: float = 1.0, negative_ratio: float | None = None) -> HeadFactory:
-    """`spacy_relx.SoftmaxHead.v1`: at most one label a pair. See `nn.heads.SoftmaxHead` for the settings."""
+def make_softmax_head(
+    no_relation_weight: float = 1.0, negative_ratio: float | None = None, label_smoothing: float = 0.0
+) -> HeadFactory:
+    """`spacy_relx.SoftmaxHead.v1`: at most one label a pair. See `nn.heads.SoftmaxHead` for the settings.
+
+    RAISES: RelxError RX021 for settings that make no sense.
+    """
     _check(no_relation_weight, negative_ratio)
-    return partial(SoftmaxHead, no_relation_weight=no_relation_weight, negative_ratio=negative_ratio)
+    if not 0 <= label_smoothing < 1:
+        raise RelxError("RX021", name="label_smoothing", value=label_smoothing, need="in [0, 1)")
+    return partial(
+        SoftmaxHead,
+        no_relation_weight=no_relation_weight,
+        negative_ratio=negative_ratio,
+        label_smoothing=label_smoothing,
+    )
 
 
 def make_multilabel_head(

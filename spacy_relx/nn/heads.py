@@ -22,18 +22,25 @@ class SoftmaxHead(nn.Module):
 
     width: of the pair vectors. n_labels: without no-relation. no_relation_weight: weight of unrelated pairs in the
     loss. negative_ratio: at most so many unrelated pairs for each related one, drawn anew in each update; None keeps
-    all.
+    all. label_smoothing: share of the loss that asks for all outcomes alike (Szegedy et al. 2016, section 7).
     """
 
     multi_label = False
 
     def __init__(
-        self, width: int, n_labels: int, *, no_relation_weight: float = 1.0, negative_ratio: float | None = None
+        self,
+        width: int,
+        n_labels: int,
+        *,
+        no_relation_weight: float = 1.0,
+        negative_ratio: float | None = None,
+        label_smoothing: float = 0.0,
     ):
         super().__init__()
         self.output = nn.Linear(width, n_labels + 1)
         self.no_relation_weight = no_relation_weight
         self.negative_ratio = negative_ratio
+        self.label_smoothing = label_smoothing
 
     def forward(self, vectors: Tensor) -> Tensor:
         """vectors: *Shape:* (n_pairs, width). RETURNS: logits, *Shape:* (n_pairs, n_labels + 1)."""
@@ -49,6 +56,8 @@ class SoftmaxHead(nn.Module):
         gold = torch.cat([negative.unsqueeze(1), targets.bool()], dim=1)
         log_p = torch.log_softmax(full_precision(logits), dim=1)
         losses = -torch.logsumexp(log_p.masked_fill(~gold, -torch.inf), dim=1)
+        if self.label_smoothing:
+            losses = (1 - self.label_smoothing) * losses - self.label_smoothing * log_p.mean(dim=1)
         weights = torch.where(negative, self.no_relation_weight, 1.0)
         return (losses * weights).sum() / weights.sum().clamp(min=1e-8)
 

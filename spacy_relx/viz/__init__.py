@@ -1,0 +1,5 @@
+"""Pictures of relations."""
+
+from .html import render
+
+__all__ = ["render"]

@@ -1,0 +1,33 @@
+# make demo   the main job on the sample corpus: train, evaluate, triples in many languages, an HTML page
+# make test   the tests, in the same environment
+# make check  linters and types
+
+PYTHON ?= python3
+VENV ?= .venv
+# the CPU build of PyTorch: `make TORCH_ARGS="--index-url ..." demo` where the default index has another
+TORCH_ARGS ?=
+BIN = $(VENV)/bin
+
+.PHONY: demo test check install clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet torch==2.13.0 $(TORCH_ARGS)
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[langid,dev]"
+	touch $@
+
+demo: install
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m spacy project run all .
+
+test: install
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf corpus training metrics demo

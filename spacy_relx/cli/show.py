@@ -1,0 +1,78 @@
+"""`relx show`: texts and their relations as an HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import RelxError
+from ._app import (
+    CodeOpt,
+    GpuOpt,
+    OnError,
+    OnErrorOpt,
+    TextsArg,
+    annotate,
+    import_code,
+    load_pipeline,
+    progress,
+    read_docs,
+    read_texts,
+    relx_app,
+    report_errors,
+    use_gpu,
+)
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+
+@relx_app.command("show")
+@report_errors
+def show_cli(
+    model: Annotated[str, typer.Argument(help="Pipeline: folder or name; - to show what a .spacy file holds")],
+    texts: TextsArg,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many texts")] = 100,
+    title: Annotated[str, typer.Option("--title", help="Title of the page")] = "Relations",
+    on_error: OnErrorOpt = OnError.fail,
+    code: CodeOpt = None,
+    gpu: GpuOpt = -1,
+) -> None:
+    """
+    Make an HTML page of texts, their mentions and relations. It needs no network and can be sent by mail.
+    """
+    from ..viz import render
+
+    use_gpu(gpu)
+    import_code(code)
+    docs: list[Doc] = []
+    for number, doc in progress(enumerate(_docs(model, texts, limit + 1, on_error), start=1)):
+        doc.user_data.setdefault("id", number)
+        docs.append(doc)
+    try:
+        output.write_text(render(docs[:limit], title=title), encoding="utf8")
+    except OSError as err:
+        raise RelxError("RX186", path=output, reason=f"{err.strerror}.") from err
+    typer.secho(f"✔ {output}: {min(len(docs), limit)} texts", fg="green", err=True)
+    if len(docs) > limit:
+        typer.secho(f"There are more: --limit is {limit}.", fg="yellow", err=True)
+
+
+def _docs(model: str, texts: str, limit: int, on_error: OnError) -> Iterator[Doc]:
+    """At most `limit` Docs; no further text is read."""
+    if model == "-":
+        if Path(texts).suffix != ".spacy":
+            raise RelxError("RX185", path=texts)
+        from spacy.vocab import Vocab
+
+        yield from islice(read_docs(Path(texts), Vocab()), limit)
+        return
+    nlp = load_pipeline(model)
+    for item, doc in annotate(nlp, islice(read_texts(texts, nlp.vocab, on_error), limit), on_error=on_error):
+        doc.user_data["id"] = item.id
+        yield doc

@@ -1,0 +1,171 @@
+"""What all importers share: lines of a file, JSON, checks with precise errors."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, Union
+
+from ...types import Mention
+from ..records import UNTYPED, BadRecord, Place, Record, Report
+
+#: Labels that data sets use for "these two are not related".
+NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
+Row = dict[str, Any]
+
+_GZIP_ERRORS = (OSError, EOFError, zlib.error)
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file for reading, unpacked if its name ends in .gz."""
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
+    """The lines of a UTF-8 file with their places, without line ends. A byte order mark is passed over.
+
+    BROKEN: RX108 for a line that is not UTF-8, RX109 for a file that cannot be read (to its end).
+    """
+    number = 0
+    try:
+        with open_binary(path) as stream:
+            for number, raw in enumerate(stream, start=1):
+                place = Place(path, number)
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as err:
+                    report.broken("RX108", place, raw.decode("utf-8", "replace"), reason=err.reason, offset=err.start)
+                    continue
+                yield place, line.rstrip("\r\n")
+    except _GZIP_ERRORS as err:
+        report.broken("RX109", Place(path, number + 1), "", reason=str(err) or type(err).__name__)
+
+
+def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:
+    """The JSON objects of a file with one a line: (place, the line, the object). Empty lines are passed over.
+
+    BROKEN: RX101 for a line that is not JSON, RX102 for one that is no object.
+    """
+    for place, line in read_lines(path, report):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as err:
+            report.broken("RX101", place, line, reason=err)
+            continue
+        if not isinstance(row, dict):
+            report.broken("RX102", place, line, problem=f"a line must be a JSON object, this is {json_name(row)}")
+            continue
+        yield place, line, row
+
+
+def parse_rows(
+    rows: Iterable[tuple[Place, str, Any]], parse: Callable[[Any, Place, Report], Union[Record, None]], report: Report
+) -> Iterator[Record]:
+    """Parse each row and check the record. parse: (row, place, report) -> a record, or None for one to pass over.
+
+    BROKEN: the code of the BadRecord that parse raises; RX102, RX103, RX104 from `check_record`.
+    """
+    for place, text, row in rows:
+        try:
+            record = parse(row, place, report)
+            if record is not None:
+                check_record(record)
+        except BadRecord as err:
+            report.broken(err.code, place, text, **err.values)
+            continue
+        if record is not None:
+            report.records_read += 1
+            yield record
+
+
+def check_record(record: Record) -> None:
+    """RAISES: BadRecord RX102 (empty text, empty label), RX103 (offsets), RX104 (relation to no mention)."""
+    unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
+    if not record.content.strip():
+        raise BadRecord("RX102", problem="the text is empty")
+    for mention in record.mentions:
+        if not 0 <= mention.start < mention.end <= length:
+            raise BadRecord("RX103", start=mention.start, end=mention.end, length=length, unit=unit)
+    for head, tail, label in record.relations:
+        for index in (head, tail):
+            if not 0 <= index < len(record.mentions):
+                raise BadRecord("RX104", value=index, n=len(record.mentions))
+        if not label:
+            raise BadRecord("RX102", problem="the label of a relation is empty")
+
+
+def get(row: Row, key: str, kind: type, where: str = "", default: Any = ...) -> Any:
+    """row[key], checked. default: what to give where the key is absent or null; without one the key is required.
+
+    RAISES: BadRecord RX102.
+    """
+    value = row.get(key)
+    if value is None and default is not ...:
+        return default
+    if value is None:
+        raise BadRecord("RX102", problem=f"{where}'{key}' is missing")
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise BadRecord("RX102", problem=f"{where}'{key}' must be {_NAMES[kind]}, but is {json_name(value)}")
+    return value
+
+
+def get_objects(row: Row, key: str) -> list[Row]:
+    """row[key] as a list of objects, [] where it is absent. RAISES: BadRecord RX102."""
+    rows = get(row, key, list, default=[])
+    for value in rows:
+        if not isinstance(value, dict):
+            raise BadRecord("RX102", problem=f"'{key}' must hold objects, but one is {json_name(value)}")
+    return rows
+
+
+def get_words(row: Row, key: str) -> list[str]:
+    """row[key] as a list of words. RAISES: BadRecord RX102 for anything else, and for empty words."""
+    words = get(row, key, list)
+    for word in words:
+        if not isinstance(word, str) or not word:
+            raise BadRecord("RX102", problem=f"'{key}' must hold words, but one is {word!r}")
+    return words
+
+
+def get_id(row: Row, *keys: str) -> str:
+    """The first of the keys that is there, as a string."""
+    for key in keys:
+        if isinstance(row.get(key), (str, int)):
+            return str(row[key])
+    return ""
+
+
+def int_list(value: Any, n: int, what: str) -> list[int]:
+    """The first n values of a list, which must be integers. RAISES: BadRecord RX102."""
+    if not isinstance(value, list) or len(value) < n or any(type(item) is not int for item in value[:n]):
+        raise BadRecord("RX102", problem=f"{what} must begin with {n} integers, but is {value!r}")
+    return value[:n]
+
+
+def mention_index(mentions: list[Mention], index: dict[tuple[int, int], int], start: int, end: int) -> tuple[int, bool]:
+    """The place of the mention [start, end) in mentions, and whether it had to be added (untyped)."""
+    if (start, end) in index:
+        return index[start, end], False
+    index[start, end] = len(mentions)
+    mentions.append(Mention(start, end, UNTYPED))
+    return index[start, end], True
+
+
+def json_name(value: Any) -> str:
+    """What JSON calls a value of this type."""
+    return "null" if value is None else _NAMES.get(type(value), type(value).__name__)
+
+
+_NAMES: dict[type, str] = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "true or false",
+}

@@ -1,0 +1,105 @@
+"""DocRED (Yao et al. 2019) and Re-DocRED (Tan et al. 2022): documents, entities of several mentions, facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ...types import Mention
+from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ._read import Row, get, get_objects, get_words, int_list, json_name, open_binary, parse_rows
+
+
+def read_docred(path: Path, report: Report) -> Iterator[Record]:
+    """Read a DocRED file, a JSON list: one record a document, with its sentences.
+
+    The mentions of one entity share a kb_id, `title#number`. A fact joins entities: it becomes a relation between
+    every two of their mentions that share a sentence, and where none do, between the two nearest.
+    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109; places count documents.
+    """
+    yield from parse_rows(_documents(path, report), _parse, report)
+
+
+def _documents(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:
+    place = Place(path, 1)
+    try:
+        with open_binary(path) as stream:
+            rows = json.loads(stream.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as err:
+        report.broken("RX108", place, "", reason=err.reason, offset=err.start)
+        return
+    except (ValueError, RecursionError) as err:
+        report.broken("RX101", place, "", reason=err)
+        return
+    except (OSError, EOFError) as err:
+        report.broken("RX109", place, "", reason=err)
+        return
+    if not isinstance(rows, list):
+        report.broken("RX102", place, "", problem=f"the file must be a JSON list, this is {json_name(rows)}")
+        return
+    for number, row in enumerate(rows, start=1):
+        place = Place(path, number, "document")
+        if isinstance(row, dict):
+            yield place, str(row.get("title", "")), row
+        else:
+            report.broken("RX102", place, str(row), problem=f"a document must be an object, this is {json_name(row)}")
+
+
+def _parse(row: Row, place: Place, report: Report) -> Record:
+    sents = [get_words({"sents": sent}, "sents") for sent in get(row, "sents", list)]
+    title = get(row, "title", str, default="")
+    record = Record(place, words=[word for sent in sents for word in sent], id=title)
+    offsets = [0]
+    for sent in sents:
+        offsets.append(offsets[-1] + len(sent))
+    record.sent_starts = sorted(set(offsets[:-1]))
+    entities = []
+    for number, vertex in enumerate(get(row, "vertexSet", list)):
+        if not isinstance(vertex, list) or not all(isinstance(mention, dict) for mention in vertex):
+            raise BadRecord("RX102", problem=f"entity {number} of 'vertexSet' must be a list of objects")
+        entities.append([_add_mention(mention, record, offsets, f"{title}#{number}") for mention in vertex])
+    for fact in get_objects(row, "labels"):
+        head, tail = (_entity(fact, key, entities) for key in ("h", "t"))
+        label = get(fact, "r", str, "in a fact, ")
+        record.relations.extend((h, t, label) for h, t in _pairs(head, tail, record.mentions))
+    return record
+
+
+def _add_mention(mention: Row, record: Record, offsets: list[int], kb_id: str) -> tuple[int, int]:
+    """RETURNS: (index of the mention in the record, its sentence)."""
+    sent = get(mention, "sent_id", int, "in a mention, ")
+    if not 0 <= sent < len(offsets) - 1:
+        raise BadRecord("RX102", problem=f"a mention is in sentence {sent}, but there are {len(offsets) - 1}")
+    start, end = int_list(mention.get("pos"), 2, "'pos' of a mention")
+    length = offsets[sent + 1] - offsets[sent]
+    if not 0 <= start < end <= length:
+        raise BadRecord("RX103", start=start, end=end, length=length, unit="tokens")
+    label = get(mention, "type", str, "in a mention, ", default="") or UNTYPED
+    record.mentions.append(Mention(start + offsets[sent], end + offsets[sent], label, kb_id))
+    return len(record.mentions) - 1, sent
+
+
+def _entity(fact: Row, key: str, entities: list[list[tuple[int, int]]]) -> list[tuple[int, int]]:
+    number: Any = get(fact, key, int, "in a fact, ")
+    if not 0 <= number < len(entities) or not entities[number]:
+        raise BadRecord("RX104", value=number, n=len(entities))
+    return entities[number]
+
+
+def _pairs(
+    head: list[tuple[int, int]], tail: list[tuple[int, int]], mentions: list[Mention]
+) -> list[tuple[int, int]]:
+    """The pairs of mentions that stand for a fact; each end is a list of (mention, sentence)."""
+    pairs = [(h, t) for (h, h_sent), (t, t_sent) in product(head, tail) if h != t]
+    shared = [(h, t) for (h, h_sent), (t, t_sent) in product(head, tail) if h_sent == t_sent and h != t]
+    if shared or not pairs:
+        return shared or [(head[0][0], tail[0][0])]
+
+    def gap(pair: tuple[int, int]) -> int:
+        left, right = sorted((mentions[pair[0]], mentions[pair[1]]), key=lambda mention: mention.start)
+        return max(0, right.start - left.end)
+
+    return [min(pairs, key=gap)]

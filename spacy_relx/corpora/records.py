@@ -1,0 +1,158 @@
+"""What importers hand over (`Record`), and what went well and wrong on the way (`Report`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import MESSAGES, RelxError
+from ..types import Mention
+
+#: Entity type where the data has none: `Doc.ents` silently drops a span without a label.
+UNTYPED = "ENT"
+#: What to do with a broken line.
+ON_ERROR = ("raise", "skip")
+#: Problems that a report keeps; it counts all of them.
+MAX_PROBLEMS = 100
+_EXCERPT = 120
+
+
+class Place(NamedTuple):
+    """Where a record stands: the file, and the number (from 1) of its line, or of whatever unit the file has."""
+
+    file: Path
+    line: int
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.unit} {self.line}"
+
+
+@dataclass
+class Record:
+    """One annotated text, as an importer reads it.
+
+    place: where it stands. Either text, or words (then spaces: whether a blank follows each word, None if unknown).
+    mentions: their offsets count characters (code points) where there is a text, words where there are words; ends
+    are exclusive. relations: (index of the head in mentions, index of the tail, label). sent_starts: the words that
+    begin sentences, None if unknown. id: "" for none. lang: "" for unknown. meta: JSON-able data.
+    """
+
+    place: Place
+    text: str | None = None
+    words: list[str] | None = None
+    spaces: list[bool] | None = None
+    mentions: list[Mention] = field(default_factory=list)
+    relations: list[tuple[int, int, str]] = field(default_factory=list)
+    sent_starts: list[int] | None = None
+    id: str = ""
+    lang: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """The text, or the words with blanks between them."""
+        return self.text if self.text is not None else " ".join(self.words or ())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in the data. text: the offending text with its surroundings."""
+
+    code: str
+    file: Path
+    line: int
+    message: str
+    text: str
+
+
+class BadRecord(Exception):
+    """Raised by the parser of one record; whoever runs it adds the place. Never reaches the user."""
+
+    def __init__(self, code: str, **values: Any):
+        super().__init__(code)
+        self.code = code
+        self.values = values
+
+
+@dataclass
+class Report:
+    """Counts of what was read, kept and lost, and the first problems in detail.
+
+    on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on.
+    records_skipped: those that the data itself excludes (answers other than "accept"). relations_merged: exact
+    duplicates. relations_none: annotated as no relation. outputs: Docs written, by file.
+    RAISES: RelxError RX119 for another on_error.
+    """
+
+    on_error: str = "raise"
+    files: int = 0
+    records_read: int = 0
+    records_written: int = 0
+    records_broken: int = 0
+    records_skipped: int = 0
+    mentions_kept: int = 0
+    mentions_misaligned: int = 0
+    mentions_merged: int = 0
+    relations_kept: int = 0
+    relations_dropped: int = 0
+    relations_merged: int = 0
+    relations_none: int = 0
+    outputs: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    problem_counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ON_ERROR:
+            raise RelxError("RX119", name="on_error", value=self.on_error, need=" or ".join(map(repr, ON_ERROR)))
+
+    def broken(self, code: str, place: Place, text: str, **values: Any) -> None:
+        """A record that cannot be used. RAISES: RelxError `code`, unless broken ones are to be skipped."""
+        text = excerpt(text)
+        if self.on_error == "raise":
+            raise RelxError(code, where=place, text=text, **values)
+        self.records_broken += 1
+        self.note(code, place, text, **values)
+
+    def note(self, code: str, place: Place, text: str, **values: Any) -> None:
+        """Keep a problem that does not stop the record."""
+        self.problem_counts[code] += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            text = excerpt(text)
+            message = MESSAGES[code].format(where=place, text=text, **values)
+            self.problems.append(Problem(code, place.file, place.line, message, text))
+
+    def summary(self, max_problems: int = 10) -> str:
+        """The counts as lines of text, then the first problems."""
+        lines = [
+            f"files              {self.files}",
+            f"records read       {self.records_read}" + _extra(broken=self.records_broken, skipped=self.records_skipped),
+            f"records written    {self.records_written}",
+            f"mentions kept      {self.mentions_kept}"
+            + _extra(misaligned=self.mentions_misaligned, duplicates=self.mentions_merged),
+            f"relations kept     {self.relations_kept}"
+            + _extra(dropped=self.relations_dropped, duplicates=self.relations_merged),
+        ]
+        if self.relations_none:
+            lines.append(f"marked no relation {self.relations_none}")
+        shown = self.problems[:max_problems]
+        if shown:
+            total = sum(self.problem_counts.values())
+            lines.append(f"problems           {total}" + (f", the first {len(shown)}:" if total > len(shown) else ":"))
+            lines.extend(f"  [{problem.code}] {problem.message}" for problem in shown)
+        return "\n".join(lines)
+
+
+def _extra(**counts: int) -> str:
+    parts = [f"{name} {count}" for name, count in counts.items() if count]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def excerpt(text: str, start: int = 0, end: int = 0, width: int = _EXCERPT) -> str:
+    """At most about `width` characters of text around [start, end), on one line; "..." where it is cut."""
+    margin = max(0, width - (end - start)) // 2 if end else width
+    first, last = (max(0, start - margin) if end else 0), max(end, start) + margin
+    cut = " ".join(text[first:last].split())
+    return ("..." if first else "") + cut + ("..." if last < len(text) else "")

@@ -1,0 +1,53 @@
+"""Fixtures shared by all tests."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of shared data sets: $RELX_DATA, else shared/data beside the repository. Skips where it is absent."""
+    folder = Path(os.environ.get("RELX_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no shared data at {folder}: set RELX_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_set(data_folder: Path) -> Callable[[str], Path]:
+    """name -> folder of one shared data set; skips where it is absent."""
+
+    def find(name: str) -> Path:
+        if not (data_folder / name).is_dir():
+            pytest.skip(f"no data set '{name}' at {data_folder}")
+        return data_folder / name
+
+    return find
+
+
+@pytest.fixture
+def run_python(tmp_path: Path) -> Callable[..., str]:
+    """(source, timeout) -> what the script prints. Its own process, so that a hang or a crash fails one test only.
+
+    Modules of the tests' folder can be imported, by worker processes too.
+    """
+
+    def run(source: str, timeout: float = 60) -> str:
+        script = tmp_path / "script.py"
+        script.write_text(source, encoding="utf8")
+        path = os.pathsep.join([str(Path(__file__).parent), str(ROOT), os.environ.get("PYTHONPATH", "")])
+        env = {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf8", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, str(script)], capture_output=True, encoding="utf8", timeout=timeout, env=env, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    return run

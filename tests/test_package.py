@@ -1,0 +1,289 @@
+"""The package as a whole: entry points, the direction of imports, error codes, what importing costs."""
+
+import ast
+import configparser
+import importlib
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import spacy_relx
+from spacy_relx.about import __version__
+from spacy_relx.errors import MESSAGES, RelxError, RelxWarning, warn
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "spacy_relx"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def read_setup():
+    config = configparser.ConfigParser()
+    config.optionxform = str  # names of functions have capitals
+    config.read(ROOT / "setup.cfg", encoding="utf8")
+    return config
+
+
+def entry_points():
+    for group, lines in read_setup()["options.entry_points"].items():
+        for line in lines.strip().splitlines():
+            name, _, target = line.partition("=")
+            yield group.strip(), name.strip(), target.strip()
+
+
+ENTRY_POINTS = list(entry_points())
+
+
+# Entry points
+
+
+@pytest.mark.parametrize("group, name, target", ENTRY_POINTS, ids=[name for _, name, _ in ENTRY_POINTS])
+def test_entry_point_loads(group, name, target):
+    module, _, attribute = target.partition(":")
+    loaded = importlib.import_module(module)
+    assert not attribute or callable(getattr(loaded, attribute))
+
+
+def test_entry_points_are_installed():
+    installed = {(point.group, point.name, point.value) for point in metadata.distribution("spacy-relx").entry_points}
+    assert set(ENTRY_POINTS) <= installed, "setup.cfg has changed: install the package again"
+
+
+def test_names():
+    for group, name, _ in ENTRY_POINTS:
+        if group in ("spacy_factories", "spacy_cli", "spacy_relx_formats"):
+            assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        else:
+            assert re.fullmatch(r"spacy_relx\.[A-Z]\w+\.v\d+", name)
+    names = [(group, name) for group, name, _ in ENTRY_POINTS]
+    assert len(names) == len(set(names)) > 10
+
+
+def test_version():
+    assert spacy_relx.__version__ == __version__ == metadata.version("spacy-relx")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_types_are_shipped():
+    assert (PACKAGE / "py.typed").is_file()
+    assert "py.typed" in read_setup()["options.package_data"]["spacy_relx"]
+
+
+def test_every_folder_is_a_package():
+    assert {path.parent for path in MODULES} == {path.parent for path in PACKAGE.rglob("__init__.py")}
+
+
+# Imports point down only
+
+#: Room -> the rooms it may import from, besides the ground floor and itself.
+ROOMS = {
+    "nn": set(),
+    "layers": {"nn"},
+    "models": {"nn", "layers"},
+    "pipeline": {"nn", "layers", "models"},
+    "corpora": set(),
+    "kb": set(),
+    "evaluation": {"corpora"},
+    "export": set(),
+    "viz": set(),
+    "scale": {"export"},
+}
+#: Module of the ground floor -> those it may import.
+GROUND = {
+    "errors": set(),
+    "about": set(),
+    "types": {"errors"},
+    "_compat": {"errors"},
+    "extensions": {"errors", "types"},
+    "tokenizer": {"errors", "types", "extensions", "_compat"},
+    "__init__": {"errors", "types", "extensions", "about"},
+}
+TOP = {"cli", "__main__"}
+
+
+def module_parts(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts
+
+
+def imported(path):
+    """(line, full name of the module) of every import in the file, those inside functions too."""
+    package = ["spacy_relx", *module_parts(path)[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.lineno, node.module
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+            for alias in node.names:  # `from . import x` names modules, `from .x import y` what is in one
+                yield node.lineno, ".".join(base if node.module else [*base, alias.name])
+
+
+def allowed(here, there):
+    """Whether a module in room `here` may import from room `there`."""
+    if here in TOP or here == there:
+        return True
+    if here in GROUND:
+        return there in GROUND[here]
+    return there in GROUND or there in ROOMS[here]
+
+
+def test_every_room_has_its_place():
+    assert {module_parts(path)[0] for path in MODULES} <= set(ROOMS) | set(GROUND) | TOP
+
+
+@pytest.mark.parametrize("path", MODULES, ids=["/".join(module_parts(path)) for path in MODULES])
+def test_imports_point_down(path):
+    here = module_parts(path)[0]
+    upward = [
+        f"{path.name}:{line} {name}"
+        for line, name in imported(path)
+        if name.split(".")[0] == "spacy_relx" and not allowed(here, [*name.split("."), "__init__"][1])
+    ]
+    assert not upward, f"{here} may not import these"
+
+
+def test_the_law_sees_imports(tmp_path):
+    """The reading of imports itself, so that the test above cannot pass by finding nothing."""
+    names = {name for _, name in imported(PACKAGE / "pipeline" / "language_router.py")}
+    assert {"spacy.language", "spacy_relx.errors", "spacy_relx.extensions", "spacy_relx.types"} <= names
+    assert allowed("pipeline", "models") and allowed("layers", "nn") and allowed("cli", "pipeline")
+    assert not allowed("nn", "layers") and not allowed("models", "pipeline") and not allowed("types", "extensions")
+    assert not allowed("corpora", "pipeline") and not allowed("viz", "evaluation") and not allowed("layers", "cli")
+
+
+def test_nn_knows_nothing_of_spacy():
+    paths = sorted((PACKAGE / "nn").glob("*.py"))
+    assert len(paths) > 1
+    for path in paths:
+        roots = {name.split(".")[0] for _, name in imported(path)}
+        assert not roots & {"spacy", "thinc", "srsly"}, path.name
+
+
+# What importing costs
+
+PROBE = """
+import sys
+import spacy
+nlp = spacy.blank("en")
+nlp("a b")._.relations  # the plugin is there
+print(*sorted(sys.modules))
+"""
+#: Proposing pairs needs numpy only, and the marker component does it with no model.
+LIGHT = {"spacy_relx.models", "spacy_relx.models.candidates"}
+
+
+def test_blank_pipeline_loads_nothing_heavy(run_python):
+    modules = set(run_python(PROBE).split())
+    assert "spacy_relx.pipeline.language_router" in modules
+    rooms = tuple(f"spacy_relx.{room}" for room in ("nn", "layers", "models", "corpora", "evaluation", "viz", "cli"))
+    heavy = {name for name in modules if name.startswith(rooms)} - LIGHT
+    assert not heavy
+
+
+def test_factories_import_no_optional_package(run_python):
+    """By themselves: other plugins that are installed import what they like for every pipeline."""
+    modules = sorted({target.partition(":")[0] for group, _, target in ENTRY_POINTS if group == "spacy_factories"})
+    source = f"import sys, {', '.join(modules)}\nprint(*sorted(sys.modules))"
+    loaded = set(run_python(source).split())
+    assert set(modules) <= loaded and len(modules) >= 3
+    assert not loaded & {"transformers", "spacy_transformers", "py3langid", "sklearn", "matplotlib"}
+
+
+# Error codes
+
+CODE = re.compile(r"RX\d{3}")
+
+
+def used_codes():
+    """(code, place) of each string in the package that is a code, but for the table of messages."""
+    for path in MODULES:
+        if path.name == "errors.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in ("RelxError", "RelxWarning", "warn"):
+                    yield node.args[0].value, f"{path.name}:{node.lineno}"
+
+
+def code_strings():
+    """Codes that stand alone as a string anywhere in the package: those passed on by a helper as well."""
+    for path in MODULES:
+        if path.name != "errors.py":
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value):
+                    yield node.value, f"{path.name}:{node.lineno}"
+
+
+def test_used_codes_have_messages():
+    used = [*used_codes(), *code_strings()]
+    assert len(used) > 10
+    assert not [(code, place) for code, place in used if code not in MESSAGES]
+
+
+def test_messages_are_used():
+    assert set(MESSAGES) == {code for code, _ in code_strings()}
+
+
+def test_messages_are_written_once():
+    source = (PACKAGE / "errors.py").read_text(encoding="utf8")
+    keys = re.findall(r'^    "(RX\d{3})":', source, re.MULTILINE)
+    assert len(keys) == len(set(keys)) == len(MESSAGES)
+
+
+@pytest.mark.parametrize("code", sorted(MESSAGES))
+def test_message(code):
+    message = MESSAGES[code]
+    assert CODE.fullmatch(code) and len(message) > 30 and message == message.strip()
+    fields = set(re.findall(r"\{(\w+)[!:}]", message))
+    error = RelxError(code, **dict.fromkeys(fields, 1))
+    assert str(error).startswith(f"[{code}] ") and error.code == code and isinstance(error, ValueError)
+
+
+def call_fields(node):
+    return None if any(word.arg is None for word in node.keywords) else {word.arg for word in node.keywords}
+
+
+def test_calls_fill_their_messages():
+    """Each call gives every field its message has: an error may not fail in saying what is wrong."""
+    checked, wrong = 0, []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if name not in ("RelxError", "warn") or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            code, given = node.args[0].value, call_fields(node)
+            if code not in MESSAGES or given is None:
+                continue
+            checked += 1
+            missing = set(re.findall(r"\{(\w+)[^{}]*\}", MESSAGES[code])) - given
+            if missing:
+                wrong.append((f"{path.name}:{node.lineno}", code, missing))
+    assert checked > 10 and not wrong
+
+
+def test_warn():
+    with pytest.warns(RelxWarning, match=r"^\[RX041\]"):
+        warn("RX041", name="router", reason="so", default="en")
+
+
+# Files
+
+TEXT_FILES = {".py", ".md", ".cfg", ".toml", ".yml", ".yaml", ".html", ".jsonl", ".txt"}
+
+
+def test_no_machine_paths():
+    """Nothing in the repository names a folder of somebody's machine."""
+    machine = re.compile(r"(?<![\w.:/<*])/(?:" + "|".join(["work", "home", "root", "tmp", "Users", "mnt"]) + r")/\w")
+    folders = ("spacy_relx", "docs", "configs", "tests", "benchmarks", "scripts", "assets")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    paths = [path for path in [*paths, *ROOT.iterdir()] if path.is_file() and path.suffix in TEXT_FILES]
+    assert len(paths) > 20
+    found = [path.name for path in paths if machine.search(path.read_text(encoding="utf8", errors="replace"))]
+    assert not found
+
+
+def test_no_file_is_too_long():
+    assert not [path.name for path in MODULES if len(path.read_text(encoding="utf8").splitlines()) > 450]

@@ -1,0 +1,389 @@
+"""The scorer against hand-counted cases and a naive reference; evaluation of pipelines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy import registry
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.evaluation import evaluate, make_relation_scorer, mention_writers, score_relations
+from spacy_relx.types import MENTIONS_KEY, NO_RELATION, Candidates, Mention, Relation
+
+VOCAB = Vocab()
+ANN, ACME, ROME = (0, 1, "PERSON"), (3, 4, "ORG"), (5, 6, "PLACE")
+WORDS = "Ann works for Acme in Rome"
+
+
+def make(relations=(), candidates=None, words=WORDS, lang="", vocab=VOCAB):
+    """A Doc; relations: (head, label, tail); candidates: (head, tail) pairs, None for a Doc nobody looked at."""
+    doc = Doc(vocab, words=words.split() if isinstance(words, str) else words)
+    doc._.relations = [Relation(Mention(*head), label, Mention(*tail)) for head, label, tail in relations]
+    doc._.lang = lang
+    if candidates is not None:
+        mentions = [Mention(*m) for m in sorted({m for pair in candidates for m in pair})]
+        rows = {(m.start, m.end, m.label): i for i, m in enumerate(mentions)}
+        doc._.candidates = Candidates(mentions, [0] * len(mentions), [(rows[h], rows[t]) for h, t in candidates])
+    return doc
+
+
+def score(gold, pred, candidates=None, **kwargs):
+    return score_relations([Example(make(pred, candidates), make(gold))], **kwargs)
+
+
+def test_hit_miss_and_false_positive():
+    gold = [(ANN, "works_for", ACME), (ACME, "based_in", ROME), (ANN, "lives_in", ROME)]
+    pred = [(ANN, "works_for", ACME), (ACME, "owns", ROME)]
+    scores = score(gold, pred)
+    assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_micro_f"]) == (1 / 2, 1 / 3, 2 / 5)
+    assert scores["rel_per_type"] == {
+        "based_in": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1},
+        "lives_in": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1},
+        "owns": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 0},
+        "works_for": {"p": 1.0, "r": 1.0, "f": 1.0, "support": 1},
+    }
+    # over the three labels of gold: what is only predicted has no part in the mean
+    assert scores["rel_macro_p"] == scores["rel_macro_r"] == scores["rel_macro_f"] == pytest.approx(1 / 3)
+    assert (scores["rel_n_gold"], scores["rel_n_pred"], scores["rel_uncovered"]) == (3, 2, None)
+
+
+def test_direction_matters():
+    assert score([(ANN, "r", ACME)], [(ACME, "r", ANN)])["rel_micro_f"] == 0.0
+
+
+def test_uncovered_pair_is_a_miss():
+    gold = [(ANN, "works_for", ACME), (ACME, "based_in", ROME)]
+    scores = score(gold, gold[:1], candidates=[(ANN, ACME), (ACME, ANN)])
+    assert (scores["rel_micro_p"], scores["rel_micro_r"]) == (1.0, 0.5)
+    assert scores["rel_uncovered"] == 1
+    assert scores["rel_n_pairs"] == 3  # two candidates and the gold pair that is none
+    everything = [(ANN, ACME), (ACME, ROME)]
+    assert score(gold, gold[:1], candidates=everything)["rel_uncovered"] == 0
+    assert score(gold, [], candidates=[])["rel_uncovered"] == 2
+
+
+def test_wrong_entity_is_a_miss_and_a_false_positive():
+    longer = (3, 6, "ORG")
+    scores = score([(ANN, "works_for", ACME)], [(ANN, "works_for", longer)], candidates=[(ANN, longer), (longer, ANN)])
+    assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_uncovered"]) == (0.0, 0.0, 1)
+    assert (scores["rel_n_gold"], scores["rel_n_pred"]) == (1, 1)
+
+
+def test_strict_needs_the_types():
+    gold, pred = [(ANN, "works_for", ACME)], [(ANN, "works_for", (3, 4, "PLACE"))]
+    for match, f in (("boundary", 1.0), ("strict", 0.0)):
+        scores = score(gold, pred, match=match)
+        assert scores["rel_micro_f"] == f
+        assert (scores["rel_boundary_micro_f"], scores["rel_strict_micro_f"]) == (1.0, 0.0)
+        assert scores["rel_per_type"]["works_for"]["f"] == f
+    assert score(gold, pred, candidates=[(ANN, (3, 4, "PLACE"))], match="strict")["rel_uncovered"] == 1
+
+
+def test_misaligned_tokens():
+    gold = make([((0, 2, "PERSON"), "works_for", (4, 5, "ORG"))], words="Ann Lee works for Acme")
+    pieces = Doc(VOCAB, words=["Ann", "L", "ee", "works", "for", "Ac", "me"], spaces=[True, False, True, True, True, False, True])
+    assert pieces.text == gold.text
+    pieces._.relations = [Relation(Mention(0, 3, "PERSON"), "works_for", Mention(5, 7, "ORG"))]
+    scores = score_relations([Example(pieces, gold)])
+    assert scores["rel_strict_micro_f"] == 1.0
+    pieces._.relations = [Relation(Mention(0, 2, "PERSON"), "works_for", Mention(5, 7, "ORG"))]  # Ann L
+    assert score_relations([Example(pieces, gold)])["rel_micro_f"] == 0.0
+
+
+def test_texts_that_differ_in_white_space():
+    gold = make([((0, 1, "A"), "r", (2, 3, "B"))], words=["x", ",", "y"])
+    pred = Doc(VOCAB, words=["x", ",", "y"], spaces=[False, True, False])
+    pred._.relations = [Relation(Mention(0, 1, "A"), "r", Mention(2, 3, "B"))]
+    assert pred.text != gold.text
+    assert score_relations([Example(pred, gold)])["rel_micro_f"] == 1.0
+
+
+def test_nested_mentions_are_different():
+    outer, inner = (3, 6, "ORG"), (5, 6, "PLACE")
+    gold = [(outer, "based_in", inner), (ANN, "works_for", outer)]
+    scores = score(gold, [(outer, "based_in", inner), (ANN, "works_for", inner)])
+    assert (scores["rel_micro_p"], scores["rel_micro_r"]) == (0.5, 0.5)
+
+
+def test_duplicates_count_once():
+    one = [(ANN, "works_for", ACME)]
+    scores = score(one * 2, one * 3, candidates=[(ANN, ACME), ((0, 1, "ALIAS"), ACME)])
+    assert (scores["rel_n_gold"], scores["rel_n_pred"], scores["rel_micro_f"]) == (1, 1, 1.0)
+    assert scores["rel_n_pairs"] == 1  # both candidates are the same characters
+    strict = score(one * 2, one * 3, candidates=[(ANN, ACME), ((0, 1, "ALIAS"), ACME)], match="strict")
+    assert strict["rel_n_pairs"] == 2
+
+
+def test_multi_label_pairs_with_no_relation():
+    gold = [(ANN, "works_for", ACME), (ANN, "founder_of", ACME)]
+    pairs = [(ANN, ACME), (ACME, ANN)]
+    scores = score(gold, gold[:1], candidates=pairs)
+    assert (scores["rel_micro_p"], scores["rel_micro_r"]) == (1.0, 0.5)
+    # labels of gold: two and one no-relation; predicted: one and one no-relation; both right
+    assert scores["rel_micro_f_na"] == pytest.approx(2 * 2 / (3 + 2))
+    assert scores["rel_macro_f_na"] == pytest.approx((1 + 0 + 1) / 3)
+    nothing = score(gold, [], candidates=pairs)  # two misses, one false no-relation
+    assert nothing["rel_micro_f_na"] == pytest.approx(2 * 1 / (3 + 2))
+
+
+def test_single_label_micro_with_no_relation_is_accuracy():
+    pairs = [(a, b) for a in (ANN, ACME, ROME) for b in (ANN, ACME, ROME) if a != b]
+    gold = [(ANN, "works_for", ACME), (ACME, "based_in", ROME)]
+    pred = [(ANN, "works_for", ACME), (ACME, "owns", ROME), (ROME, "owns", ANN)]
+    scores = score(gold, pred, candidates=pairs)
+    assert scores["rel_n_pairs"] == 6
+    assert scores["rel_micro_f_na"] == pytest.approx(4 / 6)
+
+
+def test_no_relation_labels_are_no_relations():
+    gold = [(ANN, "works_for", ACME), (ACME, NO_RELATION, ROME)]
+    scores = score(gold, [(ANN, "works_for", ACME), (ROME, NO_RELATION, ANN)])
+    assert (scores["rel_n_gold"], scores["rel_n_pred"], scores["rel_micro_f"], scores["rel_n_pairs"]) == (1, 1, 1.0, 3)
+    assert list(scores["rel_per_type"]) == ["works_for"]
+    other = score([(ANN, "Other", ACME), (ANN, "r", ROME)], [(ANN, "r", ROME)], no_relation="Other")
+    assert other["rel_micro_f"] == 1.0
+
+
+@pytest.mark.parametrize("examples", [[], [Example(make(), make())], [Example(make([(ANN, "r", ACME)]), make())]])
+def test_none_without_gold(examples):
+    scores = score_relations(examples)
+    for name in ("rel_micro_f", "rel_macro_p", "rel_strict_micro_r", "rel_micro_f_na", "rel_per_type", "rel_per_lang"):
+        assert scores[name] is None, name
+    assert scores["rel_n_gold"] == 0
+
+
+def test_gold_but_nothing_predicted_scores_zero():
+    scores = score([(ANN, "works_for", ACME)], [])
+    assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_micro_f"]) == (0.0, 0.0, 0.0)
+
+
+def test_empty_doc_among_others():
+    empty = Example(make(words=[]), make(words=[]))
+    gold = [(ANN, "works_for", ACME)]
+    assert score_relations([empty, Example(make(gold), make(gold)), empty])["rel_micro_f"] == 1.0
+
+
+def test_per_language():
+    gold = [(ANN, "works_for", ACME), (ACME, "based_in", ROME)]
+    examples = [
+        Example(make(gold), make(gold, lang="en")),
+        Example(make(gold[:1]), make(gold, lang="de")),
+        Example(make(), make(gold[:1])),
+        Example(make(gold[:1]), make(lang="fr")),
+    ]
+    table = score_relations(examples)["rel_per_lang"]
+    assert list(table) == ["de", "en", "fr", "unknown"]
+    assert table["en"] == {"p": 1.0, "r": 1.0, "f": 1.0, "macro_f": 1.0, "support": 2}
+    assert table["de"] == {"p": 1.0, "r": 0.5, "f": pytest.approx(2 / 3), "macro_f": 0.5, "support": 2}
+    assert table["fr"] == {"p": None, "r": None, "f": None, "macro_f": None, "support": 0}
+    assert table["unknown"]["f"] == 0.0
+
+
+def test_unknown_match():
+    with pytest.raises(RelxError, match="RX170"):
+        make_relation_scorer(match="fuzzy")
+    with pytest.raises(RelxError, match="RX170"):
+        score_relations([], match="fuzzy")
+
+
+def test_entry_point():
+    gold = [(ANN, "works_for", ACME)]
+    pred = [(ANN, "works_for", (3, 4, ""))]
+    make_scorer = registry.scorers.get("spacy_relx.RelationScorer.v1")
+    assert make_scorer()([Example(make(pred), make(gold))], nlp=None)["rel_micro_f"] == 1.0
+    assert make_scorer(match="strict")([Example(make(pred), make(gold))])["rel_micro_f"] == 0.0
+
+
+# Properties, with a naive reference
+
+
+def naive(items):
+    """items: per Doc (gold, pred, candidate pairs), mentions as (start, end, type); boundary match."""
+    hits = n_gold = n_pred = 0
+    labels, na = defaultdict(lambda: [0, 0, 0]), [0, 0, 0]
+    for gold, pred, candidates in items:
+        gold, pred = ({(h[:2], label, t[:2]) for h, label, t in part} for part in (gold, pred))
+        hits, n_gold, n_pred = hits + len(gold & pred), n_gold + len(gold), n_pred + len(pred)
+        for h, label, t in gold | pred:
+            row = labels[label]
+            row[0] += (h, label, t) in gold and (h, label, t) in pred
+            row[1] += (h, label, t) in gold
+            row[2] += (h, label, t) in pred
+        for pair in {(h[:2], t[:2]) for h, t in candidates} | {(h, t) for h, _, t in gold | pred}:
+            no_gold = not any((h, t) == pair for h, _, t in gold)
+            no_pred = not any((h, t) == pair for h, _, t in pred)
+            na = [na[0] + (no_gold and no_pred), na[1] + no_gold, na[2] + no_pred]
+    if not n_gold:
+        return None
+
+    def f1(row):
+        return 2 * row[0] / (row[1] + row[2]) if row[1] + row[2] else 0.0
+
+    in_gold = [f1(row) for row in labels.values() if row[1]]
+    everything = [f1(na)] * bool(na[1]) + in_gold
+    total = [hits + na[0], n_gold + na[1], n_pred + na[2]]
+    return {
+        "rel_micro_p": hits / n_pred if n_pred else 0.0,
+        "rel_micro_r": hits / n_gold,
+        "rel_micro_f": f1([hits, n_gold, n_pred]),
+        "rel_macro_f": sum(in_gold) / len(in_gold),
+        "rel_micro_f_na": f1(total),
+        "rel_macro_f_na": sum(everything) / len(everything),
+    }
+
+
+MENTIONS = st.sampled_from([(0, 1, "A"), (0, 1, "B"), (0, 2, "A"), (1, 2, "B"), (3, 4, "A")])
+RELATIONS = st.lists(st.tuples(MENTIONS, st.sampled_from("rst"), MENTIONS), max_size=6)
+PAIRS = st.lists(st.tuples(MENTIONS, MENTIONS), max_size=8, unique=True)
+ITEMS = st.lists(st.tuples(RELATIONS, RELATIONS, PAIRS), max_size=4)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ITEMS)
+def test_equals_naive_reference(items):
+    scores = score_relations([Example(make(pred, pairs), make(gold)) for gold, pred, pairs in items])
+    expected = naive(items)
+    if expected is None:
+        assert scores["rel_micro_f"] is None
+    else:
+        assert {name: scores[name] for name in expected} == pytest.approx(expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(ITEMS, st.randoms(use_true_random=False))
+def test_invariants(items, random):
+    examples = [Example(make(pred, pairs), make(gold)) for gold, pred, pairs in items]
+    scores = score_relations(examples)
+    random.shuffle(examples)
+    assert score_relations(examples) == scores
+    swapped = score_relations([Example(make(gold, pairs), make(pred)) for gold, pred, pairs in items])
+    if scores["rel_micro_p"] is not None and swapped["rel_micro_p"] is not None:
+        assert scores["rel_micro_p"] == swapped["rel_micro_r"]
+        assert scores["rel_micro_f"] == swapped["rel_micro_f"]
+    if scores["rel_micro_f"] is not None:
+        fractions = [v for k, v in scores.items() if k.startswith("rel_") and isinstance(v, float)]
+        assert len(fractions) >= 14
+        assert all(0 <= v <= 1 for v in fractions)
+        assert scores["rel_strict_micro_r"] <= 1
+    perfect = score_relations([Example(make(gold, pairs), make(gold)) for gold, _, pairs in items])
+    assert perfect["rel_micro_f"] in (None, 1.0) and perfect["rel_micro_f_na"] in (None, 1.0)
+
+
+def test_many_candidates_are_fast():
+    words = [f"w{i}" for i in range(400)]
+    mentions = [(i, i + 1, "T") for i in range(400)]
+    pairs = [(a, b) for a in mentions for b in mentions if a != b]
+    predicted, reference = make([], pairs, words), make([(mentions[0], "r", mentions[399])], words=words)
+    scores = score_relations([Example(predicted, reference)])
+    assert scores["rel_n_pairs"] == 400 * 399
+    assert (scores["rel_uncovered"], scores["rel_micro_f"]) == (0, 0.0)
+
+
+# Pipelines
+
+
+@Language.component("relx_test_people_work", assigns=["doc._.relations"], requires=["doc._.candidates"])
+def people_work(doc):
+    """Says of every candidate pair of a person and an organisation that the first works for the second."""
+    doc._.relations = [
+        Relation(pair.head, "works_for", pair.tail)
+        for pair in doc._.candidates
+        if (pair.head.label, pair.tail.label) == ("PERSON", "ORG")
+    ]
+    return doc
+
+
+@Language.component("relx_test_drop_rome")
+def drop_rome(doc):
+    if "Rome" in doc.text:
+        raise RuntimeError("no Rome")
+    return doc
+
+
+def gold_docs(vocab):
+    docs = [make([(ANN, "works_for", ACME)], lang="en", vocab=vocab)]
+    docs.append(make([((0, 1, "PERSON"), "founder_of", (2, 3, "ORG"))], words="Bob founded Initech", vocab=vocab))
+    docs.append(make([], words="", vocab=vocab))
+    for doc in docs:
+        spans = {(m.start, m.end, m.label) for r in doc._.relations for m in (r.head, r.tail)}
+        doc.ents = [Span(doc, *span[:2], label=span[2]) for span in sorted(spans)]
+        doc.spans[MENTIONS_KEY] = list(doc.ents)
+    return docs
+
+
+def pipeline(ruler=True):
+    nlp = spacy.blank("en")
+    if ruler:
+        patterns = [("PERSON", "Ann"), ("ORG", "Acme")]
+        nlp.add_pipe("entity_ruler").add_patterns([{"label": label, "pattern": name} for label, name in patterns])
+    nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_test_people_work")
+    return nlp
+
+
+def test_evaluate_with_predicted_entities():
+    nlp = pipeline()
+    scores = evaluate(nlp, iter(gold_docs(nlp.vocab)))
+    assert (scores["rel_micro_p"], scores["rel_micro_r"]) == (1.0, 0.5)  # the ruler does not know Bob
+    assert (scores["rel_uncovered"], scores["n_docs"], scores["n_words"], scores["n_candidates"]) == (1, 3, 9, 2)
+    assert scores["rel_per_lang"]["en"]["f"] == 1.0
+    for name in ("speed", "docs_per_s", "words_per_s", "pairs_per_s", "seconds"):
+        assert scores[name] > 0, name
+    assert scores["speed"] == scores["words_per_s"]
+
+
+def test_evaluate_with_gold_entities():
+    pytest.importorskip("spacy_relx.corpora.mentions")
+    nlp = pipeline()
+    assert mention_writers(nlp) == ["entity_ruler"]
+    docs = gold_docs(nlp.vocab)
+    scores = evaluate(nlp, docs, gold_entities=True, match="strict")
+    assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_uncovered"]) == (0.5, 0.5, 0)
+    assert nlp.pipe_names == ["entity_ruler", "entity_type_marker", "relx_test_people_work"]
+    assert docs[0]._.triples == [("Ann", "works_for", "Acme")]  # the gold is left alone
+
+
+def test_own_components_are_never_left_out():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("span_ruler")
+    assert mention_writers(nlp) == ["span_ruler"]
+
+
+def test_evaluate_docs_of_another_vocab_and_tokenizer():
+    nlp = pipeline()
+    docs = gold_docs(Vocab())
+    docs.append(make([(ANN, "works_for", (2, 3, "ORG"))], words=["Ann", "joined", "Acme", "."], lang="en"))
+    docs.append(Doc(VOCAB, words=["Ann", "joined", "Acme!"], spaces=[True, True, False]))
+    docs[-1]._.relations = [Relation(Mention(0, 1, "PERSON"), "works_for", Mention(2, 3, "ORG"))]
+    kept, cut = evaluate(nlp, docs), evaluate(nlp, docs, retokenize=True)
+    assert kept["n_words"] == 9 + 4 + 3
+    assert cut["n_words"] == 9 + 4 + 4
+    assert kept["rel_n_pred"] == 2 and cut["rel_n_pred"] == 3
+
+
+def test_evaluate_without_entities_warns():
+    nlp = pipeline(ruler=False)
+    with pytest.warns(RelxWarning, match="RX171.*--gold-entities"):
+        scores = evaluate(nlp, gold_docs(nlp.vocab))
+    assert scores["rel_micro_r"] == 0.0
+
+
+def test_dropped_documents_are_misses():
+    nlp = pipeline()
+    nlp.add_pipe("relx_test_drop_rome", first=True)
+    with pytest.raises(RuntimeError):
+        evaluate(nlp, gold_docs(nlp.vocab))
+    nlp.set_error_handler(lambda name, proc, docs, err: None)
+    with pytest.warns(RelxWarning) as record:
+        scores = evaluate(nlp, gold_docs(nlp.vocab))
+    assert any(str(w.message).startswith("[RX172] 1 of 3") for w in record)
+    assert (scores["rel_n_gold"], scores["rel_micro_r"], scores["n_docs"]) == (2, 0.0, 3)
