@@ -89,7 +89,9 @@ def test_strict_needs_the_types():
 
 def test_misaligned_tokens():
     gold = make([((0, 2, "PERSON"), "works_for", (4, 5, "ORG"))], words="Ann Lee works for Acme")
-    pieces = Doc(VOCAB, words=["Ann", "L", "ee", "works", "for", "Ac", "me"], spaces=[True, False, True, True, True, False, True])
+    pieces = Doc(
+        VOCAB, words=["Ann", "L", "ee", "works", "for", "Ac", "me"], spaces=[True, False, True, True, True, False, True]
+    )
     assert pieces.text == gold.text
     pieces._.relations = [Relation(Mention(0, 3, "PERSON"), "works_for", Mention(5, 7, "ORG"))]
     scores = score_relations([Example(pieces, gold)])

@@ -29,7 +29,7 @@ class Page(HTMLParser):
         self.texts: list[str] = []
         self.marks: dict[str, str] = {}
         self._open: list[str | None] = []
-        self._in_type = 0
+        self._in_type = self._in_text = 0
         self.feed(html)
         self.close()
         assert self.stack == []
@@ -51,6 +51,7 @@ class Page(HTMLParser):
                 self.marks[attrs["id"]] = ""
         if attrs.get("class") == "relx-text":
             self.texts.append("")
+            self._in_text = len(self.stack)
         if attrs.get("class") == "relx-type":
             self._in_type = len(self.stack)
 
@@ -60,12 +61,14 @@ class Page(HTMLParser):
         assert self.stack and self.stack[-1] == tag, f"</{tag}> closes <{self.stack[-1:]}>"
         if self._in_type == len(self.stack):
             self._in_type = 0
+        if self._in_text == len(self.stack):
+            self._in_text = 0
         self.stack.pop()
         if tag == "mark":
             self._open.pop()
 
     def handle_data(self, data):
-        if "p" in self.stack and self.texts and not self._in_type:
+        if self._in_text and not self._in_type:
             self.texts[-1] += data
             for name in self._open:
                 if name:

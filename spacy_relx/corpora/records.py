@@ -128,7 +128,8 @@ class Report:
         """The counts as lines of text, then the first problems."""
         lines = [
             f"files              {self.files}",
-            f"records read       {self.records_read}" + _extra(broken=self.records_broken, skipped=self.records_skipped),
+            f"records read       {self.records_read}"
+            + _extra(broken=self.records_broken, skipped=self.records_skipped),
             f"records written    {self.records_written}",
             f"mentions kept      {self.mentions_kept}"
             + _extra(misaligned=self.mentions_misaligned, duplicates=self.mentions_merged),

@@ -72,7 +72,7 @@ class LangidDetector:
 
 @lru_cache(maxsize=1)
 def _read_model(langid: ModuleType) -> Any:
-    """The unrestricted identifier, read once in a process (0.5 s). Detectors restrict copies, which share its arrays."""
+    """The unrestricted identifier, read once in a process (0.5 s). Detectors restrict copies that share its arrays."""
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Union
+from typing import IO, Any
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
@@ -64,7 +64,7 @@ def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Ro
 
 
 def parse_rows(
-    rows: Iterable[tuple[Place, str, Any]], parse: Callable[[Any, Place, Report], Union[Record, None]], report: Report
+    rows: Iterable[tuple[Place, str, Any]], parse: Callable[[Any, Place, Report], Record | None], report: Report
 ) -> Iterator[Record]:
     """Parse each row and check the record. parse: (row, place, report) -> a record, or None for one to pass over.
 

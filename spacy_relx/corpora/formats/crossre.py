@@ -8,6 +8,7 @@ from pathlib import Path
 from ...types import Mention
 from ..records import BadRecord, Place, Record, Report
 from ._read import Row, get, get_id, get_words, int_list, mention_index, parse_rows, read_json_lines
+import itertools
 
 #: Language codes by folder name.
 LANGUAGES = {
@@ -87,4 +88,4 @@ def _spaces(row: Row) -> list[bool] | None:
     if not isinstance(spans, list) or len(spans) != len(row["sentence"]):
         return None
     offsets = [int_list(span, 2, "an item of 'token2charspan'") for span in spans]
-    return [left[1] < right[0] for left, right in zip(offsets, offsets[1:])] + [False]
+    return [left[1] < right[0] for left, right in itertools.pairwise(offsets)] + [False]

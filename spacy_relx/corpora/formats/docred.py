@@ -89,9 +89,7 @@ def _entity(fact: Row, key: str, entities: list[list[tuple[int, int]]]) -> list[
     return entities[number]
 
 
-def _pairs(
-    head: list[tuple[int, int]], tail: list[tuple[int, int]], mentions: list[Mention]
-) -> list[tuple[int, int]]:
+def _pairs(head: list[tuple[int, int]], tail: list[tuple[int, int]], mentions: list[Mention]) -> list[tuple[int, int]]:
     """The pairs of mentions that stand for a fact; each end is a list of (mention, sentence)."""
     pairs = [(h, t) for (h, h_sent), (t, t_sent) in product(head, tail) if h != t]
     shared = [(h, t) for (h, h_sent), (t, t_sent) in product(head, tail) if h_sent == t_sent and h != t]

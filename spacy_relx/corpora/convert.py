@@ -1,0 +1,247 @@
+"""From importers' records to Docs, and to .spacy files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Callable
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.util import filter_spans
+
+from ..errors import RelxError
+from ..extensions import set_extensions, set_lang, set_relations
+from ..types import MENTIONS_KEY, Mention, Relation
+from .docbin import new_docbin, quick_msgpack, write_docbin
+from .formats import get_format
+from .records import UNTYPED, Record, Report, excerpt
+
+#: How a mention that does not fall on token boundaries is treated.
+ALIGNMENTS = ("strict", "expand", "contract")
+
+
+def default_nlp() -> Language:
+    """The pipeline whose tokenizer splits texts, unless another is named: any language, any script."""
+    return spacy.blank("xx", config={"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}})
+
+
+def convert(
+    format: str,
+    inputs: Iterable[str | Path],
+    output: str | Path,
+    *,
+    lang: str | None = None,
+    pattern: str | None = None,
+    nlp: Language | None = None,
+    on_error: str = "raise",
+    alignment: str = "strict",
+    limit: int = 0,
+    dev: str | Path | None = None,
+    dev_share: float = 0.1,
+    seed: int = 0,
+    progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
+) -> Report:
+    """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
+
+    format: name of an importer, see docs/formats.md. inputs: files, or folders, which are searched at all depths for
+    files whose names fit `pattern` (a glob; default: all but hidden ones), in sorted order. lang: language of the
+    records that do not say theirs. nlp: its tokenizer splits texts (default: `default_nlp()`); data that comes in
+    tokens keeps them. on_error: "raise", or "skip" broken lines. alignment: see `records_to_docs`. limit: Docs to
+    write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed;
+    Docs of the same text always go to the same file. progress: wraps the stream of Docs.
+    RETURNS: what was read, kept and lost.
+    RAISES: RelxError RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122 (output), RX123
+    (writing), and the errors of the importer.
+    """
+    report = Report(on_error)
+    read = get_format(format)
+    outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
+    _check_settings(alignment, limit, dev_share)
+    paths = find_inputs(inputs, pattern)
+    _check_outputs(outputs, paths)
+
+    def records() -> Iterator[Record]:
+        for path in paths:
+            report.files += 1
+            for record in read(path, report):
+                record.lang = record.lang or lang or ""
+                yield record
+
+    docs = records_to_docs(records(), nlp or default_nlp(), report, alignment)
+    if limit:
+        docs = islice(docs, limit)
+    bins = [new_docbin() for _ in outputs]
+    for doc in progress(docs) if progress else docs:
+        docbin = bins[0] if dev is None or not _in_dev(doc, dev_share, seed) else bins[1]
+        with quick_msgpack():
+            docbin.add(doc)
+    _write(bins, outputs, report)
+    return report
+
+
+def find_inputs(inputs: Iterable[str | Path], pattern: str | None = None) -> list[Path]:
+    """The files that are meant: files as they are, folders searched. RAISES: RelxError RX120."""
+    paths: list[Path] = []
+    for path in map(Path, inputs):
+        if not path.exists():
+            raise RelxError("RX120", path=path, reason="there is no such file or folder")
+        if not path.is_dir():
+            paths.append(path)
+            continue
+        found = sorted(
+            file for file in path.rglob(pattern or "*") if file.is_file() and not _is_hidden(file.relative_to(path))
+        )
+        if not found:
+            files = f"no file that fits '{pattern}'" if pattern else "no file"
+            raise RelxError("RX120", path=path, reason=f"the folder holds {files}")
+        paths.extend(found)
+    if not paths:
+        raise RelxError("RX120", path="(nothing)", reason="no input was given")
+    return paths
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _check_settings(alignment: str, limit: int, dev_share: float) -> None:
+    if alignment not in ALIGNMENTS:
+        raise RelxError("RX119", name="alignment", value=alignment, need=" or ".join(map(repr, ALIGNMENTS)))
+    if limit < 0:
+        raise RelxError("RX119", name="limit", value=limit, need="0 (no limit) or more")
+    if not 0 < dev_share < 1:
+        raise RelxError("RX119", name="dev_share", value=dev_share, need="between 0 and 1")
+
+
+def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
+    """A forgotten output would otherwise overwrite the last input."""
+    taken = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.suffix != ".spacy" or path.is_dir() or path.resolve() in taken:
+            raise RelxError("RX122", path=path)
+        taken.add(path.resolve())
+
+
+def _in_dev(doc: Doc, share: float, seed: int) -> bool:
+    """A draw that depends on the text alone, so that one sentence never stands on both sides."""
+    digest = hashlib.blake2b(f"{seed}:{doc.text}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
+
+
+def _write(bins: list[DocBin], outputs: list[Path], report: Report) -> None:
+    for docbin, path in zip(bins, outputs):
+        if not len(docbin):
+            reason = f"there are {report.records_written} Docs in all.\n{report.summary()}"
+            raise RelxError("RX121", path=path, reason=reason)
+    for docbin, path in zip(bins, outputs):
+        write_docbin(docbin, path)
+        report.outputs[str(path)] = len(docbin)
+
+
+def records_to_docs(
+    records: Iterable[Record], nlp: Language, report: Report, alignment: str = "strict"
+) -> Iterator[Doc]:
+    """Make the annotated Doc of each record.
+
+    Texts are split by nlp's tokenizer; words stay as they are. All mentions go to `doc.spans["mentions"]`, those that
+    do not overlap (the longest first) to `doc.ents`, relations to `doc._.relations`, the language to `doc._.lang`,
+    id and meta, where there are any, to `doc.user_data["id"]` and `["meta"]`. Exact duplicates are merged. Mentions
+    without a type get ENT.
+
+    alignment: of a mention of characters that does not begin and end with tokens. "strict": it is left out, counted
+    and noted (RX110), and so are its relations; "expand" and "contract": it takes all tokens it touches, or all it
+    covers.
+    RAISES: RelxError RX114 where no Doc can be made of a record, unless the report is to skip those.
+    """
+    set_extensions()
+    for record in records:
+        try:
+            if record.meta:
+                srsly.msgpack_dumps(record.meta)  # else DocBin would break, on an integer of more than 64 bits
+            doc = _make_tokens(record, nlp)
+            spans = _make_spans(record, doc, report, alignment)
+        except RelxError:
+            raise
+        except (ValueError, OverflowError, TypeError) as err:
+            report.broken("RX114", record.place, record.content, reason=err)
+            continue
+        _annotate(record, doc, spans, report)
+        report.records_written += 1
+        yield doc
+
+
+def _make_tokens(record: Record, nlp: Language) -> Doc:
+    """The Doc without mentions."""
+    if record.text is not None:
+        return nlp.make_doc(record.text)
+    sent_starts: list[bool | int | None] | None = None
+    if record.sent_starts is not None:
+        starts = set(record.sent_starts)
+        sent_starts = [i in starts for i in range(len(record.words or ()))]
+    return Doc(nlp.vocab, words=record.words, spaces=record.spaces, sent_starts=sent_starts)
+
+
+def _make_spans(record: Record, doc: Doc, report: Report, alignment: str) -> list[Span | None]:
+    """The span of each mention, None for those that are left out."""
+    if record.text is None:
+        return [Span(doc, m.start, m.end, label=m.label or UNTYPED, kb_id=m.kb_id) for m in record.mentions]
+    return [_char_span(record, doc, mention, report, alignment) for mention in record.mentions]
+
+
+def _char_span(record: Record, doc: Doc, mention: Mention, report: Report, alignment: str) -> Span | None:
+    text = record.content[mention.start : mention.end]
+    # Blanks at the edges belong to no mention.
+    start = mention.start + len(text) - len(text.lstrip())
+    end = max(start, mention.end - len(text) + len(text.rstrip()))
+    span = None
+    if start < end:
+        label = mention.label or UNTYPED
+        span = doc.char_span(start, end, label=label, kb_id=mention.kb_id, alignment_mode=alignment)
+    if span is None or span.start >= span.end:
+        report.mentions_misaligned += 1
+        near = doc.char_span(mention.start, mention.end, alignment_mode="expand") or ()
+        tokens = "|".join(token.text for token in near)
+        context = excerpt(record.content, mention.start, mention.end)
+        values = {"start": mention.start, "end": mention.end, "mention": text, "tokens": f"tokens: {tokens}"}
+        report.note("RX110", record.place, context, **values)
+        return None
+    return span
+
+
+def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report) -> None:
+    """Put mentions, relations and the rest on the Doc, and count them."""
+    unique: dict[Mention, Span] = {}
+    mentions: list[Mention | None] = []
+    for span in spans:
+        mention = None if span is None else Mention.from_any(span)
+        mentions.append(mention)
+        if span is not None and mention is not None:
+            report.mentions_merged += mention in unique
+            unique.setdefault(mention, span)
+    doc.spans[MENTIONS_KEY] = list(unique.values())
+    doc.ents = filter_spans(unique.values())
+    report.mentions_kept += len(unique)
+    relations: dict[Relation, None] = {}
+    for head_index, tail_index, label in record.relations:
+        head, tail = mentions[head_index], mentions[tail_index]
+        if head is None or tail is None:
+            report.relations_dropped += 1
+            continue
+        relation = Relation(head, label, tail)
+        if relation in relations:
+            report.relations_merged += 1
+            continue
+        relations[relation] = None
+        if head == tail:
+            report.note("RX113", record.place, record.content, label=label)
+    report.relations_kept += len(relations)
+    set_relations(doc, list(relations))
+    set_lang(doc, record.lang)
+    for key, value in (("id", record.id), ("meta", record.meta)):
+        if value:
+            doc.user_data[key] = value

@@ -1,0 +1,82 @@
+"""Copying gold mentions to Docs that are to be predicted on; relations are never copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE, ORTH, SENT_START, SPACY
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+
+from ..extensions import get_lang, set_lang
+from ..types import MENTIONS_KEY
+
+_TOKENS = [ORTH, SPACY]
+_ENTS = [ENT_IOB, ENT_TYPE, ENT_KB_ID]
+
+
+def blank_copy(reference: Doc, *, mentions: bool = True, spans_key: str | None = MENTIONS_KEY) -> Doc:
+    """A new Doc of the same tokens, sentence starts (if annotated) and language; nothing else.
+
+    mentions: also copy `doc.ents` and, if spans_key is not None, `doc.spans[spans_key]`.
+    """
+    attrs = [*_TOKENS, SENT_START, *(_ENTS if mentions else ())]
+    array: Any = reference.to_array(attrs)
+    spaces: Any = None if reference.has_unknown_spaces else array[:, 1].astype(bool)
+    predicted = Doc(reference.vocab, words=array[:, 0], spaces=spaces)
+    if len(reference):
+        predicted.from_array(attrs[2:], array[:, 2:])
+    if mentions and spans_key is not None and spans_key in reference.spans:
+        spans = [
+            Span(predicted, span.start, span.end, label=span.label, kb_id=span.kb_id)
+            for span in reference.spans[spans_key]
+        ]
+        predicted.spans[spans_key] = SpanGroup(predicted, name=spans_key, spans=spans)
+    _copy_lang(reference, predicted)
+    return predicted
+
+
+def copy_mentions(reference: Doc, predicted: Doc, spans_key: str | None = MENTIONS_KEY) -> int:
+    """Put the mentions of `reference` on `predicted`, another Doc of the same text, however it is tokenized.
+
+    Replaces `predicted.ents` and, if spans_key is not None and the reference has that group,
+    `predicted.spans[spans_key]`; copies the language where the reference has one. The Docs may differ in whitespace.
+    RETURNS: how many mentions do not begin and end where tokens of `predicted` do, and are missing there; a mention
+    in both places counts once.
+    """
+    lost: set[tuple[int, int, int, int]] = set()
+    example = Example(predicted, reference) if predicted.text != reference.text else None
+
+    def carry(spans: list[Span]) -> list[Span]:
+        copies = []
+        for span in spans:
+            copied = _carry(span, predicted, example)
+            if copied is None:
+                lost.add((span.start, span.end, span.label, span.kb_id))
+            else:
+                copies.append(copied)
+        return copies
+
+    predicted.ents = carry(list(reference.ents))
+    if spans_key is not None and spans_key in reference.spans:
+        group = carry(list(reference.spans[spans_key]))
+        predicted.spans[spans_key] = SpanGroup(predicted, name=spans_key, spans=group)
+    _copy_lang(reference, predicted)
+    return len(lost)
+
+
+def _carry(span: Span, predicted: Doc, example: Example | None) -> Span | None:
+    """The span in the predicted Doc: by characters where the texts agree, else by aligned tokens."""
+    if example is None:
+        # Strings, not hashes: the Docs may be of different vocabs.
+        return predicted.char_span(span.start_char, span.end_char, label=span.label_, kb_id=span.kb_id_)
+    aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
+    if not aligned:
+        return None
+    return Span(predicted, aligned[0].start, aligned[0].end, label=span.label_, kb_id=span.kb_id_)
+
+
+def _copy_lang(reference: Doc, predicted: Doc) -> None:
+    lang = get_lang(reference)
+    if lang:
+        set_lang(predicted, lang)

@@ -1,0 +1,191 @@
+"""Training data for relation extraction: entry point `spacy_relx.RelationCorpus.v1`."""
+
+import random
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Callable, Optional
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from ..errors import RelxError, warn
+from ..extensions import get_lang, get_relations, set_extensions, span_as_doc
+from ..types import MENTIONS_KEY
+from .docbin import read_docs
+from .mentions import blank_copy
+
+FILE_TYPE = ".spacy"
+
+
+def make_relation_corpus(
+    path: Path | None,
+    gold_mentions: bool = True,
+    spans_key: str | None = MENTIONS_KEY,
+    max_length: int = 0,
+    limit: int = 0,
+    shuffle: bool = False,
+    seed: int = 0,
+    cache: bool = False,
+    langs: list[str] | None = None,
+) -> Callable[[Language], Iterable[Example]]:
+    """`spacy_relx.RelationCorpus.v1`: read Examples from .spacy files.
+
+    `example.reference` is the annotated Doc. `example.predicted` has its tokens, sentence starts and language, and
+    never its relations.
+
+    path: a file, or a folder that is searched for .spacy files. gold_mentions: give the gold mentions to `predicted`,
+    in `doc.ents` and, if spans_key is not None, in `doc.spans[spans_key]`; False to train on the entities that other
+    components predict (name those under [training] annotating_components). max_length: Docs of more tokens are split
+    between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
+    with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
+    languages.
+    RAISES: RelxError RX119 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134
+    (no Docs). WARNS: RX133, once, where Docs were longer than max_length.
+    """
+    return RelationCorpus(
+        path,
+        gold_mentions=gold_mentions,
+        spans_key=spans_key,
+        max_length=max_length,
+        limit=limit,
+        shuffle=shuffle,
+        seed=seed,
+        cache=cache,
+        langs=langs,
+    )
+
+
+class RelationCorpus:
+    """Examples from .spacy files, see `make_relation_corpus`. Call it with the pipeline, once a pass."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        gold_mentions: bool = True,
+        spans_key: str | None = MENTIONS_KEY,
+        max_length: int = 0,
+        limit: int = 0,
+        shuffle: bool = False,
+        seed: int = 0,
+        cache: bool = False,
+        langs: Iterable[str] | None = None,
+    ):
+        if path is None:
+            raise RelxError("RX130")
+        for name, value in (("max_length", max_length), ("limit", limit)):
+            if value < 0:
+                raise RelxError("RX119", name=name, value=value, need="0 (no limit) or more")
+        set_extensions()
+        self.path = Path(path)
+        self.gold_mentions = gold_mentions
+        self.spans_key = spans_key
+        self.max_length = max_length
+        self.limit = limit
+        self.shuffle = shuffle
+        self.cache = cache
+        self.langs = None if langs is None else frozenset(langs)
+        self._random = random.Random(seed)
+        self._warned = False
+        self._cached: tuple[Vocab, list[Example]] | None = None
+
+    def __call__(self, nlp: Language) -> Iterator[Example]:
+        """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
+        examples: Iterable[Example]
+        if self._cached is not None and self._cached[0] is nlp.vocab:
+            examples = self._cached[1]
+        else:
+            examples = self._examples(nlp.vocab)
+            if self.cache:
+                self._cached = (nlp.vocab, list(examples))
+                examples = self._cached[1]
+        if self.shuffle:
+            examples = list(examples)
+            self._random.shuffle(examples)
+        yield from examples
+
+    def _examples(self, vocab: Vocab) -> Iterator[Example]:
+        docs: Iterable[Doc] = self._docs(vocab)
+        if self.max_length:
+            docs = self._split(docs)
+        empty = True
+        for reference in docs:
+            empty = False
+            yield Example(blank_copy(reference, mentions=self.gold_mentions, spans_key=self.spans_key), reference)
+        if empty:
+            raise RelxError("RX134", path=self.path, reason="all of them are longer than max_length.")
+
+    def _docs(self, vocab: Vocab) -> Iterator[Doc]:
+        """The Docs that are wanted, empty ones aside."""
+        found: set[str] = set()
+
+        def wanted() -> Iterator[Doc]:
+            for path in corpus_files(self.path):
+                for doc in read_docs(path, vocab):
+                    if not len(doc):
+                        continue
+                    found.add(get_lang(doc))
+                    if self.langs is None or get_lang(doc) in self.langs:
+                        yield doc
+
+        empty = True
+        for doc in islice(wanted(), self.limit or None):
+            empty = False
+            yield doc
+        if empty:
+            reason = "it is empty."
+            if found and self.langs is not None:
+                reason = f"langs is {sorted(self.langs)}, but its languages are {sorted(found)}."
+            raise RelxError("RX134", path=self.path, reason=reason)
+
+    def _split(self, docs: Iterable[Doc]) -> Iterator[Doc]:
+        """Split long Docs into runs of sentences that fit, and say so at the end of the first pass."""
+        n_long = n_lost = n_relations = 0
+        for doc in docs:
+            if len(doc) <= self.max_length:
+                yield doc
+                continue
+            n_long += 1
+            n_relations += len(get_relations(doc))
+            runs = sentence_runs(doc, self.max_length)
+            n_lost += sum(end - start > self.max_length for start, end in runs)
+            for start, end in runs:
+                if end - start <= self.max_length:
+                    part = span_as_doc(doc[start:end])
+                    part.user_data.update({key: doc.user_data[key] for key in ("id", "meta") if key in doc.user_data})
+                    n_relations -= len(get_relations(part))
+                    yield part
+        if n_long and not self._warned:
+            self._warned = True
+            values = {"n": n_long, "lost": n_lost, "relations": n_relations}
+            warn("RX133", path=self.path, max_length=self.max_length, **values)
+
+
+def corpus_files(path: Path) -> list[Path]:
+    """The .spacy files meant by a path, sorted; hidden ones aside. RAISES: RelxError RX131."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise RelxError("RX131", path=path, reason="there is no such file or folder.")
+    files = [file for file in path.rglob(f"*{FILE_TYPE}") if file.is_file()]
+    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    if not files:
+        raise RelxError("RX131", path=path, reason=f"the folder holds no {FILE_TYPE} file.")
+    return sorted(files)
+
+
+def sentence_runs(doc: Doc, max_length: int) -> list[tuple[int, int]]:
+    """Cut a Doc between sentences into runs [start, end) of at most max_length tokens, as few as reading from left to
+    right gives. A sentence that is longer by itself is a run of its own; so is a Doc without sentence boundaries."""
+    if not doc.has_annotation("SENT_START"):
+        return [(0, len(doc))]
+    runs: list[tuple[int, int]] = []
+    for sent in doc.sents:
+        if runs and sent.end - runs[-1][0] <= max_length:
+            runs[-1] = (runs[-1][0], sent.end)
+        else:
+            runs.append((sent.start, sent.end))
+    return runs

@@ -1,0 +1,335 @@
+"""`relx evaluate`, `relx predict` and `relx show`, without a trained model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from spacy.util import import_file
+from typer.testing import CliRunner
+
+from spacy_relx.cli import relx_app
+from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+
+CODE = '''
+from spacy.language import Language
+from spacy_relx import Relation
+
+
+@Language.component("relx_cli_test_works", assigns=["doc._.relations"], requires=["doc._.candidates"])
+def works(doc):
+    """Says of every candidate pair of a person and an organisation that the first works for the second."""
+    doc._.relations = [
+        Relation(pair.head, "works_for", pair.tail, 0.5)
+        for pair in doc._.candidates
+        if (pair.head.label, pair.tail.label) == ("PERSON", "ORG")
+    ]
+    return doc
+'''
+ANN, ACME = Mention(0, 1, "PERSON"), Mention(3, 4, "ORG")
+TEXT = "Ann works for Acme"
+EXPECTED = [
+    {
+        "head": {"text": "Ann", "start": 0, "end": 3, "label": "PERSON"},
+        "label": "works_for",
+        "tail": {"text": "Acme", "start": 14, "end": 18, "label": "ORG"},
+        "score": 0.5,
+    }
+]
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory):
+    path = tmp_path_factory.mktemp("code") / "code.py"
+    path.write_text(CODE, encoding="utf8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, code):
+    import_file("relx_cli_test_code", code)
+    nlp = spacy.blank("xx")
+    patterns = [("PERSON", "Ann"), ("ORG", "Acme"), ("ORG", "東京")]
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": label, "pattern": name} for label, name in patterns])
+    nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_cli_test_works")
+    nlp.max_length = 1000
+    path = tmp_path_factory.mktemp("model") / "pipeline"
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    vocab = spacy.blank("xx").vocab
+    docs = []
+    for lang, words, mentions in (("en", TEXT, (ANN, ACME)), ("de", "Bob bei Initech", (ANN, Mention(2, 3, "ORG")))):
+        doc = Doc(vocab, words=words.split())
+        doc.ents = [Span(doc, m.start, m.end, label=m.label) for m in mentions]
+        doc.spans[MENTIONS_KEY] = list(doc.ents)
+        doc._.relations = [Relation(mentions[0], "works_for", mentions[1])]
+        doc._.lang = lang
+        docs.append(doc)
+    path = tmp_path_factory.mktemp("data") / "gold.spacy"
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def invoke(*args, stdin=None, exit_code=0):
+    """Run a command; a traceback, which no user should see, fails the test."""
+    result = CliRunner().invoke(relx_app, [str(arg) for arg in args], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == exit_code, result.output
+    return result
+
+
+def rows(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# evaluate
+
+
+def test_evaluate_prints_and_saves(model, data, tmp_path):
+    out = tmp_path / "metrics.json"
+    result = invoke("evaluate", model, data, "--output", out)
+    scores = json.loads(out.read_text(encoding="utf8"))
+    assert (scores["rel_micro_p"], scores["rel_micro_r"]) == (1.0, 0.5)
+    assert scores["rel_micro_f"] == scores["rel_macro_f"] == pytest.approx(2 / 3)
+    assert scores["rel_per_type"]["works_for"]["support"] == 2
+    assert (scores["rel_per_lang"]["en"]["f"], scores["rel_per_lang"]["de"]["f"]) == (1.0, 0.0)
+    assert (scores["match"], scores["gold_entities"]) == ("boundary", False)
+    for part in ("Overall", "Per relation", "works_for", "Per language", "66.67", "100.00", "documents/s"):
+        assert part in result.stdout, part
+
+
+def test_evaluate_strict_and_gold_entities(model, data, tmp_path):
+    out = tmp_path / "metrics.json"
+    invoke("evaluate", model, data, "--gold-entities", "--match", "strict", "--output", out)
+    scores = json.loads(out.read_text(encoding="utf8"))
+    assert (scores["rel_micro_f"], scores["match"], scores["gold_entities"]) == (1.0, "strict", True)
+
+
+def test_evaluate_nothing(model, tmp_path):
+    empty = tmp_path / "empty.spacy"
+    DocBin().to_disk(empty)
+    assert "RX173" in invoke("evaluate", model, empty, exit_code=1).stderr
+
+
+def test_evaluate_without_gold_relations(model, tmp_path):
+    path = tmp_path / "none.spacy"
+    DocBin(docs=[Doc(spacy.blank("xx").vocab, words=["Ann"])], store_user_data=True).to_disk(path)
+    assert "Overall" in invoke("evaluate", model, path).stdout
+
+
+def test_evaluate_warning_is_one_line(data, tmp_path):
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("entity_type_marker")
+    nlp.to_disk(tmp_path / "bare")
+    result = invoke("evaluate", tmp_path / "bare", data)
+    assert "[RX171]" in result.stderr and "RelxWarning" not in result.stderr and "RX171" not in result.stdout
+
+
+# predict
+
+
+def test_predict_txt_to_file(model, tmp_path):
+    texts, out = tmp_path / "texts.txt", tmp_path / "out.jsonl"
+    texts.write_bytes(b"\xef\xbb\xbf" + f"{TEXT}\r\n\n   \nNobody\u2028here\n".encode())
+    result = invoke("predict", model, texts, "-o", out, "--batch-size", 1)
+    assert result.stdout == ""
+    assert rows(out.read_text(encoding="utf8").replace("\u2028", " ")) == [
+        {"id": 1, "text": TEXT, "lang": "", "relations": EXPECTED},
+        {"id": 4, "text": "Nobody here", "lang": "", "relations": []},
+    ]
+
+
+def test_predict_jsonl_to_stdout(model, tmp_path):
+    texts = tmp_path / "texts.jsonl"
+    lines = [{"text": TEXT, "id": "a", "lang": "en"}, {"text": "Ann 😀 東京"}, {"text": "", "id": None, "lang": None}]
+    texts.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf8")
+    found = rows(invoke("predict", model, texts).stdout)
+    assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (None, "")]
+    assert found[0]["relations"] == EXPECTED
+    tail = found[1]["relations"][0]["tail"]
+    assert found[1]["text"][tail["start"] : tail["end"]] == tail["text"] == "東京"
+
+
+def test_predict_stdin(model):
+    assert rows(invoke("predict", model, "-", stdin=f"{TEXT}\nnothing").stdout)[0]["relations"] == EXPECTED
+
+
+def test_predict_spacy_does_not_repeat_gold_relations(model, data, tmp_path):
+    found = rows(invoke("predict", model, data).stdout)
+    assert [(row["id"], row["lang"]) for row in found] == [(1, "en"), (2, "de")]
+    assert found[0]["relations"] == EXPECTED
+    nlp = spacy.blank("xx")  # finds no relations at all
+    nlp.to_disk(tmp_path / "bare")
+    assert [row["relations"] for row in rows(invoke("predict", tmp_path / "bare", data).stdout)] == [[], []]
+
+
+BROKEN = [
+    (b'{"text": "ok"', "RX183"),
+    (b'["text"]', '"text"'),
+    (b'{"text": 3}', '"text"'),
+    (b'{"text": "ok", "lang": 5}', '"lang"'),
+    (b'{"text": "\xff"}', "utf-8"),
+    (json.dumps({"text": "x" * 1001}).encode(), "max_length"),
+]
+
+
+@pytest.mark.parametrize(("line", "part"), BROKEN)
+def test_broken_line(model, tmp_path, line, part):
+    texts = tmp_path / "texts.jsonl"
+    good = json.dumps({"text": TEXT}).encode()
+    texts.write_bytes(good + b"\n" + line + b"\n" + good + b"\n")
+    result = invoke("predict", model, texts, exit_code=1)
+    assert f"[RX183] {texts}:2: " in result.stderr and part in result.stderr
+    skipped = invoke("predict", model, texts, "--on-error", "skip")
+    assert [row["id"] for row in rows(skipped.stdout)] == [1, 3]
+    assert "[RX184] 1 texts" in skipped.stderr and f"{texts}:2" in skipped.stderr
+
+
+def test_partial_output_is_kept(model, tmp_path):
+    texts, out = tmp_path / "texts.jsonl", tmp_path / "out.jsonl"
+    texts.write_text(json.dumps({"text": TEXT}) + "\nbroken\n", encoding="utf8")
+    invoke("predict", model, texts, "-o", out, "-b", 1, exit_code=1)
+    assert rows(out.read_text(encoding="utf8"))[0]["relations"] == EXPECTED
+
+
+# errors that all commands share
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
+def test_model_that_is_none(command, data, tmp_path):
+    rest = ["-o", tmp_path / "out"]
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.cfg").write_text("[nlp]\nlang = 3\n", encoding="utf8")
+    for model in (tmp_path, tmp_path / "absent", data, "no_such_package", tmp_path / "broken"):
+        result = invoke(command, model, data, *rest, exit_code=1)
+        assert "[RX180]" in result.stderr and str(model) in result.stderr
+        assert "Traceback" not in result.output
+
+
+def test_component_that_is_unknown(data, model, tmp_path):
+    nlp = spacy.load(model)
+    nlp.to_disk(tmp_path / "m")
+    config = (tmp_path / "m" / "config.cfg").read_text(encoding="utf8")
+    (tmp_path / "m" / "config.cfg").write_text(config.replace("relx_cli_test_works", "nobody_knows"), encoding="utf8")
+    assert "nobody_knows" in invoke("predict", tmp_path / "m", data, exit_code=1).stderr
+
+
+def test_data_that_is_none(model, tmp_path):
+    fake = tmp_path / "fake.spacy"
+    fake.write_text("no DocBin", encoding="utf8")
+    other = tmp_path / "texts.csv"
+    other.write_text("x", encoding="utf8")
+    for path, code in ((fake, "RX181"), (tmp_path / "absent.spacy", "RX182"), (other, "RX182")):
+        assert f"[{code}]" in invoke("predict", model, path, exit_code=1).stderr
+    for path in (fake, tmp_path / "absent.spacy", other):
+        assert "[RX181]" in invoke("evaluate", model, path, exit_code=1).stderr
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
+def test_output_that_cannot_be_written(command, model, data, tmp_path):
+    assert "[RX186]" in invoke(command, model, data, "-o", tmp_path / "no" / "out", exit_code=1).stderr
+
+
+def test_code_and_gpu_that_do_not_work(model, data, tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("1 / 0", encoding="utf8")
+    for path in (broken, tmp_path / "absent.py"):
+        assert "[RX188]" in invoke("predict", model, data, "--code", path, exit_code=1).stderr
+    assert "[RX187]" in invoke("predict", model, data, "--gpu-id", 99, exit_code=1).stderr
+
+
+# show
+
+
+def test_show(model, tmp_path):
+    texts, out = tmp_path / "texts.txt", tmp_path / "page.html"
+    texts.write_text("\n".join([TEXT] * 5), encoding="utf8")
+    result = invoke("show", model, texts, "-o", out, "--limit", 2, "--title", "A <title>")
+    html = out.read_text(encoding="utf8")
+    assert html.count("<article") == 2 and "works_for" in html and "A &lt;title&gt;" in html
+    assert "--limit is 2" in result.stderr
+    assert "--limit" not in invoke("show", model, texts, "-o", out, "--limit", 5).stderr
+
+
+def test_show_without_a_model(data, tmp_path):
+    out = tmp_path / "page.html"
+    invoke("show", "-", data, "-o", out)
+    assert out.read_text(encoding="utf8").count("works_for") == 2
+    texts = tmp_path / "texts.txt"
+    texts.write_text(TEXT, encoding="utf8")
+    assert "[RX185]" in invoke("show", "-", texts, "-o", out, exit_code=1).stderr
+
+
+# as processes
+
+
+def command(*args):
+    return [sys.executable, "-m", "spacy", "relx", *map(str, args)]
+
+
+def test_help_names_the_commands():
+    done = subprocess.run(command("--help"), capture_output=True, encoding="utf8", timeout=60, check=True)
+    for name in ("evaluate", "predict", "show"):
+        assert f"\n  {name} " in done.stdout
+
+
+def test_stream_is_bounded_and_interrupts_cleanly(model, code):
+    args = command("predict", model, "-", "--batch-size", 1, "--code", code)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(args, **pipes, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        for _ in range(3):  # standard input stays open: each line is answered at once
+            process.stdin.write(TEXT.encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["relations"] == EXPECTED
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert b"Interrupted" in errors and b"Traceback" not in errors
+
+
+def test_closed_pipe_is_no_error(model, code):
+    args = command("predict", model, "-", "--batch-size", 1, "--code", code)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(args, **pipes, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
+        process.stdin.write(f"{TEXT}\n".encode() * 50)
+        process.stdin.flush()
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write(f"{TEXT}\n".encode() * 500)
+        process.stdin.close()
+        errors = process.stderr.read()
+        assert process.wait(timeout=30) == 0, errors
+    assert errors == b""
+
+
+def test_import_is_cheap(run_python):
+    source = (
+        "import sys, spacy.cli, spacy_relx\n"
+        "before = set(sys.modules)\n"
+        "import spacy_relx.cli\n"
+        "new = {name for name in set(sys.modules) - before}\n"
+        "print(sorted(n for n in new if n.split('.')[0] not in (*sys.stdlib_module_names, 'spacy_relx')))\n"
+        "print(sorted(n for n in new if n.startswith('spacy_relx.')))\n"
+    )
+    others, own = run_python(source).splitlines()
+    assert others == "[]"
+    assert "spacy_relx.cli._app" in own
+    for heavy in ("spacy_relx.evaluation", "spacy_relx.viz", "spacy_relx.nn", "spacy_relx.pipeline"):
+        assert heavy not in own
