@@ -79,6 +79,8 @@ MESSAGES: dict[str, str] = {
     "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens): they were split between sentences; {lost} "
     "sentences or Docs without sentence boundaries are still too long and are left out, and {relations} relations "
     "went with them or lay across the cut. Raise max_length, or 0 for no limit.",
+    "RX135": "Mentions can only be copied between Docs of the same text (whitespace aside), but these are {reference!r} and "
+    "{predicted!r}.",
     "RX134": "{path} has no Docs to train on: {reason}",
     # 050-079: the relation extractor and its model
     "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
@@ -104,10 +106,11 @@ MESSAGES: dict[str, str] = {
     "RX172": "{missing} of {n} documents did not come out of the pipeline: the error handler of a component dropped them. "
     "Their gold relations count as misses.",
     "RX173": "There is nothing to evaluate: {where} holds no documents.",
+    "RX174": "{lost} gold mentions do not begin and end where the pipeline's tokens do, so the pipeline was not given them. "
+    "Relations of theirs count as misses. Without 'retokenize' the gold tokens are used.",
     "RX180": "Cannot load the pipeline '{model}': {reason} Give the folder of a trained pipeline (it has a config.cfg, such "
-    "as training/model-best) or the name of an installed pipeline package.",
-    "RX181": "Cannot read '{path}' as documents in spaCy's binary format: {reason} Make such a file with: python -m spacy "
-    "relx convert.",
+    "as training/model-best) or the name of an installed pipeline package. If it has components of your "
+    "own that are not installed, name their file with --code.",
     "RX182": "Cannot read texts from '{path}': {reason} Give a .txt file (one text a line), a .jsonl file (one "
     '{{"text": ..., "lang": ..., "id": ...}} a line), a .spacy file, or - for lines from standard input.',
     "RX183": "{where}: {reason} Mend it, or leave such texts out with --on-error skip.",

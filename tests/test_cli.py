@@ -60,7 +60,6 @@ def model(tmp_path_factory, code):
     nlp.add_pipe("entity_ruler").add_patterns([{"label": label, "pattern": name} for label, name in patterns])
     nlp.add_pipe("entity_type_marker")
     nlp.add_pipe("relx_cli_test_works")
-    nlp.max_length = 1000
     path = tmp_path_factory.mktemp("model") / "pipeline"
     nlp.to_disk(path)
     return path
@@ -116,6 +115,11 @@ def test_evaluate_strict_and_gold_entities(model, data, tmp_path):
     invoke("evaluate", model, data, "--gold-entities", "--match", "strict", "--output", out)
     scores = json.loads(out.read_text(encoding="utf8"))
     assert (scores["rel_micro_f"], scores["match"], scores["gold_entities"]) == (1.0, "strict", True)
+
+
+def test_evaluate_folder(model, data, tmp_path):
+    invoke("evaluate", model, data.parent, "--output", tmp_path / "metrics.json")
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf8"))["n_docs"] == 2
 
 
 def test_evaluate_nothing(model, tmp_path):
@@ -182,7 +186,7 @@ BROKEN = [
     (b'{"text": 3}', '"text"'),
     (b'{"text": "ok", "lang": 5}', '"lang"'),
     (b'{"text": "\xff"}', "utf-8"),
-    (json.dumps({"text": "x" * 1001}).encode(), "max_length"),
+    (json.dumps({"text": "x" * 1_000_001}).encode(), "max_length"),
 ]
 
 
@@ -232,10 +236,11 @@ def test_data_that_is_none(model, tmp_path):
     fake.write_text("no DocBin", encoding="utf8")
     other = tmp_path / "texts.csv"
     other.write_text("x", encoding="utf8")
-    for path, code in ((fake, "RX181"), (tmp_path / "absent.spacy", "RX182"), (other, "RX182")):
+    absent = tmp_path / "absent.spacy"
+    for path, code in ((fake, "RX132"), (absent, "RX182"), (other, "RX182")):
         assert f"[{code}]" in invoke("predict", model, path, exit_code=1).stderr
-    for path in (fake, tmp_path / "absent.spacy", other):
-        assert "[RX181]" in invoke("evaluate", model, path, exit_code=1).stderr
+    for path, code in ((fake, "RX132"), (absent, "RX131"), (other, "RX132")):
+        assert f"[{code}]" in invoke("evaluate", model, path, exit_code=1).stderr
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
@@ -282,7 +287,7 @@ def command(*args):
 
 def test_help_names_the_commands():
     done = subprocess.run(command("--help"), capture_output=True, encoding="utf8", timeout=60, check=True)
-    for name in ("evaluate", "predict", "show"):
+    for name in ("convert", "evaluate", "predict", "show"):
         assert f"\n  {name} " in done.stdout
 
 

@@ -343,7 +343,6 @@ def test_evaluate_with_predicted_entities():
 
 
 def test_evaluate_with_gold_entities():
-    pytest.importorskip("spacy_relx.corpora.mentions")
     nlp = pipeline()
     assert mention_writers(nlp) == ["entity_ruler"]
     docs = gold_docs(nlp.vocab)
@@ -370,6 +369,27 @@ def test_evaluate_docs_of_another_vocab_and_tokenizer():
     assert kept["n_words"] == 9 + 4 + 3
     assert cut["n_words"] == 9 + 4 + 4
     assert kept["rel_n_pred"] == 2 and cut["rel_n_pred"] == 3
+
+
+def test_gold_mentions_that_do_not_fit_the_tokens():
+    nlp = pipeline()
+    doc = Doc(nlp.vocab, words=["Ann", "at", "Acme", "Ltd"], spaces=[True, True, False, False])  # Acme|Ltd is one token
+    doc.ents = [Span(doc, 0, 1, label="PERSON"), Span(doc, 2, 3, label="ORG")]
+    doc._.relations = [Relation(Mention(0, 1, "PERSON"), "works_for", Mention(2, 3, "ORG"))]
+    assert evaluate(nlp, [doc], gold_entities=True)["rel_micro_f"] == 1.0
+    with pytest.warns(RelxWarning, match="RX174. 1 gold"):
+        assert evaluate(nlp, [doc], gold_entities=True, retokenize=True)["rel_micro_f"] == 0.0
+
+
+def test_evaluate_gives_sentences_as_in_training():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_type_marker", config={"generator": {"@misc": "spacy_relx.SameSentence.v1"}})
+    nlp.add_pipe("relx_test_people_work")
+    doc = gold_docs(nlp.vocab)[0]
+    for token in doc:
+        token.is_sent_start = token.i in (0, 2)
+    scores = evaluate(nlp, [doc], gold_entities=True)
+    assert (scores["n_candidates"], scores["rel_uncovered"]) == (0, 1)
 
 
 def test_evaluate_without_entities_warns():

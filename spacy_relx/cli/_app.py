@@ -76,6 +76,7 @@ def report_errors(command: Callable[..., None]) -> Callable[..., None]:
                     previous(message, category, *rest, **more)
 
             warnings.showwarning = show  # type: ignore[assignment]
+            warnings.filterwarnings("default", category=RelxWarning)
             try:
                 command(*args, **kwargs)
             except RelxError as err:
@@ -127,28 +128,24 @@ def load_pipeline(model: str) -> Language:
         raise
     except (OSError, ValueError, ImportError, KeyError) as err:
         looks_like_path = not path.exists() and ("/" in model or "\\" in model)
-        reason = "there is no such folder." if looks_like_path else f"{type(err).__name__}: {err}"
+        reason = "there is no such folder." if looks_like_path else f"{type(err).__name__}: {str(err).rstrip('.')}."
         raise RelxError("RX180", model=model, reason=reason) from err
 
 
 def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """The Docs of a .spacy file. RAISES: RelxError RX181."""
-    from spacy.tokens import DocBin
+    """The Docs of a .spacy file, or of all in a folder. RAISES: RelxError RX131 (no file), RX132 (a broken one)."""
+    from ..corpora.docbin import read_docs as read_file
+    from ..corpora.reader import corpus_files
 
-    if not path.is_file():
-        raise RelxError("RX181", path=path, reason="there is no such file.")
-    try:
-        docs = DocBin().from_disk(path)
-    except Exception as err:  # zlib, msgpack and numpy errors: all mean that it is no DocBin
-        raise RelxError("RX181", path=path, reason=f"it is no such file, or a broken one ({err}).") from err
-    return docs.get_docs(vocab)
+    for file in corpus_files(path):
+        yield from read_file(file, vocab)
 
 
 def read_texts(source: str, vocab: Vocab, on_error: OnError = OnError.fail) -> Iterator[Text]:
     """Stream the texts of a .txt, .jsonl or .spacy file, or of the lines of standard input ("-").
 
     Empty lines are passed over; the id of a text is the one given, else its line (in a .spacy file its place), from 1.
-    RAISES: RelxError RX182 for another file, RX183 for a broken line, RX181 for a broken .spacy file.
+    RAISES: RelxError RX182 for another file, RX183 for a broken line, RX132 for a broken .spacy file.
     WARNS: RX184, at the end, where on_error is skip and lines were left out.
     """
     if source == "-":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,23 +26,26 @@ class Alignment(str, Enum):
 @relx_app.command("convert")
 @report_errors
 def convert_cli(
-    format: str = typer.Argument(..., help="Format of the input: jsonl (our own), crossre, docred, opennre, ..."),
-    inputs: list[Path] = typer.Argument(..., help="Files, or folders to search for files"),
-    output: Path = typer.Argument(..., help="File to write; ends in .spacy"),
-    lang: str | None = typer.Option(None, "--lang", "-l", help="Language of texts that do not say theirs, as 'en'"),
-    pattern: str | None = typer.Option(None, "--pattern", "-p", help="In folders, take only files of such names"),
-    model: str | None = typer.Option(
-        None, "--model", "-m", help="Pipeline whose tokenizer splits texts: name, folder, or blank:en"
-    ),
-    alignment: Alignment = typer.Option(
-        Alignment.strict, "--alignment", "-a", help="Mentions that cut a token: leave out, expand or contract"
-    ),
-    on_error: OnError = typer.Option(OnError.fail, "--on-error", help="Broken lines: stop, or leave them out"),
-    limit: int = typer.Option(0, "--limit", "-n", min=0, help="Write at most so many documents, 0 for all"),
-    dev: Path | None = typer.Option(None, "--dev", "-d", help="Second file, for a part of the documents"),
-    dev_share: float = typer.Option(0.1, "--dev-share", help="About which part goes there, between 0 and 1"),
-    seed: int = typer.Option(0, "--seed", "-s", help="Seed of that draw; equal texts always stay together"),
-    problems: int = typer.Option(10, "--problems", min=0, help="Show at most so many problems"),
+    format: Annotated[str, typer.Argument(help="Format of the input: jsonl (our own), crossre, docred, opennre, ...")],
+    inputs: Annotated[list[Path], typer.Argument(help="Files, or folders to search for files")],
+    output: Annotated[Path, typer.Argument(help="File to write; ends in .spacy")],
+    lang: Annotated[str | None, typer.Option("--lang", "-l", help="Language of texts that do not say theirs")] = None,
+    pattern: Annotated[str | None, typer.Option("--pattern", "-p", help="In folders, take only such files")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Pipeline whose tokenizer splits texts: name, folder, or blank:en"),
+    ] = None,
+    alignment: Annotated[
+        Alignment, typer.Option("--alignment", "-a", help="Mentions that cut a token: leave out, expand or contract")
+    ] = Alignment.strict,
+    on_error: Annotated[
+        OnError, typer.Option("--on-error", help="Broken lines: stop, or leave them out")
+    ] = OnError.fail,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Write at most so many documents, 0 for all")] = 0,
+    dev: Annotated[Path | None, typer.Option("--dev", "-d", help="Second file, for a part of the documents")] = None,
+    dev_share: Annotated[float, typer.Option("--dev-share", help="About which part goes there")] = 0.1,
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of that draw; equal texts stay together")] = 0,
+    problems: Annotated[int, typer.Option("--problems", min=0, help="Show at most so many problems")] = 10,
 ) -> None:
     """
     Convert annotated data to a .spacy file for training (reader spacy_relx.RelationCorpus.v1). Says what was kept and

@@ -36,7 +36,7 @@ class Match(str, Enum):
 @report_errors
 def evaluate_cli(
     model: ModelArg,
-    data: Annotated[Path, typer.Argument(help="Gold documents, in .spacy format")],
+    data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
     gold_entities: Annotated[bool, typer.Option("--gold-entities", help="Give the pipeline the gold mentions")] = False,
     match: Annotated[
         Match, typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")

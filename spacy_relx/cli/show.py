@@ -39,6 +39,7 @@ def show_cli(
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many texts")] = 100,
     title: Annotated[str, typer.Option("--title", help="Title of the page")] = "Relations",
+    triples: Annotated[bool, typer.Option("--triples", help="Print each text and its triples, too")] = False,
     on_error: OnErrorOpt = OnError.fail,
     code: CodeOpt = None,
     gpu: GpuOpt = -1,
@@ -54,6 +55,8 @@ def show_cli(
     for number, doc in progress(enumerate(_docs(model, texts, limit + 1, on_error), start=1)):
         doc.user_data.setdefault("id", number)
         docs.append(doc)
+        if triples and number <= limit:
+            _print_triples(doc)
     try:
         output.write_text(render(docs[:limit], title=title), encoding="utf8")
     except OSError as err:
@@ -61,6 +64,13 @@ def show_cli(
     typer.secho(f"✔ {output}: {min(len(docs), limit)} texts", fg="green", err=True)
     if len(docs) > limit:
         typer.secho(f"There are more: --limit is {limit}.", fg="yellow", err=True)
+
+
+def _print_triples(doc: Doc) -> None:
+    typer.echo(f"\n{doc._.lang or '??'}  {doc.text}")
+    for relation in doc._.relations:
+        head, label, tail = relation.triple(doc)
+        typer.echo(f"    {head} --{label}--> {tail}  ({relation.score:.2f})")
 
 
 def _docs(model: str, texts: str, limit: int, on_error: OnError) -> Iterator[Doc]:

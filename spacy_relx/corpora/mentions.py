@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.training import Example
 
+from ..errors import RelxError
 from ..extensions import get_lang, set_lang
 from ..types import MENTIONS_KEY
 
@@ -43,37 +46,45 @@ def copy_mentions(reference: Doc, predicted: Doc, spans_key: str | None = MENTIO
     `predicted.spans[spans_key]`; copies the language where the reference has one. The Docs may differ in whitespace.
     RETURNS: how many mentions do not begin and end where tokens of `predicted` do, and are missing there; a mention
     in both places counts once.
+    RAISES: RelxError RX135 where the texts differ in more than whitespace.
     """
     lost: set[tuple[int, int, int, int]] = set()
-    example = Example(predicted, reference) if predicted.text != reference.text else None
+    place = _places(reference, predicted)
 
-    def carry(spans: list[Span]) -> list[Span]:
+    def carry(spans: Iterable[Span]) -> list[Span]:
         copies = []
         for span in spans:
-            copied = _carry(span, predicted, example)
+            # Strings, not hashes: the Docs may be of different vocabs.
+            start, end = place[span.start_char], place[span.end_char - 1] + 1
+            copied = predicted.char_span(start, end, label=span.label_, kb_id=span.kb_id_)
             if copied is None:
                 lost.add((span.start, span.end, span.label, span.kb_id))
             else:
                 copies.append(copied)
         return copies
 
-    predicted.ents = carry(list(reference.ents))
+    predicted.ents = carry(reference.ents)
     if spans_key is not None and spans_key in reference.spans:
-        group = carry(list(reference.spans[spans_key]))
+        group = carry(reference.spans[spans_key])
         predicted.spans[spans_key] = SpanGroup(predicted, name=spans_key, spans=group)
     _copy_lang(reference, predicted)
     return len(lost)
 
 
-def _carry(span: Span, predicted: Doc, example: Example | None) -> Span | None:
-    """The span in the predicted Doc: by characters where the texts agree, else by aligned tokens."""
-    if example is None:
-        # Strings, not hashes: the Docs may be of different vocabs.
-        return predicted.char_span(span.start_char, span.end_char, label=span.label_, kb_id=span.kb_id_)
-    aligned = example.get_aligned_spans_y2x([span], allow_overlap=True)
-    if not aligned:
-        return None
-    return Span(predicted, aligned[0].start, aligned[0].end, label=span.label_, kb_id=span.kb_id_)
+def _places(reference: Doc, predicted: Doc) -> Sequence[int]:
+    """For each character of the reference, its place in the other text; for whitespace, that of the next character.
+
+    RAISES: RelxError RX135.
+    """
+    source, target = reference.text, predicted.text
+    if source == target:
+        return range(len(source))
+    places = [i for i, char in enumerate(target) if not char.isspace()]
+    if "".join(source.split()) != "".join(target.split()):
+        raise RelxError("RX135", reference=source[:60], predicted=target[:60])
+    places.append(len(target))
+    solid = np.array([not char.isspace() for char in source], dtype="int64")
+    return np.asarray(places)[np.cumsum(solid) - solid].tolist()
 
 
 def _copy_lang(reference: Doc, predicted: Doc) -> None:

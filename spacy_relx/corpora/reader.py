@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 from spacy.language import Language
 from spacy.tokens import Doc

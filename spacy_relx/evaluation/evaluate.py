@@ -9,6 +9,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..corpora.mentions import copy_mentions
 from ..errors import warn
 from ..extensions import get_candidates, get_lang, get_relations, set_lang
 from ..types import MENTIONS_KEY, NO_RELATION
@@ -34,13 +35,14 @@ def evaluate(
     docs: gold documents, read once. gold_entities: give the pipeline the gold mentions (`doc.ents` and
     `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`). match,
     no_relation: as for `score_relations`. retokenize: let the pipeline's tokenizer cut the text anew; else the words
-    of the gold documents are kept. batch_size: of `nlp.pipe`. The language of a document (`doc._.lang`) is always
-    given to the pipeline, gold relations never.
+    of the gold documents are kept, and where its sentences begin, as in training. batch_size: of `nlp.pipe`. The
+    language of a document (`doc._.lang`) is always given to the pipeline, gold relations never.
 
     RETURNS: the scores of `score_relations`, and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds
     spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that
     spaCy gives it.
-    WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents.
+    WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
+    RX174 where gold mentions do not fit the pipeline's tokens.
     RAISES: RelxError RX170 for an unknown match, and what the components raise.
     """
     counter = RelationCounter(match=match, no_relation=no_relation)
@@ -58,6 +60,8 @@ def evaluate(
     scores = counter.scores()
     if run.waiting:
         warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
+    if run.n_lost:
+        warn("RX174", lost=run.n_lost)
     if n_out and not n_found and scores["rel_n_gold"]:
         warn("RX171", n=n_out)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
@@ -94,7 +98,7 @@ class _Run:
         self._retokenize = retokenize
         self._outside = 0.0
         self.waiting: dict[int, Doc] = {}
-        self.n_words = 0
+        self.n_words = self.n_lost = 0
         self.seconds = 0.0
 
     def inputs(self) -> Iterator[tuple[Doc, int]]:
@@ -103,9 +107,7 @@ class _Run:
         for number, reference in enumerate(self._docs):
             doc = _blank(self._nlp, reference, self._retokenize)
             if self._mentions:
-                from ..corpora.mentions import copy_mentions
-
-                copy_mentions(reference, doc, self._spans_key)
+                self.n_lost += copy_mentions(reference, doc, self._spans_key)
             self.waiting[number] = reference
             self.n_words += len(doc)
             self._outside += perf_counter() - start
@@ -126,10 +128,15 @@ class _Run:
 
 
 def _blank(nlp: Language, reference: Doc, retokenize: bool) -> Doc:
-    """The reference's text and language, and nothing else of it."""
+    """The reference's text, language and (with its tokens) sentence starts, and nothing else of it."""
     if retokenize:
         doc = nlp.make_doc(reference.text)
     else:
-        doc = Doc(nlp.vocab, words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference])
+        # Strings, not a copy: the reference may be of another vocab
+        starts: list[bool | int | None] | None = None
+        if reference.has_annotation("SENT_START"):
+            starts = [token.is_sent_start for token in reference]
+        spaces = [bool(t.whitespace_) for t in reference]
+        doc = Doc(nlp.vocab, words=[t.text for t in reference], spaces=spaces, sent_starts=starts)
     set_lang(doc, get_lang(reference))
     return doc

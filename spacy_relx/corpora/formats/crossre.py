@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...types import Mention
 from ..records import BadRecord, Place, Record, Report
 from ._read import Row, get, get_id, get_words, int_list, mention_index, parse_rows, read_json_lines
-import itertools
 
 #: Language codes by folder name.
 LANGUAGES = {
@@ -59,7 +59,8 @@ def read_crossre(path: Path, report: Report) -> Iterator[Record]:
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:
-    record = Record(place, words=get_words(row, "sentence"), id=get_id(row, "doc_key"))
+    words = get_words(row, "sentence")
+    record = Record(place, words=words, id=get_id(row, "doc_key"))
     record.spaces = _spaces(row)
     index: dict[tuple[int, int], int] = {}
     for value in get(row, "ner", list):
@@ -72,8 +73,12 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
         head_start, head_last, tail_start, tail_last = int_list(value, 4, "an item of 'relations'")
         if len(value) < 5 or not isinstance(value[4], str):
             raise BadRecord("RX102", problem=f"an item of 'relations' must have its label fifth, but is {value!r}")
+        spans = [(head_start, head_last + 1), (tail_start, tail_last + 1)]
+        for start, end in spans:
+            if not 0 <= start < end <= len(words):
+                raise BadRecord("RX103", start=start, end=end, length=len(words), unit="tokens")
         ends = []
-        for start, end in ((head_start, head_last + 1), (tail_start, tail_last + 1)):
+        for start, end in spans:
             number, added = mention_index(record.mentions, index, start, end)
             ends.append(number)
             if added:

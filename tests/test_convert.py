@@ -1,0 +1,323 @@
+"""Records to Docs, files to .spacy files, and the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc, DocBin
+from typer.testing import CliRunner
+
+from spacy_relx.cli import relx_app
+from spacy_relx.corpora.convert import convert, default_nlp, find_inputs, records_to_docs
+from spacy_relx.corpora.docbin import new_docbin, quick_msgpack, read_docs
+from spacy_relx.corpora.records import Place, Record, Report
+from spacy_relx.errors import RelxError
+from spacy_relx.types import MENTIONS_KEY, Mention
+
+PLACE = Place(Path("x.jsonl"), 3)
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return default_nlp()
+
+
+def docs_of(nlp, *records: Record, alignment: str = "strict", on_error: str = "raise") -> tuple[list[Doc], Report]:
+    report = Report(on_error)
+    return list(records_to_docs(records, nlp, report, alignment)), report
+
+
+def row(text="Ann works for Acme.", **more) -> dict:
+    return {
+        "text": text,
+        "mentions": [{"start": 0, "end": 3, "label": "PERSON"}, {"start": 14, "end": 18, "label": "ORG"}],
+        "relations": [{"head": 0, "tail": 1, "label": "works_for"}],
+        **more,
+    }
+
+
+def write(path: Path, *rows: dict | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows), encoding="utf8")
+    return path
+
+
+def load(path: Path) -> list[Doc]:
+    return list(DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab))
+
+
+# records to Docs
+
+
+def test_a_text_record(nlp):
+    record = Record(
+        PLACE,
+        text="Ann Bee works for Acme in Rome.",
+        mentions=[Mention(0, 7, "PERSON", "Q1"), Mention(4, 7, "NAME"), Mention(18, 23, "ORG"), Mention(26, 30)],
+        relations=[(0, 2, "works_for"), (3, 2, "has")],
+        id="a1",
+        lang="en",
+        meta={"note": [1, {"b": None}]},
+    )
+    (doc,), report = docs_of(nlp, record)
+    assert doc.text == record.text
+    spans = [(s.text, s.label_, s.kb_id_) for s in doc.spans[MENTIONS_KEY]]
+    # A blank at the edge goes, a missing type is ENT, since doc.ents would drop a span without a label.
+    assert spans == [("Ann Bee", "PERSON", "Q1"), ("Bee", "NAME", ""), ("Acme", "ORG", ""), ("Rome", "ENT", "")]
+    assert [(s.text, s.label_, s.kb_id_) for s in doc.ents] == [spans[0], *spans[2:]]
+    assert doc._.triples == [("Ann Bee", "works_for", "Acme"), ("Rome", "has", "Acme")]
+    assert doc._.lang == "en"
+    assert doc.user_data["id"] == "a1"
+    assert doc.user_data["meta"] == {"note": [1, {"b": None}]}
+    assert (report.mentions_kept, report.relations_kept, report.records_written) == (4, 2, 1)
+
+
+def test_a_record_of_words(nlp):
+    record = Record(
+        PLACE,
+        words=["Ann", "met", "Bob", ".", "He", "left", "."],
+        spaces=[True, True, False, True, True, False, False],
+        mentions=[Mention(0, 1, "P"), Mention(2, 3, "P")],
+        relations=[(1, 0, "met")],
+        sent_starts=[0, 4],
+    )
+    (doc,), _ = docs_of(nlp, record)
+    assert doc.text == "Ann met Bob. He left."
+    assert [sent.text for sent in doc.sents] == ["Ann met Bob.", "He left."]
+    assert doc._.triples == [("Bob", "met", "Ann")]
+    assert doc._.lang == ""
+    assert "id" not in doc.user_data
+
+
+@pytest.mark.parametrize(
+    ("alignment", "kept"), [("strict", ["Ann"]), ("expand", ["Ann", "Acmes"]), ("contract", ["Ann"])]
+)
+def test_misaligned_mentions(nlp, alignment, kept):
+    record = Record(
+        PLACE,
+        text="Ann likes Acmes office",
+        mentions=[Mention(0, 3, "P"), Mention(10, 14, "ORG")],
+        relations=[(0, 1, "likes"), (0, 0, "self")],
+    )
+    (doc,), report = docs_of(nlp, record, alignment=alignment)
+    assert [span.text for span in doc.spans[MENTIONS_KEY]] == kept
+    assert report.mentions_misaligned == report.relations_dropped == 2 - len(kept)
+    assert report.problem_counts["RX110"] == 2 - len(kept)
+    assert report.problem_counts["RX113"] == 1
+    if len(kept) == 1:
+        problem = report.problems[0]
+        assert (str(problem.file), problem.line) == ("x.jsonl", 3)
+        assert "Acmes office" in problem.text
+        assert "'Acme'" in problem.message
+        assert "misaligned 1" in report.summary()
+
+
+def test_contract_takes_the_whole_tokens_inside(nlp):
+    record = Record(PLACE, text="the new Acmes office", mentions=[Mention(4, 12, "X")])
+    (doc,), _ = docs_of(nlp, record, alignment="contract")
+    assert [span.text for span in doc.ents] == ["new"]
+
+
+def test_duplicates_are_merged_and_counted(nlp):
+    twice = [Mention(0, 3, "P"), Mention(4, 7, "P"), Mention(0, 3, "P"), Mention(0, 3, "Q")]
+    record = Record(PLACE, text="Ann Bob", mentions=twice, relations=[(0, 1, "r"), (2, 1, "r"), (3, 1, "r")])
+    (doc,), report = docs_of(nlp, record)
+    assert (report.mentions_kept, report.mentions_merged) == (3, 1)
+    assert (report.relations_kept, report.relations_merged) == (2, 1)
+    assert len(doc._.relations) == 2
+    assert len(doc.ents) == 2
+
+
+@pytest.mark.parametrize("change", [{"meta": {"big": 2**70}}, {"text": "lone \ud800 surrogate"}])
+def test_what_no_doc_can_hold(nlp, change):
+    record = Record(PLACE, **{"text": "fine", **change})
+    with pytest.raises(RelxError, match=r"RX114.*x\.jsonl, line 3"):
+        docs_of(nlp, record)
+    docs, report = docs_of(nlp, record, Record(PLACE, text="good"), on_error="skip")
+    assert [doc.text for doc in docs] == ["good"]
+    assert report.records_broken == 1
+
+
+WORDS = st.lists(st.text("abÄ你я'-.", min_size=1, max_size=6), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(WORDS, st.data())
+def test_nothing_is_lost_uncounted(words, data):
+    """Whatever the offsets: kept, misaligned and merged add up, and every span is the text that was marked."""
+    text = " ".join(words)
+    offsets = st.integers(0, len(text))
+    pairs = data.draw(st.lists(st.tuples(offsets, offsets).filter(lambda p: p[0] < p[1]), max_size=6))
+    mentions = [Mention(start, end, "X") for start, end in pairs]
+    n = len(mentions)
+    links = data.draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=5)) if n else []
+    record = Record(PLACE, text=text, mentions=mentions, relations=[(h, t, "r") for h, t in links])
+    (doc,), report = docs_of(DEFAULT, record)
+    assert doc.text == text
+    assert report.mentions_kept + report.mentions_misaligned + report.mentions_merged == n
+    assert report.relations_kept + report.relations_dropped + report.relations_merged == len(links)
+    marked = {text[start:end].strip() for start, end in pairs}
+    assert {span.text for span in doc.spans[MENTIONS_KEY]} <= marked
+
+
+DEFAULT = default_nlp()
+
+
+# files
+
+
+def test_convert_and_read_back(tmp_path):
+    first = write(tmp_path / "a.jsonl", row(id="1", lang="fr"), row(id="2", meta={"k": [1]}))
+    output = tmp_path / "new" / "out.spacy"
+    report = convert("jsonl", [first], output, lang="en")
+    assert (report.files, report.records_read, report.records_written, report.relations_kept) == (1, 2, 2, 2)
+    assert report.outputs == {str(output): 2}
+    docs = load(output)
+    assert [doc._.lang for doc in docs] == ["fr", "en"]
+    assert [doc.user_data["id"] for doc in docs] == ["1", "2"]
+    assert docs[1].user_data["meta"] == {"k": (1,)}
+    assert docs[0]._.triples == [("Ann", "works_for", "Acme")]
+    assert [(e.text, e.label_) for e in docs[0].ents] == [("Ann", "PERSON"), ("Acme", "ORG")]
+    assert not docs[0].has_annotation("SENT_START")
+    assert [path.name for path in output.parent.iterdir()] == ["out.spacy"]
+
+
+def test_folders_patterns_limits(tmp_path):
+    write(tmp_path / "in" / "b.jsonl", row("Bob works for Acme."))
+    write(tmp_path / "in" / "deep" / "a.jsonl", row())
+    write(tmp_path / "in" / "note.md", "not data")
+    write(tmp_path / "in" / ".hidden" / "x.jsonl", "not data")
+    output = tmp_path / "out.spacy"
+    convert("jsonl", [tmp_path / "in"], output, pattern="*.jsonl")
+    assert [doc.text[:3] for doc in load(output)] == ["Bob", "Ann"]
+    convert("jsonl", [tmp_path / "in"], output, pattern="*.jsonl", limit=1)
+    assert len(load(output)) == 1
+    with pytest.raises(RelxError, match="RX101.*note.md"):
+        convert("jsonl", [tmp_path / "in"], output)
+    for inputs, pattern in (([tmp_path / "in"], "*.x"), ([tmp_path / "none"], None), ([], None)):
+        with pytest.raises(RelxError, match="RX120"):
+            find_inputs(inputs, pattern)
+
+
+def test_broken_lines_stop_or_are_left_out(tmp_path):
+    path = write(tmp_path / "a.jsonl", row(), "{broken", row())
+    output = tmp_path / "out.spacy"
+    with pytest.raises(RelxError, match=r"RX101.*a\.jsonl, line 2"):
+        convert("jsonl", [path], output)
+    assert not output.exists()
+    report = convert("jsonl", [path], output, on_error="skip")
+    assert (report.records_broken, len(load(output))) == (1, 2)
+
+
+def test_nothing_to_write(tmp_path):
+    output = write(tmp_path / "out.spacy", "old")
+    with pytest.raises(RelxError, match=r"RX121[^|]*broken 1"):
+        convert("jsonl", [write(tmp_path / "a.jsonl", "{")], output, on_error="skip")
+    assert output.read_text() == "old\n"
+
+
+def test_outputs_that_cannot_be_meant(tmp_path):
+    path = write(tmp_path / "a.jsonl", row())
+    folder = tmp_path / "x.spacy"
+    folder.mkdir()
+    for output in (path, tmp_path / "b.jsonl", folder):
+        with pytest.raises(RelxError, match="RX122"):
+            convert("jsonl", [path], output)
+    with pytest.raises(RelxError, match="RX122"):
+        convert("jsonl", [path], tmp_path / "o.spacy", dev=tmp_path / "o.spacy")
+    with pytest.raises(RelxError, match="RX123"):
+        convert("jsonl", [path], path / "o.spacy")
+    assert json.loads(path.read_text()) == row()
+
+
+@pytest.mark.parametrize("setting", [{"alignment": "lax"}, {"on_error": "x"}, {"limit": -1}, {"dev_share": 1.0}])
+def test_bad_settings(tmp_path, setting):
+    with pytest.raises(RelxError, match="RX119"):
+        convert("jsonl", [write(tmp_path / "a.jsonl", row())], tmp_path / "o.spacy", **setting)
+
+
+def test_two_outputs_share_no_text(tmp_path):
+    texts = [f"Ann works for Acme {i % 100}." for i in range(400)]
+    path = write(tmp_path / "a.jsonl", *(row(text) for text in texts))
+    train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
+    report = convert("jsonl", [path], train, dev=dev, dev_share=0.3)
+    assert sum(report.outputs.values()) == report.records_written == 400
+    sides = [{doc.text for doc in load(file)} for file in (train, dev)]
+    assert not sides[0] & sides[1]
+    assert len(sides[0] | sides[1]) == 100
+    assert 15 <= len(sides[1]) <= 45
+    convert("jsonl", [path], train, dev=dev, dev_share=0.3, seed=1)
+    assert {doc.text for doc in load(dev)} != sides[1]
+    convert("jsonl", [path], train, dev=dev, dev_share=0.3, seed=0)
+    assert {doc.text for doc in load(dev)} == sides[1]
+
+
+def test_another_tokenizer(tmp_path):
+    path = write(tmp_path / "a.jsonl", {"text": "我在家", "mentions": [{"start": 0, "end": 1}]})
+    output = tmp_path / "o.spacy"
+    assert convert("jsonl", [path], output).mentions_kept == 1
+    assert convert("jsonl", [path], output, nlp=spacy.blank("xx")).mentions_misaligned == 1
+
+
+def test_the_shortcut_past_entry_points_is_undone():
+    import srsly.msgpack
+
+    registry = srsly.msgpack.msgpack_decoders
+    with quick_msgpack():
+        assert not registry.entry_points
+        with quick_msgpack():
+            assert not registry.entry_points
+        assert not registry.entry_points
+    assert registry.entry_points is True
+    with pytest.raises(ZeroDivisionError), quick_msgpack():
+        raise ZeroDivisionError
+    assert registry.entry_points is True
+
+
+def test_reading_in_chunks_gives_every_doc(tmp_path, nlp):
+    docbin = new_docbin()
+    for i in range(600):
+        docbin.add(nlp.make_doc(str(i)))
+    docbin.to_disk(tmp_path / "x.spacy")
+    assert [doc.text for doc in read_docs(tmp_path / "x.spacy", nlp.vocab)] == [str(i) for i in range(600)]
+
+
+# the command
+
+
+def run(*arguments) -> tuple[int, str]:
+    result = CliRunner().invoke(relx_app, ["convert", *map(str, arguments)])
+    return result.exit_code, result.output
+
+
+def test_the_command(tmp_path):
+    files = [write(tmp_path / f"{name}.jsonl", row(f"Ann works for Acme {name}.")) for name in "ab"]
+    output = tmp_path / "o.spacy"
+    code, text = run("jsonl", *files, output, "--lang", "en", "--limit", "5")
+    assert code == 0
+    assert "records written    2" in text
+    assert f"Saved 2 documents to {output}" in text
+    assert [doc._.lang for doc in load(output)] == ["en", "en"]
+
+
+def test_the_command_fails_with_a_message(tmp_path):
+    path = write(tmp_path / "a.jsonl", row(), "{")
+    output = tmp_path / "o.spacy"
+    for arguments, expected in (
+        (("jsonl", path, output), "RX101"),
+        (("nope", path, output), "RX100"),
+        (("jsonl", path, path), "RX122"),
+        (("jsonl", path, output, "--model", "blank:zzz"), "RX180"),
+    ):
+        code, text = run(*arguments)
+        assert (code, expected in text) == (1, True), text
+        assert "Traceback" not in text
+    assert run("jsonl", path)[0] == 2
+    code, text = run("jsonl", path, output, "--on-error", "skip", "--model", "blank:en", "--alignment", "expand")
+    assert code == 0
+    assert "broken 1" in text
