@@ -21,7 +21,9 @@ from spacy_relx.types import MENTIONS_KEY
 def fresh_docs(nlp, references):
     docs = []
     for reference in references:
-        doc = spacy.tokens.Doc(nlp.vocab, words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference])
+        doc = spacy.tokens.Doc(
+            nlp.vocab, words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference]
+        )
         copy_mentions(reference, doc, MENTIONS_KEY)
         docs.append(doc)
     return docs
@@ -46,10 +48,9 @@ def main():
         start = time.perf_counter()
         docs = list(marker.pipe(docs))
         marked = time.perf_counter()
-        with_pairs = sorted((doc for doc in docs if len(doc._.candidates)), key=len)
         encode = time.perf_counter()
-        for first in range(0, len(with_pairs), 128):
-            encoder.predict(with_pairs[first : first + 128])
+        for first in range(0, len(docs), nlp.batch_size):
+            encoder.predict(docs[first : first + nlp.batch_size])
         encoded = time.perf_counter()
         for _ in extractor.pipe(docs, batch_size=nlp.batch_size):
             pass

@@ -79,9 +79,9 @@ MESSAGES: dict[str, str] = {
     "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens): they were split between sentences; {lost} "
     "sentences or Docs without sentence boundaries are still too long and are left out, and {relations} relations "
     "went with them or lay across the cut. Raise max_length, or 0 for no limit.",
+    "RX134": "{path} has no Docs to train on: {reason}",
     "RX135": "Mentions can only be copied between Docs of the same text (whitespace aside), but these are {reference!r} and "
     "{predicted!r}.",
-    "RX134": "{path} has no Docs to train on: {reason}",
     # 050-079: the relation extractor and its model
     "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
     "trained pipeline.",
@@ -98,6 +98,15 @@ MESSAGES: dict[str, str] = {
     "Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
     "RX056": "The loss of '{name}' is {loss}: training has diverged. Lower [training.optimizer] learn_rate, or set "
     "grad_clip = 1.0.",
+    # 080-099: transformers and marked texts
+    "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
+    "folder that holds one (config.json, the tokenizer's files, model.safetensors).",
+    "RX081": "The settings of spacy_relx.MarkedModel.v1 do not go together: {problem}.",
+    "RX082": "The transformer is of the type '{kind}', which cannot have markers beside the text. Types that can: {known}, "
+    "with absolute positions. Use mode = \"single\", or mode = \"shared\" with inline = true.",
+    "RX083": "{count} mentions of the Doc '{text}...' are longer than {limit} subwords and are marked up to there.",
+    "RX084": "The transformer is of the type '{kind}', in which {layers} layers are found: freeze_layers = {wanted} or "
+    "layer_decay cannot be had. Leave them at 0 and 1.",
     # 170-219: evaluation, command line, pictures
     "RX170": "Relations cannot be matched by {match!r}. Choose {known}.",
     "RX171": "The pipeline found no entities in any of the {n} documents, so there was nothing to relate and every gold "

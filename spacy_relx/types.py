@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import index as as_integer
 from typing import Any, Callable, Union
 
@@ -161,18 +162,31 @@ class Candidate:
 class Candidates(Sequence):
     """`doc._.candidates`: the ordered pairs a relation extractor looks at, as arrays over one table of mentions.
 
-    mentions: the Doc's mentions, each once. markers: int32 (n_mentions,), row of each mention's type in the marker
-    vocabulary (0 is the uniform marker). pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail.
-    dropped: pairs that the cap left out.
+    mentions: the Doc's mentions, each once. spans: int32 (n_mentions, 2), their start and end. markers: int32
+    (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker). pairs: int32
+    (n_pairs, 2), rows of `mentions`: head, tail. dropped: pairs that the cap left out.
 
     Behaves as a sequence of `Candidate`; whoever wants speed reads the arrays.
     """
 
+    _columns: Mapping[str, Any]
+
     def __init__(self, mentions: Sequence[Mention], markers: np.ndarray, pairs: np.ndarray, dropped: int = 0):
         self.mentions = list(mentions)
+        self.spans = np.array([(m.start, m.end) for m in self.mentions], dtype="int32").reshape(-1, 2)
         self.markers = np.asarray(markers, dtype="int32").reshape(-1)
         self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
         self.dropped = int(dropped)
+
+    @cached_property
+    def mentions(self) -> list[Mention]:
+        """The mentions as objects, made when they are first asked for."""
+        columns = self._columns
+        return [Mention(*row) for row in zip(columns["starts"], columns["ends"], columns["labels"], columns["kb_ids"])]
+
+    @property
+    def n_mentions(self) -> int:
+        return len(self.spans)
 
     @classmethod
     def empty(cls) -> Candidates:
@@ -192,15 +206,15 @@ class Candidates(Sequence):
             yield Candidate(self.mentions[head], self.mentions[tail])
 
     def __repr__(self) -> str:
-        return f"Candidates(mentions={len(self.mentions)}, pairs={len(self)}, dropped={self.dropped})"
-
-    def spans(self) -> np.ndarray:
-        """int32 (n_mentions, 2): start and end of each mention."""
-        return np.array([(m.start, m.end) for m in self.mentions], dtype="int32").reshape(-1, 2)
+        return f"Candidates(mentions={self.n_mentions}, pairs={len(self)}, dropped={self.dropped})"
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain columns: they are read far more often than mentions are wanted as objects."""
         return {
-            "mentions": [m.to_dict() for m in self.mentions],
+            "starts": self.spans[:, 0].tolist(),
+            "ends": self.spans[:, 1].tolist(),
+            "labels": [m.label for m in self.mentions],
+            "kb_ids": [m.kb_id for m in self.mentions],
             "markers": self.markers.tolist(),
             "heads": self.pairs[:, 0].tolist(),
             "tails": self.pairs[:, 1].tolist(),
@@ -209,9 +223,13 @@ class Candidates(Sequence):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Candidates:
-        pairs = np.stack([np.asarray(data["heads"], "int32"), np.asarray(data["tails"], "int32")], axis=1)
-        mentions = [Mention.from_any(row) for row in data["mentions"]]
-        return cls(mentions, np.asarray(data["markers"], "int32"), pairs, data.get("dropped", 0))
+        candidates = cls.__new__(cls)
+        candidates._columns = data
+        candidates.spans = np.array([data["starts"], data["ends"]], dtype="int32").T
+        candidates.markers = np.array(data["markers"], dtype="int32")
+        candidates.pairs = np.array([data["heads"], data["tails"]], dtype="int32").T
+        candidates.dropped = int(data["dropped"])
+        return candidates
 
 
 #: Proposes pairs: (doc, mentions) -> blocks of int32 (n, 2), rows of `mentions`: head, tail; never one row twice.

@@ -266,10 +266,10 @@ def test_candidates():
     assert not has_candidates(doc) and len(doc._.candidates) == 0 and list(doc._.candidates) == []
     doc._.candidates = Candidates.empty()
     assert has_candidates(doc) and len(doc._.candidates) == 0
-    assert doc._.candidates.spans().shape == (0, 2)
+    assert doc._.candidates.spans.shape == (0, 2)
     write_all(doc)
     candidates = doc._.candidates
-    assert candidates.spans().tolist() == [[0, 1], [1, 3]] and candidates.spans().dtype == np.int32
+    assert candidates.spans.tolist() == [[0, 1], [1, 3]] and candidates.spans.dtype == np.int32
     assert candidates.pairs.dtype == np.int32 and candidates.markers.dtype == np.int32
     assert candidates[-1].head == TAIL and candidates[:1] == [candidates[0]] and candidates[1:][0].tail == HEAD
     assert "pairs=2" in repr(candidates)

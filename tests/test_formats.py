@@ -566,3 +566,24 @@ def test_counts_of_real_data(name, files, counts):
         assert len(facts) == 17448 <= found[2]
     if name == "crossre":
         assert {record.lang for record in records} == {"de" if "german" in files else "en"}
+
+
+def test_the_examples_of_the_documentation(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf8")
+    rows = [block.split("```")[0].strip() for block in page.split("```json")[1:]]
+    records, report = read("jsonl", write(tmp_path / "x.jsonl", *rows))
+    assert [relations(record) for record in records] == [
+        [("Ann", "works_for", "Acme")],
+        [("Acme", "employs", "Ann")],
+    ]
+    assert not report.problems
+    assert all(f"`{name}`" in page for name in FORMATS)
+
+
+def test_the_sample_corpus_is_in_our_format():
+    folder = Path(__file__).parents[1] / "assets" / "sample"
+    report = Report()
+    counts = [
+        sum(1 for _ in get_format("jsonl")(folder / f"{part}.jsonl", report)) for part in ("train", "dev", "test")
+    ]
+    assert min(counts) > 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ def long_doc(vocab, lengths: list[int], bounds: bool = True) -> Doc:
     doc = Doc(vocab, words=words, sent_starts=[i in starts for i in range(len(words))] if bounds else None)
     doc.spans[MENTIONS_KEY] = [Span(doc, start, start + 1, label="X") for start in starts]
     at = [{"start": start, "end": start + 1, "label": "X"} for start in starts]
-    doc._.relations = [{"head": a, "label": "next", "tail": b} for a, b in zip(at, at[1:])]
+    doc._.relations = [{"head": a, "label": "next", "tail": b} for a, b in pairwise(at)]
     doc._.lang = "en"
     doc.user_data["id"] = "long"
     return doc
@@ -188,7 +189,7 @@ def test_long_docs_are_split_and_reported(nlp, tmp_path):
 
 def test_nothing_but_long_docs(nlp, tmp_path):
     corpus = RelationCorpus(save(tmp_path / "x.spacy", [long_doc(nlp.vocab, [9], False)]), max_length=3)
-    with pytest.warns(RelxWarning, match="RX133"), pytest.raises(RelxError, match="RX134.*max_length"):
+    with pytest.warns(RelxWarning, match="RX133"), pytest.raises(RelxError, match=r"RX134.*max_length"):
         list(corpus(nlp))
 
 

@@ -249,13 +249,13 @@ def test_decoding_by_hand(trained):
     scores = np.full((2, n + 1), 0.01, dtype="float32")
     scores[0, 0], scores[0, 1], scores[0, 2] = 0.5, 0.35, 0.14
     scores[1, 0], scores[1, 2] = 0.2, 0.7
-    second = [(r.label, round(r.score, 2)) for r in extractor.decode(doc._.candidates, scores)]
+    second = [(r.label, round(r.score, 2)) for r in extractor.decode([doc._.candidates], [scores])[0]]
     assert second == [(extractor.labels[1], 0.7)]
     extractor.threshold = 0.3
-    both = [(r.label, round(r.score, 2)) for r in extractor.decode(doc._.candidates, scores)]
+    both = [(r.label, round(r.score, 2)) for r in extractor.decode([doc._.candidates], [scores])[0]]
     assert both == [(extractor.labels[0], 0.35), (extractor.labels[1], 0.7)]
     extractor.label_thresholds = {extractor.labels[0]: 0.4, extractor.labels[1]: 0.1}
-    mixed = [(r.label, round(r.score, 2)) for r in extractor.decode(doc._.candidates, scores)]
+    mixed = [(r.label, round(r.score, 2)) for r in extractor.decode([doc._.candidates], [scores])[0]]
     assert mixed == [(extractor.labels[1], 0.14), (extractor.labels[1], 0.7)]
 
 

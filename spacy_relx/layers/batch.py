@@ -22,9 +22,9 @@ def make_pair_batch(docs: Sequence[Doc], candidates: Sequence[Candidates] | None
     """Number tokens and mentions of the Docs through, in the order given. candidates: if already read."""
     if candidates is None:
         candidates = [get_candidates(doc) for doc in docs]
-    n_mentions = [len(c.mentions) for c in candidates]
+    n_mentions = [c.n_mentions for c in candidates]
     tokens, mentions = offsets([len(doc) for doc in docs]), offsets(n_mentions)
-    spans = [c.spans() + start for c, start in zip(candidates, tokens)]
+    spans = [c.spans + start for c, start in zip(candidates, tokens)]
     pairs = [c.pairs + start for c, start in zip(candidates, mentions)]
     markers = [c.markers for c in candidates]
     return PairBatch(
@@ -43,7 +43,7 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
 def token_markers(doc: Doc, candidates: Candidates) -> np.ndarray:
     """int64 (n_tokens,): 0 outside of mentions, else 1 + the marker; where mentions nest, the innermost counts."""
     rows = np.zeros(len(doc), dtype="int64")
-    spans, markers = candidates.spans(), candidates.markers
+    spans, markers = candidates.spans, candidates.markers
     for i in np.argsort(spans[:, 0] - spans[:, 1], kind="stable"):  # longest first: inner mentions overwrite outer ones
         rows[spans[i, 0] : spans[i, 1]] = 1 + markers[i]
     return rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,16 +63,21 @@ class TorchShim(PyTorchShim):
         self._torch_optimizer.zero_grad(set_to_none=True)
 
     def to_bytes(self) -> bytes:
-        state = {}
-        if self._model is not None:
-            state = {name: tensor.detach().cpu().numpy() for name, tensor in self._model.state_dict().items()}
-        return srsly.msgpack_dumps(state)
+        return srsly.msgpack_dumps(self.weights() if self.is_built else {})
 
     def from_bytes(self, bytes_data: bytes) -> TorchShim:
         """Load weights into the built module. RAISES: RelxError RX051 when they do not fit it."""
         state = srsly.msgpack_loads(bytes_data)
-        if not state and self._model is None:
-            return self
+        if state or self.is_built:
+            self.load_weights(state)
+        return self
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """All parameters and saved buffers by name."""
+        return {name: tensor.detach().cpu().numpy() for name, tensor in self.module.state_dict().items()}
+
+    def load_weights(self, state: Mapping[str, np.ndarray]) -> None:
+        """RAISES: RelxError RX051 when they do not fit the module."""
         wanted = self.module.state_dict()
         wrong = sorted(set(state) ^ set(wanted))
         wrong += [n for n in set(state) & set(wanted) if tuple(state[n].shape) != tuple(wanted[n].shape)]
@@ -80,12 +87,16 @@ class TorchShim(PyTorchShim):
             need = tuple(wanted[name].shape) if name in wanted else "not there"
             raise RelxError("RX051", name=name, found=found, wanted=need, count=len(wrong))
         self._model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
-        return self
 
     def __deepcopy__(self, memo: dict) -> TorchShim:
-        import copy
-
-        return TorchShim(copy.deepcopy(self._model, memo))
+        copied = copy.copy(self)
+        copied._model = copy.deepcopy(self._model, memo)
+        copied._torch_optimizer = copied._owner = None
+        if self._model is not None:
+            for old, new in zip(self._model.parameters(), copied._model.parameters()):
+                if hasattr(old, "lr_scale"):  # attributes of parameters are not copied with them
+                    new.lr_scale = old.lr_scale
+        return copied
 
     def __getstate__(self) -> dict:
         state = self.__dict__.copy()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch import PairBatch
-from .spans import SpanAttention, prefix_sums, span_means
+from .spans import SpanAttention, span_means
 
 #: Log-spaced distances in one direction; the table holds both directions and the overlap in between.
 _DISTANCES = 12
@@ -36,7 +36,6 @@ class PairContext:
 
     heads: Tensor
     tails: Tensor
-    products: tuple[Tensor, Tensor] | None
     between: Tensor | None
     sentences: Tensor | None
 
@@ -45,13 +44,14 @@ class PairFeatures(nn.Module):
     """Token vectors and a `PairBatch` -> one vector a pair.
 
     Parts, each of which can be left out: the two mentions (mean of the tokens, and the means of `window` tokens on
-    either side of each), their product, the text between (attention with `between_heads` queries, beside the mean),
+    either side of each), the product of their projections, the text between (attention with `between_heads` queries),
     the whole text, the markers (entity types) of each mention and of the pair, and the signed distance. Direction is
     in the distance's sign and in separate projections of head and tail.
 
     width: of the token vectors. n_markers: size of the marker vocabulary, row 0 is the uniform marker.
     marker_dropout: probability that a mention is shown with the uniform marker in training, which is what teaches the
-    uniform marker that unknown types fall back to.
+    uniform marker that unknown types fall back to. mention_width: of the vectors given to `context_of`, where they are
+    not those of `mentions`.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class PairFeatures(nn.Module):
         pair_rows: int,
         dropout: float,
         marker_dropout: float,
+        mention_width: int | None = None,
     ):
         super().__init__()
         self.width_out = hidden
@@ -77,12 +78,11 @@ class PairFeatures(nn.Module):
         self.marker_dropout = marker_dropout
         self.pair_rows = min(pair_rows, n_markers * n_markers) if marker_width else 0
         self.markers = nn.Embedding(n_markers, marker_width) if marker_width else None
-        mention_width = width * (3 if window else 1) + marker_width
+        if mention_width is None:
+            mention_width = width * (3 if window else 1) + marker_width
         self.head = nn.Linear(mention_width, hidden)
         self.tail = nn.Linear(mention_width, hidden, bias=False)
-        self.head_product = nn.Linear(mention_width, hidden, bias=False) if product else None
-        self.tail_product = nn.Linear(mention_width, hidden, bias=False) if product else None
-        self.between_mean = nn.Linear(width, hidden, bias=False) if between_heads else None
+        self.product = product
         self.between = SpanAttention(width, hidden, between_heads) if between_heads else None
         self.sentence = nn.Linear(width, hidden, bias=False) if sentence else None
         self.distance = nn.Embedding(2 * _DISTANCES + 1, hidden) if distance else None
@@ -94,13 +94,12 @@ class PairFeatures(nn.Module):
 
     def mentions(self, tokens: Tensor, batch: PairBatch, markers: Tensor) -> Tensor:
         """*Shape:* (n_mentions, mention_width): what the projections of head and tail read."""
-        sums = prefix_sums(tokens)
         starts, ends = batch.mention_spans.unbind(1)
-        parts = [span_means(sums, starts, ends, tokens.dtype)]
+        parts = [span_means(tokens, starts, ends)]
         if self.window:
             first, last = batch.doc_spans[batch.mention_docs].unbind(1)
-            parts.append(span_means(sums, torch.maximum(starts - self.window, first), starts, tokens.dtype))
-            parts.append(span_means(sums, ends, torch.minimum(ends + self.window, last), tokens.dtype))
+            parts.append(span_means(tokens, torch.maximum(starts - self.window, first), starts))
+            parts.append(span_means(tokens, ends, torch.minimum(ends + self.window, last)))
         if self.markers is not None:
             parts.append(self.markers(markers))
         return torch.cat(parts, dim=1)
@@ -120,41 +119,57 @@ class PairFeatures(nn.Module):
 
     def context(self, tokens: Tensor, batch: PairBatch, markers: Tensor) -> PairContext:
         """All work that is per token, mention or Doc."""
-        mentions = self.mentions(tokens, batch, markers)
-        products = None
-        if self.head_product is not None and self.tail_product is not None:
-            products = (self.head_product(mentions), self.tail_product(mentions))
-        between = None
-        if self.between is not None and self.between_mean is not None:
-            between = torch.cat([self.between(tokens), prefix_sums(self.between_mean(tokens))], dim=1)
+        return self.context_of(self.mentions(tokens, batch, markers), tokens, batch)
+
+    def context_of(self, mentions: Tensor, tokens: Tensor | None, batch: PairBatch) -> PairContext:
+        """The same for given mention vectors. tokens: None leaves out the parts that read the text, as if empty."""
+        between = None if tokens is None or self.between is None else self.between(tokens)
         sentences = None
-        if self.sentence is not None:
-            sentences = self.sentence(span_means(prefix_sums(tokens), *batch.doc_spans.unbind(1), tokens.dtype))
-        return PairContext(self.head(mentions), self.tail(mentions), products, between, sentences)
+        if tokens is not None and self.sentence is not None:
+            sentences = self.sentence(span_means(tokens, *batch.doc_spans.unbind(1)))
+        return PairContext(self.head(mentions), self.tail(mentions), between, sentences)
 
     def pair(self, context: PairContext, batch: PairBatch, markers: Tensor) -> Tensor:
-        """All work that is per pair. RETURNS: *Shape:* (n_pairs, hidden)."""
+        """All work that is per pair. RETURNS: *Shape:* (n_pairs, hidden).
+
+        Every part is a table and a pair's row in it, so that one fused look-up adds them all.
+        """
         head, tail = batch.pairs.unbind(1)
-        vectors = context.heads[head] + context.tails[tail]
-        if context.products is not None:
-            vectors = vectors + context.products[0][head] * context.products[1][tail]
+        parts = [(context.heads, head), (context.tails, tail)]
         if context.between is not None:
-            vectors = vectors + self.pool_between(context.between, batch.mention_spans[head], batch.mention_spans[tail])
+            parts.append(self.pool_between(context.between, batch.mention_spans[head], batch.mention_spans[tail]))
         if context.sentences is not None:
-            vectors = vectors + context.sentences[batch.mention_docs[head]]
+            parts.append((context.sentences, batch.mention_docs[head]))
         if self.distance is not None:
             buckets = distance_buckets(batch.mention_spans[head, 0], batch.mention_spans[tail, 0])
-            vectors = vectors + self.distance(buckets)
+            parts.append((self.distance.weight, buckets))
         if self.marker_pairs is not None:
             # vocabularies of more than sqrt(pair_rows) types share rows; the markers themselves stay distinct
-            vectors = vectors + self.marker_pairs((markers[head] * self.n_markers + markers[tail]) % self.pair_rows)
+            keys = (markers[head] * self.n_markers + markers[tail]) % self.pair_rows
+            parts.append((self.marker_pairs.weight, keys))
+        vectors = sum_rows(parts)
+        if self.product:
+            vectors = torch.addcmul(vectors, context.heads[head], context.tails[tail])
         return self.dropout(torch.relu(vectors))
 
-    def pool_between(self, sums: Tensor, heads: Tensor, tails: Tensor) -> Tensor:
-        """heads, tails: *Shape:* (n_pairs, 2), spans. Overlapping mentions have nothing between them."""
+    def pool_between(self, sums: Tensor, heads: Tensor, tails: Tensor) -> tuple[Tensor, Tensor]:
+        """What lies between the mentions of each pair; overlapping ones have nothing between them.
+
+        heads, tails: *Shape:* (n_pairs, 2), spans. RETURNS: a table of different texts between, and the row of each
+        pair: both directions of a pair share one.
+        """
         starts = torch.minimum(heads[:, 1], tails[:, 1])
         ends = torch.maximum(torch.maximum(heads[:, 0], tails[:, 0]), starts)
-        attended = self.between.width_sums
-        dtype = self.between.value.weight.dtype
-        mean = span_means(sums[:, attended:], starts, ends, dtype)
-        return self.between.pool(sums[:, :attended], starts, ends) + mean
+        n = len(sums)
+        unique, rows = torch.unique(starts * n + ends, return_inverse=True)
+        return self.between.pool(sums, unique // n, unique % n), rows
+
+
+def sum_rows(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Sum over parts of table[rows]: tables of *Shape:* (n_i, width), rows of *Shape:* (n,). RETURNS: (n, width)."""
+    tables = [table for table, _ in parts]
+    starts = [0]
+    for table in tables[:-1]:
+        starts.append(starts[-1] + len(table))
+    rows = torch.stack([rows + start for (_, rows), start in zip(parts, starts)], dim=1)
+    return nn.functional.embedding_bag(rows, torch.cat(tables), mode="sum")

@@ -1,9 +1,23 @@
-"""Pooling of token spans through prefix sums: any number of spans for one pass over the tokens."""
+"""Pooling of token spans: short ones token by token, any number of long ones through prefix sums."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+
+def span_means(tokens: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """Mean of each span's tokens; zeros for an empty one. For spans that are few or short: cost is their total length.
+
+    tokens: *Shape:* (n_tokens, width). starts, ends: *Shape:* (n_spans,), int64, end exclusive.
+    RETURNS: *Shape:* (n_spans, width).
+    """
+    lengths = (ends - starts).clamp(min=0)
+    bounds = lengths.cumsum(0)
+    offsets = bounds - lengths
+    steps = torch.arange(int(bounds[-1]) if len(bounds) else 0, device=tokens.device)
+    rows = steps + (starts - offsets).repeat_interleave(lengths)
+    return nn.functional.embedding_bag(rows, tokens, offsets, mode="mean")
 
 
 def prefix_sums(tokens: Tensor) -> Tensor:
@@ -12,17 +26,7 @@ def prefix_sums(tokens: Tensor) -> Tensor:
     tokens: *Shape:* (n_tokens, width), float. In double precision, so that a span far down a long batch loses nothing.
     RETURNS: *Shape:* (n_tokens + 1, width), float64.
     """
-    return nn.functional.pad(tokens.double().cumsum(0), (0, 0, 1, 0))
-
-
-def span_means(sums: Tensor, starts: Tensor, ends: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Mean of each span's tokens; zeros for an empty one.
-
-    sums: from `prefix_sums`. starts, ends: *Shape:* (n_spans,), int64, end exclusive.
-    RETURNS: *Shape:* (n_spans, width), of the dtype asked for.
-    """
-    total = (sums[ends] - sums[starts]).to(dtype)
-    return total / (ends - starts).clamp(min=1).unsqueeze(1).to(total.dtype)
+    return nn.functional.pad(tokens, (0, 0, 1, 0)).cumsum(0, dtype=torch.float64)
 
 
 class SpanAttention(nn.Module):
@@ -40,7 +44,6 @@ class SpanAttention(nn.Module):
     def __init__(self, width: int, width_out: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.width_sums = width_out + heads
         self.query = nn.Linear(width, heads)
         self.value = nn.Linear(width, width_out, bias=False)
 

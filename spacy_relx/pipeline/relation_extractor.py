@@ -164,33 +164,42 @@ class RelationExtractor(TrainablePipe):
         return self.model.predict((docs, None))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
-        for doc, doc_scores in zip(docs, scores):
-            candidates = get_candidates(doc)
-            set_relations(doc, self.decode(candidates, doc_scores))
+        docs = list(docs)
+        for doc, relations in zip(docs, self.decode([get_candidates(doc) for doc in docs], scores)):
+            set_relations(doc, relations)
 
-    def decode(self, candidates: Candidates, scores: np.ndarray) -> list[Relation]:
-        """The relations that a Doc's scores stand for, in the order of the pairs."""
-        if not len(scores):
-            return []
+    def decode(self, candidates: Sequence[Candidates], scores: Sequence[np.ndarray]) -> list[list[Relation]]:
+        """The relations that scores stand for.
+
+        candidates: of each Doc. scores: of each Doc, float32 (n_pairs, n_labels + 1), column 0 is no-relation.
+        RETURNS: for each Doc its relations, in the order of the pairs.
+        """
+        relations: list[list[Relation]] = [[] for _ in candidates]
+        flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
+        pairs, columns = self._taken(flat).nonzero()
+        if not len(pairs):
+            return relations
+        starts = np.cumsum([0] + [len(part) for part in scores])
+        owners = np.searchsorted(starts, pairs, side="right") - 1
+        values = flat[pairs, columns + 1].tolist()
+        for i, pair, column, score in zip(owners.tolist(), (pairs - starts[owners]).tolist(), columns.tolist(), values):
+            candidate = candidates[i][pair]
+            relations[i].append(Relation(candidate.head, self.labels[column], candidate.tail, score))
+        return relations
+
+    def _taken(self, scores: np.ndarray) -> np.ndarray:
+        """bool (n_pairs, n_labels): the labels that pass their threshold; with an exclusive head the best of them."""
         labels = scores[:, 1:]
-        bars = np.tile(scores[:, :1], (1, labels.shape[1]))
-        if self.threshold is not None:
-            bars[:] = self.threshold
+        bars = np.empty_like(labels)
+        bars[:] = scores[:, :1] if self.threshold is None else self.threshold
         for label, value in self.label_thresholds.items():
             if label in self.labels:
                 bars[:, self.labels.index(label)] = value
         taken = labels > bars
         if not self.model.shims[0].module.head.multi_label:
-            # of the labels that pass their bar, only the most probable
             best = np.where(taken, labels, -1.0).argmax(axis=1)
             taken &= np.arange(labels.shape[1]) == best[:, None]
-        rows, columns = taken.nonzero()
-        mentions, pairs = candidates.mentions, candidates.pairs[rows].tolist()
-        names = self.labels
-        return [
-            Relation(mentions[head], names[column], mentions[tail], score)
-            for (head, tail), column, score in zip(pairs, columns.tolist(), labels[rows, columns].tolist())
-        ]
+        return taken
 
     def update(
         self,
@@ -302,7 +311,7 @@ def _doc_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
     if not len(candidates) or not len(relations):
         return targets
     rows = _mention_rows(eg.predicted, candidates.mentions)
-    n = len(candidates.mentions)
+    n = candidates.n_mentions
     keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
     order = np.argsort(keys, kind="stable")
     for relation in relations:

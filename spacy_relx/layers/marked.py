@@ -1,0 +1,289 @@
+"""thinc layer around `nn.marked.MarkedNetwork`: Docs with candidates -> scores, or a loss to backpropagate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable
+
+import numpy as np
+import srsly
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ..errors import RelxError
+from ..extensions import get_candidates
+from ..nn.heads import sample_pairs
+from ..nn.marked import MarkedNetwork
+from ..types import Candidates
+from .batch import offsets
+from .marking import Marking, sub_batches
+from .mention_texts import MentionPlan
+from .pair_texts import PairPlan
+from .relation import RelationInput
+from .shim import TorchShim
+from .transformer import LoadedTransformer, TransformerSource, load_transformer
+
+
+@dataclass(frozen=True)
+class MarkedSettings:
+    """mode, inference_mode: how texts are marked in training and prediction. batch_tokens: rows that are worked on at
+    once, which bounds memory. batch_pairs: pairs that are scored at once. marker_dropout: how often a mention is
+    marked uniformly in training."""
+
+    mode: str
+    inference_mode: str
+    batch_tokens: int
+    batch_pairs: int
+    marker_dropout: float
+
+
+#: (transformer, n_markers, n_labels) -> the network.
+Build = Callable[[LoadedTransformer, int, int], MarkedNetwork]
+#: (mode, transformer, n_markers) -> how texts are marked.
+MakeMarking = Callable[[str, LoadedTransformer, int], Marking]
+#: (network, the transformer it was built of, names of the markers): first values of the marker tokens.
+StartMarkers = Callable[[MarkedNetwork, LoadedTransformer, Sequence[str]], None]
+
+
+class MarkedShim(TorchShim):
+    """A `TorchShim` that also keeps the transformer's configuration and tokenizer, from which it builds itself anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: LoadedTransformer | None = None
+        self.make: Callable[[LoadedTransformer], MarkedNetwork] | None = None
+
+    def build_from(self, loaded: LoadedTransformer) -> None:
+        """Build the network. RAISES: RelxError RX050 when the sizes are not known yet."""
+        if self.make is None:
+            raise RelxError("RX050")
+        self.build(self.make(loaded))
+        self.loaded = loaded
+
+    @property
+    def transformer(self) -> LoadedTransformer:
+        """RAISES: RelxError RX050 before it is loaded."""
+        if self.loaded is None:
+            raise RelxError("RX050")
+        return self.loaded
+
+    def to_bytes(self) -> bytes:
+        if not self.is_built:
+            return srsly.msgpack_dumps({})
+        return srsly.msgpack_dumps({"transformer": self.transformer.to_dict(), "weights": self.weights()})
+
+    def from_bytes(self, bytes_data: bytes) -> MarkedShim:
+        """Build the network from what was saved. RAISES: RelxError RX051 when the weights do not fit it."""
+        state = srsly.msgpack_loads(bytes_data)
+        if state:
+            if set(state) != {"transformer", "weights"}:
+                raise RelxError("RX051", name="transformer", found="missing", wanted="saved with the weights", count=1)
+            self.build_from(LoadedTransformer.from_dict(state["transformer"]))
+            self.load_weights(state["weights"])
+        return self
+
+
+def make_marked_layer(
+    source: TransformerSource,
+    build: Build,
+    make_marking: MakeMarking,
+    start_markers: StartMarkers,
+    settings: MarkedSettings,
+) -> Model:
+    """The model of a `relation_extractor` that reads marked texts with a transformer. See `RelationInput`."""
+    layer = MarkedLayer(make_marking, settings)
+    return Model(
+        "marked_relation",
+        layer.forward,  # bound here: what stands in `attrs` is saved and would beat the config
+        init=partial(init, source, start_markers),
+        shims=[MarkedShim()],
+        dims={"nO": None, "nI": None, "n_markers": None},
+        attrs={"build": build, "build_network": build_network, "marker_names": []},
+    )
+
+
+def init(source: TransformerSource, start_markers: StartMarkers, model: Model, X: Any = None, Y: Any = None) -> None:
+    """Load the pre-trained transformer and build the network; nO and n_markers must be set."""
+    loaded = load_transformer(source)
+    build_network(model, int(loaded.config.hidden_size))
+    shim = model.shims[0]
+    shim.build_from(loaded)
+    start_markers(shim.module, loaded, model.attrs["marker_names"])
+
+
+def build_network(model: Model, width: int) -> None:
+    """Set the last dimension; the network is built when its transformer is there. width: of the transformer."""
+    model.set_dim("nI", width)
+    model.shims[0].make = partial(
+        model.attrs["build"], n_markers=model.get_dim("n_markers"), n_labels=model.get_dim("nO")
+    )
+
+
+class MarkedLayer:
+    """Forward and backward, with settings that come from the config and are never saved."""
+
+    def __init__(self, make_marking: MakeMarking, settings: MarkedSettings):
+        self.make_marking = make_marking
+        self.settings = settings
+
+    def forward(self, model: Model, inputs: RelationInput, is_train: bool) -> tuple[Any, Callable]:
+        """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
+        docs, targets = inputs
+        if targets is None:
+            return self.predict(model, docs), lambda _: docs
+        return self.loss(model, docs, targets, is_train)
+
+    def plan(
+        self, model: Model, docs: Sequence[Doc], candidates: Sequence[Candidates], rows: np.ndarray | None, training: bool
+    ) -> PairPlan | MentionPlan:
+        """The marked texts of Docs. rows: only these of all their pairs, sorted; None for all."""
+        loaded = model.shims[0].transformer
+        mode = self.settings.mode if training else self.settings.inference_mode
+        marking = self.make_marking(mode, loaded, model.get_dim("n_markers"))
+        bounds = offsets([len(c) for c in candidates])
+        kept = [np.s_[:]] * len(docs)
+        if rows is not None:
+            cuts = np.searchsorted(rows, bounds)
+            kept = [rows[cuts[i] : cuts[i + 1]] - bounds[i] for i in range(len(docs))]
+        used = [i for i in range(len(docs)) if len(candidates[i].pairs[kept[i]])]
+        subwords = loaded.subwords([docs[i] for i in used])
+        parts = []
+        for i, part in zip(used, subwords):
+            markers = marking.known(candidates[i].markers).astype("int64")
+            if training and self.settings.marker_dropout:
+                markers = markers * (torch.rand(len(markers)) >= self.settings.marker_dropout).numpy()
+            parts.append((part, candidates[i], markers, candidates[i].pairs[kept[i]].astype("int64"), docs[i].text[:60]))
+        return (MentionPlan if mode == "shared" else PairPlan)(parts, marking, self.settings.batch_tokens)
+
+    def loss(self, model: Model, docs: Sequence[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
+        """Mean loss of all pairs. What does not fit `batch_tokens` is computed again for the backward pass."""
+        shim = model.shims[0]
+        network, device = shim.module.train(is_train), shim.device
+        gold = torch.from_numpy(targets)
+        rows = sample_pairs(gold, network.head.negative_ratio)
+        if rows is not None:
+            gold = gold[rows]
+        candidates = [get_candidates(doc) for doc in docs]
+        plan = self.plan(model, docs, candidates, None if rows is None else rows.numpy(), training=True)
+        steps = _Steps(network, plan, gold, device)
+        batches = sub_batches(plan.sizes, self.settings.batch_tokens)
+        losses = []
+        with torch.set_grad_enabled(is_train):
+            for n, items in enumerate(batches, start=1):
+                losses.append(steps.together(items, again=is_train and n < len(batches)))
+            losses.extend(steps.apart(self.settings.batch_pairs))
+            loss = torch.stack(losses).sum()
+
+        def backprop(factor: float) -> Sequence[Doc]:
+            if loss.requires_grad:
+                (loss * factor).backward()
+            return docs
+
+        return float(loss.detach()), backprop
+
+    def predict(self, model: Model, docs: Sequence[Doc]) -> list[np.ndarray]:
+        """Scores of each Doc's candidate pairs, in the order of the Docs.
+
+        Texts are read in sub-batches of about `batch_tokens` rows, sorted by length; Docs without pairs not at all.
+        RETURNS: float32 (n_pairs, n_labels + 1) each, column 0 is no-relation.
+        """
+        shim = model.shims[0]
+        network, device = shim.module.eval(), shim.device
+        candidates = [get_candidates(doc) for doc in docs]
+        bounds = offsets([len(c) for c in candidates])
+        scores = np.zeros((bounds[-1], model.get_dim("nO") + 1), dtype="float32")
+        if len(scores):
+            plan = self.plan(model, docs, candidates, None, training=False)
+            with torch.inference_mode():
+                for rows, part in _score(network, plan, device, self.settings):
+                    scores[rows] = part.cpu().numpy()
+        return np.split(scores, bounds[1:-1])
+
+
+def _score(network: MarkedNetwork, plan: Any, device: torch.device, settings: MarkedSettings):
+    """(rows of the pairs, their scores), sub-batch by sub-batch, in no order."""
+    vectors = _VectorsApart(plan)
+    for items in sub_batches(plan.sizes, settings.batch_tokens):
+        batch, rows = plan.build(items)
+        batch = batch.to(device)
+        entities, states = network.entities(batch)
+        vectors.keep(items, entities)
+        if len(rows):
+            yield rows, network.scores(entities, batch, states)
+    for batch, rows in vectors.batches(settings.batch_pairs):
+        yield rows, network.scores(vectors.stacked(), batch.to(device), None)
+
+
+class _VectorsApart:
+    """Vectors of the entities whose pairs lie in different texts, kept until all texts have been read."""
+
+    def __init__(self, plan: PairPlan | MentionPlan):
+        self._plan = plan if isinstance(plan, MentionPlan) and len(plan.apart) else None
+        self._parts: list[Tensor] = []
+        self._rows: list[np.ndarray] = []
+        self._table: Tensor | None = None
+
+    def keep(self, items: np.ndarray, entities: Tensor) -> None:
+        if self._plan is not None:
+            rows = self._plan.entities(items)
+            wanted = np.isin(rows, self._plan.entities_apart)
+            self._parts.append(entities[torch.from_numpy(wanted.nonzero()[0]).to(entities.device)].detach())
+            self._rows.append(rows[wanted])
+
+    def stacked(self) -> Tensor:
+        """The vectors, in the order of `entities_apart`."""
+        if self._table is None:
+            order = torch.from_numpy(np.argsort(np.concatenate(self._rows)))
+            self._table = torch.cat(self._parts)[order.to(self._parts[0].device)]
+        return self._table
+
+    def batches(self, chunk: int):
+        """(batch, rows of its pairs), at most `chunk` pairs each."""
+        for first in range(0, len(self._plan.apart) if self._plan is not None else 0, chunk):
+            yield self._plan.build_apart(slice(first, first + chunk))
+
+
+class _Steps:
+    """The loss as a sum over sub-batches: each one's mean loss times its share of the weight of all pairs.
+
+    Pairs whose mentions lie in different texts are trained on vectors that are held fixed: the transformer learns from
+    the pairs that share a text.
+    """
+
+    def __init__(self, network: MarkedNetwork, plan: PairPlan | MentionPlan, gold: Tensor, device: torch.device):
+        self._network, self._plan, self._gold, self._device = network, plan, gold, device
+        self._vectors = _VectorsApart(plan)
+        self._weights = torch.where(gold.any(dim=1), 1.0, float(network.head.no_relation_weight))
+
+    def together(self, items: np.ndarray, again: bool) -> Tensor:
+        """Loss of the pairs in some texts. again: forget the intermediate values, and compute them again when the
+        gradient is wanted."""
+        batch, rows = self._plan.build(items)
+        batch = batch.to(self._device)
+        targets, share = self._targets(rows)
+
+        def run() -> tuple[Tensor, Tensor]:
+            entities, states = self._network.entities(batch)
+            if not len(rows):
+                return entities.sum() * 0.0, entities
+            return self._network.loss(entities, batch, states, targets) * share, entities
+
+        loss, entities = checkpoint(run, use_reentrant=False) if again else run()
+        self._vectors.keep(items, entities)
+        return loss
+
+    def apart(self, chunk: int) -> list[Tensor]:
+        losses = []
+        for batch, rows in self._vectors.batches(chunk):
+            targets, share = self._targets(rows)
+            losses.append(self._network.loss(self._vectors.stacked(), batch.to(self._device), None, targets) * share)
+        return losses
+
+    def _targets(self, rows: np.ndarray) -> tuple[Tensor, float]:
+        picked = torch.from_numpy(rows)
+        return self._gold[picked].to(self._device), float(self._weights[picked].sum() / self._weights.sum())

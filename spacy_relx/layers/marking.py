@@ -1,0 +1,159 @@
+"""How mentions are marked: which ids markers have, where they go, and windows over long texts. All in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ..nn.marked_batch import MarkedBatch
+from .batch import offsets
+from .subwords import Subwords
+
+#: Columns of the table of marker ids.
+HEAD, TAIL, MENTION = 0, 1, 2
+ROLES = ("uniform", "all", "none")
+MODES = ("single", "packed", "shared")
+_UNIFORM_ROWS = 6
+
+
+def marker_rows(n_markers: int, roles: str) -> np.ndarray:
+    """Rows of marker tokens, int64 (n_markers, 3, 2): for head, tail and a mention as such, opening and closing.
+
+    Row 0 is the uniform marker, [E1] [/E1], [E2] [/E2] (Ma et al. 2020, eq. 1), and one more for a mention as such. An
+    entity type has one token, which opens and closes (eq. 2). roles: which markers tell head and tail apart: "uniform"
+    (the paper: typed ones do not), "all" (two tokens a type), or "none".
+    """
+    types = np.arange(n_markers - 1)
+    rows = np.zeros((n_markers, 3, 2), dtype="int64")
+    rows[0] = [[0, 1], [2, 3], [4, 5]] if roles != "none" else [[4, 5]] * 3
+    step = 2 if roles == "all" else 1
+    rows[1:] = (_UNIFORM_ROWS + step * types)[:, None, None]
+    rows[1:, TAIL] += step - 1
+    return rows
+
+
+def count_marker_rows(n_markers: int, roles: str) -> int:
+    return _UNIFORM_ROWS + (n_markers - 1) * (2 if roles == "all" else 1)
+
+
+@dataclass(frozen=True)
+class Marking:
+    """All that is needed to mark texts.
+
+    mode: "single", one text for each pair; "packed", a text and beside it the markers of all its pairs; "shared", one
+    pair of markers for each mention. inline: whether shared markers stand in the text, or beside it. roles: see
+    `marker_rows`. room: subwords of a text, special tokens not counted. stride: subwords between the beginnings of
+    windows. ids: int64 (n_markers, 3, 2), ids of the marker tokens.
+    """
+
+    mode: str
+    inline: bool
+    roles: str
+    room: int
+    stride: int
+    ids: np.ndarray
+    subwords: Subwords
+    prefix: np.ndarray = field(init=False)
+    suffix: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("prefix", "suffix"):  # the dataclass is frozen
+            object.__setattr__(self, name, np.array(getattr(self.subwords, name), dtype="int64"))
+
+    @property
+    def n_frame(self) -> int:
+        """Special tokens around a text."""
+        return len(self.prefix) + len(self.suffix)
+
+    def known(self, markers: np.ndarray) -> np.ndarray:
+        """Markers, those that the model does not know as the uniform one."""
+        return np.where(markers < len(self.ids), markers, 0)
+
+    def symmetric(self, heads: np.ndarray, tails: np.ndarray) -> np.ndarray:
+        """Whether a pair's text is the same with head and tail swapped. heads, tails: markers of the pairs."""
+        if self.roles == "uniform":
+            return (heads > 0) & (tails > 0)
+        return np.full(len(heads), self.roles == "none")
+
+
+def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """int64: the numbers [start, start + length) of each part, one part behind the other."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
+
+
+def insertion_order(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Where markers go if they are inserted into a text: int64 (..., 2 * n), places in the marked text.
+
+    starts, ends: int64 (..., n), spans of the text. The last axis of the answer has the openings, then the closings.
+    At one place closings come first, and they close inner mentions before outer ones; equal spans nest in their order.
+    """
+    n = starts.shape[-1]
+    points = np.concatenate([starts, ends], axis=-1)
+    opening = np.broadcast_to(np.arange(2 * n) < n, points.shape)
+    other = np.concatenate([-ends, -starts], axis=-1)  # longer ones open first, later ones close first
+    turn = np.broadcast_to(np.concatenate([np.arange(n), -np.arange(n)]), points.shape)
+    order = np.lexsort((turn, other, opening, points), axis=-1)
+    places = np.empty_like(points)
+    np.put_along_axis(places, order, np.take_along_axis(points, order, -1) + np.arange(2 * n), -1)
+    return places
+
+
+def window_starts(length: int, room: int, stride: int) -> np.ndarray:
+    """Beginnings of windows of `room` over `length`; the last one ends where the text does."""
+    last = max(length - room, 0)
+    return np.append(np.arange(0, last, stride), last)
+
+
+def most_central(starts: np.ndarray, room: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The window (row of `starts`) in whose middle [low, high) lies best; the text's own ends count as no edge."""
+    wanted = (low + high - room) / 2
+    after = np.searchsorted(starts, wanted).clip(1, max(len(starts) - 1, 1))
+    before = after - 1
+    after = after.clip(max=len(starts) - 1)
+    return np.where(np.abs(starts[before] - wanted) <= np.abs(starts[after] - wanted), before, after)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Framed texts, one behind the other. ids: int64 (n_ids,). starts: int64 (n_texts + 1,)."""
+
+    ids: np.ndarray
+    starts: np.ndarray
+
+    @classmethod
+    def of(cls, parts: Sequence[np.ndarray]) -> Texts:
+        ids = np.concatenate(parts) if parts else np.zeros(0, "int64")
+        return cls(ids, offsets([len(part) for part in parts]))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.starts)
+
+    def rows(self, texts: np.ndarray) -> np.ndarray:
+        """The ids of some texts, one behind the other."""
+        return self.ids[ranges(self.starts[texts], self.lengths[texts])]
+
+
+def make_batch(**arrays: np.ndarray) -> MarkedBatch:
+    """A `MarkedBatch` of numpy arrays; without group_ids there are no markers beside the texts."""
+    if "group_ids" not in arrays:
+        none = np.zeros((0, 1))
+        arrays.update(group_ids=none, group_rows=none, group_counts=np.zeros(len(arrays["lengths"])))
+    return MarkedBatch(**{n: torch.from_numpy(np.ascontiguousarray(a, dtype="int64")) for n, a in arrays.items()})
+
+
+def sub_batches(sizes: np.ndarray, limit: int) -> list[np.ndarray]:
+    """Rows, shortest first, cut so that a batch padded to its longest fits `limit`; what is longer stands alone."""
+    order = np.argsort(sizes, kind="stable")
+    batches, first = [], 0
+    for i, size in enumerate(sizes[order].tolist()):
+        if i > first and (i - first + 1) * size > limit:
+            batches.append(order[first:i])
+            first = i
+    if first < len(order):
+        batches.append(order[first:])
+    return batches

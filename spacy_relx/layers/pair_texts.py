@@ -1,0 +1,199 @@
+"""Marked texts for the modes "single" and "packed": markers belong to pairs.
+
+A pair that fits into a window over its Doc is read in the window where it lies most centrally. One that does not is read
+in an excerpt: a window of half the size around each of its mentions, with a separator between. So no pair is left out,
+however far its mentions lie apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import warn
+from ..nn.marked_batch import MarkedBatch
+from ..types import Candidates
+from .batch import offsets
+from .marking import HEAD, TAIL, Marking, Texts, insertion_order, make_batch, most_central, ranges, window_starts
+from .subwords import DocSubwords
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Pairs that are marked alike share an entry: both directions of a pair whose markers tell no direction.
+
+    texts: (n,) the text of each. spans: (n, 2, 2) start and end of its two mentions in that text. markers: (n, 2).
+    In the order of the texts. pair_rows: (n_pairs,) the entry of each pair; flipped: (n_pairs,) whether its head is
+    the entry's second mention.
+    """
+
+    texts: np.ndarray
+    spans: np.ndarray
+    markers: np.ndarray
+    pair_rows: np.ndarray
+    flipped: np.ndarray
+
+
+def doc_entries(
+    subwords: DocSubwords, candidates: Candidates, markers: np.ndarray, pairs: np.ndarray, marking: Marking, name: str
+) -> tuple[list[np.ndarray], Entries]:
+    """The texts of a Doc, and its entries. markers: (n_mentions,). pairs: (n_pairs, 2). name: of the Doc, to warn."""
+    ids, room = subwords.ids, marking.room
+    half = (room - 1) // 2
+    spans = subwords.spans(candidates.spans)
+    if len(ids) > room:
+        spans = clip_mentions(spans, half - half // 2, name)
+    head, tail = pairs.astype("int64").T
+    flipped = marking.symmetric(markers[head], markers[tail]) & (head > tail)
+    first, second = np.where(flipped, tail, head), np.where(flipped, head, tail)
+    windows = window_starts(len(ids), room, marking.stride)
+    low = np.minimum(spans[head, 0], spans[tail, 0])
+    high = np.maximum(spans[head, 1], spans[tail, 1])
+    window = most_central(windows, room, low, high)
+    far = (low < windows[window]) | (high > windows[window] + room)
+    segments = window_starts(len(ids), half, max(half // 2, 1))
+    segment = most_central(segments, half, spans[:, 0], spans[:, 1])
+    forward = spans[first, 0] <= spans[second, 0]
+    early, late = np.where(forward, first, second), np.where(forward, second, first)
+    text = np.where(far, len(windows) + segment[early] * len(segments) + segment[late], window)
+    n = len(spans)
+    keys, chosen, rows = np.unique((text * n + first) * n + second, return_index=True, return_inverse=True)
+    used, texts = np.unique(keys // (n * n), return_inverse=True)
+    parts, shifts = _cut(ids, used, windows, segments, marking)
+    mentions = np.stack([first, second], axis=1)[chosen]
+    in_second = far[chosen, None] & (mentions == late[chosen, None])
+    local = spans[mentions] + np.take_along_axis(shifts[texts], in_second.astype("int64"), 1)[..., None]
+    return parts, Entries(texts, local, markers[mentions], rows, flipped)
+
+
+def clip_mentions(spans: np.ndarray, limit: int, name: str) -> np.ndarray:
+    """Spans of at most `limit` subwords, which is said (RX083): longer ones are marked up to there."""
+    long = int((spans[:, 1] - spans[:, 0] > limit).sum())
+    if long:
+        warn("RX083", count=long, limit=limit, text=name)
+    return np.stack([spans[:, 0], np.minimum(spans[:, 1], spans[:, 0] + limit)], axis=1)
+
+
+def _cut(
+    ids: np.ndarray, used: np.ndarray, windows: np.ndarray, segments: np.ndarray, marking: Marking
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Texts, framed, by their keys; and (n_texts, 2), what to add to a place in the Doc for its place in the text's
+    first and second part."""
+    half, separator = (marking.room - 1) // 2, np.array([marking.subwords.separator])
+    parts, shifts = [], np.zeros((len(used), 2), dtype="int64")
+    for row, key in enumerate(used.tolist()):
+        if key < len(windows):
+            start = windows[key]
+            shifts[row] = len(marking.prefix) - start
+            body = [ids[start : start + marking.room]]
+        else:
+            one, two = segments[list(divmod(key - len(windows), len(segments)))]
+            shifts[row] = len(marking.prefix) - one, len(marking.prefix) + half + 1 - two
+            body = [ids[one : one + half], separator, ids[two : two + half]]
+        parts.append(np.concatenate([marking.prefix, *body, marking.suffix]))
+    return parts, shifts
+
+
+class PairPlan:
+    """All marked texts of a batch of Docs; `build` makes some of them into a `MarkedBatch`.
+
+    Items are entries in the mode "single"; in "packed" they are texts with as many entries beside them as `limit` rows
+    allow. sizes: int64 (n_items,), rows of each.
+    """
+
+    def __init__(
+        self,
+        docs: Sequence[tuple[DocSubwords, Candidates, np.ndarray, np.ndarray, str]],
+        marking: Marking,
+        limit: int,
+    ):
+        """docs: (subwords, candidates, markers of its mentions, its pairs, name to warn with) for each Doc."""
+        self.marking = marking
+        parts: list[np.ndarray] = []
+        entries: list[Entries] = []
+        n_entries = 0
+        for doc in docs:
+            texts, e = doc_entries(*doc[:4], marking, doc[4])
+            entries.append(Entries(e.texts + len(parts), e.spans, e.markers, e.pair_rows + n_entries, e.flipped))
+            parts.extend(texts)
+            n_entries += len(e.texts)
+        self.texts = Texts.of(parts)
+        fields = ("texts", "spans", "markers", "pair_rows", "flipped")
+        self.entries = Entries(*(np.concatenate([getattr(e, name) for e in entries]) for name in fields))
+        # pairs by entry, so that those of an item are found without a search
+        self._order = np.argsort(self.entries.pair_rows, kind="stable")
+        self._pair_starts = offsets(np.bincount(self.entries.pair_rows, minlength=n_entries))
+        self._set_items(limit)
+
+    def _set_items(self, limit: int) -> None:
+        texts, lengths = self.entries.texts, self.texts.lengths
+        if self.marking.mode == "single":
+            self._first, self._count = np.arange(len(texts)), np.ones(len(texts), dtype="int64")
+        else:
+            counts = np.bincount(texts, minlength=len(lengths))
+            most = np.maximum((limit - lengths) // 4, 1)
+            packs = -(-counts // most)
+            nth = ranges(np.zeros(len(packs), "int64"), packs)
+            most = np.repeat(most, packs)
+            self._first = np.repeat(np.cumsum(counts) - counts, packs) + nth * most
+            self._count = np.minimum(np.repeat(counts, packs) - nth * most, most)
+        self.sizes = lengths[texts[self._first]] + 4 * self._count
+
+    def build(self, items: np.ndarray) -> tuple[MarkedBatch, np.ndarray]:
+        """RETURNS: the batch, and the rows of its pairs among all pairs of the plan."""
+        entries = ranges(self._first[items], self._count[items])
+        counts = np.diff(self._pair_starts)[entries]
+        pair_rows = self._order[ranges(self._pair_starts[entries], counts)]
+        first = 2 * np.repeat(np.arange(len(entries)), counts)
+        flipped = self.entries.flipped[pair_rows]
+        arrays = {
+            "markers": self.entries.markers[entries].ravel(),
+            "pairs": np.stack([first + flipped, first + ~flipped], axis=1),
+        }
+        mark = self._mark_inline if self.marking.mode == "single" else self._mark_beside
+        return make_batch(**arrays, **mark(items, entries)), pair_rows
+
+    def _marker_ids(self, entries: np.ndarray) -> np.ndarray:
+        """int64 (n, 2, 2): ids of each entry's markers: of its two mentions, opening and closing."""
+        return self.marking.ids[self.entries.markers[entries], [HEAD, TAIL]]
+
+    def _mark_inline(self, items: np.ndarray, entries: np.ndarray) -> dict[str, np.ndarray]:
+        texts, spans = self.entries.texts[entries], self.entries.spans[entries]
+        places = insertion_order(spans[..., 0], spans[..., 1])  # (n, 4): two openings, two closings
+        lengths = self.texts.lengths[texts] + 4
+        places += (np.cumsum(lengths) - lengths)[:, None]
+        ids = np.empty(lengths.sum(), dtype="int64")
+        is_text = np.ones(len(ids), dtype=bool)
+        is_text[places] = False
+        ids[is_text] = self.texts.rows(texts)
+        ids[places] = self._marker_ids(entries).transpose(0, 2, 1).reshape(-1, 4)
+        opens, closes = places[:, :2].ravel(), places[:, 2:].ravel()
+        return {
+            "ids": ids,
+            "lengths": lengths,
+            "opens": opens,
+            "closes": closes,
+            "spans": np.stack([opens + 1, closes], axis=1),
+            "texts": np.repeat(np.arange(len(entries)), 2),
+        }
+
+    def _mark_beside(self, items: np.ndarray, entries: np.ndarray) -> dict[str, np.ndarray]:
+        texts = self.entries.texts[self._first[items]]
+        lengths = self.texts.lengths[texts]
+        of_entry = np.repeat(np.arange(len(items)), self._count[items])
+        spans = self.entries.spans[entries] + (np.cumsum(lengths) - lengths)[of_entry][:, None, None]
+        spans = spans.reshape(-1, 2)
+        beside = lengths.sum() + 2 * np.arange(len(spans))
+        return {
+            "ids": self.texts.rows(texts),
+            "lengths": lengths,
+            "group_ids": self._marker_ids(entries).reshape(-1, 4),
+            "group_rows": (spans - [0, 1]).reshape(-1, 4),
+            "group_counts": self._count[items],
+            "opens": beside,
+            "closes": beside + 1,
+            "spans": spans,
+            "texts": np.repeat(of_entry, 2),
+        }

@@ -1,0 +1,158 @@
+"""Loading transformers from Hugging Face, and keeping them in a pipeline: configuration and tokenizer files as they
+are, weights as arrays."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch import nn
+
+from .._compat import optional_import
+from ..errors import RelxError
+from ..nn.flat_transformer import is_bert_like, position_offset
+from .subwords import Subwords
+
+#: Names that configurations have for the probability of dropout, in states and in attention.
+_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+
+
+@dataclass(frozen=True)
+class TransformerSource:
+    """Where a transformer comes from and how it is trained; see `models.transformer.make_transformer`."""
+
+    name: str
+    max_length: int | None = None
+    stride: int | None = None
+    dropout: float | None = None
+    lr_scale: float = 1.0
+    layer_decay: float = 1.0
+    freeze_embeddings: bool = False
+    freeze_layers: int = 0
+    use_fast: bool = True
+
+
+@dataclass
+class LoadedTransformer:
+    """A transformer without its head, its tokenizer, and the files that make the tokenizer anew."""
+
+    module: Any
+    subwords: Subwords
+    files: Mapping[str, bytes]
+    use_fast: bool
+
+    @property
+    def config(self) -> Any:
+        return self.module.config
+
+    @property
+    def flat(self) -> bool:
+        return is_bert_like(self.config)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON and bytes: no code, and no word of where it came from."""
+        config = json.dumps(_portable(self.config.to_dict()))
+        return {"config": config, "tokenizer": dict(self.files), "use_fast": self.use_fast}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LoadedTransformer:
+        """Without weights. Needs no network and not the folder it was loaded from. RAISES: RelxError RX005, RX080."""
+        hf = _hugging_face()
+        with TemporaryDirectory() as folder:
+            for name, content in data["tokenizer"].items():
+                (Path(folder) / Path(name).name).write_bytes(content)
+            (Path(folder) / "config.json").write_text(data["config"], encoding="utf8")
+            try:
+                config = hf.AutoConfig.from_pretrained(folder)
+                tokenizer = hf.AutoTokenizer.from_pretrained(folder, use_fast=data["use_fast"])
+                module = hf.AutoModel.from_config(config)
+            except (OSError, ValueError, KeyError) as err:
+                raise RelxError("RX080", name="of the saved pipeline", reason=err) from err
+            return cls(_without_pooler(module), Subwords(tokenizer), dict(data["tokenizer"]), data["use_fast"])
+
+
+def _hugging_face() -> Any:
+    """spacy-transformers' module that loads models, which has transformers' own classes too."""
+    optional_import("spacy_transformers", extra="transformers", purpose="transformers")
+    return importlib.import_module("spacy_transformers.layers.transformer_model")
+
+
+def load_transformer(source: TransformerSource) -> LoadedTransformer:
+    """Load the pre-trained model and its tokenizer. RAISES: RelxError RX005, RX080 when that cannot be done."""
+    hf = _hugging_face()
+    settings: dict[str, Any] = {}
+    try:
+        if source.dropout is not None:
+            config = hf.AutoConfig.from_pretrained(source.name)
+            settings = {name: source.dropout for name in _DROPOUTS if hasattr(config, name)}
+        loaded = hf.huggingface_from_pretrained(source.name, {"use_fast": source.use_fast}, settings)
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise RelxError("RX080", name=repr(source.name), reason=err) from err
+    files = _tokenizer_files(loaded.tokenizer)
+    module = _without_pooler(loaded.transformer.float())
+    return LoadedTransformer(module, Subwords(loaded.tokenizer), files, bool(loaded.tokenizer.is_fast))
+
+
+def _without_pooler(module: Any) -> Any:
+    """The pooler, a layer over the first token that was trained for another task, is never used here."""
+    if is_bert_like(module.config) and getattr(module, "pooler", None) is not None:
+        module.pooler = None
+    return module
+
+
+def _tokenizer_files(tokenizer: Any) -> dict[str, bytes]:
+    """Read at once, while the files that some tokenizers copy are still there."""
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.is_file()}
+    name = "tokenizer_config.json"
+    if name in files:
+        files[name] = json.dumps(_portable(json.loads(files[name])), ensure_ascii=False).encode("utf8")
+    return files
+
+
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the names of the folders it came from."""
+    return {key: value for key, value in config.items() if key not in ("_name_or_path", "name_or_path")}
+
+
+def text_limit(loaded: LoadedTransformer) -> int:
+    """Subwords that a text may have, special tokens counted: as many as there are positions."""
+    return int(getattr(loaded.config, "max_position_embeddings", 512)) - position_offset(loaded.module)
+
+
+def set_training(module: Any, source: TransformerSource, new: nn.Module) -> None:
+    """Freeze what is to stay, and give each parameter its share of the learning rate as attribute `lr_scale`.
+
+    The top layer has `source.lr_scale`, each layer below `layer_decay` times that of the one above, and the embeddings
+    are below all layers. new: a module whose parameters are trained at the top layer's rate and never frozen.
+    RAISES: RelxError RX084 when layers are asked for that the model does not have.
+    """
+    layers = _layers(module)
+    if (source.layer_decay != 1.0 and not layers) or source.freeze_layers > len(layers):
+        raise RelxError("RX084", kind=module.config.model_type, layers=len(layers), wanted=source.freeze_layers)
+    depth = {id(p): n for n, layer in enumerate(layers, start=1) for p in layer.parameters()}
+    below = {id(p) for p in getattr(module, "embeddings", module.get_input_embeddings()).parameters()}
+    kept = {id(p) for p in new.parameters()}
+    for parameter in module.parameters():
+        key = id(parameter)
+        level = 0 if key in below and key not in kept else depth.get(key, len(layers))
+        parameter.lr_scale = source.lr_scale * source.layer_decay ** (len(layers) - level)
+        frozen = 0 < depth.get(key, 0) <= source.freeze_layers
+        frozen |= source.freeze_embeddings and key in below and key not in kept
+        parameter.requires_grad_(not frozen)
+
+
+def _layers(module: Any) -> list[nn.Module]:
+    for path in (("encoder", "layer"), ("transformer", "layer")):
+        found = module
+        for name in path:
+            found = getattr(found, name, None)
+        if isinstance(found, nn.ModuleList):
+            return list(found)
+    return []

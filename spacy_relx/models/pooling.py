@@ -1,0 +1,29 @@
+"""Registered poolings. Each function returns what makes one: width of the transformer -> module."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from ..nn.pooling import EntityEnds, EntityMax, EntityPooling, EntityStart, SentenceStart
+
+PoolingFactory = Callable[[int], EntityPooling]
+
+
+def make_entity_start() -> PoolingFactory:
+    """`spacy_relx.EntityStart.v1`: each entity's opening marker (ES, Ma et al. 2020, eq. 5)."""
+    return EntityStart
+
+
+def make_entity_ends() -> PoolingFactory:
+    """`spacy_relx.EntityEnds.v1`: each entity's opening and closing marker, side by side."""
+    return EntityEnds
+
+
+def make_entity_max() -> PoolingFactory:
+    """`spacy_relx.EntityMax.v1`: maximum over each entity's markers and tokens (EMP, Ma et al. 2020, eq. 6)."""
+    return EntityMax
+
+
+def make_sentence_start() -> PoolingFactory:
+    """`spacy_relx.SentenceStart.v1`: the text's first token (SS, Ma et al. 2020, eq. 4); for the mode "single"."""
+    return SentenceStart

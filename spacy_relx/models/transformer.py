@@ -1,0 +1,46 @@
+"""Registered transformers: where one is loaded from and how it is trained."""
+
+from __future__ import annotations
+
+from ..errors import RelxError
+from ..layers.transformer import TransformerSource
+
+
+def make_transformer(
+    name: str,
+    max_length: int | None = None,
+    stride: int | None = None,
+    dropout: float | None = None,
+    lr_scale: float = 1.0,
+    layer_decay: float = 1.0,
+    freeze_embeddings: bool = False,
+    freeze_layers: int = 0,
+    use_fast: bool = True,
+) -> TransformerSource:
+    """`spacy_relx.Transformer.v1`: an encoder of Hugging Face, loaded when the pipeline is initialised.
+
+    A trained pipeline holds its own copy and does not look for `name` again.
+
+    name: of a model of the hub, or a folder. max_length: subwords of a text, special tokens and markers counted; null:
+    as many as the model has positions. stride: subwords between the beginnings of windows over longer Docs, at most
+    half of a window; null: half. dropout: in the transformer; null: as the model was saved. lr_scale: the top layer's
+    share of the learning rate (the head's is 1). layer_decay: each layer's share of that of the layer above.
+    freeze_embeddings: words and positions stay as they are; markers are trained all the same. freeze_layers: so many of
+    the lowest layers stay too. use_fast: the tokenizer in Rust, where there is one.
+
+    RAISES: RelxError RX021 for settings that make no sense.
+    """
+    wrong = [
+        ("max_length", max_length, max_length is not None and max_length < 32, "32 or more"),
+        ("stride", stride, stride is not None and stride < 1, "1 or more"),
+        ("dropout", dropout, dropout is not None and not 0 <= dropout < 1, "in [0, 1)"),
+        ("lr_scale", lr_scale, lr_scale <= 0, "more than 0"),
+        ("layer_decay", layer_decay, not 0 < layer_decay <= 1, "in (0, 1]"),
+        ("freeze_layers", freeze_layers, freeze_layers < 0, "0 or more"),
+    ]
+    for setting, value, is_wrong, need in wrong:
+        if is_wrong:
+            raise RelxError("RX021", name=setting, value=value, need=need)
+    return TransformerSource(
+        name, max_length, stride, dropout, lr_scale, layer_decay, freeze_embeddings, freeze_layers, use_fast
+    )

@@ -1,0 +1,72 @@
+"""Transformer, pooling, pair representation and head together: marked texts in, scores or a loss out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .flat_transformer import flat_states, padded_states
+from .heads import full_precision
+from .marked_batch import MarkedBatch
+
+
+class MarkedNetwork(nn.Module):
+    """Ma et al. 2020, figure 1, for texts with one pair each or with many.
+
+    transformer: an encoder of Hugging Face. pooling: states -> entity vectors. pairs: entity vectors -> pair vectors.
+    head: pair vectors -> labels. flat: whether the transformer is BERT-like (`nn.flat_transformer`). pad_id: for those
+    that are not. bf16: whether the transformer runs in bfloat16, where PyTorch's autocast does so; what follows it is
+    in full precision. chunk: so many pairs are scored at once in prediction.
+    """
+
+    def __init__(
+        self,
+        transformer: Any,
+        pooling: Any,
+        pairs: Any,
+        head: nn.Module,
+        *,
+        flat: bool,
+        pad_id: int,
+        bf16: bool,
+        chunk: int,
+    ):
+        super().__init__()
+        self.transformer = transformer
+        self.pooling = pooling
+        self.pairs = pairs
+        self.head = head
+        self.flat = flat
+        self.pad_id = pad_id
+        self.bf16 = bf16
+        self.chunk = chunk
+
+    def encode(self, batch: MarkedBatch) -> Tensor:
+        """*Shape:* (n_rows + markers beside, width): states of the last layer, as far as they are read."""
+        with torch.autocast(batch.ids.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            if self.flat:
+                needed = None if self.pairs.reads_text else self.pooling.rows(batch)
+                states = flat_states(self.transformer, batch, needed)
+            else:
+                states = padded_states(self.transformer, batch, self.pad_id)
+        return full_precision(states)
+
+    def entities(self, batch: MarkedBatch) -> tuple[Tensor, Tensor]:
+        """RETURNS: entity vectors, *Shape:* (n_entities, entity width), and the states they were taken from."""
+        states = self.encode(batch)
+        return self.pooling(states, batch), states
+
+    def loss(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None, targets: Tensor) -> Tensor:
+        """targets: *Shape:* (n_pairs, n_labels). RETURNS: weighted mean over the batch's pairs, a scalar."""
+        return self.head.loss(self.head(self.pairs.pair(self.pairs.context(entities, batch, states), batch)), targets)
+
+    def scores(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
+        """RETURNS: *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
+        context = self.pairs.context(entities, batch, states)
+        parts = []
+        for first in range(0, max(len(batch), 1), self.chunk):
+            part = batch.select(slice(first, first + self.chunk))
+            parts.append(self.head.scores(self.head(self.pairs.pair(context, part))))
+        return torch.cat(parts)

@@ -1,0 +1,66 @@
+"""What a batch of marked texts looks like to a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+def padded_rows(lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Parts laid end to end, as rows of a padded table.
+
+    lengths: *Shape:* (n,), int64. RETURNS: (int64 index of the rows, 0 where there is none; bool mask of those that
+    are), both *Shape:* (n, longest).
+    """
+    longest = int(lengths.max()) if len(lengths) else 0
+    places = torch.arange(longest, device=lengths.device)
+    mask = places < lengths.unsqueeze(1)
+    starts = lengths.cumsum(0) - lengths
+    return torch.where(mask, starts.unsqueeze(1) + places, 0), mask
+
+
+@dataclass(frozen=True)
+class MarkedBatch:
+    """Marked texts, laid end to end as rows. Rows below n_rows are the texts', then follow those of `group_ids`.
+
+    ids: (n_rows,) subwords, markers that stand in the text and special tokens.
+    lengths: (n_texts,) rows of each text.
+    group_ids: (n_groups, size) markers beside the text: they see the text and their own group, the text does not see
+        them. In the order of the texts.
+    group_rows: (n_groups, size) the row of the text whose position each of them takes.
+    group_counts: (n_texts,) groups of each text.
+    opens, closes: (n_entities,) rows of the opening and the closing marker.
+    spans: (n_entities, 2) first row and end (exclusive) of what they mark.
+    texts: (n_entities,) the text of each.
+    markers: (n_entities,) row of the entity's type in the marker vocabulary, 0 is the uniform marker.
+    pairs: (n_pairs, 2) rows of the entities: head, tail.
+    All int64.
+    """
+
+    ids: Tensor
+    lengths: Tensor
+    group_ids: Tensor
+    group_rows: Tensor
+    group_counts: Tensor
+    opens: Tensor
+    closes: Tensor
+    spans: Tensor
+    texts: Tensor
+    markers: Tensor
+    pairs: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def to(self, device: torch.device) -> MarkedBatch:
+        return MarkedBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+    def select(self, rows: slice) -> MarkedBatch:
+        """The same batch with only some of its pairs."""
+        return replace(self, pairs=self.pairs[rows])
+
+    def text_starts(self) -> Tensor:
+        """int64 (n_texts,): the first row of each text."""
+        return self.lengths.cumsum(0) - self.lengths

@@ -1,0 +1,85 @@
+"""From the states of a marked text to one vector for each marked entity (Ma et al. 2020, section 3.3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .marked_batch import MarkedBatch
+
+
+class EntityPooling(nn.Module):
+    """width_out: of an entity's vector. of_sentence: the vector is the text's own, alike for both entities."""
+
+    of_sentence = False
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.width_out = width
+
+    def rows(self, batch: MarkedBatch) -> Tensor:
+        """int64: the rows of the states that `forward` reads, which spares the last layer the others."""
+        raise NotImplementedError
+
+
+class EntityStart(EntityPooling):
+    """ES: the state of the opening marker, eq. 5."""
+
+    def rows(self, batch: MarkedBatch) -> Tensor:
+        return batch.opens
+
+    def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
+        """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
+        return states[batch.opens]
+
+
+class EntityEnds(EntityPooling):
+    """The states of the opening and the closing marker, one behind the other (Ye et al. 2022, packed levitated
+    markers)."""
+
+    def __init__(self, width: int):
+        super().__init__(width)
+        self.width_out = 2 * width
+
+    def rows(self, batch: MarkedBatch) -> Tensor:
+        return torch.cat([batch.opens, batch.closes])
+
+    def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
+        """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, 2 * width)."""
+        return torch.cat([states[batch.opens], states[batch.closes]], dim=1)
+
+
+class EntityMax(EntityPooling):
+    """EMP: element-wise maximum over the opening marker, what stands between, and the closing marker, eq. 6."""
+
+    def rows(self, batch: MarkedBatch) -> Tensor:
+        return torch.cat([batch.opens, batch.closes, self._inner(batch)[0]])
+
+    @staticmethod
+    def _inner(batch: MarkedBatch) -> tuple[Tensor, Tensor]:
+        """(rows of the entities' tokens, the entity of each row)."""
+        starts, ends = batch.spans.unbind(1)
+        lengths = (ends - starts).clamp(min=0)
+        entities = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+        within = torch.arange(len(entities), device=lengths.device) - (lengths.cumsum(0) - lengths)[entities]
+        return starts[entities] + within, entities
+
+    def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
+        """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
+        rows, entities = self._inner(batch)
+        ends = torch.maximum(states[batch.opens], states[batch.closes])
+        index = entities.unsqueeze(1).expand(-1, states.shape[1])
+        return ends.scatter_reduce(0, index, states[rows], "amax")
+
+
+class SentenceStart(EntityPooling):
+    """SS: the state of the text's first token, eq. 4. It only tells pairs apart where each has a text of its own."""
+
+    of_sentence = True
+
+    def rows(self, batch: MarkedBatch) -> Tensor:
+        return batch.text_starts()[batch.texts]
+
+    def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
+        """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
+        return states[self.rows(batch)]
