@@ -96,14 +96,16 @@ def predict(model: Model, docs: Sequence[Doc], batch_tokens: int) -> list[np.nda
 
 
 def sub_batches(docs: Sequence[Doc], candidates: Sequence[Candidates], batch_tokens: int) -> list[list[int]]:
-    """Rows of the Docs that have pairs, sorted by length and cut so that a batch, padded, fits `batch_tokens`."""
+    """Rows of the Docs that have pairs, sorted by length and cut at `batch_tokens` tokens; a longer Doc is alone."""
     rows = sorted((i for i in range(len(docs)) if len(candidates[i])), key=lambda i: len(docs[i]))
     batches: list[list[int]] = []
+    size = 0
     for i in rows:
-        if batches and (len(batches[-1]) + 1) * len(docs[i]) <= batch_tokens:
-            batches[-1].append(i)
-        else:
-            batches.append([i])
+        size += len(docs[i])
+        if not batches or size > batch_tokens:
+            batches.append([])
+            size = len(docs[i])
+        batches[-1].append(i)
     return batches
 
 

@@ -138,17 +138,22 @@ class RelationExtractor(TrainablePipe):
             self.add_label(label)
         if not self.labels:
             raise RelxError("RX053", name=self.name)
-        self.cfg["n_markers"] = self._count_markers(nlp)
+        marker = self._find_marker(nlp)
+        names = list(getattr(marker, "labels", ()))
+        self.cfg["n_markers"] = int(getattr(marker, "n_markers", 1))
+        if len(names) + 1 == self.cfg["n_markers"]:
+            self.model.attrs["marker_names"] = names  # for models that can make something of an entity type's name
         sample = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
         self.model.set_dim("nO", len(self.labels))
         self.model.set_dim("n_markers", self.cfg["n_markers"])
         self.model.initialize(X=(sample, None))
         self.cfg["width"] = self.model.get_dim("nI")
 
-    def _count_markers(self, nlp: Language | None) -> int:
+    def _find_marker(self, nlp: Language | None) -> Any:
+        """The component before this one that proposes candidates."""
         for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)] if nlp is not None else []):
             if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:
-                return int(getattr(pipe, "n_markers", 1))
+                return pipe
         raise RelxError("RX054", name=self.name)
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
