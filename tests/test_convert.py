@@ -196,15 +196,15 @@ def test_folders_patterns_limits(tmp_path):
     write(tmp_path / "in" / "note.md", "not data")
     write(tmp_path / "in" / ".hidden" / "x.jsonl", "not data")
     output = tmp_path / "out.spacy"
-    convert("jsonl", [tmp_path / "in"], output, pattern="*.jsonl")
+    convert("jsonl", [tmp_path / "in"], output, patterns=["*.jsonl"])
     assert [doc.text[:3] for doc in load(output)] == ["Bob", "Ann"]
-    convert("jsonl", [tmp_path / "in"], output, pattern="*.jsonl", limit=1)
+    convert("jsonl", [tmp_path / "in"], output, patterns=["*.jsonl"], limit=1)
     assert len(load(output)) == 1
     with pytest.raises(RelxError, match=r"RX101.*note\.md"):
         convert("jsonl", [tmp_path / "in"], output)
-    for inputs, pattern in (([tmp_path / "in"], "*.x"), ([tmp_path / "none"], None), ([], None)):
+    for inputs, patterns in (([tmp_path / "in"], ["*.x"]), ([tmp_path / "none"], ["*"]), ([], ["*"])):
         with pytest.raises(RelxError, match="RX120"):
-            find_inputs(inputs, pattern)
+            find_inputs(inputs, patterns)
 
 
 def test_broken_lines_stop_or_are_left_out(tmp_path):
@@ -238,7 +238,7 @@ def test_outputs_that_cannot_be_meant(tmp_path):
     assert json.loads(path.read_text()) == row()
 
 
-@pytest.mark.parametrize("setting", [{"alignment": "lax"}, {"on_error": "x"}, {"limit": -1}, {"dev_share": 1.0}])
+@pytest.mark.parametrize("setting", [{"alignment": "lax"}, {"on_error": "x"}, {"limit": -1}, {"dev_share": 1.0}, {"split_by": "x"}])
 def test_bad_settings(tmp_path, setting):
     with pytest.raises(RelxError, match="RX119"):
         convert("jsonl", [write(tmp_path / "a.jsonl", row())], tmp_path / "o.spacy", **setting)
@@ -258,6 +258,18 @@ def test_two_outputs_share_no_text(tmp_path):
     assert {doc.text for doc in load(dev)} != sides[1]
     convert("jsonl", [path], train, dev=dev, dev_share=0.3, seed=0)
     assert {doc.text for doc in load(dev)} == sides[1]
+
+
+def test_translations_stay_together(tmp_path):
+    rows = [{"id": f"s{i}", "lang": lang, "text": f"{lang} {i}"} for i in range(40) for lang in ("en", "de")]
+    path = write(tmp_path / "a.jsonl", *(row(**{**r, "mentions": [], "relations": []}) for r in rows))
+    train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
+    convert("jsonl", [path], train, dev=dev, dev_share=0.3, split_by="id")
+    sides = [{doc.user_data["id"] for doc in load(file)} for file in (train, dev)]
+    assert len(load(train)) + len(load(dev)) == 80
+    assert sides[0] and sides[1] and not sides[0] & sides[1]
+    convert("jsonl", [path], train, dev=dev, dev_share=0.3, split_by="text")
+    assert {doc.user_data["id"] for doc in load(train)} & {doc.user_data["id"] for doc in load(dev)}
 
 
 def test_another_tokenizer(tmp_path):

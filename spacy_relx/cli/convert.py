@@ -23,6 +23,13 @@ class Alignment(str, Enum):
     contract = "contract"
 
 
+class SplitBy(str, Enum):
+    """What is never split between the two files."""
+
+    text = "text"
+    id = "id"
+
+
 @relx_app.command("convert")
 @report_errors
 def convert_cli(
@@ -30,7 +37,9 @@ def convert_cli(
     inputs: Annotated[list[Path], typer.Argument(help="Files, or folders to search for files")],
     output: Annotated[Path, typer.Argument(help="File to write; ends in .spacy")],
     lang: Annotated[str | None, typer.Option("--lang", "-l", help="Language of texts that do not say theirs")] = None,
-    pattern: Annotated[str | None, typer.Option("--pattern", "-p", help="In folders, take only such files")] = None,
+    pattern: Annotated[
+        list[str] | None, typer.Option("--pattern", "-p", help="In folders, take only such files; may be repeated")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Pipeline whose tokenizer splits texts: name, folder, or blank:en"),
@@ -44,7 +53,10 @@ def convert_cli(
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Write at most so many documents, 0 for all")] = 0,
     dev: Annotated[Path | None, typer.Option("--dev", "-d", help="Second file, for a part of the documents")] = None,
     dev_share: Annotated[float, typer.Option("--dev-share", help="About which part goes there")] = 0.1,
-    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of that draw; equal texts stay together")] = 0,
+    split_by: Annotated[
+        SplitBy, typer.Option("--split-by", help="Keep equal texts together, or equal ids (translations)")
+    ] = SplitBy.text,
+    seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of that draw")] = 0,
     problems: Annotated[int, typer.Option("--problems", min=0, help="Show at most so many problems")] = 10,
 ) -> None:
     """
@@ -58,13 +70,14 @@ def convert_cli(
         inputs,
         output,
         lang=lang,
-        pattern=pattern,
+        patterns=pattern or ["*"],
         nlp=_tokenizer_of(model),
         alignment=alignment.value,
         on_error="skip" if on_error is OnError.skip else "raise",
         limit=limit,
         dev=dev,
         dev_share=dev_share,
+        split_by=split_by.value,
         seed=seed,
         progress=progress,
     )

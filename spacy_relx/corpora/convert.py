@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Callable
@@ -23,6 +23,8 @@ from .records import UNTYPED, Record, Report, excerpt
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
+#: What must not stand both in the output and in its dev part.
+SPLITS = ("text", "id")
 
 
 def default_nlp() -> Language:
@@ -36,24 +38,26 @@ def convert(
     output: str | Path,
     *,
     lang: str | None = None,
-    pattern: str | None = None,
+    patterns: Sequence[str] = ("*",),
     nlp: Language | None = None,
     on_error: str = "raise",
     alignment: str = "strict",
     limit: int = 0,
     dev: str | Path | None = None,
     dev_share: float = 0.1,
+    split_by: str = "text",
     seed: int = 0,
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
 
     format: name of an importer, see docs/formats.md. inputs: files, or folders, which are searched at all depths for
-    files whose names fit `pattern` (a glob; default: all but hidden ones), in sorted order. lang: language of the
+    files whose names fit one of `patterns` (globs; hidden files never do), in sorted order. lang: language of the
     records that do not say theirs. nlp: its tokenizer splits texts (default: `default_nlp()`); data that comes in
     tokens keeps them. on_error: "raise", or "skip" broken lines. alignment: see `records_to_docs`. limit: Docs to
-    write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed;
-    Docs of the same text always go to the same file. progress: wraps the stream of Docs.
+    write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed.
+    split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
+    progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost.
     RAISES: RelxError RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122 (output), RX123
     (writing), and the errors of the importer.
@@ -61,8 +65,8 @@ def convert(
     report = Report(on_error)
     read = get_format(format)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
-    _check_settings(alignment, limit, dev_share)
-    paths = find_inputs(inputs, pattern)
+    _check_settings(alignment, limit, dev_share, split_by)
+    paths = find_inputs(inputs, patterns)
     _check_outputs(outputs, paths)
 
     def records() -> Iterator[Record]:
@@ -77,14 +81,14 @@ def convert(
         docs = islice(docs, limit)
     bins = [new_docbin() for _ in outputs]
     for doc in progress(docs) if progress else docs:
-        docbin = bins[0] if dev is None or not _in_dev(doc, dev_share, seed) else bins[1]
+        docbin = bins[0] if dev is None or not _in_dev(doc, dev_share, split_by, seed) else bins[1]
         with quick_msgpack():
             docbin.add(doc)
     _write(bins, outputs, report)
     return report
 
 
-def find_inputs(inputs: Iterable[str | Path], pattern: str | None = None) -> list[Path]:
+def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
     """The files that are meant: files as they are, folders searched. RAISES: RelxError RX120."""
     paths: list[Path] = []
     for path in map(Path, inputs):
@@ -93,12 +97,11 @@ def find_inputs(inputs: Iterable[str | Path], pattern: str | None = None) -> lis
         if not path.is_dir():
             paths.append(path)
             continue
-        found = sorted(
-            file for file in path.rglob(pattern or "*") if file.is_file() and not _is_hidden(file.relative_to(path))
-        )
+        fitting = {file for pattern in patterns for file in path.rglob(pattern) if file.is_file()}
+        found = sorted(file for file in fitting if not _is_hidden(file.relative_to(path)))
         if not found:
-            files = f"no file that fits '{pattern}'" if pattern else "no file"
-            raise RelxError("RX120", path=path, reason=f"the folder holds {files}")
+            wanted = " or ".join(map(repr, patterns))
+            raise RelxError("RX120", path=path, reason=f"the folder holds no file that fits {wanted}")
         paths.extend(found)
     if not paths:
         raise RelxError("RX120", path="(nothing)", reason="no input was given")
@@ -109,13 +112,15 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _check_settings(alignment: str, limit: int, dev_share: float) -> None:
+def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str) -> None:
     if alignment not in ALIGNMENTS:
         raise RelxError("RX119", name="alignment", value=alignment, need=" or ".join(map(repr, ALIGNMENTS)))
     if limit < 0:
         raise RelxError("RX119", name="limit", value=limit, need="0 (no limit) or more")
     if not 0 < dev_share < 1:
         raise RelxError("RX119", name="dev_share", value=dev_share, need="between 0 and 1")
+    if split_by not in SPLITS:
+        raise RelxError("RX119", name="split_by", value=split_by, need=" or ".join(map(repr, SPLITS)))
 
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
@@ -127,9 +132,10 @@ def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
         taken.add(path.resolve())
 
 
-def _in_dev(doc: Doc, share: float, seed: int) -> bool:
-    """A draw that depends on the text alone, so that one sentence never stands on both sides."""
-    digest = hashlib.blake2b(f"{seed}:{doc.text}".encode(), digest_size=8).digest()
+def _in_dev(doc: Doc, share: float, split_by: str, seed: int) -> bool:
+    """A draw that depends on the text alone, or on the id where there is one, so that neither stands on both sides."""
+    key = str(doc.user_data.get("id") or doc.text) if split_by == "id" else doc.text
+    digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") < share * 2**64
 
 
