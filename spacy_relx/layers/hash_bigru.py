@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Callable
+from typing import Any, Callable
 from zlib import crc32
 
 import numpy as np
@@ -16,7 +16,7 @@ from thinc.types import Floats2d
 from ..extensions import get_candidates
 from ..nn.hash_bigru import HashBiGRU
 from .batch import token_markers
-from .shim import TorchShim
+from .shim import TorchShim, torch_shim
 
 
 def make_hash_bigru_layer(rows: Sequence[int], module: HashBiGRU) -> Model[list[Doc], list[Floats2d]]:
@@ -60,7 +60,7 @@ def forward(rows: tuple[int, ...], model: Model, docs: list[Doc], is_train: bool
 
     RETURNS: for each Doc float32, *Shape:* (n_tokens, width), and the backward pass.
     """
-    shim = model.shims[0]
+    shim = torch_shim(model)
     width = model.get_dim("nO")
     full = [doc for doc in docs if len(doc)]
     lengths = [len(doc) for doc in docs]
@@ -71,7 +71,7 @@ def forward(rows: tuple[int, ...], model: Model, docs: list[Doc], is_train: bool
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
         vectors = shim.module(features, counts)
-    output = model.ops.unflatten(torch2xp(vectors.detach(), ops=model.ops), model.ops.asarray1i(lengths))
+    output: Any = model.ops.unflatten(torch2xp(vectors.detach(), ops=model.ops), model.ops.asarray1i(lengths))
 
     def backprop(grads: list[Floats2d]) -> list[Doc]:
         flat = xp2torch(model.ops.flatten(grads), device=vectors.device)

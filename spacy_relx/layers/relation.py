@@ -15,7 +15,7 @@ from thinc.types import Floats2d
 from ..extensions import get_candidates
 from ..types import Candidates
 from .batch import make_pair_batch, offsets
-from .shim import TorchShim
+from .shim import TorchShim, torch_shim
 
 #: What the layer reads: Docs, and in training float32 (n_pairs, n_labels) for all their candidate pairs.
 RelationInput = tuple[list[Doc], np.ndarray | None]
@@ -50,7 +50,7 @@ def build_network(model: Model, width: int) -> None:
     """Build the torch module, once all dimensions are known. width: of the token vectors."""
     model.set_dim("nI", width)
     network = model.attrs["build"](width, model.get_dim("n_markers"), model.get_dim("nO"))
-    model.shims[0].build(network)
+    torch_shim(model).build(network)
 
 
 def forward(batch_tokens: int, model: Model, inputs: RelationInput, is_train: bool) -> tuple[Any, Callable]:
@@ -62,7 +62,7 @@ def forward(batch_tokens: int, model: Model, inputs: RelationInput, is_train: bo
 
 
 def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
-    shim = model.shims[0]
+    shim = torch_shim(model)
     vectors, backprop_encoder = model.layers[0](docs, is_train)
     tokens = xp2torch(model.ops.flatten(vectors), requires_grad=is_train, device=shim.device)
     batch = make_pair_batch(docs).to(shim.device)
@@ -110,7 +110,7 @@ def sub_batches(docs: Sequence[Doc], candidates: Sequence[Candidates], batch_tok
 
 
 def _predict_batch(model: Model, docs: list[Doc], candidates: list[Candidates]) -> list[np.ndarray]:
-    shim = model.shims[0]
+    shim = torch_shim(model)
     vectors = model.layers[0].predict(docs)
     shim.module.eval()
     with torch.inference_mode():

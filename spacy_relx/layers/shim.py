@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import srsly
 import torch
-from thinc.api import Optimizer, PyTorchShim
+from thinc.api import Model, Optimizer, PyTorchShim
 from thinc.util import get_torch_default_device
 from torch import nn
 
@@ -102,6 +102,11 @@ class TorchShim(PyTorchShim):
         state = self.__dict__.copy()
         state["_torch_optimizer"] = state["_owner"] = None
         return state
+
+
+def torch_shim(model: Model) -> TorchShim:
+    """The shim of one of our layers."""
+    return cast(TorchShim, model.shims[0])
 
 
 def _make_optimizer(module: nn.Module, optimizer: Optimizer) -> torch.optim.Optimizer:

@@ -103,6 +103,8 @@ class Subwords:
             self._cache[word] = () if not word.strip() else pieces or (self.unk_id,)
 
     def _join(self, parts: list[tuple[int, ...]]) -> DocSubwords:
+        if parts and not any(parts):  # nothing but spaces: a text that has tokens has something to mark
+            parts = [(self.unk_id,), *parts[1:]]
         starts = offsets([len(part) for part in parts])
         ids = np.fromiter(chain.from_iterable(parts), dtype="int64", count=int(starts[-1]))
         return DocSubwords(ids, starts)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Callable
 
-from torch import nn
 
 from ..errors import RelxError
-from ..nn.heads import MultiLabelHead, SoftmaxHead
+from ..nn.heads import Head, MultiLabelHead, SoftmaxHead
 
-HeadFactory = Callable[[int, int], nn.Module]
+HeadFactory = Callable[[int, int], Head]
 
 
 def _check(no_relation_weight: float, negative_ratio: float | None) -> None:

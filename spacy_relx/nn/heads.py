@@ -106,6 +106,9 @@ class MultiLabelHead(nn.Module):
         return (losses.sum(dim=1) * weights).sum() / weights.sum().clamp(min=1e-8)
 
 
+Head = SoftmaxHead | MultiLabelHead
+
+
 def sample_pairs(targets: Tensor, ratio: float | None) -> Tensor | None:
     """Rows to train on: every related pair, and at random `ratio` unrelated ones for each (at least one in all).
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -137,7 +138,8 @@ class PairFeatures(nn.Module):
         head, tail = batch.pairs.unbind(1)
         parts = [(context.heads, head), (context.tails, tail)]
         if context.between is not None:
-            parts.append(self.pool_between(context.between, batch.mention_spans[head], batch.mention_spans[tail]))
+            spans = between_spans(batch.mention_spans[head], batch.mention_spans[tail])
+            parts.append(self.pool_between(context.between, *spans))
         if context.sentences is not None:
             parts.append((context.sentences, batch.mention_docs[head]))
         if self.distance is not None:
@@ -152,17 +154,23 @@ class PairFeatures(nn.Module):
             vectors = torch.addcmul(vectors, context.heads[head], context.tails[tail])
         return self.dropout(torch.relu(vectors))
 
-    def pool_between(self, sums: Tensor, heads: Tensor, tails: Tensor) -> tuple[Tensor, Tensor]:
-        """What lies between the mentions of each pair; overlapping ones have nothing between them.
+    def pool_between(self, sums: Tensor, starts: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+        """A table of the different texts between mentions, and the row of each pair: both directions share one.
 
-        heads, tails: *Shape:* (n_pairs, 2), spans. RETURNS: a table of different texts between, and the row of each
-        pair: both directions of a pair share one.
+        starts, ends: *Shape:* (n_pairs,). RETURNS: *Shape:* (n, hidden), n <= n_pairs; (n_pairs,).
         """
-        starts = torch.minimum(heads[:, 1], tails[:, 1])
-        ends = torch.maximum(torch.maximum(heads[:, 0], tails[:, 0]), starts)
         n = len(sums)
         unique, rows = torch.unique(starts * n + ends, return_inverse=True)
-        return self.between.pool(sums, unique // n, unique % n), rows
+        return cast(SpanAttention, self.between).pool(sums, unique // n, unique % n), rows
+
+
+def between_spans(heads: Tensor, tails: Tensor) -> tuple[Tensor, Tensor]:
+    """Start and end of what lies between the mentions of each pair; overlapping ones have nothing between them.
+
+    heads, tails: *Shape:* (n_pairs, 2), spans. RETURNS: two of *Shape:* (n_pairs,).
+    """
+    starts = torch.minimum(heads[:, 1], tails[:, 1])
+    return starts, torch.maximum(torch.maximum(heads[:, 0], tails[:, 0]), starts)
 
 
 def sum_rows(parts: list[tuple[Tensor, Tensor]]) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch import PairBatch
-from .heads import sample_pairs
+from .heads import Head, sample_pairs
 from .pairs import PairFeatures
 
 
@@ -15,7 +15,7 @@ class RelationNetwork(nn.Module):
     chunk: so many pairs are scored at once in prediction, which bounds memory whatever the Doc.
     """
 
-    def __init__(self, pairs: PairFeatures, head: nn.Module, chunk: int):
+    def __init__(self, pairs: PairFeatures, head: Head, chunk: int):
         super().__init__()
         self.pairs = pairs
         self.head = head

@@ -110,7 +110,7 @@ class EntityTypeMarker(Pipe):
     ) -> None:
         """Learn the marker vocabulary from the mentions of the training data, or take it from `labels`."""
         if labels is None:
-            seen = set()
+            seen: set[str] = set()
             for eg in get_examples():
                 seen.update(mention.label for mention in self.mentions(eg.reference))
                 for relation in get_relations(eg.reference):

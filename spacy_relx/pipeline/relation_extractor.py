@@ -105,6 +105,11 @@ class RelationExtractor(TrainablePipe):
         return tuple(self.cfg["labels"])
 
     @property
+    def _shim(self) -> Any:
+        """What holds the torch network: `is_built`, and `module` with its `head`."""
+        return self.model.shims[0]
+
+    @property
     def label_data(self) -> list[str]:
         return list(self.labels)
 
@@ -112,7 +117,7 @@ class RelationExtractor(TrainablePipe):
         """Add a relation, before initialisation. RETURNS: 1 if it was new, else 0. RAISES: RelxError RX052 later."""
         if label in self.labels:
             return 0
-        if self.model.shims[0].is_built:
+        if self._shim.is_built:
             raise RelxError("RX052", label=label, name=self.name)
         self.cfg["labels"].append(label)
         return 1
@@ -151,9 +156,10 @@ class RelationExtractor(TrainablePipe):
 
     def _find_marker(self, nlp: Language | None) -> Any:
         """The component before this one that proposes candidates."""
-        for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)] if nlp is not None else []):
-            if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:
-                return pipe
+        if nlp is not None:
+            for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)]):
+                if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:
+                    return int(getattr(pipe, "n_markers", 1))
         raise RelxError("RX054", name=self.name)
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
@@ -164,7 +170,7 @@ class RelationExtractor(TrainablePipe):
         docs = list(docs)
         if docs and not any(has_candidates(doc) for doc in docs):
             raise RelxError("RX054", name=self.name)
-        if not self.model.shims[0].is_built:
+        if not self._shim.is_built:
             raise RelxError("RX050")
         return self.model.predict((docs, None))
 
@@ -201,7 +207,7 @@ class RelationExtractor(TrainablePipe):
             if label in self.labels:
                 bars[:, self.labels.index(label)] = value
         taken = labels > bars
-        if not self.model.shims[0].module.head.multi_label:
+        if not self._shim.module.head.multi_label:
             best = np.where(taken, labels, -1.0).argmax(axis=1)
             taken &= np.arange(labels.shape[1]) == best[:, None]
         return taken
@@ -291,7 +297,7 @@ class RelationExtractor(TrainablePipe):
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> RelationExtractor:
         """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
-        deserializers = {
+        deserializers: dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: self._restore(srsly.read_json(p)),
             "model": lambda p: self.model.from_bytes(Path(p).read_bytes()),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
@@ -302,7 +308,7 @@ class RelationExtractor(TrainablePipe):
     def _restore(self, cfg: dict[str, Any]) -> None:
         """Build the module from saved labels and sizes, so that weights have somewhere to go."""
         self.cfg = cfg
-        if cfg["width"] is None or self.model.shims[0].is_built:
+        if cfg["width"] is None or self._shim.is_built:
             return
         self.model.set_dim("nO", len(self.labels))
         self.model.set_dim("n_markers", cfg["n_markers"])

@@ -1,0 +1,96 @@
+"""The sample corpus, the configs and the project file."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from spacy.util import load_config
+
+from spacy_relx.corpora.convert import convert
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "assets" / "sample"
+VERIFY = ROOT / "scripts" / "verify.py"
+
+
+def rows(split):
+    return [json.loads(line) for line in (SAMPLE / f"{split}.jsonl").read_text(encoding="utf8").splitlines()]
+
+
+def run(*args, **kwargs):
+    return subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True, timeout=120, **kwargs)
+
+
+def test_the_sample_corpus_is_what_its_script_builds(tmp_path):
+    done = run(SAMPLE / "build.py", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for split in ("train", "dev", "test"):
+        assert (tmp_path / f"{split}.jsonl").read_bytes() == (SAMPLE / f"{split}.jsonl").read_bytes()
+
+
+def test_the_sample_corpus_keeps_its_promises():
+    splits = {split: rows(split) for split in ("train", "dev", "test")}
+    every = [row for part in splits.values() for row in part]
+    per_lang = Counter(row["lang"] for row in every)
+    assert len(per_lang) >= 12 and min(per_lang.values()) >= 200
+    assert len({r["label"] for row in every for r in row["relations"]}) >= 12
+    assert len({m["label"] for row in every for m in row["mentions"]}) == 7
+    pairs, phrasings = {}, {}
+    for split, part in splits.items():
+        names = [[row["text"][m["start"] : m["end"]] for m in row["mentions"]] for row in part]
+        pairs[split] = {frozenset((a, b)) for found in names for a in found for b in found if a != b}
+        phrasings[split] = {(row["lang"], row["meta"]["phrasing"]) for row in part}
+    assert not pairs["test"] & pairs["train"]
+    assert not phrasings["test"] & phrasings["train"]
+    for split, part in splits.items():
+        kinds = Counter(row["meta"]["kind"] for row in part)
+        assert kinds["negation"] and kinds["cooccurrence"] and kinds["combined"], split
+
+
+def test_every_sample_mention_aligns(tmp_path):
+    lines = [line for split in ("train", "dev", "test") for line in (SAMPLE / f"{split}.jsonl").open(encoding="utf8")]
+    (tmp_path / "some.jsonl").write_text("".join(lines[::3]), encoding="utf8")
+    report = convert("jsonl", [tmp_path / "some.jsonl"], tmp_path / "some.spacy")
+    assert report.records_written > 1000
+    assert report.mentions_misaligned == 0 and report.relations_dropped == 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda path: path.name)
+def test_configs_are_complete(path):
+    """What `spacy init fill-config` would fill in is only what spaCy owns: our settings are all valid."""
+    config = load_config(path)
+    if any("source" in part or "transformer" in str(part) for part in config["components"].values()):
+        pytest.skip("needs a trained pipeline or a transformer's weights")
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    assert nlp.pipe_names == config["nlp"]["pipeline"]
+
+
+def test_the_project_file():
+    project = srsly.read_yaml(ROOT / "project.yml")
+    commands = {command["name"]: command for command in project["commands"]}
+    assert {"all", "crossre"} <= set(project["workflows"])
+    for steps in project["workflows"].values():
+        assert set(steps) <= set(commands)
+        assert steps[0].startswith("verify")
+    for command in commands.values():
+        for dep in command["deps"]:
+            if dep.startswith(("configs", "assets")):
+                assert (ROOT / dep).exists(), dep
+
+
+def test_checksums_are_verified(tmp_path):
+    assert run(VERIFY, ROOT / "assets" / "checksums" / "sample.sha256", SAMPLE).returncode == 0
+    (tmp_path / "a.json").write_text("{}", encoding="utf8")
+    sums = tmp_path / "sums"
+    assert run(VERIFY, sums, tmp_path, "--write").returncode == 0
+    assert run(VERIFY, sums, tmp_path).returncode == 0
+    (tmp_path / "a.json").write_text("[]", encoding="utf8")
+    changed = run(VERIFY, sums, tmp_path)
+    assert changed.returncode == 1 and "a.json" in changed.stderr
+    (tmp_path / "a.json").unlink()
+    assert "missing" in run(VERIFY, sums, tmp_path).stderr
