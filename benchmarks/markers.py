@@ -14,12 +14,12 @@ import time
 
 import spacy
 import torch
-from spacy.tokens import DocBin, Span
+from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_relx.corpora.mentions import copy_mentions
+from spacy_relx.layers.marking import Texts, make_batch
 from spacy_relx.nn.flat_transformer import padded_states
-from spacy_relx.layers.marking import Texts, make_batch, sub_batches
 from spacy_relx.types import MENTIONS_KEY, Relation
 
 CONCAT = {"@architectures": "spacy_relx.ConcatPairs.v1"}
@@ -81,7 +81,9 @@ def text_alone(nlp, docs, size=32):
             texts = Texts.of([[*subwords.prefix, *part, *subwords.suffix] for part in parts[first : first + size]])
             none = torch.zeros(0)
             batch = make_batch(
-                ids=texts.ids, lengths=texts.lengths, **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none)
+                ids=texts.pool,
+                lengths=texts.lengths,
+                **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none),
             )
             padded_states(network.transformer, batch.to(shim.device), subwords.pad_id)
     return time.perf_counter() - start
@@ -129,7 +131,9 @@ def main():
             for name, seconds in round_times.items():
                 times[name].append(seconds)
     base = statistics.median(times["text alone"])
-    print(f"{len(references)} Docs, {n_pairs} pairs, {args.threads} threads, {args.precision}, medians of {args.repeats}")
+    print(
+        f"{len(references)} Docs, {n_pairs} pairs, {args.threads} threads, {args.precision}, medians of {args.repeats}"
+    )
     print(f"{'pass':36} {'seconds':>8} {'ratio':>6} {'pairs/s':>9}")
     for name, values in times.items():
         median = statistics.median(values)

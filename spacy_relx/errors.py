@@ -36,8 +36,8 @@ MESSAGES: dict[str, str] = {
     "a 'sentencizer' or a parser before the entity_type_marker, or use spacy_relx.AllPairs.v1.",
     "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
     "RX022": "spacy_relx.TypedPairs.v1 needs 'allowed' as a list of [head type, tail type], but got {value!r}.",
-    "RX023": "A candidate generator gave pairs that are not rows of the {n} mentions of the Doc '{text}...'. It must "
-    "yield int32 arrays of shape (n, 2) with values in [0, {n}).",
+    "RX023": "A candidate generator broke its contract on the Doc '{text}...': it must yield integer arrays of shape "
+    "(n, 2) whose rows are two different places among the {n} mentions.",
     "RX024": "The Doc '{text}...' has {total} candidate pairs; the {limit} nearest are kept and {dropped} are left out. "
     "Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
     # 100-119: data formats
@@ -82,6 +82,9 @@ MESSAGES: dict[str, str] = {
     "RX134": "{path} has no Docs to train on: {reason}",
     "RX135": "Mentions can only be copied between Docs of the same text (whitespace aside), but these are {reference!r} and "
     "{predicted!r}.",
+    "RX025": "None of a Doc's entity types ({found}) is among those that '{name}' was trained with ({known}). Its mentions "
+    "are marked uniformly, which costs accuracy. Rename the types of your entity recogniser to those of training, or "
+    "train with its types.",
     # 050-079: the relation extractor and its model
     "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
     "trained pipeline.",
@@ -98,12 +101,17 @@ MESSAGES: dict[str, str] = {
     "Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
     "RX056": "The loss of '{name}' is {loss}: training has diverged. Lower [training.optimizer] learn_rate, or set "
     "grad_clip = 1.0.",
+    "RX057": "'label_thresholds' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: "
+    "{known}.",
+    "RX058": "Only {covered} of {gold} gold relations of the first training Docs have a candidate pair; '{name}' cannot "
+    "learn the rest. Check that the mentions are where the entity_type_marker looks ('spans_key'), and that its "
+    "'generator' and 'max_pairs' propose what is annotated.",
     # 080-099: transformers and marked texts
     "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
     "folder that holds one (config.json, the tokenizer's files, model.safetensors).",
     "RX081": "The settings of spacy_relx.MarkedModel.v1 do not go together: {problem}.",
     "RX082": "The transformer is of the type '{kind}', which cannot have markers beside the text. Types that can: {known}, "
-    "with absolute positions. Use mode = \"single\", or mode = \"shared\" with inline = true.",
+    'with absolute positions. Use mode = "single", or mode = "shared" with inline = true.',
     "RX083": "{count} mentions of the Doc '{text}...' are longer than {limit} subwords and are marked up to there.",
     "RX084": "The transformer is of the type '{kind}', in which {layers} layers are found: freeze_layers = {wanted} or "
     "layer_decay cannot be had. Leave them at 0 and 1.",

@@ -131,6 +131,7 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
     and the language of the whole where all agree. Candidates are not carried: run the marker again.
     RETURNS: the merged Doc, or None for no docs, as `Doc.from_docs` does.
     """
+    docs = list(docs)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\[W101\]")
         merged = Doc.from_docs(list(docs), **kwargs)

@@ -152,9 +152,10 @@ def test_settings_that_make_no_sense(make, code):
         make()
 
 
-def test_a_generator_that_breaks_its_contract():
-    nlp, marker = make_marker()
-    marker.generator = lambda doc, mentions: [np.array([[0, 9]])]
+@pytest.mark.parametrize("pairs", [[[0, 9]], [[0, 0]], [[0.5, 1.0]], [[0, 1, 1]], [[-1, 0]]])
+def test_a_generator_that_breaks_its_contract(pairs):
+    nlp, marker = make_marker(max_pairs=1)
+    marker.generator = lambda doc, mentions: [np.array(pairs)]
     with pytest.raises(RelxError, match="RX023"):
         marker(make_doc(nlp.vocab, "a b", [(0, 1, "X"), (1, 2, "X")]))
 

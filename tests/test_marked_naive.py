@@ -13,7 +13,10 @@ from spacy_relx.layers.marking import HEAD, MENTION, TAIL, marker_rows
 
 pytest.importorskip("spacy_transformers")
 
-NESTED = ("bob of acme rome met ann", [(0, 1, "PERSON"), (2, 4, "ORG"), (3, 4, "PLACE"), (5, 6, "PERSON"), (2, 4, "ODD")])
+NESTED = (
+    "bob of acme rome met ann",
+    [(0, 1, "PERSON"), (2, 4, "ORG"), (3, 4, "PLACE"), (5, 6, "PERSON"), (2, 4, "ODD")],
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +135,8 @@ class Naive:
     def shared(self, doc, head, tail):
         candidates = doc._.candidates
         mentions = [
-            (m.start, m.end, *self.ids[row, MENTION].tolist()) for m, row in zip(candidates.mentions, candidates.markers)
+            (m.start, m.end, *self.ids[row, MENTION].tolist())
+            for m, row in zip(candidates.mentions, candidates.markers)
         ]
         ids, places = self.insert(doc, mentions)
         with torch.no_grad():

@@ -22,7 +22,6 @@ SETTINGS = {
     "distance": True,
     "pair_rows": 100,
     "dropout": 0.0,
-    "marker_dropout": 0.0,
 }
 
 
@@ -136,14 +135,6 @@ def test_unknown_marker_is_the_uniform_one():
     torch.testing.assert_close(module(tokens, beyond), module(tokens, uniform))
 
 
-def test_marker_dropout_hides_types_in_training_only():
-    module, tokens, batch = make_features(marker_dropout=0.9), make_tokens(), make_batch()
-    torch.manual_seed(0)
-    assert (module.train().drop_markers(batch.markers) != batch.markers).any()
-    assert (module.eval().drop_markers(batch.markers) == batch.markers).all()
-    torch.testing.assert_close(module(tokens, batch), module(tokens, batch))
-
-
 def test_distance_is_signed_and_finer_when_near():
     heads = torch.tensor([5, 5, 5, 5, 5, 105])
     tails = torch.tensor([5, 6, 4, 8, 1000, 5])
@@ -182,12 +173,22 @@ def test_span_attention_stays_finite_for_extreme_scores():
 
 def test_chunks_change_nothing():
     torch.manual_seed(0)
-    features = make_features()
-    network = RelationNetwork(features, SoftmaxHead(8, 3).double(), chunk=1000).eval()
-    whole = network(make_tokens(), make_batch())
-    network.chunk = 3
-    torch.testing.assert_close(network(make_tokens(), make_batch()), whole)
-    assert whole.shape == (len(make_batch()), 4)
+    network = RelationNetwork(make_features(), SoftmaxHead(8, 3).double(), chunk=1000)
+    targets = torch.zeros(len(make_batch()), 3)
+    targets[0, 1] = targets[3, 2] = 1
+    results = []
+    for chunk in (1000, 3):
+        network.chunk = chunk
+        network.zero_grad()
+        tokens = make_tokens().requires_grad_()
+        loss = network.loss(tokens, make_batch(), targets)
+        loss.backward()
+        gradients = [p.grad.clone() for p in network.parameters()]
+        results.append([network.eval()(make_tokens(), make_batch()), loss, tokens.grad, *gradients])
+        network.train()
+    assert results[0][0].shape == (len(make_batch()), 4)
+    for whole, chunked in zip(*results):
+        torch.testing.assert_close(chunked, whole)
 
 
 def test_bigru_does_not_mix_docs():

@@ -10,8 +10,9 @@ from spacy.training import Example
 from thinc.api import Config, Model, fix_random_seed
 from util import SENTENCES, make_doc, make_example, make_examples, triples
 
-from spacy_relx.errors import RelxError
-from spacy_relx.layers.relation import make_relation_layer
+from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.layers.relation import hidden_types, make_relation_layer
+from spacy_relx.models.candidates import make_typed_pairs
 from spacy_relx.models.relation import build_relation_model
 from spacy_relx.pipeline.relation_extractor import DEFAULT_MODEL_CONFIG
 
@@ -140,6 +141,25 @@ def test_gradient_reaches_the_listener():
     assert any(moved)
 
 
+def test_an_update_without_pairs_still_sends_others_gradients_upstream():
+    """The last listener runs the upstream backward pass: it has to, also when it has nothing to say."""
+    nlp = make_nlp()
+    train(nlp, steps=1)
+    sent = []
+
+    def forward(model, docs, is_train):
+        return [np.ones((len(doc), 3), "float32") for doc in docs], lambda grads: sent.append(grads) or docs
+
+    extractor = nlp.get_pipe("relation_extractor")
+    extractor.model = make_relation_layer(Model("fixed", forward, dims={"nO": 3}), extractor.model.attrs["build"], 1000)
+    extractor.model.set_dim("nO", len(extractor.labels))
+    extractor.model.set_dim("n_markers", 4)
+    extractor.model.initialize()
+    nlp.update([make_example(nlp.vocab, "a b c", [(0, 1, "ORG")])], annotates=["entity_type_marker"])
+    assert [[part.shape for part in grads] for grads in sent] == [[(3, 3)]]
+    assert not np.concatenate(sent[0]).any()
+
+
 def test_gradient_to_the_encoder_equals_finite_differences():
     """Loss -> network -> thinc layer -> encoder, by central differences in a few directions."""
     nlp = make_nlp()
@@ -174,6 +194,85 @@ def test_gradient_to_the_encoder_equals_finite_differences():
             values.append(model.begin_update((docs, targets))[0])
         vectors[:] = original
         assert (values[0] - values[1]) / 4e-3 == pytest.approx(float((gradient * direction).sum()), rel=0.05, abs=2e-3)
+
+
+def test_the_network_knows_the_marker_vocabulary(trained):
+    extractor, marker = trained.get_pipe("relation_extractor"), trained.get_pipe("entity_type_marker")
+    assert extractor.cfg["n_markers"] == marker.n_markers == 4
+    assert extractor.model.shims[0].module.pairs.markers.num_embeddings == 4
+
+
+def test_unseen_types_fall_back_to_the_uniform_marker():
+    nlp = make_nlp({**model_config(), "marker_dropout": 0.3})
+    train(nlp, steps=150)
+    renamed = [
+        (words, [(start, end, f"OTHER_{label}") for start, end, label in mentions], relations)
+        for words, mentions, relations in SENTENCES
+    ]
+    with pytest.warns(RelxWarning, match="RX025") as caught:
+        found = run(nlp, renamed)
+    assert len([w for w in caught if "RX025" in str(w.message)]) == 1
+    assert found == run(nlp) == [gold(sentence) for sentence in SENTENCES]
+
+
+def test_marker_dropout_leaves_the_docs_alone():
+    nlp = make_nlp({**model_config(), "marker_dropout": 0.9})
+    train(nlp, steps=1)
+    docs = [nlp.get_pipe("entity_type_marker")(eg.predicted) for eg in make_examples(nlp.vocab)]
+    before = [doc._.candidates.markers.tolist() for doc in docs]
+    seen = []
+    with hidden_types(docs, 0.9):
+        seen = [doc._.candidates.markers.tolist() for doc in docs]
+    assert seen != before
+    assert [doc._.candidates.markers.tolist() for doc in docs] == before
+
+
+def test_a_second_initialisation_starts_anew():
+    nlp = make_nlp()
+    train(nlp, steps=5)
+    encoder = nlp.get_pipe("relation_extractor").model.layers[0]
+    before = encoder.shims[0].weights()
+    sentence = ("a b", [(0, 1, "X"), (1, 2, "Y")], [(0, "other", 1)])
+    nlp.initialize(lambda: [make_example(nlp.vocab, *sentence)])
+    after = encoder.shims[0].weights()
+    assert any(not np.array_equal(before[name], after[name]) for name in before)
+    assert nlp.get_pipe("relation_extractor").labels == ("other",)
+
+
+def test_no_relation_is_never_a_label():
+    nlp = make_nlp()
+    sentence = ("a b", [(0, 1, "X"), (1, 2, "Y")], [(0, "no_relation", 1), (1, "r", 0)])
+    train(nlp, [make_example(nlp.vocab, *sentence)])
+    assert nlp.get_pipe("relation_extractor").labels == ("r",)
+    assert run(nlp, [sentence]) == [{("b", "r", "a")}]
+
+
+def test_streams_with_many_pairs_are_cut(trained, monkeypatch):
+    sizes = []
+    extractor = trained.get_pipe("relation_extractor")
+    monkeypatch.setattr("spacy_relx.pipeline.relation_extractor.PIPE_PAIRS", 8)
+    predict = type(extractor).predict
+
+    def counted(self, docs):
+        sizes.append(len(list(docs)))
+        return predict(self, docs)
+
+    monkeypatch.setattr(type(extractor), "predict", counted)
+    assert run(trained) == [gold(sentence) for sentence in SENTENCES]
+    assert len(sizes) > 1 and sum(sizes) == len(SENTENCES)
+
+
+def test_candidates_that_cannot_cover_the_gold_are_told():
+    nlp = make_nlp()
+    nlp.get_pipe("entity_type_marker").generator = make_typed_pairs([["PERSN", "ORG"]])
+    with pytest.warns(RelxWarning, match="RX058"):
+        nlp.initialize(lambda: make_examples(nlp.vocab))
+
+
+def test_thresholds_of_unknown_relations_are_told():
+    nlp = make_nlp(label_thresholds={"typo": 0.1})
+    with pytest.warns(RelxWarning, match="RX057"):
+        nlp.initialize(lambda: make_examples(nlp.vocab))
 
 
 def test_batched_equals_one_by_one(trained):
@@ -244,7 +343,7 @@ def test_thresholds_are_settings_that_loading_can_override(trained, tmp_path):
 
 def test_decoding_by_hand(trained):
     extractor = copy.copy(trained.get_pipe("relation_extractor"))
-    doc = trained.get_pipe("entity_type_marker")(make_doc(trained.vocab, "a b", [(0, 1, "X"), (1, 2, "X")]))
+    doc = trained.get_pipe("entity_type_marker")(make_doc(trained.vocab, "a b", [(0, 1, "ORG"), (1, 2, "ORG")]))
     n = len(extractor.labels)
     scores = np.full((2, n + 1), 0.01, dtype="float32")
     scores[0, 0], scores[0, 1], scores[0, 2] = 0.5, 0.35, 0.14
@@ -288,8 +387,9 @@ def test_gold_is_matched_by_characters():
     assert (pair.head.text(predicted), pair.tail.text(predicted)) == ("Ann", "Acme")
 
 
-def test_get_loss_gradient():
-    nlp = make_nlp()
+@pytest.mark.parametrize("head", [SOFTMAX, MULTILABEL])
+def test_get_loss_gradient(head):
+    nlp = make_nlp(model_config(head))
     train(nlp, steps=1)
     examples = make_examples(nlp.vocab)
     extractor = nlp.get_pipe("relation_extractor")
@@ -317,7 +417,7 @@ def test_errors_say_what_to_do(trained):
     with pytest.raises(RelxError, match="RX054"):
         nlp.update(make_examples(nlp.vocab))
     with pytest.raises(RelxError, match="RX055"):
-        unseen = make_example(nlp.vocab, "a b", [(0, 1, "X"), (1, 2, "X")], [(0, "unheard_of", 1)])
+        unseen = make_example(nlp.vocab, "a b", [(0, 1, "ORG"), (1, 2, "ORG")], [(0, "unheard_of", 1)])
         nlp.update([unseen], annotates=["entity_type_marker"])
     with pytest.raises(RelxError, match="RX052"):
         nlp.get_pipe("relation_extractor").add_label("late")
@@ -342,13 +442,16 @@ def test_model_folder_holds_no_pickle(trained, tmp_path):
 
 def test_model_settings_that_make_no_sense():
     encoder = Model("none", lambda *args: None)
-    for settings in ({"batch_tokens": 0}, {"batch_pairs": 0}):
+    for settings in ({"batch_tokens": 0}, {"batch_pairs": 0}, {"marker_dropout": 1.0}):
         with pytest.raises(RelxError, match="RX021"):
             build_relation_model(encoder, None, None, **settings)
     for part, settings in (
         ("encoder", {"word_rows": 1}),
         ("pairs", {"hidden": 30, "between_heads": 4}),
         ("pairs", {"dropout": 1.0}),
+        ("pairs", {"window": -1}),
+        ("encoder", {"hidden": 0}),
+        ("encoder", {"word_dropout": 1.0}),
         ("head", {"no_relation_weight": 0.0}),
         ("head", {"negative_ratio": 0.0}),
         ("head", {"label_smoothing": 1.0}),

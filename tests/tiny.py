@@ -26,13 +26,20 @@ def make_transformer(folder, kind="bert", seed=0, **sizes):
     import transformers
 
     tokenizer = _TOKENIZERS.get(kind, _wordpiece)(folder)
-    extra = {"roberta": {"type_vocab_size": 1}, "xlm-roberta": {"type_vocab_size": 1}, "electra": {"embedding_size": 16}}
+    extra = {
+        "roberta": {"type_vocab_size": 1},
+        "xlm-roberta": {"type_vocab_size": 1},
+        "electra": {"embedding_size": 16},
+    }
     if kind in ("roberta", "xlm-roberta"):
         sizes = {"max_position_embeddings": SIZES["max_position_embeddings"] + 2, **sizes}
     if kind == "deberta-v2":
         extra[kind] = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
     config = transformers.AutoConfig.for_model(
-        kind, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **{**SIZES, **extra.get(kind, {}), **sizes}
+        kind,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        **{**SIZES, **extra.get(kind, {}), **sizes},
     )
     torch.manual_seed(seed)
     model = transformers.AutoModel.from_config(config)
@@ -72,7 +79,16 @@ def _sentencepiece(folder):
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
     special = ["<s>", "<pad>", "</s>", "<unk>"]
-    pieces = ["▁", *("▁" + word for word in WORDS.split()), *string.ascii_lowercase, *string.digits, ".", ",", "'", "'s"]
+    pieces = [
+        "▁",
+        *("▁" + word for word in WORDS.split()),
+        *string.ascii_lowercase,
+        *string.digits,
+        ".",
+        ",",
+        "'",
+        "'s",
+    ]
     scores = [(piece, 0.0) for piece in special] + [(piece, -1.0 - 0.01 * i) for i, piece in enumerate(pieces)]
     tokenizer = Tokenizer(models.Unigram(scores, unk_id=3, byte_fallback=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()

@@ -19,14 +19,21 @@ from .batch import token_markers
 from .shim import TorchShim, torch_shim
 
 
-def make_hash_bigru_layer(rows: Sequence[int], module: HashBiGRU) -> Model[list[Doc], list[Floats2d]]:
-    """rows: sizes of the embedding tables, (word, suffix, prefix, shape, marker). module: the encoder."""
+def make_hash_bigru_layer(rows: Sequence[int], build: Callable[[], HashBiGRU]) -> Model[list[Doc], list[Floats2d]]:
+    """rows: sizes of the embedding tables, (word, suffix, prefix, shape, marker). build: makes the encoder, at once (so
+    that weights can be loaded) and anew at each initialisation."""
+    module = build()
     return Model(
         "hash_bigru",
         partial(forward, tuple(rows)),
+        init=partial(init, build),
         dims={"nO": module.width},
         shims=[TorchShim(module)],
     )
+
+
+def init(build: Callable[[], HashBiGRU], model: Model, X: Any = None, Y: Any = None) -> None:
+    torch_shim(model).build(build())
 
 
 @lru_cache(maxsize=1 << 18)

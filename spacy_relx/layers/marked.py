@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import numpy as np
 import srsly
@@ -24,7 +24,7 @@ from .batch import offsets
 from .marking import Marking, sub_batches
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
-from .relation import RelationInput
+from .relation import RelationInput, hidden_types
 from .shim import TorchShim
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
 
@@ -32,8 +32,7 @@ from .transformer import LoadedTransformer, TransformerSource, load_transformer
 @dataclass(frozen=True)
 class MarkedSettings:
     """mode, inference_mode: how texts are marked in training and prediction. batch_tokens: rows that are worked on at
-    once, which bounds memory. batch_pairs: pairs that are scored at once. marker_dropout: how often a mention is
-    marked uniformly in training."""
+    once, which bounds memory. batch_pairs: pairs that are scored at once. marker_dropout: see `hidden_types`."""
 
     mode: str
     inference_mode: str
@@ -88,6 +87,10 @@ class MarkedShim(TorchShim):
         return self
 
 
+def shim_of(model: Model) -> MarkedShim:
+    return cast(MarkedShim, model.shims[0])
+
+
 def make_marked_layer(
     source: TransformerSource,
     build: Build,
@@ -111,7 +114,7 @@ def init(source: TransformerSource, start_markers: StartMarkers, model: Model, X
     """Load the pre-trained transformer and build the network; nO and n_markers must be set."""
     loaded = load_transformer(source)
     build_network(model, int(loaded.config.hidden_size))
-    shim = model.shims[0]
+    shim = shim_of(model)
     shim.build_from(loaded)
     start_markers(shim.module, loaded, model.attrs["marker_names"])
 
@@ -119,7 +122,7 @@ def init(source: TransformerSource, start_markers: StartMarkers, model: Model, X
 def build_network(model: Model, width: int) -> None:
     """Set the last dimension; the network is built when its transformer is there. width: of the transformer."""
     model.set_dim("nI", width)
-    model.shims[0].make = partial(
+    shim_of(model).make = partial(
         model.attrs["build"], n_markers=model.get_dim("n_markers"), n_labels=model.get_dim("nO")
     )
 
@@ -136,13 +139,19 @@ class MarkedLayer:
         docs, targets = inputs
         if targets is None:
             return self.predict(model, docs), lambda _: docs
-        return self.loss(model, docs, targets, is_train)
+        with hidden_types(docs, self.settings.marker_dropout if is_train else 0.0):
+            return self.loss(model, docs, targets, is_train)
 
     def plan(
-        self, model: Model, docs: Sequence[Doc], candidates: Sequence[Candidates], rows: np.ndarray | None, training: bool
+        self,
+        model: Model,
+        docs: Sequence[Doc],
+        candidates: Sequence[Candidates],
+        rows: np.ndarray | None,
+        training: bool,
     ) -> PairPlan | MentionPlan:
         """The marked texts of Docs. rows: only these of all their pairs, sorted; None for all."""
-        loaded = model.shims[0].transformer
+        loaded = shim_of(model).transformer
         mode = self.settings.mode if training else self.settings.inference_mode
         marking = self.make_marking(mode, loaded, model.get_dim("n_markers"))
         bounds = offsets([len(c) for c in candidates])
@@ -155,14 +164,14 @@ class MarkedLayer:
         parts = []
         for i, part in zip(used, subwords):
             markers = marking.known(candidates[i].markers).astype("int64")
-            if training and self.settings.marker_dropout:
-                markers = markers * (torch.rand(len(markers)) >= self.settings.marker_dropout).numpy()
-            parts.append((part, candidates[i], markers, candidates[i].pairs[kept[i]].astype("int64"), docs[i].text[:60]))
+            parts.append(
+                (part, candidates[i], markers, candidates[i].pairs[kept[i]].astype("int64"), docs[i].text[:60])
+            )
         return (MentionPlan if mode == "shared" else PairPlan)(parts, marking, self.settings.batch_tokens)
 
     def loss(self, model: Model, docs: Sequence[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
         """Mean loss of all pairs. What does not fit `batch_tokens` is computed again for the backward pass."""
-        shim = model.shims[0]
+        shim = shim_of(model)
         network, device = shim.module.train(is_train), shim.device
         gold = torch.from_numpy(targets)
         rows = sample_pairs(gold, network.head.negative_ratio)
@@ -192,7 +201,7 @@ class MarkedLayer:
         Texts are read in sub-batches of about `batch_tokens` rows, sorted by length; Docs without pairs not at all.
         RETURNS: float32 (n_pairs, n_labels + 1) each, column 0 is no-relation.
         """
-        shim = model.shims[0]
+        shim = shim_of(model)
         network, device = shim.module.eval(), shim.device
         candidates = [get_candidates(doc) for doc in docs]
         bounds = offsets([len(c) for c in candidates])
@@ -244,8 +253,9 @@ class _VectorsApart:
 
     def batches(self, chunk: int):
         """(batch, rows of its pairs), at most `chunk` pairs each."""
-        for first in range(0, len(self._plan.apart) if self._plan is not None else 0, chunk):
-            yield self._plan.build_apart(slice(first, first + chunk))
+        if self._plan is not None:
+            for first in range(0, len(self._plan.apart), chunk):
+                yield self._plan.build_apart(slice(first, first + chunk))
 
 
 class _Steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -85,6 +86,11 @@ def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return np.repeat(starts - (ends - lengths), lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
 
 
+def bounds_of(rows: np.ndarray, n: int) -> np.ndarray:
+    """int64 (n + 1,): where the parts begin if things are sorted by the part, in [0, n), that each belongs to."""
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))]).astype("int64")
+
+
 def insertion_order(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Where markers go if they are inserted into a text: int64 (..., 2 * n), places in the marked text.
 
@@ -119,23 +125,29 @@ def most_central(starts: np.ndarray, room: int, low: np.ndarray, high: np.ndarra
 
 @dataclass(frozen=True)
 class Texts:
-    """Framed texts, one behind the other. ids: int64 (n_ids,). starts: int64 (n_texts + 1,)."""
+    """Framed texts as pieces of one pool of ids, so that many texts over the same words cost little.
 
-    ids: np.ndarray
+    pool: int64 (n_ids,). starts, sizes: int64 (n_texts, n_pieces), the pieces of each text, in order; may be empty.
+    """
+
+    pool: np.ndarray
     starts: np.ndarray
+    sizes: np.ndarray
 
     @classmethod
     def of(cls, parts: Sequence[np.ndarray]) -> Texts:
-        ids = np.concatenate(parts) if parts else np.zeros(0, "int64")
-        return cls(ids, offsets([len(part) for part in parts]))
+        """Texts of one piece each."""
+        bounds = offsets([len(part) for part in parts])
+        pool = np.concatenate(parts) if parts else np.zeros(0, "int64")
+        return cls(pool, bounds[:-1, None], np.diff(bounds)[:, None])
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
-        return np.diff(self.starts)
+        return self.sizes.sum(axis=1)
 
-    def rows(self, texts: np.ndarray) -> np.ndarray:
+    def ids(self, texts: np.ndarray) -> np.ndarray:
         """The ids of some texts, one behind the other."""
-        return self.ids[ranges(self.starts[texts], self.lengths[texts])]
+        return self.pool[ranges(self.starts[texts].ravel(), self.sizes[texts].ravel())]
 
 
 def make_batch(**arrays: np.ndarray) -> MarkedBatch:

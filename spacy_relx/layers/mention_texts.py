@@ -14,8 +14,17 @@ import numpy as np
 
 from ..nn.marked_batch import MarkedBatch
 from ..types import Candidates
-from .batch import offsets
-from .marking import MENTION, Marking, Texts, insertion_order, make_batch, most_central, ranges, window_starts
+from .marking import (
+    MENTION,
+    Marking,
+    Texts,
+    bounds_of,
+    insertion_order,
+    make_batch,
+    most_central,
+    ranges,
+    window_starts,
+)
 from .pair_texts import clip_mentions
 from .subwords import DocSubwords
 
@@ -81,7 +90,7 @@ def cut_windows(marked: Marked, pairs: np.ndarray, marking: Marking) -> Windows:
     used, texts = np.unique(keys // n, return_inverse=True)
     mentions = keys % n
     parts, spans = [], np.empty((len(keys), 2), dtype="int64")
-    bounds = offsets(np.bincount(texts, minlength=len(used)))
+    bounds = bounds_of(texts, len(used))
     for row, start in enumerate(starts[used].tolist()):
         inside = slice(bounds[row], bounds[row + 1])
         part, spans[inside] = _cut_window(marked, start, mentions[inside], marking)
@@ -130,11 +139,11 @@ class MentionPlan:
         self._entity_texts, self._spans, self._extents, self._pairs, self._markers = (
             np.concatenate(column) for column in columns.values()
         )
-        self._entity_starts = offsets(np.bincount(self._entity_texts, minlength=len(parts)))
+        self._entity_starts = bounds_of(self._entity_texts, len(parts))
         pair_texts = self._entity_texts[self._pairs]
         together = pair_texts[:, 0] == pair_texts[:, 1]
         self._order = np.argsort(np.where(together, pair_texts[:, 0], len(parts)), kind="stable")
-        self._pair_starts = offsets(np.bincount(pair_texts[together, 0], minlength=len(parts)))
+        self._pair_starts = bounds_of(pair_texts[together, 0], len(parts))
         #: Pairs whose mentions come from different texts, and the entities that they need.
         self.apart = self._order[self._pair_starts[-1] :]
         self.entities_apart = np.unique(self._pairs[self.apart])
@@ -151,7 +160,7 @@ class MentionPlan:
         of_entity = np.repeat(np.arange(len(items)), counts)
         spans = self._spans[entities] + (np.cumsum(lengths) - lengths)[of_entity][:, None]
         arrays = {
-            "ids": self.texts.rows(items),
+            "ids": self.texts.ids(items),
             "lengths": lengths,
             "texts": of_entity,
             "markers": self._markers[entities],
@@ -180,7 +189,11 @@ class MentionPlan:
             texts=np.zeros(len(extents)),
             markers=self._markers[self.entities_apart],
             pairs=np.searchsorted(self.entities_apart, self._pairs[pair_rows]),
-            **(_ends_inline(extents) if self.marking.inline else {"opens": nothing, "closes": nothing, "spans": extents}),
+            **(
+                _ends_inline(extents)
+                if self.marking.inline
+                else {"opens": nothing, "closes": nothing, "spans": extents}
+            ),
         )
         return batch, pair_rows
 

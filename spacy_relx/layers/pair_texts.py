@@ -1,8 +1,8 @@
 """Marked texts for the modes "single" and "packed": markers belong to pairs.
 
-A pair that fits into a window over its Doc is read in the window where it lies most centrally. One that does not is read
-in an excerpt: a window of half the size around each of its mentions, with a separator between. So no pair is left out,
-however far its mentions lie apart.
+A pair that fits into a window over its Doc is read in the window where it lies most centrally. One that does not is
+read in an excerpt: a window of half the size around each of its mentions, with a separator between. So no pair is left
+out, however far its mentions lie apart.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ from ..errors import warn
 from ..nn.marked_batch import MarkedBatch
 from ..types import Candidates
 from .batch import offsets
-from .marking import HEAD, TAIL, Marking, Texts, insertion_order, make_batch, most_central, ranges, window_starts
+from .marking import (
+    HEAD,
+    TAIL,
+    Marking,
+    Texts,
+    bounds_of,
+    insertion_order,
+    make_batch,
+    most_central,
+    ranges,
+    window_starts,
+)
 from .subwords import DocSubwords
 
 
@@ -38,8 +49,11 @@ class Entries:
 
 def doc_entries(
     subwords: DocSubwords, candidates: Candidates, markers: np.ndarray, pairs: np.ndarray, marking: Marking, name: str
-) -> tuple[list[np.ndarray], Entries]:
-    """The texts of a Doc, and its entries. markers: (n_mentions,). pairs: (n_pairs, 2). name: of the Doc, to warn."""
+) -> tuple[np.ndarray, Entries]:
+    """The texts of a Doc, int64 (n_texts, 2, 2): start and length of their first and second part, and its entries.
+
+    markers: (n_mentions,). pairs: (n_pairs, 2). name: of the Doc, to warn with.
+    """
     ids, room = subwords.ids, marking.room
     half = (room - 1) // 2
     spans = subwords.spans(candidates.spans)
@@ -61,7 +75,7 @@ def doc_entries(
     n = len(spans)
     keys, chosen, rows = np.unique((text * n + first) * n + second, return_index=True, return_inverse=True)
     used, texts = np.unique(keys // (n * n), return_inverse=True)
-    parts, shifts = _cut(ids, used, windows, segments, marking)
+    parts, shifts = _cut(len(ids), used, windows, segments, marking)
     mentions = np.stack([first, second], axis=1)[chosen]
     in_second = far[chosen, None] & (mentions == late[chosen, None])
     local = spans[mentions] + np.take_along_axis(shifts[texts], in_second.astype("int64"), 1)[..., None]
@@ -77,23 +91,31 @@ def clip_mentions(spans: np.ndarray, limit: int, name: str) -> np.ndarray:
 
 
 def _cut(
-    ids: np.ndarray, used: np.ndarray, windows: np.ndarray, segments: np.ndarray, marking: Marking
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Texts, framed, by their keys; and (n_texts, 2), what to add to a place in the Doc for its place in the text's
-    first and second part."""
-    half, separator = (marking.room - 1) // 2, np.array([marking.subwords.separator])
-    parts, shifts = [], np.zeros((len(used), 2), dtype="int64")
-    for row, key in enumerate(used.tolist()):
-        if key < len(windows):
-            start = windows[key]
-            shifts[row] = len(marking.prefix) - start
-            body = [ids[start : start + marking.room]]
-        else:
-            one, two = segments[list(divmod(key - len(windows), len(segments)))]
-            shifts[row] = len(marking.prefix) - one, len(marking.prefix) + half + 1 - two
-            body = [ids[one : one + half], separator, ids[two : two + half]]
-        parts.append(np.concatenate([marking.prefix, *body, marking.suffix]))
-    return parts, shifts
+    length: int, keys: np.ndarray, windows: np.ndarray, segments: np.ndarray, marking: Marking
+) -> tuple[np.ndarray, np.ndarray]:
+    """Texts by their keys: start and length of their two parts in the Doc, int64 (n_texts, 2, 2); and what to add to a
+    place in the Doc for its place in the text's first and second part, (n_texts, 2)."""
+    half = (marking.room - 1) // 2
+    far = keys >= len(windows)
+    one, two = np.divmod(np.where(far, keys - len(windows), 0), len(segments))
+    starts = np.stack([np.where(far, segments[one], windows[np.where(far, 0, keys)]), segments[two]], axis=1)
+    sizes = np.stack([np.where(far, half, marking.room), np.where(far, half, 0)], axis=1)
+    sizes = np.minimum(sizes, length - starts)
+    shifts = np.array([len(marking.prefix), len(marking.prefix) + half + 1]) - starts
+    return np.stack([starts, sizes], axis=2), shifts
+
+
+def framed(parts: np.ndarray, words: Sequence[np.ndarray], marking: Marking) -> Texts:
+    """Texts between special tokens. parts: (n_texts, 2, 2), start and length of the first part and of the second, which
+    a separator precedes if there is one, in all words of `words`."""
+    prefix, suffix = marking.prefix, marking.suffix
+    frame = np.concatenate([prefix, [marking.subwords.separator], suffix]).astype("int64")
+    starts, sizes = np.zeros((len(parts), 5), dtype="int64"), np.zeros((len(parts), 5), dtype="int64")
+    starts[:, [2, 4]] = len(prefix), len(prefix) + 1
+    starts[:, [1, 3]] = parts[:, :, 0] + len(frame)
+    sizes[:, [1, 3]] = parts[:, :, 1]
+    sizes[:, 0], sizes[:, 2], sizes[:, 4] = len(prefix), parts[:, 1, 1] > 0, len(suffix)
+    return Texts(np.concatenate([frame, *words]), starts, sizes)
 
 
 class PairPlan:
@@ -113,18 +135,20 @@ class PairPlan:
         self.marking = marking
         parts: list[np.ndarray] = []
         entries: list[Entries] = []
-        n_entries = 0
-        for doc in docs:
+        n_texts, n_entries = 0, 0
+        words = offsets([len(doc[0].ids) for doc in docs])
+        for doc, first in zip(docs, words):
             texts, e = doc_entries(*doc[:4], marking, doc[4])
-            entries.append(Entries(e.texts + len(parts), e.spans, e.markers, e.pair_rows + n_entries, e.flipped))
-            parts.extend(texts)
+            entries.append(Entries(e.texts + n_texts, e.spans, e.markers, e.pair_rows + n_entries, e.flipped))
+            parts.append(texts + np.array([first, 0]))
+            n_texts += len(texts)
             n_entries += len(e.texts)
-        self.texts = Texts.of(parts)
+        self.texts = framed(np.concatenate(parts), [doc[0].ids for doc in docs], marking)
         fields = ("texts", "spans", "markers", "pair_rows", "flipped")
         self.entries = Entries(*(np.concatenate([getattr(e, name) for e in entries]) for name in fields))
         # pairs by entry, so that those of an item are found without a search
         self._order = np.argsort(self.entries.pair_rows, kind="stable")
-        self._pair_starts = offsets(np.bincount(self.entries.pair_rows, minlength=n_entries))
+        self._pair_starts = bounds_of(self.entries.pair_rows, n_entries)
         self._set_items(limit)
 
     def _set_items(self, limit: int) -> None:
@@ -167,7 +191,7 @@ class PairPlan:
         ids = np.empty(lengths.sum(), dtype="int64")
         is_text = np.ones(len(ids), dtype=bool)
         is_text[places] = False
-        ids[is_text] = self.texts.rows(texts)
+        ids[is_text] = self.texts.ids(texts)
         ids[places] = self._marker_ids(entries).transpose(0, 2, 1).reshape(-1, 4)
         opens, closes = places[:, :2].ravel(), places[:, 2:].ravel()
         return {
@@ -187,7 +211,7 @@ class PairPlan:
         spans = spans.reshape(-1, 2)
         beside = lengths.sum() + 2 * np.arange(len(spans))
         return {
-            "ids": self.texts.rows(texts),
+            "ids": self.texts.ids(texts),
             "lengths": lengths,
             "group_ids": self._marker_ids(entries).reshape(-1, 4),
             "group_rows": (spans - [0, 1]).reshape(-1, 4),

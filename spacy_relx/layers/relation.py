@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Callable
 
@@ -12,7 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
-from ..extensions import get_candidates
+from ..extensions import CANDIDATES, get_candidates
 from ..types import Candidates
 from .batch import make_pair_batch, offsets
 from .shim import TorchShim, torch_shim
@@ -22,14 +23,19 @@ RelationInput = tuple[list[Doc], np.ndarray | None]
 
 
 def make_relation_layer(
-    encoder: Model[list[Doc], list[Floats2d]], build: Callable[[int, int, int], Any], batch_tokens: int
+    encoder: Model[list[Doc], list[Floats2d]],
+    build: Callable[[int, int, int], Any],
+    batch_tokens: int,
+    marker_dropout: float = 0.0,
 ) -> Model:
     """encoder: Docs -> token vectors. build: (width of the token vectors, n_markers, n_labels) -> RelationNetwork.
-    batch_tokens: tokens that are encoded at once in prediction, a longer Doc alone.
+    batch_tokens: tokens that are encoded at once in prediction, a longer Doc alone. marker_dropout: see `hidden_types`.
     """
     return Model(
         "relation",
-        partial(forward, batch_tokens),  # bound here: what stands in `attrs` is saved and would beat the config
+        partial(
+            forward, batch_tokens, marker_dropout
+        ),  # bound here: what stands in `attrs` is saved and would beat the config
         init=init,
         layers=[encoder],
         shims=[TorchShim()],
@@ -48,17 +54,39 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 def build_network(model: Model, width: int) -> None:
     """Build the torch module, once all dimensions are known. width: of the token vectors."""
-    model.set_dim("nI", width)
+    model.set_dim("nI", width, force=True)
     network = model.attrs["build"](width, model.get_dim("n_markers"), model.get_dim("nO"))
     torch_shim(model).build(network)
 
 
-def forward(batch_tokens: int, model: Model, inputs: RelationInput, is_train: bool) -> tuple[Any, Callable]:
+def forward(
+    batch_tokens: int, marker_dropout: float, model: Model, inputs: RelationInput, is_train: bool
+) -> tuple[Any, Callable]:
     """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
     docs, targets = inputs
     if targets is None:
         return predict(model, docs, batch_tokens), lambda _: docs
-    return _forward_loss(model, docs, targets, is_train)
+    with hidden_types(docs, marker_dropout if is_train else 0.0):
+        return _forward_loss(model, docs, targets, is_train)
+
+
+@contextmanager
+def hidden_types(docs: Sequence[Doc], rate: float) -> Iterator[None]:
+    """Show all types of some Docs, and of the others those of some mentions, as uniform, to encoder and network alike.
+
+    rate: probability of each, Doc and mention. The Docs' own candidates are back at the end.
+    """
+    saved = [doc.user_data.get(CANDIDATES) for doc in docs]
+    try:
+        for doc, data in zip(docs, saved):
+            if rate and data is not None:
+                keep = (torch.rand(len(data["markers"])) >= rate) & (torch.rand(1) >= rate)
+                doc.user_data[CANDIDATES] = {**data, "markers": (torch.tensor(data["markers"]).long() * keep).tolist()}
+        yield
+    finally:
+        for doc, data in zip(docs, saved):
+            if data is not None:
+                doc.user_data[CANDIDATES] = data
 
 
 def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
@@ -68,7 +96,11 @@ def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: 
     batch = make_pair_batch(docs).to(shim.device)
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
-        loss = shim.module.loss(tokens, batch, torch.from_numpy(targets).to(shim.device))
+        if len(batch):
+            loss = shim.module.loss(tokens, batch, torch.from_numpy(targets).to(shim.device))
+        else:
+            # no pairs, yet the backward pass has to happen: an encoder that others listen to waits for it
+            loss = tokens.sum() * 0.0
 
     def backprop(factor: float) -> list[Doc]:
         (loss * factor).backward()

@@ -92,7 +92,7 @@ class Subwords:
         if not self._marks_space:
             return words
         # SentencePiece takes the beginning of a text for the beginning of a word, byte-level BPE does not
-        spaced = [bool(self._anchor)] + [bool(token.whitespace_) or token.is_space for token in doc][:-1]
+        spaced = [bool(self._anchor), *(bool(token.whitespace_) or token.is_space for token in doc)]
         return [f" {word}" if space else word for word, space in zip(words, spaced)]
 
     def _learn(self, words: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -26,15 +28,22 @@ def build_hash_bigru(
     """`spacy_relx.HashBiGRU.v1`: a bidirectional GRU over hashed words, affixes, case and the mention's type.
 
     hidden: width in each direction; token vectors are twice as wide. depth: layers. *_rows, *_width: of the embedding
-    tables. marker_rows: for entity types, one more than there are types is enough. dropout: on the GRU's input and
+    tables. marker_rows: for entity types, two more than there are types are enough. dropout: on the GRU's input and
     output. word_dropout: how often a word is hidden in training.
 
-    RAISES: RelxError RX021 for tables of fewer than two rows.
+    RAISES: RelxError RX021 for settings that make no sense.
     """
     rows = (word_rows, affix_rows, affix_rows, 4, marker_rows)
     for name, value in {"word_rows": word_rows, "affix_rows": affix_rows, "marker_rows": marker_rows}.items():
         if value < 2:
             raise RelxError("RX021", name=name, value=value, need="2 or more")
+    sizes = {"hidden": hidden, "depth": depth, "word_width": word_width, "affix_width": affix_width}
+    for name, value in {**sizes, "marker_width": marker_width}.items():
+        if value < 1:
+            raise RelxError("RX021", name=name, value=value, need="1 or more")
+    for name, share in {"dropout": dropout, "word_dropout": word_dropout}.items():
+        if not 0 <= share < 1:
+            raise RelxError("RX021", name=name, value=share, need="in [0, 1)")
     widths = (word_width, affix_width, affix_width, 8, marker_width)
-    module = HashBiGRU(rows, widths, hidden=hidden, depth=depth, dropout=dropout, word_dropout=word_dropout)
-    return make_hash_bigru_layer(rows, module)
+    build = partial(HashBiGRU, rows, widths, hidden=hidden, depth=depth, dropout=dropout, word_dropout=word_dropout)
+    return make_hash_bigru_layer(rows, build)

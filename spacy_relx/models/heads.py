@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Callable
 
-
 from ..errors import RelxError
 from ..nn.heads import Head, MultiLabelHead, SoftmaxHead
 

@@ -51,8 +51,8 @@ def build_marked_model(
 
     batch_tokens: subwords and markers that are worked on at once, in training and prediction; batch_pairs: pairs that
     are scored at once. They bound memory and change no score. precision: "bf16" runs the transformer in bfloat16.
-    marker_dropout: probability that a mention is marked uniformly in training, which is what teaches the uniform
-    marker that unknown types fall back to.
+    marker_dropout: probability that all types of a Doc, and again that a single mention's type, are hidden in training,
+    which is what teaches the uniform markers that unknown types fall back to.
 
     RAISES: RelxError RX021 for settings that make no sense, RX081 for such that do not go together.
     """

@@ -21,23 +21,31 @@ def make_pair_features(
     distance: bool = True,
     pair_rows: int = 10_000,
     dropout: float = 0.4,
-    marker_dropout: float = 0.0,
 ) -> PairFactory:
     """`spacy_relx.PairFeatures.v1`: the parts of a pair's vector, each of which 0 or false leaves out.
 
     hidden: width of the pair vector. marker_width: width of an entity type's embedding. window: tokens of context on
     either side of each mention. between_heads: attention queries over the text between the mentions; `hidden` must be
     a multiple. sentence: the whole text's mean. product: the element-wise product of head and tail. distance: signed
-    distance. pair_rows: rows of the table of type pairs. dropout: on the pair vector. marker_dropout: how often a type
-    is hidden in training. See `nn.pairs.PairFeatures`.
+    distance. pair_rows: rows of the table of type pairs. dropout: on the pair vector. See
+    `nn.pairs.PairFeatures`.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
+    for name, number in {
+        "marker_width": marker_width,
+        "window": window,
+        "between_heads": between_heads,
+        "pair_rows": pair_rows,
+    }.items():
+        if number < 0:
+            raise RelxError("RX021", name=name, value=number, need="0 (leave it out) or more")
+    if hidden < 1:
+        raise RelxError("RX021", name="hidden", value=hidden, need="1 or more")
+    if not 0 <= dropout < 1:
+        raise RelxError("RX021", name="dropout", value=dropout, need="in [0, 1)")
     if between_heads and hidden % between_heads:
         raise RelxError("RX021", name="hidden", value=hidden, need=f"a multiple of between_heads ({between_heads})")
-    for name, value in {"dropout": dropout, "marker_dropout": marker_dropout}.items():
-        if not 0 <= value < 1:
-            raise RelxError("RX021", name=name, value=value, need="in [0, 1)")
     return partial(
         PairFeatures,
         hidden=hidden,
@@ -49,5 +57,4 @@ def make_pair_features(
         distance=distance,
         pair_rows=pair_rows,
         dropout=dropout,
-        marker_dropout=marker_dropout,
     )

@@ -21,19 +21,24 @@ def build_relation_model(
     head: HeadFactory,
     batch_tokens: int = 8192,
     batch_pairs: int = 8192,
+    marker_dropout: float = 0.0,
 ) -> Model:
     """`spacy_relx.RelationModel.v1`: token vectors of the encoder -> pair vectors -> labels.
 
     encoder: any model from Docs to token vectors, a listener too. pairs: for instance `spacy_relx.PairFeatures.v1`.
-    head: `spacy_relx.SoftmaxHead.v1` or `spacy_relx.MultiLabelHead.v1`. batch_tokens, batch_pairs: how much is worked
-    on at once in prediction; they bound memory and change no score.
+    head: `spacy_relx.SoftmaxHead.v1` or `spacy_relx.MultiLabelHead.v1`. batch_tokens: tokens that are encoded at
+    once in prediction; batch_pairs: pairs that are worked on at once. They bound memory and change no score.
+    marker_dropout: probability that all types of a Doc, and again that a single mention's type, are hidden in training.
+    It teaches the uniform marker, which types that training never showed fall back to.
 
-    RAISES: RelxError RX021 for sizes under 1.
+    RAISES: RelxError RX021 for settings that make no sense.
     """
     for name, value in {"batch_tokens": batch_tokens, "batch_pairs": batch_pairs}.items():
         if value < 1:
             raise RelxError("RX021", name=name, value=value, need="1 or more")
-    return make_relation_layer(encoder, partial(_build_network, pairs, head, batch_pairs), batch_tokens)
+    if not 0 <= marker_dropout < 1:
+        raise RelxError("RX021", name="marker_dropout", value=marker_dropout, need="in [0, 1)")
+    return make_relation_layer(encoder, partial(_build_network, pairs, head, batch_pairs), batch_tokens, marker_dropout)
 
 
 def _build_network(

@@ -33,29 +33,65 @@ def position_offset(transformer: nn.Module) -> int:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the rows go in the padded tables of attention.
+class Part:
+    """Texts of about one length, whose attention is computed at once.
 
-    texts, text_mask: (n_texts, longest). keys: (n_texts, 1, 1, longest) bool, or None where no text is padded.
-    groups, group_mask: (n_texts, most markers of a text), None where no text has markers beside it. size: of a group.
+    texts: (n, longest) rows of the texts, some row where there is none. keys: (n, 1, 1, longest) bool, which are rows
+    at all; None if all are. groups: (n, most markers of a text), the same for markers beside the texts; None for none.
+    text_places, group_places: which entries of the two tables are rows.
     """
 
     texts: Tensor
-    text_mask: Tensor
     keys: Tensor | None
+    text_places: Tensor
     groups: Tensor | None
-    group_mask: Tensor | None
+    group_places: Tensor | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where rows go in the padded tables of attention. order: puts what the parts give, in turn, in the rows' order.
+    size: of a group of markers."""
+
+    parts: list[Part]
+    order: Tensor
     size: int
 
     @classmethod
     def of(cls, batch: MarkedBatch) -> Layout:
-        texts, mask = padded_rows(batch.lengths)
-        keys = None if texts.numel() == len(batch.ids) else mask[:, None, None]
         size = batch.group_ids.shape[1]
-        if not len(batch.group_ids):
-            return cls(texts, mask, keys, None, None, size)
-        groups, group_mask = padded_rows(batch.group_counts * size)
-        return cls(texts, mask, keys, groups + len(batch.ids), group_mask, size)
+        text_starts, group_sizes = batch.text_starts(), batch.group_counts * size
+        group_starts = len(batch.ids) + group_sizes.cumsum(0) - group_sizes
+        parts, rows = [], []
+        for texts in _similar(batch.lengths + group_sizes):
+            table, keys, places = _table(text_starts[texts], batch.lengths[texts])
+            groups = group_places = None
+            rows.append(table.flatten()[places])
+            if len(batch.group_ids):
+                groups, _, group_places = _table(group_starts[texts], group_sizes[texts])
+                rows.append(groups.flatten()[group_places])
+            parts.append(Part(table, keys, places, groups, group_places))
+        return cls(parts, torch.cat(rows).argsort(), size)
+
+
+def _similar(sizes: Tensor) -> list[Tensor]:
+    """Rows of the sizes in parts, so that little is padded: attention costs the square of what the longest has."""
+    ordered, order = sizes.sort()
+    parts, first = [], 0
+    values = ordered.tolist()
+    for i, value in enumerate(values):
+        if value > 1.3 * values[first] + 8:
+            parts.append(order[first:i])
+            first = i
+    return [*parts, order[first:]]
+
+
+def _table(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Ranges of rows as a padded table, its mask as keys of attention, and the places that are rows."""
+    table, mask = padded_rows(lengths)
+    shift = (starts - (lengths.cumsum(0) - lengths)).unsqueeze(1)
+    keys = None if bool(mask.all()) else mask[:, None, None]
+    return torch.where(mask, table + shift, 0), keys, mask.flatten().nonzero().squeeze(1)
 
 
 def flat_states(transformer: Any, batch: MarkedBatch, needed: Tensor | None = None) -> Tensor:
@@ -73,7 +109,7 @@ def flat_states(transformer: Any, batch: MarkedBatch, needed: Tensor | None = No
     if needed is None:
         return _feed_forward(layers[-1], context, hidden)
     needed = torch.unique(needed)
-    states = _feed_forward(layers[-1], context[needed], hidden[needed])
+    states = _feed_forward(layers[-1], context.index_select(0, needed), hidden.index_select(0, needed))
     return states.new_zeros(len(hidden), states.shape[1]).index_copy(0, needed, states)
 
 
@@ -97,42 +133,52 @@ def _feed_forward(layer: Any, context: Tensor, hidden: Tensor) -> Tensor:
 def _attend(attention: Any, hidden: Tensor, layout: Layout) -> Tensor:
     """*Shape:* (rows, width): what each row gathers from the rows it sees."""
     heads = attention.num_attention_heads
-    query, key, value = (
-        part(hidden).view(len(hidden), heads, -1) for part in (attention.query, attention.key, attention.value)
-    )
+    query, key, value = (part(hidden) for part in (attention.query, attention.key, attention.value))
     dropout = attention.dropout.p if attention.training else 0.0
-    text_keys, text_values = (rows[layout.texts].transpose(1, 2) for rows in (key, value))
-    context = nn.functional.scaled_dot_product_attention(
-        query[layout.texts].transpose(1, 2), text_keys, text_values, attn_mask=layout.keys, dropout_p=dropout
-    )
-    context = context.transpose(1, 2)[layout.text_mask]
-    if layout.groups is not None:
-        beside = _attend_beside(query, key, value, text_keys, text_values, layout, dropout)
-        context = torch.cat([context, beside])
-    return context.flatten(1)
+    contexts = []
+    for part in layout.parts:
+        queries, keys, values = (_pick(rows, part.texts, heads) for rows in (query, key, value))
+        context = nn.functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=part.keys, dropout_p=dropout
+        )
+        contexts.append(_put(context, part.text_places))
+        if part.groups is not None and part.group_places is not None:
+            queries, *own = (_pick(rows, part.groups, heads) for rows in (query, key, value))
+            context = _attend_beside(queries, own, [keys, values], part.keys, layout.size, dropout)
+            contexts.append(_put(context, part.group_places))
+    return torch.cat(contexts).index_select(0, layout.order)
+
+
+def _pick(rows: Tensor, table: Tensor, heads: int) -> Tensor:
+    """Rows into a padded table, *Shape:* (texts, heads, longest, depth)."""
+    picked = rows.index_select(0, table.flatten())  # its gradient is far faster than that of rows[table]
+    return picked.view(*table.shape, heads, -1).transpose(1, 2)
+
+
+def _put(context: Tensor, places: Tensor) -> Tensor:
+    """The entries of a padded table that are rows, *Shape:* (n, width)."""
+    return context.transpose(1, 2).flatten(0, 1).flatten(1).index_select(0, places)
 
 
 def _attend_beside(
-    query: Tensor, key: Tensor, value: Tensor, text_keys: Tensor, text_values: Tensor, layout: Layout, dropout: float
+    query: Tensor, own: list[Tensor], text: list[Tensor], is_text: Tensor | None, size: int, dropout: float
 ) -> Tensor:
     """Markers beside the texts: one softmax over the text and their own group.
 
-    query, key, value: *Shape:* (rows, heads, depth). text_keys, text_values: *Shape:* (texts, heads, longest, depth).
-    RETURNS: *Shape:* (marker rows, heads, depth).
+    query: *Shape:* (texts, heads, markers, depth). own: keys and values of the markers, as query. text: those of the
+    texts, *Shape:* (texts, heads, longest, depth). is_text: as `Part.keys`. size: of a group. RETURNS: as query.
     """
-    # (texts, heads, markers, depth), and the same as groups: (texts, heads, groups, size, depth)
-    query, key, value = (rows[layout.groups].transpose(1, 2) for rows in (query, key, value))
     query = query * query.shape[-1] ** -0.5
-    grouped = [rows.unflatten(2, (-1, layout.size)) for rows in (query, key, value)]
-    to_text = query @ text_keys.transpose(-1, -2)
-    if layout.keys is not None:
-        to_text = to_text.masked_fill(~layout.keys, -torch.inf)
-    to_group = (grouped[0] @ grouped[1].transpose(-1, -2)).flatten(2, 3)
-    scores = torch.cat([to_text, to_group], dim=-1)
-    weights = nn.functional.dropout(torch.softmax(scores, dim=-1).to(value.dtype), dropout, training=dropout > 0)
-    from_text, from_group = weights.split([to_text.shape[-1], layout.size], dim=-1)
-    own = (from_group.unflatten(2, (-1, layout.size)) @ grouped[2]).flatten(2, 3)
-    return (from_text @ text_values + own).transpose(1, 2)[layout.group_mask]
+    # as groups: (texts, heads, groups, size, depth)
+    own_query, own_key, own_value = (rows.unflatten(2, (-1, size)) for rows in (query, *own))
+    to_text = query @ text[0].transpose(-1, -2)
+    if is_text is not None:
+        to_text = to_text.masked_fill(~is_text, -torch.inf)
+    to_own = (own_query @ own_key.transpose(-1, -2)).flatten(2, 3)
+    scores = torch.cat([to_text, to_own], dim=-1)
+    weights = nn.functional.dropout(torch.softmax(scores, dim=-1).to(own[1].dtype), dropout, training=dropout > 0)
+    text_weights, own_weights = weights.split([to_text.shape[-1], size], dim=-1)
+    return text_weights @ text[1] + (own_weights.unflatten(2, (-1, size)) @ own_value).flatten(2, 3)
 
 
 def padded_states(transformer: Any, batch: MarkedBatch, pad_id: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from .flat_transformer import flat_states, padded_states
 from .heads import full_precision
 from .marked_batch import MarkedBatch
+from .pooling import EntityPooling
 
 
 class MarkedNetwork(nn.Module):
@@ -21,12 +22,14 @@ class MarkedNetwork(nn.Module):
     in full precision. chunk: so many pairs are scored at once in prediction.
     """
 
+    head: Any
+
     def __init__(
         self,
         transformer: Any,
-        pooling: Any,
+        pooling: EntityPooling,
         pairs: Any,
-        head: nn.Module,
+        head: Any,
         *,
         flat: bool,
         pad_id: int,

@@ -62,7 +62,6 @@ class MentionPairs(nn.Module):
             marker_width=marker_width,
             window=0,
             sentence=False,
-            marker_dropout=0.0,
             **settings,
         )
         self.width_out = self.features.width_out
@@ -71,7 +70,7 @@ class MentionPairs(nn.Module):
     def context(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Any:
         """entities: *Shape:* (n_entities, entity_width). states: *Shape:* (n_rows, width), or None where the entities
         of a pair come from different texts: then nothing is between them. RETURNS: what all pairs share."""
-        markers = self.features.drop_markers(batch.markers)
+        markers = self.features.known(batch.markers)
         if self.features.markers is not None:
             entities = torch.cat([entities, self.features.markers(markers)], dim=1)
         return self.features.context_of(entities, states, _pair_batch(batch)), markers

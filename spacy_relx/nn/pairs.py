@@ -50,9 +50,6 @@ class PairFeatures(nn.Module):
     in the distance's sign and in separate projections of head and tail.
 
     width: of the token vectors. n_markers: size of the marker vocabulary, row 0 is the uniform marker.
-    marker_dropout: probability that a mention is shown with the uniform marker in training, which is what teaches the
-    uniform marker that unknown types fall back to. mention_width: of the vectors given to `context_of`, where they are
-    not those of `mentions`.
     """
 
     def __init__(
@@ -69,14 +66,12 @@ class PairFeatures(nn.Module):
         distance: bool,
         pair_rows: int,
         dropout: float,
-        marker_dropout: float,
         mention_width: int | None = None,
     ):
         super().__init__()
         self.width_out = hidden
         self.window = window
         self.n_markers = n_markers
-        self.marker_dropout = marker_dropout
         self.pair_rows = min(pair_rows, n_markers * n_markers) if marker_width else 0
         self.markers = nn.Embedding(n_markers, marker_width) if marker_width else None
         if mention_width is None:
@@ -107,16 +102,12 @@ class PairFeatures(nn.Module):
 
     def forward(self, tokens: Tensor, batch: PairBatch) -> Tensor:
         """tokens: *Shape:* (n_tokens, width), float32. RETURNS: *Shape:* (n_pairs, hidden), float32."""
-        markers = self.drop_markers(batch.markers)
+        markers = self.known(batch.markers)
         return self.pair(self.context(tokens, batch, markers), batch, markers)
 
-    def drop_markers(self, markers: Tensor) -> Tensor:
-        """Markers the network does not know become the uniform one; in training some others, by chance, too."""
-        markers = torch.where(markers < self.n_markers, markers, 0)
-        if self.training and self.marker_dropout:
-            keep = torch.rand(len(markers), device=markers.device) >= self.marker_dropout
-            markers = markers * keep
-        return markers
+    def known(self, markers: Tensor) -> Tensor:
+        """Markers beyond the vocabulary become the uniform one."""
+        return torch.where(markers < self.n_markers, markers, 0)
 
     def context(self, tokens: Tensor, batch: PairBatch, markers: Tensor) -> PairContext:
         """All work that is per token, mention or Doc."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from .batch import PairBatch
 from .heads import Head, sample_pairs
-from .pairs import PairFeatures
+from .pairs import PairContext, PairFeatures
 
 
 class RelationNetwork(nn.Module):
     """pairs: token vectors and `PairBatch` -> pair vectors. head: pair vectors -> labels.
-    chunk: so many pairs are scored at once in prediction, which bounds memory whatever the Doc.
+    chunk: so many pairs are worked on at once, which bounds memory whatever the Doc.
     """
 
     def __init__(self, pairs: PairFeatures, head: Head, chunk: int):
@@ -26,14 +27,25 @@ class RelationNetwork(nn.Module):
         rows = sample_pairs(targets, self.head.negative_ratio)
         if rows is not None:
             batch, targets = batch.select(rows), targets[rows]
-        return self.head.loss(self.head(self.pairs(tokens, batch)), targets)
+        markers = self.pairs.known(batch.markers)
+        context = self.pairs.context(tokens, batch, markers)
+        if len(batch) <= self.chunk:
+            logits = self.head(self.pairs.pair(context, batch, markers))
+        else:
+            # what a chunk's backward pass needs is computed again then, so that memory is that of one chunk
+            parts = [batch.select(slice(first, first + self.chunk)) for first in range(0, len(batch), self.chunk)]
+            logits = torch.cat([checkpoint(self._logits, context, p, markers, use_reentrant=False) for p in parts])
+        return self.head.loss(logits, targets)
+
+    def _logits(self, context: PairContext, batch: PairBatch, markers: Tensor) -> Tensor:
+        return self.head(self.pairs.pair(context, batch, markers))
 
     def forward(self, tokens: Tensor, batch: PairBatch) -> Tensor:
         """RETURNS: scores, *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
-        markers = self.pairs.drop_markers(batch.markers)
+        markers = self.pairs.known(batch.markers)
         context = self.pairs.context(tokens, batch, markers)
         parts = []
         for first in range(0, max(len(batch), 1), self.chunk):
             part = batch.select(slice(first, first + self.chunk))
-            parts.append(self.head.scores(self.head(self.pairs.pair(context, part, markers))))
+            parts.append(self.head.scores(self._logits(context, part, markers)))
         return torch.cat(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, Union
 
@@ -78,6 +78,7 @@ class EntityTypeMarker(Pipe):
         self.markers = markers
         self.cfg: dict[str, Any] = {"labels": []}
         self._rows: dict[str, int] = {}
+        self._warned = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -137,17 +138,35 @@ class EntityTypeMarker(Pipe):
     def __call__(self, doc: Doc) -> Doc:
         mentions = self.mentions(doc)
         spans = spans_of(mentions)
-        pairs, total = nearest(self.generator(doc, mentions), spans, self.max_pairs)
-        if len(pairs) and not 0 <= pairs.min() <= pairs.max() < len(mentions):
-            raise RelxError("RX023", n=len(mentions), text=doc.text[:60])
+        pairs, total = nearest(self._proposed(doc, mentions), spans, self.max_pairs)
         dropped = total - len(pairs)
         if dropped:
             warn("RX024", text=doc.text[:60], total=total, limit=self.max_pairs, dropped=dropped)
         rows = np.zeros(len(mentions), dtype="int32")
         if self.markers == "typed":
             rows[:] = [self._rows.get(mention.label, 0) for mention in mentions]
+            self._check_known(mentions, rows)
         set_candidates(doc, Candidates(mentions, rows, pairs, dropped))
         return doc
+
+    def _proposed(self, doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
+        """The generator's blocks, checked."""
+        n = len(mentions)
+        for block in self.generator(doc, mentions):
+            pairs = np.asarray(block)
+            if not len(pairs):
+                continue
+            shape = pairs.ndim == 2 and pairs.shape[1] == 2 and np.issubdtype(pairs.dtype, np.integer)
+            if not shape or not 0 <= pairs.min() <= pairs.max() < n or (pairs[:, 0] == pairs[:, 1]).any():
+                raise RelxError("RX023", n=n, text=doc.text[:60])
+            yield pairs
+
+    def _check_known(self, mentions: Sequence[Mention], rows: np.ndarray) -> None:
+        """Say once that a Doc's types are all unknown: another recogniser's names, most likely."""
+        if self._rows and len(mentions) > 1 and not rows.any() and not self._warned:
+            self._warned = True
+            found = ", ".join(sorted({mention.label for mention in mentions}))
+            warn("RX025", found=found, known=", ".join(self.labels), name=self.name)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         error_handler = self.get_error_handler()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Union
@@ -14,12 +14,13 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
-from ..errors import RelxError
-from ..extensions import get_candidates, get_relations, has_candidates, set_extensions, set_relations
-from ..types import Candidates, Mention, Relation
+from ..errors import RelxError, warn
+from ..extensions import CANDIDATES, get_candidates, get_relations, has_candidates, set_extensions, set_relations
+from ..types import NO_RELATION, Candidates, Mention, Relation
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -37,6 +38,11 @@ DEFAULT_MODEL_CONFIG = """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 #: Docs that show the model its sizes at initialisation.
 N_SAMPLE_DOCS = 10
+#: Docs on which the candidates are compared with the gold relations then, and the share that should be covered.
+N_COVER_DOCS = 200
+MIN_COVER = 0.9
+#: Pairs whose scores are held at once in a stream.
+PIPE_PAIRS = 200_000
 
 
 @Language.factory(
@@ -135,12 +141,15 @@ class RelationExtractor(TrainablePipe):
         RAISES: RelxError RX053 without labels, RX054 without a marker component.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
-        if labels is not None:
-            found = list(labels)
+        if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
+            self.cfg["labels"] = []
+            found_before: set[str] = set()
         else:
-            found = sorted({r.label for eg in get_examples() for r in get_relations(eg.reference)})
-        for label in found:
-            self.add_label(label)
+            found_before = set(self.labels)
+        if labels is None:
+            seen = {r.label for eg in get_examples() for r in get_relations(eg.reference)}
+            labels = sorted(seen - {NO_RELATION})
+        self.cfg["labels"] += [label for label in labels if label not in found_before]
         if not self.labels:
             raise RelxError("RX053", name=self.name)
         marker = self._find_marker(nlp)
@@ -149,17 +158,38 @@ class RelationExtractor(TrainablePipe):
         if len(names) + 1 == self.cfg["n_markers"]:
             self.model.attrs["marker_names"] = names  # for models that can make something of an entity type's name
         sample = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
-        self.model.set_dim("nO", len(self.labels))
-        self.model.set_dim("n_markers", self.cfg["n_markers"])
+        self.model.set_dim("nO", len(self.labels), force=True)
+        self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
         self.model.initialize(X=(sample, None))
         self.cfg["width"] = self.model.get_dim("nI")
+        self._check_thresholds()
+        self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
+
+    def _check_thresholds(self) -> None:
+        unknown = sorted(set(self.label_thresholds) - set(self.labels))
+        if unknown:
+            warn("RX057", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
+
+    def _check_cover(self, marker: Callable[[Doc], Doc], examples: Iterable[Example]) -> None:
+        """Gold relations that no candidate pair covers cannot be learned: say so before hours of training.
+
+        Only where the Docs come with mentions; others get theirs from components that are trained, too.
+        """
+        gold = covered = 0
+        for eg in examples:
+            predicted = marker(eg.predicted.copy())
+            if get_candidates(predicted).n_mentions:
+                gold += sum(relation.label in self.labels for relation in get_relations(eg.reference))
+                covered += int(self.targets([Example(predicted, eg.reference)]).sum())
+        if gold and covered < MIN_COVER * gold:
+            warn("RX058", covered=covered, gold=gold, name=self.name)
 
     def _find_marker(self, nlp: Language | None) -> Any:
         """The component before this one that proposes candidates."""
         if nlp is not None:
             for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)]):
                 if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:
-                    return int(getattr(pipe, "n_markers", 1))
+                    return pipe
         raise RelxError("RX054", name=self.name)
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
@@ -168,11 +198,29 @@ class RelationExtractor(TrainablePipe):
         RAISES: RelxError RX054 for Docs that no marker has seen, RX050 for a model that was never initialised.
         """
         docs = list(docs)
-        if docs and not any(has_candidates(doc) for doc in docs):
-            raise RelxError("RX054", name=self.name)
+        self._check_marked(docs)
         if not self._shim.is_built:
             raise RelxError("RX050")
         return self.model.predict((docs, None))
+
+    def _check_marked(self, docs: Iterable[Doc]) -> None:
+        if not all(has_candidates(doc) for doc in docs if len(doc)):
+            raise RelxError("RX054", name=self.name)
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream, `batch_size` Docs at a time, or fewer where they have very many pairs: scores of at most
+        about `PIPE_PAIRS` pairs, or of one Doc, are held at once."""
+        for batch in minibatch(stream, batch_size):
+            group: list[Doc] = []
+            pairs = 0
+            for doc in batch:
+                size = len(doc.user_data.get(CANDIDATES, {"heads": ()})["heads"])
+                if group and pairs + size > PIPE_PAIRS:
+                    yield from super().pipe(group, batch_size=len(group))
+                    group, pairs = [], 0
+                group.append(doc)
+                pairs += size
+            yield from super().pipe(group, batch_size=max(1, len(group)))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
         docs = list(docs)
@@ -231,11 +279,8 @@ class RelationExtractor(TrainablePipe):
         docs = [eg.predicted for eg in examples]
         if not any(len(doc) for doc in docs):
             return losses
-        if not any(has_candidates(doc) for doc in docs):
-            raise RelxError("RX054", name=self.name)
+        self._check_marked(docs)
         targets = self.targets(examples)
-        if not len(targets):
-            return losses
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update((docs, targets))
         if not np.isfinite(loss):
@@ -249,15 +294,21 @@ class RelationExtractor(TrainablePipe):
     def get_loss(self, examples: Iterable[Example], scores: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """Mean negative log-likelihood of the gold labels under `predict`'s scores, and its gradient to the scores.
 
-        `update` does not use it: it has the head's own loss, weights and sampling included.
+        With a multi-label head that is the sum over labels of each one's own. `update` does not use it: it has the
+        head's own loss, weights and sampling included.
         """
         targets = self.targets(list(examples))
         flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
         if not len(flat):
             return 0.0, [np.zeros_like(part) for part in scores]
-        gold = np.concatenate([~targets.any(axis=1, keepdims=True), targets > 0], axis=1)
-        likelihood = np.clip((flat * gold).sum(axis=1), 1e-8, None)
-        gradient = -(gold / likelihood[:, None]) / len(flat)
+        if self._shim.module.head.multi_label:
+            held = np.clip(np.where(targets > 0, flat[:, 1:], 1 - flat[:, 1:]), 1e-8, None)
+            likelihood = held.prod(axis=1)
+            gradient = np.pad(np.where(targets > 0, -1.0, 1.0) / held / len(flat), ((0, 0), (1, 0)))
+        else:
+            gold = np.concatenate([~targets.any(axis=1, keepdims=True), targets > 0], axis=1)
+            likelihood = np.clip((flat * gold).sum(axis=1), 1e-8, None)
+            gradient = -(gold / likelihood[:, None]) / len(flat)
         parts = np.split(gradient.astype("float32"), np.cumsum([len(part) for part in scores])[:-1])
         return float(-np.log(likelihood).mean()), parts
 
@@ -308,10 +359,11 @@ class RelationExtractor(TrainablePipe):
     def _restore(self, cfg: dict[str, Any]) -> None:
         """Build the module from saved labels and sizes, so that weights have somewhere to go."""
         self.cfg = cfg
+        self._check_thresholds()
         if cfg["width"] is None or self._shim.is_built:
             return
-        self.model.set_dim("nO", len(self.labels))
-        self.model.set_dim("n_markers", cfg["n_markers"])
+        self.model.set_dim("nO", len(self.labels), force=True)
+        self.model.set_dim("n_markers", cfg["n_markers"], force=True)
         self.model.attrs["build_network"](self.model, cfg["width"])
 
 
@@ -326,6 +378,8 @@ def _doc_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
     keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
     order = np.argsort(keys, kind="stable")
     for relation in relations:
+        if relation.label == NO_RELATION:
+            continue
         if relation.label not in columns:
             raise RelxError("RX055", label=relation.label, name=name, text=eg.reference.text[:60])
         head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
