@@ -73,9 +73,9 @@ MESSAGES: dict[str, str] = {
     # 130-139: reading training data
     "RX130": "The path of a corpus cannot be None. Maybe you forgot to give it in the config, or on the command line "
     "(--paths.train, --paths.dev)?",
-    "RX131": "There is no training data at {path}: {reason}. Training data is made with: python -m spacy relx convert",
-    "RX132": "{path} is no .spacy file, or a broken one: {reason}. Training data is made with: python -m spacy relx "
-    "convert",
+    "RX131": "There are no annotated documents at {path}: {reason}. Give a .spacy file or a folder of such; they are made "
+    "with: python -m spacy relx convert",
+    "RX132": "{path} is no .spacy file, or a broken one: {reason}. Such files are made with: python -m spacy relx convert",
     "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens): they were split between sentences; {lost} "
     "sentences or Docs without sentence boundaries are still too long and are left out, and {relations} relations "
     "went with them or lay across the cut. Raise max_length, or 0 for no limit.",
@@ -136,6 +136,7 @@ MESSAGES: dict[str, str] = {
     "file. For plain texts, name a pipeline instead of -.",
     "RX186": "Cannot write '{path}': {reason} Choose another place with --output.",
     "RX187": "Cannot use GPU {gpu}: {reason} Leave --gpu-id out to run on the CPU.",
+    "RX189": "The output {path} is one of the inputs, which would be lost. Choose another place with --output.",
     "RX188": "Cannot import the code file '{path}': {reason}",
 }
 

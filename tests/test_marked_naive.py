@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from thinc.api import fix_random_seed
 from tiny import BERT_LIKE, KINDS, MENTION_PAIRS, make_transformer, model_config
 from util import SENTENCES, make_doc, make_examples
@@ -293,10 +293,10 @@ def test_gradient_equals_finite_differences(folders, name):
 def test_spaces_and_empty_docs(folders):
     nlp = make_nlp(model_config(folders["bert"]))
     doc = Doc(nlp.vocab, words=["ann", "\n", "acme", " "], spaces=[False] * 4)
-    doc.spans["mentions"] = [doc[0:1], doc[1:2], doc[2:3], doc[3:4]]
+    doc.spans["mentions"] = [Span(doc, i, i + 1, "ORG") for i in range(4)]
     nlp.get_pipe("entity_type_marker")(doc)
     blank = Doc(nlp.vocab, words=[" ", "\n"])
-    blank.spans["mentions"] = [blank[0:1], blank[1:2]]
+    blank.spans["mentions"] = [Span(blank, i, i + 1, "ORG") for i in range(2)]
     nlp.get_pipe("entity_type_marker")(blank)
     for mode in ("single", "packed", "shared"):
         nlp = make_nlp(model_config(folders["bert"], mode))

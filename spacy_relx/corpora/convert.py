@@ -13,13 +13,15 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import filter_spans
+from spacy.vocab import Vocab
 
 from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
 from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
+from .files import same_file
 from .formats import get_format
-from .records import UNTYPED, Record, Report, excerpt
+from .records import UNTYPED, Record, Report, excerpt, is_lang_code
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
@@ -55,17 +57,18 @@ def convert(
     files whose names fit one of `patterns` (globs; hidden files never do), in sorted order. lang: language of the
     records that do not say theirs. nlp: its tokenizer splits texts (default: `default_nlp()`); data that comes in
     tokens keeps them. on_error: "raise", or "skip" broken lines. alignment: see `records_to_docs`. limit: Docs to
-    write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed.
+    write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed; as
+    long as there is more than one text, neither file is left empty.
     split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost.
-    RAISES: RelxError RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122 (output), RX123
+    RAISES: RelxError RX042 (lang), RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122 (output), RX123
     (writing), and the errors of the importer.
     """
     report = Report(on_error)
     read = get_format(format)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
-    _check_settings(alignment, limit, dev_share, split_by)
+    _check_settings(alignment, limit, dev_share, split_by, lang)
     paths = find_inputs(inputs, patterns)
     _check_outputs(outputs, paths)
 
@@ -76,15 +79,18 @@ def convert(
                 record.lang = record.lang or lang or ""
                 yield record
 
-    docs = records_to_docs(records(), nlp or default_nlp(), report, alignment)
+    nlp = nlp or default_nlp()
+    docs = records_to_docs(records(), nlp, report, alignment)
     if limit:
         docs = islice(docs, limit)
     bins = [new_docbin() for _ in outputs]
     for doc in progress(docs) if progress else docs:
-        docbin = bins[0] if dev is None or not _in_dev(doc, dev_share, split_by, seed) else bins[1]
+        docbin = bins[0] if dev is None or _draw(doc, split_by, seed) >= dev_share else bins[1]
         with quick_msgpack():
             docbin.add(doc)
-    _write(bins, outputs, report)
+    if dev is not None and sum(map(bool, map(len, bins))) == 1:
+        bins = _divide(bins, nlp.vocab, split_by, seed)
+    _write(bins, outputs, report, split_by)
     return report
 
 
@@ -112,7 +118,9 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str) -> None:
+def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str, lang: str | None) -> None:
+    if lang and not is_lang_code(lang):
+        raise RelxError("RX042", where="the setting 'lang' (--lang)", value=lang)
     if alignment not in ALIGNMENTS:
         raise RelxError("RX119", name="alignment", value=alignment, need=" or ".join(map(repr, ALIGNMENTS)))
     if limit < 0:
@@ -125,25 +133,48 @@ def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str)
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
     """A forgotten output would otherwise overwrite the last input."""
-    taken = {path.resolve() for path in inputs}
+    taken = list(inputs)
     for path in outputs:
-        if path.suffix != ".spacy" or path.is_dir() or path.resolve() in taken:
+        if path.suffix != ".spacy" or path.is_dir() or any(same_file(path, other) for other in taken):
             raise RelxError("RX122", path=path)
-        taken.add(path.resolve())
+        taken.append(path)
 
 
-def _in_dev(doc: Doc, share: float, split_by: str, seed: int) -> bool:
-    """A draw that depends on the text alone, or on the id where there is one, so that neither stands on both sides."""
+def _draw(doc: Doc, split_by: str, seed: int) -> float:
+    """A number in [0, 1] drawn by the text alone, or by the id where there is one: what is equal stays together."""
     key = str(doc.user_data.get("id") or doc.text) if split_by == "id" else doc.text
     digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
+    return int.from_bytes(digest, "big") / 2**64
 
 
-def _write(bins: list[DocBin], outputs: list[Path], report: Report) -> None:
+def _divide(bins: list[DocBin], vocab: Vocab, split_by: str, seed: int) -> list[DocBin]:
+    """Where one of the two got nothing, as few data make likely: give it what the draw put nearest to it."""
+    to_dev = len(bins[0]) > 0
+    docs = list(bins[0 if to_dev else 1].get_docs(vocab))
+    draws = [_draw(doc, split_by, seed) for doc in docs]
+    if min(draws) == max(draws):  # one text: it cannot be divided
+        return bins
+    lowest, highest = min(draws), max(draws)
+    divided = [new_docbin(), new_docbin()]
+    for doc, draw in zip(docs, draws):
+        in_dev = draw == lowest if to_dev else draw < highest
+        divided[in_dev].add(doc)
+    return divided
+
+
+def _write(bins: list[DocBin], outputs: list[Path], report: Report, split_by: str) -> None:
     for docbin, path in zip(bins, outputs):
-        if not len(docbin):
-            reason = f"there are {report.records_written} Docs in all.\n{report.summary()}"
-            raise RelxError("RX121", path=path, reason=reason)
+        if len(docbin):
+            continue
+        reason = f"there are no documents.\n{report.summary()}"
+        if report.records_written:
+            other = next(other for other in outputs if other != path)
+            reason = (
+                f"the draw put all {report.records_written} documents in {other}. They have one {split_by} in common, "
+                "which is never divided between the two files: --dev-share and --seed only choose the file. Give more "
+                "data, another --split-by, or no second file (--dev)."
+            )
+        raise RelxError("RX121", path=path, reason=reason)
     for docbin, path in zip(bins, outputs):
         write_docbin(docbin, path)
         report.outputs[str(path)] = len(docbin)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +13,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..errors import RelxError
+from .files import write_whole
 
 #: What training data for relations holds besides words: half of spaCy's default, and half the size on disk.
 ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "SENT_START")
@@ -46,7 +45,7 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     try:
         docs = DocBin().from_disk(path).get_docs(vocab)
     except Exception as err:  # zlib, msgpack, numpy and key errors: all mean that it is no DocBin
-        raise RelxError("RX132", path=path, reason=str(err) or type(err).__name__) from err
+        raise RelxError("RX132", path=path, reason=_reason(err)) from err
     while True:
         # In chunks, since the shortcut is global and must not last while the caller does other things.
         with quick_msgpack():
@@ -56,23 +55,18 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
         yield from chunk
 
 
+def _reason(err: Exception) -> str:
+    """What the error says. Of spaCy's own only that, since it goes on to advise another command for another format."""
+    if isinstance(err, OSError):
+        return str(err)
+    if "[E1014]" in str(err):
+        return "its contents are not in that format"
+    return f"something in it is missing or wrong ({type(err).__name__}: {err})"
+
+
 def write_docbin(docbin: DocBin, path: Path) -> None:
     """Write the file, whole or not at all. RAISES: RelxError RX123."""
-    temporary = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(docbin.to_bytes())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files for the owner only
-        os.replace(temporary, path)
+        write_whole(path, docbin.to_bytes())
     except (OSError, ValueError) as err:  # ValueError: more than msgpack's 4 GB
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
         raise RelxError("RX123", path=path, reason=str(err)) from err
-
-
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value

@@ -169,11 +169,11 @@ def corpus_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise RelxError("RX131", path=path, reason="there is no such file or folder.")
+        raise RelxError("RX131", path=path, reason="there is no such file or folder")
     files = [file for file in path.rglob(f"*{FILE_TYPE}") if file.is_file()]
     files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
     if not files:
-        raise RelxError("RX131", path=path, reason=f"the folder holds no {FILE_TYPE} file.")
+        raise RelxError("RX131", path=path, reason=f"the folder holds no {FILE_TYPE} file")
     return sorted(files)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,8 @@ UNTYPED = "ENT"
 ON_ERROR = ("raise", "skip")
 #: Problems that a report keeps; it counts all of them.
 MAX_PROBLEMS = 100
+#: The shape of a language code: "en", "ceb", "pt-BR", "zh_Hant_TW".
+_LANG_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _EXCERPT = 120
 
 
@@ -68,6 +72,28 @@ class Problem:
     text: str
 
 
+class DuplicateKeyError(ValueError):
+    """A JSON object has a key twice, so that one of the two values would be lost without a word."""
+
+
+def load_json(text: str) -> Any:
+    """`json.loads`. RAISES: ValueError for what is not JSON, DuplicateKeyError for a key that an object has twice."""
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise DuplicateKeyError(f"the key '{key}' is there twice in one object")
+    return row
+
+
+def is_lang_code(value: str) -> bool:
+    """Whether this looks like a language code: two or three letters, perhaps with a script or a region ("pt-BR")."""
+    return _LANG_CODE.fullmatch(value) is not None
+
+
 class BadRecord(Exception):
     """Raised by the parser of one record; whoever runs it adds the place. Never reaches the user."""
 
@@ -82,14 +108,14 @@ class Report:
     """Counts of what was read, kept and lost, and the first problems in detail.
 
     on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on.
-    records_skipped: those that the data itself excludes (answers other than "accept"). relations_merged: exact
-    duplicates. relations_none: annotated as no relation. outputs: Docs written, by file.
+    Each record ends in one of three ways: records_written (a Doc was made of it), records_broken, or records_skipped,
+    which the data itself excludes (answers other than "accept"). relations_merged: exact duplicates. relations_none:
+    annotated as no relation. outputs: Docs written, by file.
     RAISES: RelxError RX119 for another on_error.
     """
 
     on_error: str = "raise"
     files: int = 0
-    records_read: int = 0
     records_written: int = 0
     records_broken: int = 0
     records_skipped: int = 0
@@ -107,6 +133,11 @@ class Report:
     def __post_init__(self) -> None:
         if self.on_error not in ON_ERROR:
             raise RelxError("RX119", name="on_error", value=self.on_error, need=" or ".join(map(repr, ON_ERROR)))
+
+    @property
+    def records_found(self) -> int:
+        """Records of which it is known how they ended: written, broken and skipped together."""
+        return self.records_written + self.records_broken + self.records_skipped
 
     def broken(self, code: str, place: Place, text: str, **values: Any) -> None:
         """A record that cannot be used. RAISES: RelxError `code`, unless broken ones are to be skipped."""
@@ -128,7 +159,7 @@ class Report:
         """The counts as lines of text, then the first problems."""
         lines = [
             f"files              {self.files}",
-            f"records read       {self.records_read}"
+            f"records found      {self.records_found}"
             + _extra(broken=self.records_broken, skipped=self.records_skipped),
             f"records written    {self.records_written}",
             f"mentions kept      {self.mentions_kept}"

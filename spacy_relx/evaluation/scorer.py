@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Callable
 
 import numpy as np
@@ -33,11 +34,13 @@ def make_relation_scorer(match: str = "boundary", no_relation: str = NO_RELATION
     RAISES: RelxError RX170 for another match.
     """
     _check_match(match)
+    # No closure: pipelines are pickled, and sent to worker processes.
+    return partial(_score_component, match=match, no_relation=no_relation)
 
-    def relation_scorer(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        return score_relations(examples, match=match, no_relation=no_relation)
 
-    return relation_scorer
+def _score_component(examples: Iterable[Example], *, match: str, no_relation: str, **kwargs: Any) -> dict[str, Any]:
+    """`score_relations`, as spaCy calls scorers: it passes the component's settings on as **kwargs."""
+    return score_relations(examples, match=match, no_relation=no_relation)
 
 
 def score_relations(

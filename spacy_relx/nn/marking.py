@@ -23,7 +23,7 @@ class MarkerEmbedding(nn.Module):
         self.first_id = words.num_embeddings
         self.markers = nn.Embedding(n_rows, words.embedding_dim)
         with torch.no_grad():
-            mean, spread = words.weight.mean(dim=0), words.weight.std(dim=0)
+            mean, spread = words.weight.mean(dim=0).cpu(), words.weight.std(dim=0).cpu()  # they may be on a GPU already
             self.markers.weight.copy_(mean + 0.2 * spread * torch.randn_like(self.markers.weight))
 
     def start_from(self, row: int, pieces: Sequence[int]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json
 
 #: Labels that data sets use for "these two are not related".
 NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
@@ -47,13 +46,16 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
 def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:
     """The JSON objects of a file with one a line: (place, the line, the object). Empty lines are passed over.
 
-    BROKEN: RX101 for a line that is not JSON, RX102 for one that is no object.
+    BROKEN: RX101 for a line that is not JSON, RX102 for one that is no object or has a key twice.
     """
     for place, line in read_lines(path, report):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = load_json(line)
+        except DuplicateKeyError as err:
+            report.broken("RX102", place, line, problem=err)
+            continue
         except (ValueError, RecursionError) as err:
             report.broken("RX101", place, line, reason=err)
             continue
@@ -79,15 +81,16 @@ def parse_rows(
             report.broken(err.code, place, text, **err.values)
             continue
         if record is not None:
-            report.records_read += 1
             yield record
 
 
 def check_record(record: Record) -> None:
-    """RAISES: BadRecord RX102 (empty text, empty label), RX103 (offsets), RX104 (relation to no mention)."""
+    """RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (relation to no mention)."""
     unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
     if not record.content.strip():
         raise BadRecord("RX102", problem="the text is empty")
+    if record.lang and not is_lang_code(record.lang):
+        raise BadRecord("RX102", problem=f"the language must be a code such as 'en' or 'pt-BR', but is {record.lang!r}")
     for mention in record.mentions:
         if not 0 <= mention.start < mention.end <= length:
             raise BadRecord("RX103", start=mention.start, end=mention.end, length=length, unit=unit)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, load_json
 from ._read import Row, get, get_objects, get_words, int_list, json_name, open_binary, parse_rows
 
 
@@ -27,9 +26,12 @@ def _documents(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:
     place = Place(path, 1)
     try:
         with open_binary(path) as stream:
-            rows = json.loads(stream.read().decode("utf-8-sig"))
+            rows = load_json(stream.read().decode("utf-8-sig"))
     except UnicodeDecodeError as err:
         report.broken("RX108", place, "", reason=err.reason, offset=err.start)
+        return
+    except DuplicateKeyError as err:
+        report.broken("RX102", place, "", problem=err)
         return
     except (ValueError, RecursionError) as err:
         report.broken("RX101", place, "", reason=err)

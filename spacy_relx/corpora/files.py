@@ -1,0 +1,54 @@
+"""Writing files whole or not at all, and telling whether two paths are one file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file through a temporary one beside it, so that an error leaves what was there. Makes parent folders.
+
+    Links are followed. What is no regular file (a device, a pipe) is written to as it is. RAISES: OSError.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        # mkstemp makes files for the owner only
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that `write_whole` can write there, and make parent folders. RAISES: OSError."""
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"it is a folder: {path}")
+    if not path.exists() or path.is_file():
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both are one file, by whatever names and links; a file that does not exist yet is known by its path."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.resolve() == other.resolve()
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
