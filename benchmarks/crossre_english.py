@@ -1,4 +1,4 @@
-"""The split of CrossRE English that published loops are compared on: train + dev shuffled with seed 0, 90 % to train on.
+"""The split of CrossRE English that published loops are compared on: train + dev shuffled (seed 0), 90 % to train on.
 
     python benchmarks/crossre_english.py CROSSRE_FOLDER/crossre_data OUT
 
@@ -15,9 +15,9 @@ from pathlib import Path
 def read(folder, split):
     lines = []
     for path in sorted(Path(folder).glob(f"*-{split}.json*")):
-        opened = gzip.open(path, "rt", encoding="utf8") if path.suffix == ".gz" else path.open(encoding="utf8")
-        with opened as stream:
-            lines += [line for line in stream if line.strip()]
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf8")
+        lines += [line + "\n" for line in text.split("\n") if line.strip()]
     return lines
 
 

@@ -43,9 +43,8 @@ def main():
     doc = nlp(make_doc(nlp, args.tokens, args.mentions))
     seconds = time.perf_counter() - start
     print(f"{args.mentions} mentions, {len(doc._.candidates)} pairs, {doc._.candidates.dropped} left out")
-    print(
-        f"peak before {before:.0f} MiB, after {peak_mib():.0f} MiB, extra {peak_mib() - before:.0f} MiB, {seconds:.1f} s"
-    )
+    after = peak_mib()
+    print(f"peak before {before:.0f} MiB, after {after:.0f} MiB, extra {after - before:.0f} MiB, {seconds:.1f} s")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,10 @@ def main() -> int:
     for problem in problems[:20]:
         print(f"✘ {problem}", file=sys.stderr)
     if problems:
-        print(f"✘ {len(problems)} files are not as {args.sums} wants them. How to get them: README, 'Data'.", file=sys.stderr)
+        print(
+            f"✘ {len(problems)} files are not as {args.sums} wants them. How to get them: README, 'Data'.",
+            file=sys.stderr,
+        )
         return 1
     print(f"✔ {args.folder}: all files as published")
     return 0

@@ -125,6 +125,7 @@ MESSAGES: dict[str, str] = {
     "RX173": "There is nothing to evaluate: {where} holds no documents.",
     "RX174": "{lost} gold mentions do not begin and end where the pipeline's tokens do, so the pipeline was not given them. "
     "Relations of theirs count as misses. Without 'retokenize' the gold tokens are used.",
+    "RX175": "There is no scoring scheme '{scheme}'. Known: {known}.",
     "RX180": "Cannot load the pipeline '{model}': {reason} Give the folder of a trained pipeline (it has a config.cfg, such "
     "as training/model-best) or the name of an installed pipeline package. If it has components of your "
     "own that are not installed, name their file with --code.",

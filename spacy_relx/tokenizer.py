@@ -66,6 +66,14 @@ _ASCII_PUNCT = r"()\[\]{},;:!?\"&/#*=+"
 #: Direction marks and byte order marks: split off at the edges of a word, where copied text leaves them.
 _INVISIBLE = r"\u200E\u200F\u061C\u202A-\u202E\u2060\u2066-\u2069\uFEFF"
 
+#: Flags, emoji of several joined ones, and those with a skin colour, a variation or tags behind them: one token each.
+#: Single ones are the affair of spaCy's own rules.
+_REGIONAL = "\U0001f1e6-\U0001f1ff"
+_SYMBOL = r"[\u203C\u2049\u2122\u2139\u2190-\u21FF\u2300-\u27BF\u2900-\u297F\u2B00-\u2BFF\U0001F000-\U0001FAFF]"
+_VARIANT = r"(?:\uFE0F|[\U0001F3FB-\U0001F3FF]|[\U000E0020-\U000E007F]+)"
+_JOINED = rf"(?:\u200D{_SYMBOL}{_VARIANT}?)"
+_EMOJI = f"(?:[{_REGIONAL}]{{2}}|{_SYMBOL}(?:{_VARIANT}{_JOINED}*|{_JOINED}+)|[0-9#*]\ufe0f?\u20e3)"
+
 _LETTERS = LATIN + r"\u0300-\u036F"
 _APOSTROPHE = "['\u2019]"
 # What French, Italian, Catalan and their neighbours put before an apostrophe; the rest of the word is the noun.
@@ -76,14 +84,16 @@ _ELISIONS = (
 _URL = r"(?:(?:https?|ftp)://|www\.)[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*[A-Za-z0-9\-_~/#&=%+]"
 _EMAIL = r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9._%+\-]+@(?:[A-Za-z0-9\-]+\.)+[A-Za-z]{2,}"
 
-_PREFIXES = [f"[{_PUNCT}]", f"[{_INVISIBLE}]", f'{_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}"\u201c\u00ab])']
+_PREFIXES = [_EMOJI, f"[{_PUNCT}]", f"[{_INVISIBLE}]", f'{_ELISIONS}{_APOSTROPHE}(?=[{_LETTERS}"\u201c\u00ab])']
 _SUFFIXES = [
+    _EMOJI,
     f"[{_PUNCT}]",
     f"[{_INVISIBLE}]",
     f"(?<=[A-Za-z])(?i:n{_APOSTROPHE}t)",
     rf"(?<=[{_LETTERS}][{_LETTERS}])\.",  # also behind a capital, as in SpaceX.
+    rf"(?<=[{_INVISIBLE}\u200B-\u200D])\.",  # what the word ends in is behind the mark
 ]
-_INFIXES_FIRST = [_URL, _EMAIL]
+_INFIXES_FIRST = [_URL, _EMAIL, _EMOJI]
 _INFIXES = [
     rf"(?<!\d)[{_PUNCT}]|[{_PUNCT}](?!\d)",
     # ASCII punctuation in text without spaces, as in 雅虎(YHOO)的

@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
+from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from spacy.tokens import Doc, DocBin, Span
 from spacy.util import import_file
 from typer.testing import CliRunner
@@ -106,6 +109,9 @@ def test_evaluate_prints_and_saves(model, data, tmp_path):
     assert scores["rel_per_type"]["works_for"]["support"] == 2
     assert (scores["rel_per_lang"]["en"]["f"], scores["rel_per_lang"]["de"]["f"]) == (1.0, 0.0)
     assert (scores["match"], scores["gold_entities"]) == ("boundary", False)
+    page = (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text(encoding="utf8")
+    for key in scores:  # the table names each, or its family (rel_strict_micro_*)
+        assert f"`{key}`" in page or f"`{key[:-1]}*`" in page, key
     for part in ("Overall", "Per relation", "works_for", "Per language", "66.67", "100.00", "documents/s"):
         assert part in result.stdout, part
 
@@ -185,6 +191,8 @@ BROKEN = [
     (b'["text"]', '"text"'),
     (b'{"text": 3}', '"text"'),
     (b'{"text": "ok", "lang": 5}', '"lang"'),
+    (b'{"text": "ok", "lang": "klingon"}', "'klingon'"),
+    (b'{"text": "ok", "text": "other"}', "twice"),
     (b'{"text": "\xff"}', "utf-8"),
     (json.dumps({"text": "x" * 1_000_001}).encode(), "max_length"),
 ]
@@ -243,9 +251,76 @@ def test_data_that_is_none(model, tmp_path):
         assert f"[{code}]" in invoke("evaluate", model, path, exit_code=1).stderr
 
 
+def test_data_that_is_none_is_named_rightly(model, tmp_path):
+    """What is evaluated is no training data, and spaCy's advice on a broken file is about its own old format."""
+    absent = invoke("evaluate", model, tmp_path / "absent.spacy", exit_code=1).stderr
+    assert "training data" not in absent and ".." not in absent.replace(str(tmp_path), "")
+    fake = tmp_path / "fake.spacy"
+    for content in (b"{}", zlib.compress(srsly.msgpack_dumps({"a": 1}))):
+        fake.write_bytes(content)
+        broken = invoke("show", "-", fake, "-o", tmp_path / "x.html", exit_code=1).stderr
+        assert "[RX132]" in broken and "E1014" not in broken and "spacy convert" not in broken
+
+
 @pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
 def test_output_that_cannot_be_written(command, model, data, tmp_path):
-    assert "[RX186]" in invoke(command, model, data, "-o", tmp_path / "no" / "out", exit_code=1).stderr
+    (tmp_path / "file").write_text("", encoding="utf8")
+    for path in (tmp_path / "file" / "out", tmp_path):
+        result = invoke(command, tmp_path / "no_model", data, "-o", path, exit_code=1)
+        assert "[RX186]" in result.stderr  # said before anything is loaded
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
+def test_output_in_a_new_folder(command, model, data, tmp_path):
+    out = tmp_path / "new" / "folder" / "out"
+    invoke(command, model, data, "-o", out)
+    assert out.stat().st_size > 0
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
+def test_output_that_is_an_input(command, model, data, code, tmp_path):
+    copy, link, hard = tmp_path / "in" / "gold.spacy", tmp_path / "link", tmp_path / "hard"
+    copy.parent.mkdir()
+    copy.write_bytes(data.read_bytes())
+    link.symlink_to(copy)
+    hard.hardlink_to(copy)
+    for out in (copy, copy.parent / ".." / "in" / "gold.spacy", link, hard):
+        assert "[RX189]" in invoke(command, model, copy, "-o", out, exit_code=1).stderr
+    if command == "evaluate":
+        assert "[RX189]" in invoke(command, model, copy.parent, "-o", copy, exit_code=1).stderr
+    assert "[RX189]" in invoke(command, model, copy, "--code", code, "-o", code, exit_code=1).stderr
+    assert copy.read_bytes() == data.read_bytes() and code.read_text(encoding="utf8") == CODE
+
+
+def test_output_that_is_standard_input(model, tmp_path):
+    texts = tmp_path / "texts.txt"
+    texts.write_text(TEXT, encoding="utf8")
+    with texts.open("rb") as stream:
+        args = command("predict", model, "-", "-o", texts)
+        done = subprocess.run(args, stdin=stream, capture_output=True, encoding="utf8", timeout=60, check=False)
+    assert done.returncode == 1 and "[RX189]" in done.stderr
+    assert texts.read_text(encoding="utf8") == TEXT
+
+
+@pytest.mark.parametrize("command", ["evaluate", "show"])
+def test_a_failed_write_leaves_what_was_there(command, model, data, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.write_text("old", encoding="utf8")
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("spacy_relx.corpora.files.os.replace", fail)
+    result = invoke(command, model, data, "-o", out, exit_code=1)
+    assert "[RX186]" in result.stderr and "No space left" in result.stderr
+    assert "Overall" in result.stdout or command == "show"  # the report is not lost with its file
+    assert out.read_text(encoding="utf8") == "old" and [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_device_as_output(model, data):
+    invoke("evaluate", model, data, "-o", os.devnull)
+    assert not Path(os.devnull).is_file()
 
 
 def test_code_and_gpu_that_do_not_work(model, data, tmp_path):
@@ -253,7 +328,8 @@ def test_code_and_gpu_that_do_not_work(model, data, tmp_path):
     broken.write_text("1 / 0", encoding="utf8")
     for path in (broken, tmp_path / "absent.py"):
         assert "[RX188]" in invoke("predict", model, data, "--code", path, exit_code=1).stderr
-    assert "[RX187]" in invoke("predict", model, data, "--gpu-id", 99, exit_code=1).stderr
+    message = invoke("predict", model, data, "--gpu-id", 99, exit_code=1).stderr
+    assert "[RX187]" in message and ". Leave --gpu-id out" in message
 
 
 # show
@@ -267,6 +343,16 @@ def test_show(model, tmp_path):
     assert html.count("<article") == 2 and "works_for" in html and "A &lt;title&gt;" in html
     assert "--limit is 2" in result.stderr
     assert "--limit" not in invoke("show", model, texts, "-o", out, "--limit", 5).stderr
+
+
+def test_show_prints_triples(model, data, tmp_path):
+    texts, out = tmp_path / "texts.jsonl", tmp_path / "page.html"
+    rows = [{"text": TEXT, "lang": "en"}, {"text": "Nobody"}, {"text": "Ann at Acme"}]
+    texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf8")
+    printed = invoke("show", model, texts, "-o", out, "--triples", "--limit", 2).stdout
+    assert printed == f"\nen  {TEXT}\n    Ann --works_for--> Acme  (0.50)\n\n??  Nobody\n"
+    assert invoke("show", model, texts, "-o", out).stdout == ""
+    assert "Bob --works_for--> Initech  (1.00)" in invoke("show", "-", data, "-o", out, "--triples").stdout
 
 
 def test_show_without_a_model(data, tmp_path):

@@ -143,7 +143,7 @@ def test_what_no_doc_can_hold(nlp, change):
         docs_of(nlp, record)
     docs, report = docs_of(nlp, record, Record(PLACE, text="good"), on_error="skip")
     assert [doc.text for doc in docs] == ["good"]
-    assert report.records_broken == 1
+    assert (report.records_broken, report.records_written, report.records_found) == (1, 1, 2)
 
 
 WORDS = st.lists(st.text("abÄ你я'-.", min_size=1, max_size=6), min_size=1, max_size=8)
@@ -178,7 +178,7 @@ def test_convert_and_read_back(tmp_path):
     first = write(tmp_path / "a.jsonl", row(id="1", lang="fr"), row(id="2", meta={"k": [1]}))
     output = tmp_path / "new" / "out.spacy"
     report = convert("jsonl", [first], output, lang="en")
-    assert (report.files, report.records_read, report.records_written, report.relations_kept) == (1, 2, 2, 2)
+    assert (report.files, report.records_found, report.records_written, report.relations_kept) == (1, 2, 2, 2)
     assert report.outputs == {str(output): 2}
     docs = load(output)
     assert [doc._.lang for doc in docs] == ["fr", "en"]
@@ -224,6 +224,20 @@ def test_nothing_to_write(tmp_path):
     assert output.read_text() == "old\n"
 
 
+def test_the_counts_add_up(tmp_path):
+    """Lines broken in different ways, one of them only when its Doc is made, and answers that exclude themselves."""
+    rows = [row(), "{", row(lang="English!!"), row("lone \ud800 surrogate", mentions=[], relations=[]), row(), row()]
+    path = write(tmp_path / "a.jsonl", *rows)
+    report = convert("jsonl", [path], tmp_path / "o.spacy", on_error="skip")
+    assert (report.records_found, report.records_written, report.records_broken) == (6, 3, 3)
+    assert report.problem_counts == {"RX101": 1, "RX102": 1, "RX114": 1}
+    assert "records found      6 (broken 3)\nrecords written    3\n" in report.summary()
+    answers = [{"tokens": [{"text": "a"}], "answer": answer} for answer in ("accept", "reject", "ignore", "maybe")]
+    path = write(tmp_path / "p.jsonl", *answers)
+    summary = convert("prodigy", [path], tmp_path / "o.spacy", on_error="skip").summary()
+    assert "records found      4 (broken 1, skipped 2)\nrecords written    1\n" in summary
+
+
 def test_outputs_that_cannot_be_meant(tmp_path):
     path = write(tmp_path / "a.jsonl", row())
     folder = tmp_path / "x.spacy"
@@ -238,7 +252,9 @@ def test_outputs_that_cannot_be_meant(tmp_path):
     assert json.loads(path.read_text()) == row()
 
 
-@pytest.mark.parametrize("setting", [{"alignment": "lax"}, {"on_error": "x"}, {"limit": -1}, {"dev_share": 1.0}, {"split_by": "x"}])
+@pytest.mark.parametrize(
+    "setting", [{"alignment": "lax"}, {"on_error": "x"}, {"limit": -1}, {"dev_share": 1.0}, {"split_by": "x"}]
+)
 def test_bad_settings(tmp_path, setting):
     with pytest.raises(RelxError, match="RX119"):
         convert("jsonl", [write(tmp_path / "a.jsonl", row())], tmp_path / "o.spacy", **setting)
@@ -270,6 +286,41 @@ def test_translations_stay_together(tmp_path):
     assert sides[0] and sides[1] and not sides[0] & sides[1]
     convert("jsonl", [path], train, dev=dev, dev_share=0.3, split_by="text")
     assert {doc.user_data["id"] for doc in load(train)} & {doc.user_data["id"] for doc in load(dev)}
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_few_documents_go_to_both_files(tmp_path, n, share):
+    path = write(tmp_path / "a.jsonl", *(row(f"Ann works for Acme {i % n}.", meta={"k": [i]}) for i in range(2 * n)))
+    train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
+    report = convert("jsonl", [path], train, dev=dev, dev_share=share)
+    docs = [load(train), load(dev)]
+    assert min(map(len, docs)) >= 2 and sum(map(len, docs)) == 2 * n
+    assert report.outputs == {str(train): len(docs[0]), str(dev): len(docs[1])}
+    assert not {doc.text for doc in docs[0]} & {doc.text for doc in docs[1]}
+    if share != 0.5:
+        assert len(docs[share < 0.5]) == 2  # no more than one text moves
+    every = sorted(docs[0] + docs[1], key=lambda doc: doc.user_data["meta"]["k"])
+    assert [doc.user_data["meta"]["k"] for doc in every] == [(i,) for i in range(2 * n)]
+    assert all(doc._.triples == [("Ann", "works_for", "Acme")] and len(doc.ents) == 2 for doc in every)
+
+
+@pytest.mark.parametrize(("share", "empty", "full"), [(0.001, "dev", "train"), (0.999, "train", "dev")])
+def test_one_text_cannot_be_divided(tmp_path, share, empty, full):
+    path = write(tmp_path / "a.jsonl", row(), row(), row())
+    files = {name: tmp_path / f"{name}.spacy" for name in ("train", "dev")}
+    with pytest.raises(RelxError, match="RX121") as err:
+        convert("jsonl", [path], files["train"], dev=files["dev"], dev_share=share)
+    message = str(err.value)
+    assert f"written to {files[empty]}" in message and f"all 3 documents in {files[full]}" in message
+    assert "--dev-share" in message and "--seed" in message
+    assert not files["train"].exists() and not files["dev"].exists()
+
+
+@pytest.mark.parametrize("lang", ["klingon", "English!!", "e", "en-"])
+def test_a_language_that_is_no_code(tmp_path, lang):
+    with pytest.raises(RelxError, match=r"RX042.*--lang"):
+        convert("jsonl", [write(tmp_path / "a.jsonl", row())], tmp_path / "o.spacy", lang=lang)
 
 
 def test_another_tokenizer(tmp_path):

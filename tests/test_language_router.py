@@ -1,11 +1,15 @@
 """`language_router`: metadata, detection, default, in this order; by Doc and by sentence."""
 
+import json
 import pickle
 import sys
+from pathlib import Path
 
 import pytest
 import spacy
+from spacy import registry
 from spacy.tokens import Doc
+from spacy.util import load_config
 
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.extensions import has_sentence_langs, set_sentence_langs
@@ -256,6 +260,26 @@ def test_langid():
     assert detector(list(TEXTS.values())) == list(TEXTS)
     assert detector(["", "12 34", "!!! ...", "\U00012000\U00012000"])[:3] == [None, None, None]
     assert detector([]) == []
+
+
+def test_langid_answers_in_two_letters():
+    langid = pytest.importorskip("py3langid.langid")
+    model = langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE)
+    detector = make_langid_detector()
+    known = set(detector.load().nb_classes)
+    assert {code for code in model.labels if len(code) == 2} < known
+    assert not {"ary", "vec", "zxx"} & known and {"ary", "vec", "zxx"} <= set(model.labels)
+    texts = [*TEXTS.values(), "Mba'éichapa, che ha'e peteĩ mbo'ehára Paraguay-pe, ha oiko porã ko'ápe"]
+    assert detector(texts) == [*TEXTS, "gn"]
+    assert make_langid_detector(["gug", "ary"])(texts[-1:]) == ["gug"]  # those that are named are answered as named
+
+
+def test_the_demo_pipeline_names_the_languages_of_its_data():
+    root = Path(__file__).parents[1]
+    detector = load_config(root / "configs" / "assemble.cfg")["components"]["language_router"]["detector"]
+    lines = (root / "assets" / "sample" / "test.jsonl").read_text(encoding="utf8").splitlines()
+    assert set(detector["languages"]) == {json.loads(line)["lang"] for line in lines}
+    assert registry.resolve({"x": detector})["x"].languages == detector["languages"]
 
 
 def test_langid_languages_and_score():

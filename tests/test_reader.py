@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -265,18 +264,14 @@ def test_copying_to_other_blanks(reference):
         copy_mentions(reference, Doc(reference.vocab, words=["Bob", "left"]))
 
 
-def test_real_data_is_read_fast(tmp_path, nlp):
+def test_real_data_is_read(tmp_path, nlp):
     folder = DATA / "crossre" / "crossre_data"
     if not folder.is_dir():
         pytest.skip("the data folder is absent")
-    report = convert("crossre", [folder], tmp_path / "x.spacy", pattern="*-train.json.gz")
+    report = convert("crossre", [folder], tmp_path / "x.spacy", patterns=["*-train.json.gz"])
     assert report.relations_kept + report.relations_merged == 2213
     corpus = RelationCorpus(tmp_path / "x.spacy")
-    begin = time.perf_counter()
     examples = list(corpus(nlp))
-    per_doc = (time.perf_counter() - begin) / len(examples)
     assert len(examples) == 504
     assert sum(len(example.reference._.relations) for example in examples) == report.relations_kept
-    # 0.15 ms when nothing else runs; DocBin alone takes 0.6. Generous, so that a busy machine does not fail it.
-    assert per_doc < 0.002
     assert len(DocBin().from_disk(tmp_path / "x.spacy")) == 504

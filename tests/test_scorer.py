@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import defaultdict
 
 import pytest
@@ -202,6 +203,42 @@ def test_entry_point():
     make_scorer = registry.scorers.get("spacy_relx.RelationScorer.v1")
     assert make_scorer()([Example(make(pred), make(gold))], nlp=None)["rel_micro_f"] == 1.0
     assert make_scorer(match="strict")([Example(make(pred), make(gold))])["rel_micro_f"] == 0.0
+
+
+def test_scorers_can_be_pickled():
+    scorer = pickle.loads(pickle.dumps(make_relation_scorer(match="strict", no_relation="none")))
+    gold, pred = [(ANN, "r", ACME), (ACME, "none", ANN)], [(ANN, "r", (3, 4, "")), (ACME, "none", ANN)]
+    scores = scorer([Example(make(pred), make(gold))], nlp=None, threshold=0.5)
+    assert (scores["rel_n_gold"], scores["rel_micro_f"], scores["rel_boundary_micro_f"]) == (1, 0.0, 1.0)
+
+
+def test_pipelines_with_a_scorer_can_be_pickled_and_spawned(run_python):
+    """Worker processes that are spawned get the pipeline by pickle; so do clusters."""
+    source = """
+import multiprocessing as mp
+import pickle
+import spacy
+from util import make_examples
+
+if __name__ == "__main__":
+    mp.set_start_method("spawn")
+    nlp = spacy.blank("xx")
+    patterns = [{"label": "PERSON", "pattern": "Ann"}, {"label": "ORG", "pattern": "Acme"}]
+    nlp.add_pipe("entity_ruler").add_patterns(patterns)
+    nlp.add_pipe("entity_type_marker")
+    scorer = {"@scorers": "spacy_relx.RelationScorer.v1", "match": "strict"}
+    nlp.add_pipe("relation_extractor", config={"scorer": scorer, "threshold": 0.0})
+    examples = make_examples(nlp.vocab)
+    with nlp.select_pipes(enable=["entity_type_marker", "relation_extractor"]):
+        nlp.initialize(lambda: examples)
+    again = pickle.loads(pickle.dumps(nlp))
+    texts = ["Ann works for Acme", "nobody", "Acme hired Ann"]
+    for stream in (again.pipe(texts), nlp.pipe(texts, n_process=2, batch_size=1)):
+        print([len(doc._.candidates) for doc in stream])
+    scores = [pipeline.evaluate(examples)["rel_n_gold"] for pipeline in (nlp, again)]
+    print(scores[0] == scores[1] > 0)
+"""
+    assert run_python(source, timeout=120).splitlines() == ["[2, 0, 2]", "[2, 0, 2]", "True"]
 
 
 # Properties, with a naive reference

@@ -188,6 +188,14 @@ def test_right_to_left_card():
     assert attributes == [{"dir": "rtl", "lang": "ar"}]
 
 
+def test_types_stay_with_their_mentions():
+    """A browser may break a line before anything that is no inline text, and between CJK characters and a word."""
+    rules = dict(re.findall(r"\n(\.relx-type[^{]*)\{([^}]*)\}", render([ANN])))
+    assert "display" not in rules[".relx-type"] and "white-space:nowrap" in rules[".relx-type"]
+    assert rules[".relx-type::before"] == 'content:"\\2060"'
+    assert "Acme<span" in render([ANN])  # nor is there a blank
+
+
 def test_fragment():
     html = render([ANN], page=False)
     page = Page(html)

@@ -6,7 +6,6 @@ Everything heavy is imported inside functions: spaCy imports this module for eac
 from __future__ import annotations
 
 import functools
-import json
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Callable, NamedTuple
 
 import typer
 
+from ..corpora.records import is_lang_code, load_json
 from ..errors import RelxError, RelxWarning, warn
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ TextsArg = Annotated[str, typer.Argument(help=TEXTS_HELP)]
 BatchOpt = Annotated[int | None, typer.Option("--batch-size", "-b", min=1, help="Texts taken at a time")]
 OnErrorOpt = Annotated[OnError, typer.Option("--on-error", help="What to do with a line that is broken or too long")]
 CodeOpt = Annotated[Path | None, typer.Option("--code", "-c", help="Python file with additional components")]
-GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, or -1 for the CPU")]
+GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="Number of the GPU (needs CuPy), or -1 for the CPU")]
 
 
 class Text(NamedTuple):
@@ -89,6 +89,11 @@ def report_errors(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def sentence(message: object) -> str:
+    """A message that ends in a full stop, one."""
+    return str(message).rstrip(" .\n") + "."
+
+
 def import_code(path: Path | None) -> None:
     """Import a Python file that registers components or functions. RAISES: RelxError RX188."""
     if path is None:
@@ -110,7 +115,7 @@ def use_gpu(gpu: int) -> None:
     try:
         require_gpu(gpu)
     except Exception as err:  # thinc raises ValueError, cupy and torch errors of their own
-        raise RelxError("RX187", gpu=gpu, reason=str(err)) from err
+        raise RelxError("RX187", gpu=gpu, reason=sentence(err)) from err
 
 
 def load_pipeline(model: str) -> Language:
@@ -128,7 +133,7 @@ def load_pipeline(model: str) -> Language:
         raise
     except (OSError, ValueError, ImportError, KeyError) as err:
         looks_like_path = not path.exists() and ("/" in model or "\\" in model)
-        reason = "there is no such folder." if looks_like_path else f"{type(err).__name__}: {str(err).rstrip('.')}."
+        reason = "there is no such folder." if looks_like_path else sentence(f"{type(err).__name__}: {err}")
         raise RelxError("RX180", model=model, reason=reason) from err
 
 
@@ -177,8 +182,8 @@ def _read_lines(
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 item = parse(line, number, where) if line.strip() else None
-            except ValueError as err:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-                reason = f"{err}." if not str(err).endswith(".") else str(err)
+            except (ValueError, RecursionError) as err:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+                reason = sentence(err)
                 if on_error is OnError.fail:
                     raise RelxError("RX183", where=where, reason=reason) from err
                 skipped = skipped or [(where, reason)]
@@ -195,12 +200,14 @@ def _plain_text(line: str, number: int, where: str) -> Text:
 
 
 def _json_text(line: str, number: int, where: str) -> Text:
-    row = json.loads(line)
+    row = load_json(line)
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         raise ValueError('the line must be an object with a string "text"')
     lang = row.get("lang")
     if not isinstance(lang, (str, type(None))):
         raise ValueError(f'"lang" must be a string such as "en", but is {lang!r}')
+    if lang and not is_lang_code(lang):
+        raise ValueError(f'"lang" must be a language code such as "en" or "pt-BR", but is {lang!r}')
     return Text(row.get("id", number), where, row["text"], lang or "")
 
 

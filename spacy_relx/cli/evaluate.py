@@ -23,6 +23,7 @@ from ._app import (
     report_errors,
     use_gpu,
 )
+from ._output import check_output, write_output
 
 
 class Match(str, Enum):
@@ -41,6 +42,9 @@ def evaluate_cli(
     match: Annotated[
         Match, typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")
     ] = Match.boundary,
+    scheme: Annotated[
+        str | None, typer.Option("--scheme", help="An official score to add: semeval2010 ((9+1)-way macro-F1)")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the scores")] = None,
     retokenize: Annotated[
         bool, typer.Option("--retokenize", help="Use the pipeline's own tokens, not the gold ones")
@@ -55,6 +59,7 @@ def evaluate_cli(
     """
     from ..evaluation import evaluate
 
+    check_output(output, data, code)
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
@@ -65,17 +70,14 @@ def evaluate_cli(
         match=match.value,
         retokenize=retokenize,
         batch_size=batch_size,
+        scheme=scheme,
     )
     if not scores["n_docs"]:
         raise RelxError("RX173", where=data)
-    settings = {"match": match.value, "gold_entities": gold_entities}
-    if output is not None:
-        try:
-            output.write_text(json.dumps({**settings, **scores}, indent=2, ensure_ascii=False) + "\n", encoding="utf8")
-        except OSError as err:
-            raise RelxError("RX186", path=output, reason=f"{err.strerror}.") from err
     typer.echo(report(scores))
     if output is not None:
+        settings = {"match": match.value, "gold_entities": gold_entities}
+        write_output(output, json.dumps({**settings, **scores}, indent=2, ensure_ascii=False) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
 
 
@@ -90,6 +92,8 @@ def report(scores: dict[str, Any]) -> str:
     overall: list[tuple[str, ...]] = [
         (title, *(_percent(scores[f"{key}_{part}"]) for part in "prf")) for title, key in names.items()
     ]
+    if "semeval_macro_f" in scores:
+        overall.append(("SemEval-2010 macro", "", "", _percent(scores["semeval_macro_f"])))
     overall.append(("micro, with no-relation", "", "", _percent(scores["rel_micro_f_na"])))
     overall.append(("macro, with no-relation", "", "", _percent(scores["rel_macro_f_na"])))
     parts = [_table("Overall", ("P", "R", "F"), overall)]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Callable
 
 import typer
 
-from ..errors import RelxError
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -30,6 +29,7 @@ from ._app import (
     report_errors,
     use_gpu,
 )
+from ._output import cannot_write, check_output
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -55,6 +55,7 @@ def predict_cli(
 
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
+    check_output(output, texts, code)
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
@@ -90,11 +91,16 @@ def _writer(path: Path | None) -> Iterator[Callable[[str], None]]:
     try:
         stream: BinaryIO = sys.stdout.buffer if path is None else path.open("wb")
     except OSError as err:
-        raise RelxError("RX186", path=path, reason=f"{err.strerror}.") from err
+        raise cannot_write(path, err) from err
 
     def write(line: str) -> None:
-        stream.write(line.encode("utf8") + b"\n")
-        stream.flush()
+        try:
+            stream.write(line.encode("utf8") + b"\n")
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as err:
+            raise cannot_write(path, err) from err
 
     try:
         yield write

@@ -26,6 +26,7 @@ from ._app import (
     report_errors,
     use_gpu,
 )
+from ._output import check_output, write_output
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -49,6 +50,7 @@ def show_cli(
     """
     from ..viz import render
 
+    check_output(output, texts, code)
     use_gpu(gpu)
     import_code(code)
     docs: list[Doc] = []
@@ -57,10 +59,7 @@ def show_cli(
         docs.append(doc)
         if triples and number <= limit:
             _print_triples(doc)
-    try:
-        output.write_text(render(docs[:limit], title=title), encoding="utf8")
-    except OSError as err:
-        raise RelxError("RX186", path=output, reason=f"{err.strerror}.") from err
+    write_output(output, render(docs[:limit], title=title))
     typer.secho(f"✔ {output}: {min(len(docs), limit)} texts", fg="green", err=True)
     if len(docs) > limit:
         typer.secho(f"There are more: --limit is {limit}.", fg="yellow", err=True)

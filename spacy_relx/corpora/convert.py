@@ -62,8 +62,8 @@ def convert(
     split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost.
-    RAISES: RelxError RX042 (lang), RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122 (output), RX123
-    (writing), and the errors of the importer.
+    RAISES: RelxError RX042 (lang), RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122
+    (output), RX123 (writing), and the errors of the importer.
     """
     report = Report(on_error)
     read = get_format(format)

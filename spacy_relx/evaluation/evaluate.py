@@ -10,11 +10,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..corpora.mentions import copy_mentions
-from ..errors import warn
+from ..errors import RelxError, warn
 from ..extensions import get_candidates, get_lang, get_relations, set_lang
 from ..types import MENTIONS_KEY, NO_RELATION
 from .scorer import RelationCounter
+from .semeval import SemevalCounter
 
+#: Official scores of shared tasks, by name.
+SCHEMES = {"semeval2010": SemevalCounter}
 #: What a component declares that would overwrite mentions given to it.
 _MENTION_ATTRIBUTES = {"doc.ents", "doc.spans", "token.ent_iob"}
 
@@ -29,35 +32,43 @@ def evaluate(
     spans_key: str | None = MENTIONS_KEY,
     retokenize: bool = False,
     batch_size: int | None = None,
+    scheme: str | None = None,
 ) -> dict[str, Any]:
     """Run `nlp.pipe` over the words of gold documents and score the relations it finds.
 
     docs: gold documents, read once. gold_entities: give the pipeline the gold mentions (`doc.ents` and
     `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`). match,
     no_relation: as for `score_relations`. retokenize: let the pipeline's tokenizer cut the text anew; else the words
-    of the gold documents are kept, and where its sentences begin, as in training. batch_size: of `nlp.pipe`. The
-    language of a document (`doc._.lang`) is always given to the pipeline, gold relations never.
+    of the gold documents are kept, and where its sentences begin, as in training. batch_size: of `nlp.pipe`. scheme: an
+    official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is always given to the
+    pipeline, gold relations never.
 
     RETURNS: the scores of `score_relations`, and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds
     spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that
     spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
     RX174 where gold mentions do not fit the pipeline's tokens.
-    RAISES: RelxError RX170 for an unknown match, and what the components raise.
+    RAISES: RelxError RX170 for an unknown match, RX175 for an unknown scheme, and what the components raise.
     """
+    if scheme is not None and scheme not in SCHEMES:
+        raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
     counter = RelationCounter(match=match, no_relation=no_relation)
+    counters: list[RelationCounter | SemevalCounter] = [counter] if scheme is None else [counter, SCHEMES[scheme]()]
     disable = mention_writers(nlp) if gold_entities else []
     run = _Run(nlp, docs, spans_key if gold_entities else None, gold_entities, retokenize)
     n_candidates = n_found = n_out = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
     for predicted, number in run.timed(stream):
-        counter.add(run.waiting.pop(number), predicted)
+        reference = run.waiting.pop(number)
+        for each in counters:
+            each.add(reference, predicted)
         n_out += 1
         n_candidates += len(get_candidates(predicted))
         n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(get_relations(predicted))
     for reference in run.waiting.values():
-        counter.add(reference, _blank(nlp, reference, retokenize))
-    scores = counter.scores()
+        for each in counters:
+            each.add(reference, _blank(nlp, reference, retokenize))
+    scores = {key: value for each in counters for key, value in each.scores().items()}
     if run.waiting:
         warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
     if run.n_lost:

@@ -32,7 +32,8 @@ class LanguageRouter(Pipe):
     language. metadata_key: None to ignore metadata. per_sentence: also set `span._.lang`, by detection on each
     sentence (the whole Doc where sentences are not set); sentences that cannot be told take the language of the Doc.
 
-    Codes are ISO 639-1. Metadata may say "EN" or "pt-BR": the part before the region is taken, in lower case.
+    Codes are ISO 639: two letters where a language has them (ISO 639-1), else three. Metadata may say "EN" or "pt-BR":
+    the part before the region is taken, in lower case.
     """
 
     def __init__(

@@ -7,6 +7,8 @@ from .palette import COLOURS
 _LIGHT = "--page:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#57606a;--line:#d5dae1;--accent:#0b5cad;--bar:#e3e8ee;"
 _DARK = "--page:#0f1318;--card:#181d24;--ink:#e8ebef;--soft:#a3acb8;--line:#343c47;--accent:#7cb8f7;--bar:#2b323c;"
 
+# A type stays on the line of its mention's last word: it is inline, where a line breaks at blanks only, and a word
+# joiner keeps scripts that break anywhere from breaking before it.
 _RULES = """
 .relx{color:var(--ink);background:var(--page);line-height:1.5;font-family:system-ui,-apple-system,"Segoe UI",Roboto,
 "Noto Sans","Noto Sans CJK SC","PingFang SC","Hiragino Sans","Microsoft YaHei","Noto Sans Arabic",sans-serif}
@@ -25,9 +27,10 @@ _RULES = """
 .relx mark{padding:.14em .3em;box-decoration-break:clone;-webkit-box-decoration-break:clone;
 box-shadow:inset 0 0 0 1px var(--fg)}
 .relx mark mark{padding-block:0}
-.relx-type{display:inline-block;font-size:.64rem;font-weight:700;letter-spacing:.02em;line-height:1.35;
+.relx-type{font-size:.64rem;font-weight:700;letter-spacing:.02em;line-height:1.35;
 background:var(--fg);color:var(--bg);border-radius:.2rem;padding:0 .3rem;margin-inline-start:.35em;
 vertical-align:middle;white-space:nowrap;user-select:none}
+.relx-type::before{content:"\\2060"}
 .relx mark:target{outline:3px solid var(--accent);outline-offset:2px}
 .relx-chip{padding:.12rem .5rem;font-size:.92rem;text-decoration:none;overflow-wrap:anywhere}
 a.relx-chip:hover{text-decoration:underline}

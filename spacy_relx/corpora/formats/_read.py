@@ -85,7 +85,7 @@ def parse_rows(
 
 
 def check_record(record: Record) -> None:
-    """RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (relation to no mention)."""
+    """RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention)."""
     unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
     if not record.content.strip():
         raise BadRecord("RX102", problem="the text is empty")

@@ -1,0 +1,56 @@
+"""Files that commands write: checked before the work begins, never one of the inputs."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+from ..corpora.files import check_writable, same_file, write_whole
+from ..errors import RelxError
+
+
+def check_output(path: Path | None, *inputs: str | Path | None) -> None:
+    """Make sure that an output can be written, with its parent folders, and is no input. None: standard output.
+
+    inputs: files, folders (all the .spacy files in them), or "-" for standard input.
+    RAISES: RelxError RX189 (it is an input), RX186 (it cannot be written).
+    """
+    if path is None:
+        return
+    for source in inputs:
+        if source is not None and _is_input(path, source):
+            raise RelxError("RX189", path=path)
+    try:
+        check_writable(path)
+    except OSError as err:
+        raise cannot_write(path, err) from err
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all. RAISES: RelxError RX186."""
+    try:
+        write_whole(path, text.encode("utf8"))
+    except OSError as err:
+        raise cannot_write(path, err) from err
+
+
+def cannot_write(path: Path | None, err: OSError) -> RelxError:
+    """RX186 for an output; None: standard output."""
+    return RelxError("RX186", path=path or "standard output", reason=f"{err.strerror or err}.")
+
+
+def _is_input(path: Path, source: str | Path) -> bool:
+    if source == "-":
+        return _is_standard_input(path)
+    source = Path(source)
+    files = source.rglob("*.spacy") if source.is_dir() else [source]
+    return any(same_file(path, file) for file in files)
+
+
+def _is_standard_input(path: Path) -> bool:
+    try:
+        return path.is_file() and os.path.samestat(path.stat(), os.fstat(sys.stdin.fileno()))
+    except (OSError, io.UnsupportedOperation):  # there is none, or it is no file
+        return False
