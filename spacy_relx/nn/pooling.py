@@ -30,7 +30,7 @@ class EntityStart(EntityPooling):
 
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
-        return states[batch.opens]
+        return states.index_select(0, batch.opens)
 
 
 class EntityEnds(EntityPooling):
@@ -46,7 +46,7 @@ class EntityEnds(EntityPooling):
 
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, 2 * width)."""
-        return torch.cat([states[batch.opens], states[batch.closes]], dim=1)
+        return torch.cat([states.index_select(0, batch.opens), states.index_select(0, batch.closes)], dim=1)
 
 
 class EntityMax(EntityPooling):
@@ -67,9 +67,9 @@ class EntityMax(EntityPooling):
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
         rows, entities = self._inner(batch)
-        ends = torch.maximum(states[batch.opens], states[batch.closes])
+        ends = torch.maximum(states.index_select(0, batch.opens), states.index_select(0, batch.closes))
         index = entities.unsqueeze(1).expand(-1, states.shape[1])
-        return ends.scatter_reduce(0, index, states[rows], "amax")
+        return ends.scatter_reduce(0, index, states.index_select(0, rows), "amax")
 
 
 class SentenceStart(EntityPooling):

@@ -55,7 +55,8 @@ class SpanAttention(nn.Module):
 
     def pool(self, sums: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
         """sums: from `forward`. starts, ends: *Shape:* (n_spans,). RETURNS: *Shape:* (n_spans, width_out)."""
-        span = (sums[ends] - sums[starts]).to(self.value.weight.dtype)
+        # index_select: the gradient of sums[ends] is summed up in an order that differs from run to run
+        span = (sums.index_select(0, ends) - sums.index_select(0, starts)).to(self.value.weight.dtype)
         values, weights = span[:, : -self.heads], span[:, -self.heads :]
         values = values.view(len(span), self.heads, -1) / weights.clamp(min=1e-6).unsqueeze(2)
         return values.flatten(1)
