@@ -276,3 +276,23 @@ def test_negative_sampling_changes_the_batch_of_the_loss():
     loss = network.loss(make_tokens(), make_batch(), targets)
     assert seen == [2]
     assert loss.requires_grad
+
+
+def test_gradients_are_the_same_bit_for_bit():
+    """With threads, too: sums over the pairs of a mention may not depend on which thread comes first."""
+    torch.manual_seed(0)
+    n, width = 60, 64
+    spans = torch.arange(n).unsqueeze(1) * 3 + torch.tensor([0, 2])
+    pairs = torch.cartesian_prod(torch.arange(n), torch.arange(n))
+    nowhere = torch.zeros(n, dtype=torch.long)
+    batch = PairBatch(torch.tensor([[0, 3 * n]]), spans, nowhere, nowhere, pairs[pairs[:, 0] != pairs[:, 1]])
+    features = PairFeatures(width, N_MARKERS, **{**SETTINGS, "hidden": 256})
+    tokens = torch.randn(3 * n, width, requires_grad=True)
+    weights = torch.randn(len(batch), 256)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        gradients = [torch.autograd.grad((features(tokens, batch) * weights).sum(), tokens)[0] for _ in range(10)]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
