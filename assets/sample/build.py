@@ -409,8 +409,7 @@ def load_language(path: Path) -> Language:
     code = data["lang"]
     entities = {
         label: [
-            Entity(item["name"], label, item.get("gender", ""), tuple(item.get("forms", {}).items()))
-            for item in items
+            Entity(item["name"], label, item.get("gender", ""), tuple(item.get("forms", {}).items())) for item in items
         ]
         for label, items in data["entities"].items()
     }
