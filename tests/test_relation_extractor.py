@@ -14,14 +14,6 @@ from spacy_relx.errors import RelxWarning
 from spacy_relx.layers.relation import hidden_types, make_relation_layer
 
 
-@pytest.fixture(scope="module")
-def trained():
-    nlp = make_nlp()
-    losses = train(nlp)
-    assert losses[-1] < 0.05 < losses[0]
-    return nlp
-
-
 @pytest.mark.parametrize(
     "model",
     [

@@ -14,14 +14,6 @@ from spacy_relx.models.candidates import make_typed_pairs
 from spacy_relx.models.relation import build_relation_model
 
 
-@pytest.fixture(scope="module")
-def trained():
-    nlp = make_nlp()
-    losses = train(nlp)
-    assert losses[-1] < 0.05 < losses[0]
-    return nlp
-
-
 def test_a_second_initialisation_starts_anew():
     nlp = make_nlp()
     train(nlp, steps=5)
