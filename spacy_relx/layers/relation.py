@@ -33,9 +33,8 @@ def make_relation_layer(
     """
     return Model(
         "relation",
-        partial(
-            forward, batch_tokens, marker_dropout
-        ),  # bound here: what stands in `attrs` is saved and would beat the config
+        # bound here: what stands in `attrs` is saved and would beat the config
+        partial(forward, batch_tokens, marker_dropout),
         init=init,
         layers=[encoder],
         shims=[TorchShim()],

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Batch:
+    """What batches of pairs have in common: dataclasses of int64 tensors, one of them `pairs`."""
+
+    pairs: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def to(self, device: torch.device) -> Self:
+        me = cast(Any, self)
+        return replace(me, **{each.name: getattr(me, each.name).to(device) for each in fields(me)})
+
+    def select(self, rows: Tensor | slice) -> Self:
+        """The same batch with only some of its pairs. rows: int64 (n,), bool (n_pairs,) or a slice."""
+        return replace(cast(Any, self), pairs=self.pairs[rows])
+
+    def chunks(self, size: int) -> list[Self]:
+        """The same batch with at most `size` pairs at a time; one without any where there are none."""
+        return [self.select(slice(first, first + size)) for first in range(0, max(len(self), 1), size)]
+
 
 @dataclass(frozen=True)
-class PairBatch:
+class PairBatch(Batch):
     """The candidate pairs of a batch of Docs. Tokens and mentions are numbered through the batch.
 
     doc_spans: (n_docs, 2) first token and end of each Doc.
@@ -25,13 +50,3 @@ class PairBatch:
     mention_docs: Tensor
     markers: Tensor
     pairs: Tensor
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def to(self, device: torch.device) -> PairBatch:
-        return PairBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
-
-    def select(self, rows: Tensor | slice) -> PairBatch:
-        """The same batch with only some of its pairs. rows: int64 (n,), bool (n_pairs,) or a slice."""
-        return replace(self, pairs=self.pairs[rows])

@@ -68,8 +68,5 @@ class MarkedNetwork(nn.Module):
     def scores(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
         """RETURNS: *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
         context = self.pairs.context(entities, batch, states)
-        parts = []
-        for first in range(0, max(len(batch), 1), self.chunk):
-            part = batch.select(slice(first, first + self.chunk))
-            parts.append(self.head.scores(self.head(self.pairs.pair(context, part))))
-        return torch.cat(parts)
+        parts = batch.chunks(self.chunk)
+        return torch.cat([self.head.scores(self.head(self.pairs.pair(context, part))) for part in parts])

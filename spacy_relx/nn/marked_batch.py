@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from .batch import Batch
 
 
 def padded_rows(lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,7 +24,7 @@ def padded_rows(lengths: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass(frozen=True)
-class MarkedBatch:
+class MarkedBatch(Batch):
     """Marked texts, laid end to end as rows. Rows below n_rows are the texts', then follow those of `group_ids`.
 
     ids: (n_rows,) subwords, markers that stand in the text and special tokens.
@@ -50,16 +52,6 @@ class MarkedBatch:
     texts: Tensor
     markers: Tensor
     pairs: Tensor
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def to(self, device: torch.device) -> MarkedBatch:
-        return MarkedBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
-
-    def select(self, rows: slice) -> MarkedBatch:
-        """The same batch with only some of its pairs."""
-        return replace(self, pairs=self.pairs[rows])
 
     def text_starts(self) -> Tensor:
         """int64 (n_texts,): the first row of each text."""

@@ -36,7 +36,7 @@ class ConcatPairs(nn.Module):
 
     def pair(self, context: Any, batch: MarkedBatch) -> Tensor:
         """RETURNS: *Shape:* (n_pairs, width_out)."""
-        heads, tails = context[0][batch.pairs[:, 0]], context[1][batch.pairs[:, 1]]
+        heads, tails = (part.index_select(0, rows) for part, rows in zip(context, batch.pairs.unbind(1)))
         if self.of_sentence:
             vectors = heads
         elif self.hidden:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 from .marked_batch import MarkedBatch
+from .spans import span_rows
 
 
-class EntityPooling(nn.Module):
+class EntityPooling(nn.Module, ABC):
     """width_out: of an entity's vector. of_sentence: the vector is the text's own, alike for both entities."""
 
     of_sentence = False
@@ -17,9 +20,9 @@ class EntityPooling(nn.Module):
         super().__init__()
         self.width_out = width
 
+    @abstractmethod
     def rows(self, batch: MarkedBatch) -> Tensor:
         """int64: the rows of the states that `forward` reads, which spares the last layer the others."""
-        raise NotImplementedError
 
 
 class EntityStart(EntityPooling):
@@ -58,11 +61,8 @@ class EntityMax(EntityPooling):
     @staticmethod
     def _inner(batch: MarkedBatch) -> tuple[Tensor, Tensor]:
         """(rows of the entities' tokens, the entity of each row)."""
-        starts, ends = batch.spans.unbind(1)
-        lengths = (ends - starts).clamp(min=0)
-        entities = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
-        within = torch.arange(len(entities), device=lengths.device) - (lengths.cumsum(0) - lengths)[entities]
-        return starts[entities] + within, entities
+        rows, lengths = span_rows(*batch.spans.unbind(1))
+        return rows, torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
 
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
@@ -82,4 +82,4 @@ class SentenceStart(EntityPooling):
 
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
-        return states[self.rows(batch)]
+        return states.index_select(0, self.rows(batch))

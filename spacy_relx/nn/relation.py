@@ -29,11 +29,11 @@ class RelationNetwork(nn.Module):
             batch, targets = batch.select(rows), targets[rows]
         markers = self.pairs.known(batch.markers)
         context = self.pairs.context(tokens, batch, markers)
-        if len(batch) <= self.chunk:
-            logits = self.head(self.pairs.pair(context, batch, markers))
+        parts = batch.chunks(self.chunk)
+        if len(parts) == 1:
+            logits = self._logits(context, batch, markers)
         else:
             # what a chunk's backward pass needs is computed again then, so that memory is that of one chunk
-            parts = [batch.select(slice(first, first + self.chunk)) for first in range(0, len(batch), self.chunk)]
             logits = torch.cat([checkpoint(self._logits, context, p, markers, use_reentrant=False) for p in parts])
         return self.head.loss(logits, targets)
 
@@ -44,8 +44,5 @@ class RelationNetwork(nn.Module):
         """RETURNS: scores, *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
         markers = self.pairs.known(batch.markers)
         context = self.pairs.context(tokens, batch, markers)
-        parts = []
-        for first in range(0, max(len(batch), 1), self.chunk):
-            part = batch.select(slice(first, first + self.chunk))
-            parts.append(self.head.scores(self._logits(context, part, markers)))
-        return torch.cat(parts)
+        parts = batch.chunks(self.chunk)
+        return torch.cat([self.head.scores(self._logits(context, part, markers)) for part in parts])

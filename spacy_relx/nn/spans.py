@@ -12,12 +12,20 @@ def span_means(tokens: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
     tokens: *Shape:* (n_tokens, width). starts, ends: *Shape:* (n_spans,), int64, end exclusive.
     RETURNS: *Shape:* (n_spans, width).
     """
+    rows, lengths = span_rows(starts, ends)
+    return nn.functional.embedding_bag(rows, tokens, lengths.cumsum(0) - lengths, mode="mean")
+
+
+def span_rows(starts: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """The tokens of spans, one span behind the other.
+
+    starts, ends: *Shape:* (n_spans,), int64, end exclusive. RETURNS: the tokens, and how many each span
+    has, both int64.
+    """
     lengths = (ends - starts).clamp(min=0)
     bounds = lengths.cumsum(0)
-    offsets = bounds - lengths
-    steps = torch.arange(int(bounds[-1]) if len(bounds) else 0, device=tokens.device)
-    rows = steps + (starts - offsets).repeat_interleave(lengths)
-    return nn.functional.embedding_bag(rows, tokens, offsets, mode="mean")
+    steps = torch.arange(int(bounds[-1]) if len(bounds) else 0, device=starts.device)
+    return steps + (starts - bounds + lengths).repeat_interleave(lengths), lengths
 
 
 def prefix_sums(tokens: Tensor) -> Tensor:

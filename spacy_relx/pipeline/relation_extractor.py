@@ -20,7 +20,8 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..errors import RelxError, warn
 from ..extensions import CANDIDATES, get_candidates, get_relations, has_candidates, set_extensions, set_relations
-from ..types import NO_RELATION, Candidates, Mention, Relation
+from ..types import NO_RELATION, Candidates, Relation
+from .targets import pair_targets
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -143,13 +144,10 @@ class RelationExtractor(TrainablePipe):
         validate_get_examples(get_examples, "RelationExtractor.initialize")
         if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
             self.cfg["labels"] = []
-            found_before: set[str] = set()
-        else:
-            found_before = set(self.labels)
         if labels is None:
             seen = {r.label for eg in get_examples() for r in get_relations(eg.reference)}
             labels = sorted(seen - {NO_RELATION})
-        self.cfg["labels"] += [label for label in labels if label not in found_before]
+        self.cfg["labels"] = list(dict.fromkeys([*self.labels, *labels]))
         if not self.labels:
             raise RelxError("RX053", name=self.name)
         marker = self._find_marker(nlp)
@@ -158,12 +156,15 @@ class RelationExtractor(TrainablePipe):
         if len(names) + 1 == self.cfg["n_markers"]:
             self.model.attrs["marker_names"] = names  # for models that can make something of an entity type's name
         sample = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
-        self.model.set_dim("nO", len(self.labels), force=True)
-        self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
+        self._set_sizes()
         self.model.initialize(X=(sample, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self._check_thresholds()
         self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
+
+    def _set_sizes(self) -> None:
+        self.model.set_dim("nO", len(self.labels), force=True)
+        self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
 
     def _check_thresholds(self) -> None:
         unknown = sorted(set(self.label_thresholds) - set(self.labels))
@@ -318,7 +319,7 @@ class RelationExtractor(TrainablePipe):
         Mentions are matched by their characters, so the two Docs may be tokenized differently.
         """
         columns = {label: i for i, label in enumerate(self.labels)}
-        parts = [_doc_targets(eg, columns, self.name) for eg in examples]
+        parts = [pair_targets(eg, columns, self.name) for eg in examples]
         return np.concatenate(parts) if parts else np.zeros((0, len(columns)), "float32")
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -362,50 +363,5 @@ class RelationExtractor(TrainablePipe):
         self._check_thresholds()
         if cfg["width"] is None or self._shim.is_built:
             return
-        self.model.set_dim("nO", len(self.labels), force=True)
-        self.model.set_dim("n_markers", cfg["n_markers"], force=True)
+        self._set_sizes()
         self.model.attrs["build_network"](self.model, cfg["width"])
-
-
-def _doc_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
-    candidates = get_candidates(eg.predicted)
-    targets = np.zeros((len(candidates), len(columns)), dtype="float32")
-    relations = get_relations(eg.reference)
-    if not len(candidates) or not len(relations):
-        return targets
-    rows = _mention_rows(eg.predicted, candidates.mentions)
-    n = candidates.n_mentions
-    keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
-    order = np.argsort(keys, kind="stable")
-    for relation in relations:
-        if relation.label == NO_RELATION:
-            continue
-        if relation.label not in columns:
-            raise RelxError("RX055", label=relation.label, name=name, text=eg.reference.text[:60])
-        head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
-        if head is None or tail is None:
-            continue  # a mention that was not predicted: the scorer counts it as missed, there is no pair to train on
-        place = np.searchsorted(keys, head * n + tail, sorter=order)
-        if place < len(keys) and keys[order[place]] == head * n + tail:
-            targets[order[place], columns[relation.label]] = 1.0
-    return targets
-
-
-def _mention_rows(doc: Doc, mentions: Sequence[Mention]) -> dict[tuple, int]:
-    """Rows of mentions by (first character, last character, type), and by characters alone."""
-    rows: dict[tuple, int] = {}
-    for i, mention in enumerate(mentions):
-        key = _characters(doc, mention)
-        rows.setdefault(key, i)
-        rows[(*key, mention.label)] = i
-    return rows
-
-
-def _find(rows: dict[tuple, int], doc: Doc, mention: Mention) -> int | None:
-    key = _characters(doc, mention)
-    return rows.get((*key, mention.label), rows.get(key))
-
-
-def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:
-    last = doc[mention.end - 1]
-    return doc[mention.start].idx, last.idx + len(last)

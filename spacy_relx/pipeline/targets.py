@@ -1,0 +1,63 @@
+"""Gold relations -> what a relation extractor learns about candidate pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..errors import RelxError
+from ..extensions import get_candidates, get_relations
+from ..types import NO_RELATION, Mention
+
+
+def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
+    """What is to be learned about the candidate pairs of one Doc.
+
+    Mentions are matched by their characters, so the two Docs may be tokenized differently. columns: of each label.
+    name: of the component, for errors. RETURNS: float32 (n_pairs, n_labels), 1 where the gold relation holds.
+    RAISES: RelxError RX055 for a relation without a column.
+    """
+    candidates = get_candidates(eg.predicted)
+    targets = np.zeros((len(candidates), len(columns)), dtype="float32")
+    relations = get_relations(eg.reference)
+    if not len(candidates) or not len(relations):
+        return targets
+    rows = _mention_rows(eg.predicted, candidates.mentions)
+    n = candidates.n_mentions
+    keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
+    order = np.argsort(keys, kind="stable")
+    for relation in relations:
+        if relation.label == NO_RELATION:
+            continue
+        if relation.label not in columns:
+            raise RelxError("RX055", label=relation.label, name=name, text=eg.reference.text[:60])
+        head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
+        if head is None or tail is None:
+            continue  # a mention that was not predicted: the scorer counts it as missed, there is no pair to train on
+        place = np.searchsorted(keys, head * n + tail, sorter=order)
+        if place < len(keys) and keys[order[place]] == head * n + tail:
+            targets[order[place], columns[relation.label]] = 1.0
+    return targets
+
+
+def _mention_rows(doc: Doc, mentions: Sequence[Mention]) -> dict[tuple, int]:
+    """Rows of mentions by (first character, last character, type), and by characters alone."""
+    rows: dict[tuple, int] = {}
+    for i, mention in enumerate(mentions):
+        key = _characters(doc, mention)
+        rows.setdefault(key, i)
+        rows[(*key, mention.label)] = i
+    return rows
+
+
+def _find(rows: dict[tuple, int], doc: Doc, mention: Mention) -> int | None:
+    key = _characters(doc, mention)
+    return rows.get((*key, mention.label), rows.get(key))
+
+
+def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:
+    last = doc[mention.end - 1]
+    return doc[mention.start].idx, last.idx + len(last)
