@@ -19,7 +19,7 @@ from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
 from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
-from .files import same_file
+from .files import is_hidden, same_file
 from .formats import get_format
 from .records import UNTYPED, Record, Report, excerpt, is_lang_code
 
@@ -104,7 +104,7 @@ def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) 
             paths.append(path)
             continue
         fitting = {file for pattern in patterns for file in path.rglob(pattern) if file.is_file()}
-        found = sorted(file for file in fitting if not _is_hidden(file.relative_to(path)))
+        found = sorted(file for file in fitting if not is_hidden(file.relative_to(path)))
         if not found:
             wanted = " or ".join(map(repr, patterns))
             raise RelxError("RX120", path=path, reason=f"the folder holds no file that fits {wanted}")
@@ -112,10 +112,6 @@ def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) 
     if not paths:
         raise RelxError("RX120", path="(nothing)", reason="no input was given")
     return paths
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str, lang: str | None) -> None:

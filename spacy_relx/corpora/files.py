@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and telling whether two paths are one file."""
+"""Writing files whole or not at all, and telling whether two paths are one file, or hidden."""
 
 from __future__ import annotations
 
@@ -46,6 +46,11 @@ def same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return one.resolve() == other.resolve()
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a path, given relative to the folder that is searched, is hidden or lies in something hidden."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _umask() -> int:

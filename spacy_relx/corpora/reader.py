@@ -15,6 +15,7 @@ from ..errors import RelxError, warn
 from ..extensions import get_lang, get_relations, set_extensions, span_as_doc
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
+from .files import is_hidden
 from .mentions import blank_copy
 
 FILE_TYPE = ".spacy"
@@ -171,7 +172,7 @@ def corpus_files(path: Path) -> list[Path]:
     if not path.is_dir():
         raise RelxError("RX131", path=path, reason="there is no such file or folder")
     files = [file for file in path.rglob(f"*{FILE_TYPE}") if file.is_file()]
-    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    files = [file for file in files if not is_hidden(file.relative_to(path))]
     if not files:
         raise RelxError("RX131", path=path, reason=f"the folder holds no {FILE_TYPE} file")
     return sorted(files)
