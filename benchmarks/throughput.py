@@ -14,19 +14,7 @@ import spacy
 import torch
 from spacy.tokens import DocBin
 
-from spacy_relx.corpora.mentions import copy_mentions
-from spacy_relx.types import MENTIONS_KEY
-
-
-def fresh_docs(nlp, references):
-    docs = []
-    for reference in references:
-        doc = spacy.tokens.Doc(
-            nlp.vocab, words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference]
-        )
-        copy_mentions(reference, doc, MENTIONS_KEY)
-        docs.append(doc)
-    return docs
+from spacy_relx.corpora.mentions import blank_copy
 
 
 def main():
@@ -44,7 +32,7 @@ def main():
     times = {"encoder": [], "entity_type_marker": [], "relation_extractor": [], "nlp.pipe": []}
     n_pairs = 0
     for repeat in range(args.repeats + 1):
-        docs = fresh_docs(nlp, references)
+        docs = [blank_copy(reference) for reference in references]
         start = time.perf_counter()
         docs = list(marker.pipe(docs))
         marked = time.perf_counter()
@@ -55,7 +43,7 @@ def main():
         for _ in extractor.pipe(docs, batch_size=nlp.batch_size):
             pass
         extracted = time.perf_counter()
-        docs = fresh_docs(nlp, references)
+        docs = [blank_copy(reference) for reference in references]
         piped = time.perf_counter()
         for _ in nlp.pipe(docs):
             pass
