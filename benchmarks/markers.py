@@ -76,7 +76,7 @@ def text_alone(nlp, docs, size=32):
     network, subwords = shim.module.eval(), shim.transformer.subwords
     parts = sorted((part.ids for part in subwords(docs)), key=len)
     start = time.perf_counter()
-    with torch.inference_mode(), torch.autocast(shim.device.type, torch.bfloat16, enabled=network.bf16):
+    with torch.inference_mode(), network.autocast(shim.device):
         for first in range(0, len(parts), size):
             texts = Texts.of([[*subwords.prefix, *part, *subwords.suffix] for part in parts[first : first + size]])
             none = torch.zeros(0)

@@ -260,6 +260,28 @@ def test_freezing_and_learning_rates(folder):
         assert rates[f"{embeddings}word_embeddings.markers.weight"] == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("kind", ["bert", "deberta-v2"])
+def test_layers_are_cut_off(tmp_path, kind):
+    source = make_transformer(tmp_path, kind, num_hidden_layers=3)
+
+    def started(n):
+        nlp = make_nlp(model_config(source, "single", transformer={"layers": n}))
+        train(nlp, 0)
+        return nlp
+
+    whole, cut = started(None), started(1)
+    modules = [nlp.get_pipe("relation_extractor").model.shims[0].module.transformer for nlp in (whole, cut)]
+    assert [len(module.encoder.layer) for module in modules] == [3, 1]
+    all_values = dict(modules[0].named_parameters())
+    assert all(torch.equal(all_values[name], value) for name, value in modules[1].named_parameters())
+    cut.to_disk(tmp_path / "saved")
+    again = spacy.load(tmp_path / "saved")
+    scores = [np.concatenate(nlp.get_pipe("relation_extractor").predict(marked_docs(nlp))) for nlp in (cut, again)]
+    np.testing.assert_array_equal(*scores)
+    with pytest.raises(RelxError, match="RX084"):
+        started(4)
+
+
 def test_marker_dropout_marks_uniformly_in_training_only(folder):
     plain = training_step(folder)[1]
     dropped = training_step(folder, marker_dropout=0.999)[1]
@@ -283,6 +305,17 @@ def test_bfloat16_is_close(folder):
         scores.append(np.concatenate(nlp.get_pipe("relation_extractor").predict(marked_docs(nlp))))
     assert scores[1].dtype == np.float32
     assert 0 < np.abs(scores[0] - scores[1]).max() < 0.1
+
+
+@pytest.mark.parametrize("in_hardware", [False, True])
+def test_automatic_precision(folder, monkeypatch, in_hardware):
+    monkeypatch.setattr("spacy_relx.nn.marked.computes_bf16", lambda device_type: in_hardware)
+    scores = []
+    for precision in ("bf16" if in_hardware else "fp32", "auto"):
+        nlp = make_nlp(model_config(folder, precision=precision))
+        train(nlp, 1)
+        scores.append(np.concatenate(nlp.get_pipe("relation_extractor").predict(marked_docs(nlp))))
+    np.testing.assert_array_equal(*scores)
 
 
 def test_same_seed_same_losses(folder):
@@ -377,8 +410,7 @@ def test_settings_that_make_no_sense(folder):
 
 def test_settings_that_do_not_go_together(folder):
     for settings in (
-        {"pooling": "SentenceStart"},
-        {"mode": "single", "inference_mode": "packed", "pooling": "SentenceStart"},
+        {"mode": "shared", "pooling": "SentenceStart"},
         {"mode": "single", "inference_mode": "shared"},
         {"mode": "shared", "inference_mode": "packed"},
     ):

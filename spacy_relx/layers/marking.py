@@ -47,7 +47,8 @@ class Marking:
     mode: "single", one text for each pair; "packed", a text and beside it the markers of all its pairs; "shared", one
     pair of markers for each mention. inline: whether shared markers stand in the text, or beside it. roles: see
     `marker_rows`. room: subwords of a text, special tokens not counted. stride: subwords between the beginnings of
-    windows. ids: int64 (n_markers, 3, 2), ids of the marker tokens.
+    windows. ids: int64 (n_markers, 3, 2), ids of the marker tokens. sentence: whether each pair that is marked beside
+    its text has a copy of the text's first token there, too.
     """
 
     mode: str
@@ -57,12 +58,18 @@ class Marking:
     stride: int
     ids: np.ndarray
     subwords: Subwords
+    sentence: bool = False
     prefix: np.ndarray = field(init=False)
     suffix: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         for name in ("prefix", "suffix"):  # the dataclass is frozen
             object.__setattr__(self, name, np.array(getattr(self.subwords, name), dtype="int64"))
+
+    @property
+    def group_size(self) -> int:
+        """Tokens that a pair has beside its text, or in it."""
+        return 4 + (self.sentence and self.mode == "packed")
 
     @property
     def n_frame(self) -> int:
@@ -151,10 +158,14 @@ class Texts:
 
 
 def make_batch(**arrays: np.ndarray) -> MarkedBatch:
-    """A `MarkedBatch` of numpy arrays; without group_ids there are no markers beside the texts."""
+    """A `MarkedBatch` of numpy arrays. Without group_ids there are no markers beside the texts, without sentences the
+    texts' first tokens stand for them."""
     if "group_ids" not in arrays:
         none = np.zeros((0, 1))
         arrays.update(group_ids=none, group_rows=none, group_counts=np.zeros(len(arrays["lengths"])))
+    if "sentences" not in arrays:
+        texts, lengths = arrays["texts"], arrays["lengths"]
+        arrays["sentences"] = (np.cumsum(lengths) - lengths)[texts] if len(lengths) else np.zeros(len(texts))
     return MarkedBatch(**{n: torch.from_numpy(np.ascontiguousarray(a, dtype="int64")) for n, a in arrays.items()})
 
 

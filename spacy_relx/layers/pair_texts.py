@@ -157,13 +157,13 @@ class PairPlan:
             self._first, self._count = np.arange(len(texts)), np.ones(len(texts), dtype="int64")
         else:
             counts = np.bincount(texts, minlength=len(lengths))
-            most = np.maximum((limit - lengths) // 4, 1)
+            most = np.maximum((limit - lengths) // self.marking.group_size, 1)
             packs = -(-counts // most)
             nth = ranges(np.zeros(len(packs), "int64"), packs)
             most = np.repeat(most, packs)
             self._first = np.repeat(np.cumsum(counts) - counts, packs) + nth * most
             self._count = np.minimum(np.repeat(counts, packs) - nth * most, most)
-        self.sizes = lengths[texts[self._first]] + 4 * self._count
+        self.sizes = lengths[texts[self._first]] + self.marking.group_size * self._count
 
     def build(self, items: np.ndarray) -> tuple[MarkedBatch, np.ndarray]:
         """RETURNS: the batch, and the rows of its pairs among all pairs of the plan."""
@@ -206,18 +206,29 @@ class PairPlan:
     def _mark_beside(self, items: np.ndarray, entries: np.ndarray) -> dict[str, np.ndarray]:
         texts = self.entries.texts[self._first[items]]
         lengths = self.texts.lengths[texts]
+        ids, starts = self.texts.ids(texts), np.cumsum(lengths) - lengths
         of_entry = np.repeat(np.arange(len(items)), self._count[items])
-        spans = self.entries.spans[entries] + (np.cumsum(lengths) - lengths)[of_entry][:, None, None]
-        spans = spans.reshape(-1, 2)
-        beside = lengths.sum() + 2 * np.arange(len(spans))
+        spans = self.entries.spans[entries] + starts[of_entry][:, None, None]
+        group_ids = self._marker_ids(entries).reshape(-1, 4)
+        group_rows = (spans - [0, 1]).reshape(-1, 4)
+        arrays = {}
+        size = self.marking.group_size
+        groups = lengths.sum() + size * np.arange(len(entries))
+        if size > 4:
+            first = starts[of_entry][:, None]
+            group_ids = np.concatenate([group_ids, ids[first]], axis=1)
+            group_rows = np.concatenate([group_rows, first], axis=1)
+            arrays["sentences"] = np.repeat(groups + 4, 2)
+        opens = (groups[:, None] + [0, 2]).ravel()
         return {
-            "ids": self.texts.ids(texts),
+            "ids": ids,
             "lengths": lengths,
-            "group_ids": self._marker_ids(entries).reshape(-1, 4),
-            "group_rows": (spans - [0, 1]).reshape(-1, 4),
+            "group_ids": group_ids,
+            "group_rows": group_rows,
             "group_counts": self._count[items],
-            "opens": beside,
-            "closes": beside + 1,
-            "spans": spans,
+            "opens": opens,
+            "closes": opens + 1,
+            "spans": spans.reshape(-1, 2),
             "texts": np.repeat(of_entry, 2),
+            **arrays,
         }

@@ -35,6 +35,7 @@ class TransformerSource:
     freeze_embeddings: bool = False
     freeze_layers: int = 0
     use_fast: bool = True
+    layers: int | None = None
 
 
 @dataclass
@@ -83,7 +84,10 @@ def _hugging_face() -> Any:
 
 
 def load_transformer(source: TransformerSource) -> LoadedTransformer:
-    """Load the pre-trained model and its tokenizer. RAISES: RelxError RX005, RX080 when that cannot be done."""
+    """Load the pre-trained model and its tokenizer.
+
+    RAISES: RelxError RX005, RX080 when that cannot be done, RX084 when it has not the layers that are to be kept.
+    """
     hf = _hugging_face()
     settings: dict[str, Any] = {}
     try:
@@ -95,6 +99,7 @@ def load_transformer(source: TransformerSource) -> LoadedTransformer:
         raise RelxError("RX080", name=repr(source.name), reason=err) from err
     files = _tokenizer_files(loaded.tokenizer)
     module = _without_pooler(loaded.transformer.float())
+    _keep_layers(module, source.layers)
     return LoadedTransformer(module, Subwords(loaded.tokenizer), files, bool(loaded.tokenizer.is_fast))
 
 
@@ -148,11 +153,27 @@ def set_training(module: Any, source: TransformerSource, new: nn.Module) -> None
         parameter.requires_grad_(not frozen)
 
 
+def _keep_layers(module: Any, n: int | None) -> None:
+    """Cut off the layers above the n lowest ones; None keeps all. The configuration says so, for reloading."""
+    layers = _layers(module)
+    if n is None:
+        return
+    if n > len(layers):
+        raise RelxError("RX084", kind=module.config.model_type, layers=len(layers), wanted=n)
+    stack: Any = _layer_stack(module)
+    del stack[n:]
+    module.config.num_hidden_layers = n
+
+
 def _layers(module: Any) -> list[nn.Module]:
+    return list(_layer_stack(module) or [])
+
+
+def _layer_stack(module: Any) -> nn.ModuleList | None:
     for path in (("encoder", "layer"), ("transformer", "layer")):
         found = module
         for name in path:
             found = getattr(found, name, None)
         if isinstance(found, nn.ModuleList):
-            return list(found)
-    return []
+            return found
+    return None

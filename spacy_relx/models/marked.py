@@ -18,7 +18,7 @@ from .heads import HeadFactory
 from .mention_pairs import MentionPairFactory
 from .pooling import PoolingFactory
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "auto")
 
 
 def build_marked_model(
@@ -50,7 +50,8 @@ def build_marked_model(
     pooling shows no direction, else "uniform". Both directions of a pair whose markers do not are read as one.
 
     batch_tokens: subwords and markers that are worked on at once, in training and prediction; batch_pairs: pairs that
-    are scored at once. They bound memory and change no score. precision: "bf16" runs the transformer in bfloat16.
+    are scored at once. They bound memory and change no score. precision: "bf16" runs the transformer in bfloat16,
+    "auto" does so where the device computes it in hardware.
     marker_dropout: probability that all types of a Doc, and again that a single mention's type, are hidden in training,
     which is what teaches the uniform markers that unknown types fall back to.
 
@@ -75,14 +76,14 @@ def build_marked_model(
     modes = {mode, predicted}
     if "shared" in modes and len(modes) > 1:
         raise RelxError("RX081", problem="mode 'shared' has other markers than 'single' and 'packed' to train")
-    if of_sentence and modes != {"single"}:
-        problem = "spacy_relx.SentenceStart.v1 gives all pairs of a text one vector unless mode is 'single'"
+    if of_sentence and "shared" in modes:
+        problem = "spacy_relx.SentenceStart.v1 gives all pairs of a text one vector in mode 'shared'"
         raise RelxError("RX081", problem=problem)
     beside = "packed" in modes or ("shared" in modes and not inline)
     return make_marked_layer(
         transformer,
-        partial(_build_network, transformer, pooling, pairs, head, roles, beside, precision == "bf16", batch_pairs),
-        partial(_make_marking, transformer, inline, roles),
+        partial(_build_network, transformer, pooling, pairs, head, roles, beside, precision, batch_pairs),
+        partial(_make_marking, transformer, inline, roles, of_sentence),
         partial(_start_markers, roles),
         MarkedSettings(mode, predicted, batch_tokens, batch_pairs, marker_dropout),
     )
@@ -95,7 +96,7 @@ def _build_network(
     head: HeadFactory,
     roles: str,
     beside: bool,
-    bf16: bool,
+    precision: str,
     chunk: int,
     loaded: LoadedTransformer,
     n_markers: int,
@@ -116,13 +117,19 @@ def _build_network(
         head(features.width_out, n_labels),
         flat=loaded.flat,
         pad_id=loaded.subwords.pad_id,
-        bf16=bf16,
+        precision=precision,
         chunk=chunk,
     )
 
 
 def _make_marking(
-    source: TransformerSource, inline: bool, roles: str, mode: str, loaded: LoadedTransformer, n_markers: int
+    source: TransformerSource,
+    inline: bool,
+    roles: str,
+    of_sentence: bool,
+    mode: str,
+    loaded: LoadedTransformer,
+    n_markers: int,
 ) -> Marking:
     """RAISES: RelxError RX021 for a max_length or stride that the transformer cannot have."""
     limit = text_limit(loaded)
@@ -136,7 +143,7 @@ def _make_marking(
     if stride > room // 2:
         raise RelxError("RX021", name="stride", value=stride, need=f"at most {room // 2}, half of a window")
     ids = marker_rows(n_markers, roles) + loaded.module.get_input_embeddings().first_id
-    return Marking(mode, inline, roles, room, stride, ids, subwords)
+    return Marking(mode, inline, roles, room, stride, ids, subwords, of_sentence)
 
 
 def _start_markers(roles: str, network: MarkedNetwork, loaded: LoadedTransformer, names: Sequence[str]) -> None:

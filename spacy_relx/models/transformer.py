@@ -16,6 +16,7 @@ def make_transformer(
     freeze_embeddings: bool = False,
     freeze_layers: int = 0,
     use_fast: bool = True,
+    layers: int | None = None,
 ) -> TransformerSource:
     """`spacy_relx.Transformer.v1`: an encoder of Hugging Face, loaded when the pipeline is initialised.
 
@@ -26,7 +27,8 @@ def make_transformer(
     half of a window; null: half. dropout: in the transformer; null: as the model was saved. lr_scale: the top layer's
     share of the learning rate (the head's is 1). layer_decay: each layer's share of that of the layer above.
     freeze_embeddings: words and positions stay as they are; markers are trained all the same. freeze_layers: so many of
-    the lowest layers stay too. use_fast: the tokenizer in Rust, where there is one.
+    the lowest layers stay too. use_fast: the tokenizer in Rust, where there is one. layers: keep only so many of the
+    lowest layers, for speed; null: all.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
@@ -37,10 +39,11 @@ def make_transformer(
         ("lr_scale", lr_scale, lr_scale <= 0, "more than 0"),
         ("layer_decay", layer_decay, not 0 < layer_decay <= 1, "in (0, 1]"),
         ("freeze_layers", freeze_layers, freeze_layers < 0, "0 or more"),
+        ("layers", layers, layers is not None and layers < 1, "1 or more"),
     ]
     for setting, value, is_wrong, need in wrong:
         if is_wrong:
             raise RelxError("RX021", name=setting, value=value, need=need)
     return TransformerSource(
-        name, max_length, stride, dropout, lr_scale, layer_decay, freeze_embeddings, freeze_layers, use_fast
+        name, max_length, stride, dropout, lr_scale, layer_decay, freeze_embeddings, freeze_layers, use_fast, layers
     )

@@ -36,6 +36,8 @@ class MarkedBatch(Batch):
     opens, closes: (n_entities,) rows of the opening and the closing marker.
     spans: (n_entities, 2) first row and end (exclusive) of what they mark.
     texts: (n_entities,) the text of each.
+    sentences: (n_entities,) the row that stands for the sentence as the entity's pair marks it: its text's first, or
+        one beside the text.
     markers: (n_entities,) row of the entity's type in the marker vocabulary, 0 is the uniform marker.
     pairs: (n_pairs, 2) rows of the entities: head, tail.
     All int64.
@@ -50,6 +52,7 @@ class MarkedBatch(Batch):
     closes: Tensor
     spans: Tensor
     texts: Tensor
+    sentences: Tensor
     markers: Tensor
     pairs: Tensor
 

@@ -73,13 +73,14 @@ class EntityMax(EntityPooling):
 
 
 class SentenceStart(EntityPooling):
-    """SS: the state of the text's first token, eq. 4. It only tells pairs apart where each has a text of its own."""
+    """SS: the state of the text's first token, eq. 4; beside a text, of a copy of that token that sees the text and the
+    pair's markers."""
 
     of_sentence = True
 
     def rows(self, batch: MarkedBatch) -> Tensor:
-        return batch.text_starts()[batch.texts]
+        return batch.sentences
 
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
-        return states.index_select(0, self.rows(batch))
+        return states.index_select(0, batch.sentences)
