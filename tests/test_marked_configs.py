@@ -24,28 +24,47 @@ def folder(tmp_path_factory):
     return make_transformer(tmp_path_factory.mktemp("bert"))
 
 
-@pytest.mark.parametrize("name", ["minilm", "minilm_shared", "transformer"])
-def test_configs_train(folder, tmp_path, name):
-    vocab = spacy.blank("xx").vocab
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
     set_extensions()
-    docs = [make_doc(vocab, *sentence) for sentence in SENTENCES]
-    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "data.spacy")
-    overrides = {
-        "paths.train": str(tmp_path / "data.spacy"),
-        "paths.dev": str(tmp_path / "data.spacy"),
-        "paths.transformer": folder,
-        "system.gpu_allocator": None,
-        "training.max_steps": 5,
-        "training.eval_frequency": 5,
-        "training.accumulate_gradient": 2,
-    }
-    nlp = init_nlp(load_config(CONFIGS / f"{name}.cfg", overrides=overrides))
+    vocab = spacy.blank("xx").vocab
+    path = tmp_path_factory.mktemp("data") / "data.spacy"
+    DocBin(docs=[make_doc(vocab, *sentence) for sentence in SENTENCES], store_user_data=True).to_disk(path)
+    return str(path)
+
+
+def load(name, folder, data, **overrides):
+    paths = {"paths.train": data, "paths.dev": data, "paths.transformer": folder, "system.gpu_allocator": None}
+    return init_nlp(load_config(CONFIGS / f"{name}.cfg", overrides={**paths, **overrides}))
+
+
+@pytest.mark.parametrize("name", ["minilm", "minilm_shared", "transformer", "etm"])
+def test_configs_train(folder, data, tmp_path, name):
+    settings = {"training.max_steps": 5, "training.eval_frequency": 5, "training.accumulate_gradient": 2}
+    nlp = load(name, folder, data, **settings)
     (tmp_path / "output").mkdir()
     trained, path = train_loop(nlp, tmp_path / "output", stdout=NoOutput(), stderr=NoOutput())
     loaded = spacy.load(path)
     assert loaded.pipe_labels["relation_extractor"] == trained.pipe_labels["relation_extractor"]
     doc = loaded(make_doc(loaded.vocab, *SENTENCES[0][:2]))
     assert len(doc._.candidates) == 6
+
+
+@pytest.mark.parametrize("markers", ["uniform", "typed"])
+@pytest.mark.parametrize("pooling", ["SentenceStart", "EntityStart", "EntityMax"])
+@pytest.mark.parametrize("mode", ["single", "packed"])
+def test_variants_of_entity_type_markers(folder, data, markers, pooling, mode):
+    variant = {"markers": markers, "pooling": f"spacy_relx.{pooling}.v1", "mode": mode, "layers": 1}
+    settings = {**variant, "negative_ratio": 2.0, "no_relation_weight": 4.0}
+    nlp = load("etm", folder, data, **{f"etm.{name}": value for name, value in settings.items()})
+    extractor = nlp.get_pipe("relation_extractor")
+    network = extractor.model.shims[0].module
+    assert type(network.pooling).__name__ == pooling
+    assert (network.head.negative_ratio, network.head.no_relation_weight) == (2.0, 4.0)
+    assert len(network.transformer.encoder.layer) == 1
+    doc = nlp(make_doc(nlp.vocab, *SENTENCES[0][:2]))
+    assert all(row > 0 for row in doc._.candidates.markers) == (markers == "typed")
+    assert len(extractor.predict([doc])[0]) == 6
 
 
 class NoOutput:
