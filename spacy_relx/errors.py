@@ -70,6 +70,10 @@ MESSAGES: dict[str, str] = {
     "RX122": "The output must be a file that ends in .spacy and is no input, but is {path}. The output comes last: "
     "relx convert FORMAT INPUT... OUTPUT.spacy",
     "RX123": "The file {path} cannot be written: {reason}.",
+    "RX124": "There is no table of labels at {path}. Give a file of two columns divided by a tab, the name of the relation in "
+    "the data and the name to give it.",
+    "RX125": "{where}: {problem}. A line of a table of labels is the name of the relation in the data, a tab and the name to "
+    "give it (nothing, to leave the relation out), and each name has one line. In: {text!r}",
     # 130-139: reading training data
     "RX130": "The path of a corpus cannot be None. Maybe you forgot to give it in the config, or on the command line "
     "(--paths.train, --paths.dev)?",
@@ -113,8 +117,8 @@ MESSAGES: dict[str, str] = {
     "RX082": "The transformer is of the type '{kind}', which cannot have markers beside the text. Types that can: {known}, "
     'with absolute positions. Use mode = "single", or mode = "shared" with inline = true.',
     "RX083": "{count} mentions of the Doc '{text}...' are longer than {limit} subwords and are marked up to there.",
-    "RX084": "The transformer is of the type '{kind}', in which {layers} layers are found: freeze_layers = {wanted} or "
-    "layer_decay cannot be had. Leave them at 0 and 1.",
+    "RX084": "The transformer is of the type '{kind}', in which {layers} layers are found: layers or freeze_layers = "
+    "{wanted}, or layer_decay, cannot be had. Take fewer, or leave them at null, 0 and 1.",
     # 170-219: evaluation, command line, pictures
     "RX170": "Relations cannot be matched by {match!r}. Choose {known}.",
     "RX171": "The pipeline found no entities in any of the {n} documents, so there was nothing to relate and every gold "

@@ -57,6 +57,9 @@ def convert_cli(
         SplitBy, typer.Option("--split-by", help="Keep equal texts together, or equal ids (translations)")
     ] = SplitBy.text,
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of that draw")] = 0,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Table of new names for relations: old, tab, new (or nothing)")
+    ] = None,
     problems: Annotated[int, typer.Option("--problems", min=0, help="Show at most so many problems")] = 10,
 ) -> None:
     """
@@ -79,6 +82,7 @@ def convert_cli(
         dev_share=dev_share,
         split_by=split_by.value,
         seed=seed,
+        labels=labels,
         progress=progress,
     )
     typer.echo(report.summary(problems))

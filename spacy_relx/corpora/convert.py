@@ -21,7 +21,8 @@ from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .files import is_hidden, same_file
 from .formats import get_format
-from .records import UNTYPED, Record, Report, excerpt, is_lang_code
+from .labels import read_labels, rename_relations
+from .records import UNTYPED, LabelCounts, Record, Report, excerpt, is_lang_code
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
@@ -49,6 +50,7 @@ def convert(
     dev_share: float = 0.1,
     split_by: str = "text",
     seed: int = 0,
+    labels: str | Path | None = None,
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
@@ -60,15 +62,18 @@ def convert(
     write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed; as
     long as there is more than one text, neither file is left empty.
     split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
-    progress: wraps the stream of Docs.
+    labels: a file with new names for relations, see `spacy_relx.corpora.labels.read_labels`; relations that it does not
+    name keep their names. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost.
     RAISES: RelxError RX042 (lang), RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122
-    (output), RX123 (writing), and the errors of the importer.
+    (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels), and the errors of the importer.
     """
     report = Report(on_error)
     read = get_format(format)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
     _check_settings(alignment, limit, dev_share, split_by, lang)
+    names = read_labels(labels) if labels is not None else {}
+    counts = report.labels = LabelCounts() if labels is not None else None
     paths = find_inputs(inputs, patterns)
     _check_outputs(outputs, paths)
 
@@ -77,6 +82,8 @@ def convert(
             report.files += 1
             for record in read(path, report):
                 record.lang = record.lang or lang or ""
+                if counts is not None:
+                    rename_relations(record, names, counts)
                 yield record
 
     nlp = nlp or default_nlp()

@@ -104,13 +104,29 @@ class BadRecord(Exception):
 
 
 @dataclass
+class LabelCounts:
+    """What a table of labels did: number of relations by their label in the data.
+
+    renamed: another name was given. left_out: the table has an empty name. unknown: not in the table.
+    """
+
+    renamed: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        groups = {"renamed": self.renamed, "left out": self.left_out, "not in the table": self.unknown}
+        return ", ".join(f"{name} {len(found)} (relations {found.total()})" for name, found in groups.items())
+
+
+@dataclass
 class Report:
     """Counts of what was read, kept and lost, and the first problems in detail.
 
     on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on.
     Each record ends in one of three ways: records_written (a Doc was made of it), records_broken, or records_skipped,
     which the data itself excludes (answers other than "accept"). relations_merged: exact duplicates. relations_none:
-    annotated as no relation. outputs: Docs written, by file.
+    annotated as no relation. labels: what a table of labels did, None without one. outputs: Docs written, by file.
     RAISES: RelxError RX119 for another on_error.
     """
 
@@ -126,6 +142,7 @@ class Report:
     relations_dropped: int = 0
     relations_merged: int = 0
     relations_none: int = 0
+    labels: LabelCounts | None = None
     outputs: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     problem_counts: Counter[str] = field(default_factory=Counter)
@@ -169,6 +186,8 @@ class Report:
         ]
         if self.relations_none:
             lines.append(f"marked no relation {self.relations_none}")
+        if self.labels is not None:
+            lines.append(f"labels             {self.labels}")
         shown = self.problems[:max_problems]
         if shown:
             total = sum(self.problem_counts.values())
