@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 
+import numpy as np
 import spacy
 import torch
 from spacy.tokens import DocBin
@@ -27,6 +28,7 @@ FACTORISED = {"@architectures": "spacy_relx.MentionPairs.v1"}
 WAYS = {
     "packed, start": ("packed", "EntityStart", CONCAT, {}),
     "packed, max": ("packed", "EntityMax", CONCAT, {}),
+    "packed, sentence": ("packed", "SentenceStart", CONCAT, {}),
     "shared inline, start": ("shared", "EntityStart", {**FACTORISED, "between_heads": 0}, {}),
     "shared inline, ends, between": ("shared", "EntityEnds", FACTORISED, {}),
     "shared beside, start": ("shared", "EntityStart", {**FACTORISED, "between_heads": 0}, {"inline": False}),
@@ -79,7 +81,7 @@ def text_alone(nlp, docs, size=32):
     with torch.inference_mode(), network.autocast(shim.device):
         for first in range(0, len(parts), size):
             texts = Texts.of([[*subwords.prefix, *part, *subwords.suffix] for part in parts[first : first + size]])
-            none = torch.zeros(0)
+            none = np.zeros(0, dtype="int64")
             batch = make_batch(
                 ids=texts.pool,
                 lengths=texts.lengths,

@@ -38,7 +38,8 @@ def check(sums: Path, folder: Path) -> list[str]:
 
 
 def write(sums: Path, folder: Path) -> None:
-    paths = sorted(path for path in folder.rglob("*") if path.name.endswith((".json", ".json.gz", ".jsonl")))
+    kinds = tuple(kind + gz for kind in (".json", ".jsonl", ".txt") for gz in ("", ".gz"))
+    paths = sorted(path for path in folder.rglob("*") if path.name.endswith(kinds))
     lines = [f"{content_sum(path)}  {str(path.relative_to(folder)).removesuffix('.gz')}\n" for path in paths]
     sums.write_text("".join(lines), encoding="utf8")
 

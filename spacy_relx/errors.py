@@ -130,6 +130,13 @@ MESSAGES: dict[str, str] = {
     "RX174": "{lost} gold mentions do not begin and end where the pipeline's tokens do, so the pipeline was not given them. "
     "Relations of theirs count as misses. Without 'retokenize' the gold tokens are used.",
     "RX175": "There is no scoring scheme '{scheme}'. Known: {known}.",
+    "RX176": "Cannot take a source from '{arg}': {reason} Give SOURCE=PATH, where PATH is a metrics file of relx evaluate, "
+    "the folder of a pipeline (with --test), or a pattern with wildcards for several of these.",
+    "RX177": "There are no scores of relations by language in {where}: {reason} Give what relx evaluate --output writes, or "
+    "what evaluate(...) returns.",
+    "RX178": "Cannot report on transfer between languages: {reason}",
+    "RX179": "The runs were not scored alike: {name} is {one} for the source '{first}', {other} for '{second}'. Such F1s "
+    "cannot be compared. Evaluate all on the same documents and with the same settings.",
     "RX180": "Cannot load the pipeline '{model}': {reason} Give the folder of a trained pipeline (it has a config.cfg, such "
     "as training/model-best) or the name of an installed pipeline package. If it has components of your "
     "own that are not installed, name their file with --code.",

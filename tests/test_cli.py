@@ -373,7 +373,7 @@ def command(*args):
 
 def test_help_names_the_commands():
     done = subprocess.run(command("--help"), capture_output=True, encoding="utf8", timeout=60, check=True)
-    for name in ("convert", "evaluate", "predict", "show"):
+    for name in ("convert", "evaluate", "predict", "show", "transfer"):
         assert f"\n  {name} " in done.stdout
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
-HELP = "Relation extraction: convert data, evaluate pipelines, predict and show relations."
+HELP = "Relation extraction: convert data, evaluate pipelines, compare languages, predict and show relations."
 relx_app = typer.Typer(name="relx", help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 INTERRUPTED = 130  # what shells report for a command ended by ctrl-C

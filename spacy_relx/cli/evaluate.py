@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,7 @@ from ._app import (
     use_gpu,
 )
 from ._output import check_output, write_output
+from ._tables import Table, percent, text_table
 
 
 class Match(str, Enum):
@@ -33,15 +34,17 @@ class Match(str, Enum):
     strict = "strict"
 
 
+GoldEntitiesOpt = Annotated[bool, typer.Option("--gold-entities", help="Give the pipeline the gold mentions")]
+MatchOpt = Annotated[Match, typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")]
+
+
 @relx_app.command("evaluate")
 @report_errors
 def evaluate_cli(
     model: ModelArg,
     data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
-    gold_entities: Annotated[bool, typer.Option("--gold-entities", help="Give the pipeline the gold mentions")] = False,
-    match: Annotated[
-        Match, typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")
-    ] = Match.boundary,
+    gold_entities: GoldEntitiesOpt = False,
+    match: MatchOpt = Match.boundary,
     scheme: Annotated[
         str | None, typer.Option("--scheme", help="An official score to add: semeval2010 ((9+1)-way macro-F1)")
     ] = None,
@@ -57,28 +60,31 @@ def evaluate_cli(
     Score the relations that a pipeline finds: overall, per relation, per language. A gold relation whose mentions the
     pipeline does not find counts as a miss; with --gold-entities the mentions are given and relations alone are scored.
     """
-    from ..evaluation import evaluate
-
     check_output(output, data, code)
     use_gpu(gpu)
     import_code(code)
-    nlp = load_pipeline(model)
-    scores = evaluate(
-        nlp,
-        progress(read_docs(data, nlp.vocab)),
-        gold_entities=gold_entities,
-        match=match.value,
-        retokenize=retokenize,
-        batch_size=batch_size,
-        scheme=scheme,
-    )
-    if not scores["n_docs"]:
-        raise RelxError("RX173", where=data)
+    settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}
+    scores = score_pipeline(model, data, gold_entities=gold_entities, match=match, **settings)
     typer.echo(report(scores))
     if output is not None:
-        settings = {"match": match.value, "gold_entities": gold_entities}
-        write_output(output, json.dumps({**settings, **scores}, indent=2, ensure_ascii=False) + "\n")
+        write_output(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
+
+
+def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match, **settings: Any) -> dict[str, Any]:
+    """Load a pipeline and evaluate it on gold documents, with a progress bar.
+
+    **settings: others of `evaluation.evaluate`. RETURNS: its scores, and how they were made: match, gold_entities.
+    RAISES: RelxError RX173 where there are no documents, and those of `load_pipeline` and `read_docs`.
+    """
+    from ..evaluation import evaluate
+
+    nlp = load_pipeline(model)
+    docs = progress(read_docs(data, nlp.vocab))
+    scores = evaluate(nlp, docs, gold_entities=gold_entities, match=match.value, **settings)
+    if not scores["n_docs"]:
+        raise RelxError("RX173", where=data)
+    return {"match": match.value, "gold_entities": gold_entities, **scores}
 
 
 def report(scores: dict[str, Any]) -> str:
@@ -90,37 +96,25 @@ def report(scores: dict[str, Any]) -> str:
         "micro, strict": "rel_strict_micro",
     }
     overall: list[tuple[str, ...]] = [
-        (title, *(_percent(scores[f"{key}_{part}"]) for part in "prf")) for title, key in names.items()
+        (title, *(percent(scores[f"{key}_{part}"]) for part in "prf")) for title, key in names.items()
     ]
     if "semeval_macro_f" in scores:
-        overall.append(("SemEval-2010 macro", "", "", _percent(scores["semeval_macro_f"])))
-    overall.append(("micro, with no-relation", "", "", _percent(scores["rel_micro_f_na"])))
-    overall.append(("macro, with no-relation", "", "", _percent(scores["rel_macro_f_na"])))
-    parts = [_table("Overall", ("P", "R", "F"), overall)]
+        overall.append(("SemEval-2010 macro", "", "", percent(scores["semeval_macro_f"])))
+    overall.append(("micro, with no-relation", "", "", percent(scores["rel_micro_f_na"])))
+    overall.append(("macro, with no-relation", "", "", percent(scores["rel_macro_f_na"])))
+    parts = [text_table(Table("Overall", ("P", "R", "F"), overall))]
     if scores["rel_per_type"]:
         rows = [_row(label, row) for label, row in scores["rel_per_type"].items()]
-        parts.append(_table("Per relation", ("P", "R", "F", "gold"), rows))
+        parts.append(text_table(Table("Per relation", ("P", "R", "F", "gold"), rows)))
     if scores["rel_per_lang"]:
-        rows = [(*_row(lang, row), _percent(row["macro_f"])) for lang, row in scores["rel_per_lang"].items()]
-        parts.append(_table("Per language", ("P", "R", "F", "gold", "macro F"), rows))
+        rows = [(*_row(lang, row), percent(row["macro_f"])) for lang, row in scores["rel_per_lang"].items()]
+        parts.append(text_table(Table("Per language", ("P", "R", "F", "gold", "macro F"), rows)))
     parts.append(_counts(scores))
     return "\n".join(parts)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    from wasabi import table
-
-    aligns: list[Literal["l", "r", "c"]] = ["l"]
-    aligns.extend("r" for _ in columns)
-    return table(rows, header=(title, *columns), divider=True, aligns=aligns, max_col=60)
-
-
 def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
-    return name, _percent(row["p"]), _percent(row["r"]), _percent(row["f"]), str(row["support"])
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}"
+    return name, percent(row["p"]), percent(row["r"]), percent(row["f"]), str(row["support"])
 
 
 def _counts(scores: dict[str, Any]) -> str:

@@ -59,6 +59,7 @@ def score_relations(
                                 too, with support 0.
     rel_per_lang                {language: {p, r, f, macro_f, support}}, micro scores of the Docs of
                                 `reference._.lang`, "unknown" where it is "".
+    rel_per_lang_type           {language: {label: {p, r, f, support}}}, rel_per_type of the Docs of each language.
     rel_boundary_micro_p/r/f, rel_strict_micro_p/r/f     the micro scores of either match, whichever was asked for.
     rel_micro_f_na, rel_macro_f_na    with no-relation as a label of its own, see below.
     rel_n_gold, rel_n_pred      relations, each once.
@@ -115,7 +116,9 @@ class RelationCounter:
         out["rel_micro_f_na"] = total.micro_na() if scored else None
         out["rel_macro_f_na"] = total.macro_na() if scored else None
         out["rel_per_type"] = total.per_type() if scored else None
-        out["rel_per_lang"] = {lang: by_lang[lang].per_lang() for lang in sorted(by_lang)} if scored else None
+        langs = sorted(by_lang)
+        out["rel_per_lang"] = {lang: by_lang[lang].per_lang() for lang in langs} if scored else None
+        out["rel_per_lang_type"] = {lang: by_lang[lang].per_type() for lang in langs} if scored else None
         out["rel_n_gold"] = total.support
         out["rel_n_pred"] = sum(total.pred.values())
         out["rel_n_pairs"] = total.pairs

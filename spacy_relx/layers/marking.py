@@ -23,7 +23,7 @@ _UNIFORM_ROWS = 6
 def marker_rows(n_markers: int, roles: str) -> np.ndarray:
     """Rows of marker tokens, int64 (n_markers, 3, 2): for head, tail and a mention as such, opening and closing.
 
-    Row 0 is the uniform marker, [E1] [/E1], [E2] [/E2] (Ma et al. 2020, eq. 1), and one more for a mention as such. An
+    Row 0 is the uniform marker, [E1] [/E1], [E2] [/E2] (Ni et al. 2020, eq. 1), and one more for a mention as such. An
     entity type has one token, which opens and closes (eq. 2). roles: which markers tell head and tail apart: "uniform"
     (the paper: typed ones do not), "all" (two tokens a type), or "none".
     """

@@ -36,7 +36,7 @@ def build_marked_model(
     marker_dropout: float = 0.0,
 ) -> Model:
     """`spacy_relx.MarkedModel.v1`: texts in which mentions are marked -> transformer -> entity vectors -> pair vectors
-    -> labels (Ma et al. 2020). Whether markers are typed or uniform is a setting of the `entity_type_marker`.
+    -> labels (Ni et al. 2020). Whether markers are typed or uniform is a setting of the `entity_type_marker`.
 
     transformer: `spacy_relx.Transformer.v1`. pooling: for instance `spacy_relx.EntityStart.v1`. pairs:
     `spacy_relx.ConcatPairs.v1` or `spacy_relx.MentionPairs.v1`. head: `spacy_relx.SoftmaxHead.v1` or

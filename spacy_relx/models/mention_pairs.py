@@ -14,7 +14,7 @@ MentionPairFactory = Callable[[EntityPooling, int, int], Any]
 
 
 def make_concat_pairs(hidden: int = 0, dropout: float = 0.1) -> MentionPairFactory:
-    """`spacy_relx.ConcatPairs.v1`: head and tail side by side, as in Ma et al. 2020.
+    """`spacy_relx.ConcatPairs.v1`: head and tail side by side, as in Ni et al. 2020.
 
     hidden: width of a hidden layer over them, 0 for none. dropout: on the pair vector.
     RAISES: RelxError RX021 for settings that make no sense.

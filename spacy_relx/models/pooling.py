@@ -10,7 +10,7 @@ PoolingFactory = Callable[[int], EntityPooling]
 
 
 def make_entity_start() -> PoolingFactory:
-    """`spacy_relx.EntityStart.v1`: each entity's opening marker (ES, Ma et al. 2020, eq. 5)."""
+    """`spacy_relx.EntityStart.v1`: each entity's opening marker (ES, Ni et al. 2020, eq. 5)."""
     return EntityStart
 
 
@@ -20,10 +20,10 @@ def make_entity_ends() -> PoolingFactory:
 
 
 def make_entity_max() -> PoolingFactory:
-    """`spacy_relx.EntityMax.v1`: maximum over each entity's markers and tokens (EMP, Ma et al. 2020, eq. 6)."""
+    """`spacy_relx.EntityMax.v1`: maximum over each entity's markers and tokens (EMP, Ni et al. 2020, eq. 6)."""
     return EntityMax
 
 
 def make_sentence_start() -> PoolingFactory:
-    """`spacy_relx.SentenceStart.v1`: the text's first token (SS, Ma et al. 2020, eq. 4); for the mode "single"."""
+    """`spacy_relx.SentenceStart.v1`: the text's first token (SS, Ni et al. 2020, eq. 4); for the mode "single"."""
     return SentenceStart

@@ -25,7 +25,7 @@ def computes_bf16(device_type: str) -> bool:
 
 
 class MarkedNetwork(nn.Module):
-    """Ma et al. 2020, figure 1, for texts with one pair each or with many.
+    """Ni et al. 2020, figure 1, for texts with one pair each or with many.
 
     transformer: an encoder of Hugging Face. pooling: states -> entity vectors. pairs: entity vectors -> pair vectors.
     head: pair vectors -> labels. flat: whether the transformer is BERT-like (`nn.flat_transformer`). pad_id: for those

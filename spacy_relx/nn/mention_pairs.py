@@ -13,7 +13,7 @@ from .pairs import PairFeatures
 
 
 class ConcatPairs(nn.Module):
-    """[head; tail], eq. 5 and 7 of Ma et al. 2020, or a hidden layer over it. All work but a sum is per entity.
+    """[head; tail], eq. 5 and 7 of Ni et al. 2020, or a hidden layer over it. All work but a sum is per entity.
 
     entity_width: of the entity vectors. of_sentence: both entities have the text's vector, so it is taken once (eq. 4).
     hidden: width of the hidden layer, 0 for none, as in the paper. dropout: on the pair vector.

@@ -1,4 +1,4 @@
-"""From the states of a marked text to one vector for each marked entity (Ma et al. 2020, section 3.3)."""
+"""From the states of a marked text to one vector for each marked entity (Ni et al. 2020, section 3.3)."""
 
 from __future__ import annotations
 

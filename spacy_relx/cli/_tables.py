@@ -1,0 +1,64 @@
+"""Tables of numbers, as text for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+_SPACING = 3
+
+
+class Table(NamedTuple):
+    """Rows of cells, the first of each its name. title: the head of the names' column. columns: the other heads."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def text_table(table: Table, width: int | None = None) -> str:
+    """The table, names to the left and numbers to the right; one that is wider than `width` goes on below itself."""
+    from wasabi import table as render
+
+    parts = []
+    for part in [table] if width is None else _blocks(table, width):
+        aligns: list[Literal["l", "r", "c"]] = ["l"]
+        aligns.extend("r" for _ in part.columns)
+        header = (part.title, *part.columns)
+        parts.append(render(part.rows, header=header, divider=True, aligns=aligns, max_col=60, spacing=_SPACING))
+    return "".join(parts)
+
+
+def markdown_table(table: Table) -> str:
+    """The same as a Markdown table."""
+    lines = [(table.title, *table.columns), ("---", *("---:" for _ in table.columns)), *table.rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A fraction in percent, "-" for None."""
+    return "-" if value is None else f"{100 * value:.{digits}f}"
+
+
+def _blocks(table: Table, width: int) -> list[Table]:
+    """Cut a table into as few as fit the width, each with the names and a like share of the columns."""
+    sizes = [max(map(len, column)) for column in zip((table.title, *table.columns), *table.rows)]
+    ends = _ends(sizes, width)
+    while width > 0 and len(narrower := _ends(sizes, width - 1)) == len(ends):
+        ends, width = narrower, width - 1
+    return [
+        Table(table.title, table.columns[start:end], [(row[0], *row[start + 1 : end + 1]) for row in table.rows])
+        for start, end in zip([0, *ends], ends)
+    ]
+
+
+def _ends(sizes: Sequence[int], width: int) -> list[int]:
+    """Where to cut the columns, to have as many as fit, at least one, between a cut and the next."""
+    ends: list[int] = []
+    used = 0
+    for column, size in enumerate(sizes[1:]):
+        used += _SPACING + size
+        if column and sizes[0] + used > width:
+            ends.append(column)
+            used = _SPACING + size
+    return [*ends, len(sizes) - 1]
