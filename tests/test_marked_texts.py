@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from tiny import make_transformer
 
+from spacy_relx.layers.batch import sub_batches
 from spacy_relx.layers.marking import (
     MENTION,
     Marking,
@@ -16,7 +17,6 @@ from spacy_relx.layers.marking import (
     marker_rows,
     most_central,
     ranges,
-    sub_batches,
     window_starts,
 )
 from spacy_relx.layers.mention_texts import MentionPlan
@@ -115,12 +115,17 @@ def test_marker_rows():
         assert (rows[1:, 0] != rows[1:, 1]).all() == (roles == "all")
 
 
-@given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 200))
-def test_sub_batches_fit(sizes, limit):
-    batches = sub_batches(np.array(sizes, dtype=int), limit)
+@given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 200), st.booleans())
+def test_sub_batches_fit(sizes, limit, padded):
+    batches = sub_batches(np.array(sizes, dtype=int), limit, padded=padded)
     assert sorted(i for batch in batches for i in batch) == list(range(len(sizes)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(sizes[i] for i in batch) <= limit
+    assert [sizes[i] for batch in batches for i in batch] == sorted(sizes)
+
+    def cost(batch):
+        return len(batch) * max(sizes[i] for i in batch) if padded else sum(sizes[i] for i in batch)
+
+    assert all(len(batch) == 1 or cost(batch) <= limit for batch in batches)
+    assert all(cost([*batch, after[0]]) > limit for batch, after in zip(batches, batches[1:])), "none could be longer"
 
 
 # Texts for pairs

@@ -47,3 +47,20 @@ def token_markers(doc: Doc, candidates: Candidates) -> np.ndarray:
     for i in np.argsort(spans[:, 0] - spans[:, 1], kind="stable"):  # longest first: inner mentions overwrite outer ones
         rows[spans[i, 0] : spans[i, 1]] = 1 + markers[i]
     return rows
+
+
+def sub_batches(sizes: np.ndarray, limit: int, *, padded: bool = False) -> list[np.ndarray]:
+    """Rows of the sizes, shortest first, cut so that each batch fits the limit; what is longer stands alone.
+
+    sizes: int (n,). padded: a batch takes as much as all of it at the size of its longest, else the sum of its sizes.
+    """
+    order = np.argsort(sizes, kind="stable")
+    batches, first, total = [], 0, 0
+    for i, size in enumerate(sizes[order].tolist()):
+        total = size * (i - first + 1) if padded else total + size
+        if i > first and total > limit:
+            batches.append(order[first:i])
+            first, total = i, size
+    if first < len(order):
+        batches.append(order[first:])
+    return batches

@@ -20,8 +20,8 @@ from ..extensions import get_candidates
 from ..nn.heads import sample_pairs
 from ..nn.marked import MarkedNetwork
 from ..types import Candidates
-from .batch import offsets
-from .marking import Marking, sub_batches
+from .batch import offsets, sub_batches
+from .marking import Marking
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
 from .relation import RelationInput, hidden_types
@@ -182,7 +182,7 @@ class MarkedLayer:
         candidates = [get_candidates(doc) for doc in docs]
         plan = self.plan(model, docs, candidates, None if rows is None else rows.numpy(), training=True)
         steps = _Steps(network, plan, gold, device)
-        batches = sub_batches(plan.sizes, self.settings.batch_tokens)
+        batches = sub_batches(plan.sizes, self.settings.batch_tokens, padded=not network.flat)
         losses = []
         with torch.set_grad_enabled(is_train):
             for n, items in enumerate(batches, start=1):
@@ -219,7 +219,7 @@ class MarkedLayer:
 def _score(network: MarkedNetwork, plan: Any, device: torch.device, settings: MarkedSettings):
     """(rows of the pairs, their scores), sub-batch by sub-batch, in no order."""
     vectors = _VectorsApart(plan)
-    for items in sub_batches(plan.sizes, settings.batch_tokens):
+    for items in sub_batches(plan.sizes, settings.batch_tokens, padded=not network.flat):
         batch, rows = plan.build(items)
         batch = batch.to(device)
         entities, states = network.entities(batch)

@@ -167,16 +167,3 @@ def make_batch(**arrays: np.ndarray) -> MarkedBatch:
         texts, lengths = arrays["texts"], arrays["lengths"]
         arrays["sentences"] = (np.cumsum(lengths) - lengths)[texts] if len(lengths) else np.zeros(len(texts))
     return MarkedBatch(**{n: torch.from_numpy(np.ascontiguousarray(a, dtype="int64")) for n, a in arrays.items()})
-
-
-def sub_batches(sizes: np.ndarray, limit: int) -> list[np.ndarray]:
-    """Rows, shortest first, cut so that a batch padded to its longest fits `limit`; what is longer stands alone."""
-    order = np.argsort(sizes, kind="stable")
-    batches, first = [], 0
-    for i, size in enumerate(sizes[order].tolist()):
-        if i > first and (i - first + 1) * size > limit:
-            batches.append(order[first:i])
-            first = i
-    if first < len(order):
-        batches.append(order[first:])
-    return batches

@@ -15,7 +15,7 @@ from thinc.types import Floats2d
 
 from ..extensions import CANDIDATES, get_candidates
 from ..types import Candidates
-from .batch import make_pair_batch, offsets
+from .batch import make_pair_batch, offsets, sub_batches
 from .shim import TorchShim, torch_shim
 
 #: What the layer reads: Docs, and in training float32 (n_pairs, n_labels) for all their candidate pairs.
@@ -119,25 +119,13 @@ def predict(model: Model, docs: Sequence[Doc], batch_tokens: int) -> list[np.nda
     """
     candidates = [get_candidates(doc) for doc in docs]
     scores = [np.zeros((0, model.get_dim("nO") + 1), dtype="float32")] * len(docs)
-    for rows in sub_batches(docs, candidates, batch_tokens):
+    used = [i for i in range(len(docs)) if len(candidates[i])]
+    for batch in sub_batches(np.array([len(docs[i]) for i in used], dtype="int64"), batch_tokens):
+        rows = [used[i] for i in batch.tolist()]
         parts = _predict_batch(model, [docs[i] for i in rows], [candidates[i] for i in rows])
         for i, part in zip(rows, parts):
             scores[i] = part
     return scores
-
-
-def sub_batches(docs: Sequence[Doc], candidates: Sequence[Candidates], batch_tokens: int) -> list[list[int]]:
-    """Rows of the Docs that have pairs, sorted by length and cut at `batch_tokens` tokens; a longer Doc is alone."""
-    rows = sorted((i for i in range(len(docs)) if len(candidates[i])), key=lambda i: len(docs[i]))
-    batches: list[list[int]] = []
-    size = 0
-    for i in rows:
-        size += len(docs[i])
-        if not batches or size > batch_tokens:
-            batches.append([])
-            size = len(docs[i])
-        batches[-1].append(i)
-    return batches
 
 
 def _predict_batch(model: Model, docs: list[Doc], candidates: list[Candidates]) -> list[np.ndarray]:
