@@ -311,3 +311,32 @@ def test_spaces_and_empty_docs(folders):
         nlp = make_nlp(model_config(folders["bert"], mode))
         for part, n in zip(predict(nlp, [doc, *marked(nlp, ("", []), ("a", [(0, 1, "X")])), blank]), (12, 0, 0, 2)):
             assert part.shape == (n, 1 + 4) and np.isfinite(part).all()
+
+
+def test_maximum_over_spans_equals_a_plain_loop():
+    """Spans that are alike, that nest, and one without a token (a word of which the tokenizer leaves nothing)."""
+    from spacy_relx.layers.marking import make_batch
+    from spacy_relx.nn.pooling import EntityMax
+
+    states = torch.randn(12, 5, dtype=torch.float64, requires_grad=True)
+    spans = np.array([[1, 4], [2, 3], [1, 4], [3, 3]])
+    opens = np.array([4, 6, 8, 10])
+    some = {name: np.zeros(4, dtype=int) for name in ("texts", "markers")}
+    batch = make_batch(
+        ids=np.zeros(4),
+        lengths=np.array([4]),
+        opens=opens,
+        closes=opens + 1,
+        spans=spans,
+        pairs=np.zeros((0, 2)),
+        **some,
+    )
+    pooled = EntityMax(5)(states, batch)
+    rows = [[o, o + 1, *range(*span)] for o, span in zip(opens.tolist(), spans.tolist())]
+    expected = torch.stack([states[row].max(dim=0).values for row in rows])
+    torch.testing.assert_close(pooled, expected)
+    weights = torch.randn_like(pooled)
+    gradients = [torch.autograd.grad((out * weights).sum(), states, retain_graph=True)[0] for out in (pooled, expected)]
+    torch.testing.assert_close(*gradients)
+    read = EntityMax(5).rows(batch)
+    assert set(read.tolist()) == {row for part in rows for row in part}

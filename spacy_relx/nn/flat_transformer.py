@@ -33,65 +33,77 @@ def position_offset(transformer: nn.Module) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Texts of about one length, whose attention is computed at once.
+class Table:
+    """Rows that follow each other, as a padded table.
 
-    texts: (n, longest) rows of the texts, some row where there is none. keys: (n, 1, 1, longest) bool, which are rows
-    at all; None if all are. groups: (n, most markers of a text), the same for markers beside the texts; None for none.
-    text_places, group_places: which entries of the two tables are rows.
+    index: int64 (n, longest), the row that stands at each place, counted from the first; some row where none does.
+    keys: (n, 1, 1, longest) bool, which places are rows; None if all are. places: int64, the places that are rows.
     """
 
-    texts: Tensor
+    index: Tensor
     keys: Tensor | None
-    text_places: Tensor
-    groups: Tensor | None
-    group_places: Tensor | None
+    places: Tensor
+
+    @classmethod
+    def of(cls, lengths: Tensor) -> Table:
+        index, mask = padded_rows(lengths)
+        keys = None if bool(mask.all()) else mask[:, None, None]
+        return cls(index, keys, mask.flatten().nonzero().squeeze(1))
+
+    def pick(self, rows: Tensor, heads: int) -> Tensor:
+        """*Shape:* (n_rows, width) -> (n, heads, longest, depth)."""
+        if self.keys is not None:
+            rows = rows.index_select(0, self.index.flatten())  # its gradient is far faster than that of rows[index]
+        return rows.view(*self.index.shape, heads, rows.shape[1] // heads).transpose(1, 2)
+
+    def put(self, context: Tensor) -> Tensor:
+        """*Shape:* (n, heads, longest, depth) -> (n_rows, width)."""
+        rows = context.transpose(1, 2).flatten(0, 1).flatten(1)
+        return rows if self.keys is None else rows.index_select(0, self.places)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where rows go in the padded tables of attention. order: puts what the parts give, in turn, in the rows' order.
-    size: of a group of markers."""
+    """How rows are cut for attention: into parts of texts that follow each other and are of about one length.
 
-    parts: list[Part]
-    order: Tensor
-    size: int
+    texts, groups: of each part, its texts and the markers beside them. sizes: rows of each table, first of all texts,
+    then of all groups. group_size: markers of a group.
+    """
+
+    texts: list[Table]
+    groups: list[Table]
+    sizes: list[int]
+    group_size: int
 
     @classmethod
     def of(cls, batch: MarkedBatch) -> Layout:
         size = batch.group_ids.shape[1]
-        text_starts, group_sizes = batch.text_starts(), batch.group_counts * size
-        group_starts = len(batch.ids) + group_sizes.cumsum(0) - group_sizes
-        parts, rows = [], []
-        for texts in _similar(batch.lengths + group_sizes):
-            table, keys, places = _table(text_starts[texts], batch.lengths[texts])
-            groups = group_places = None
-            rows.append(table.flatten()[places])
-            if len(batch.group_ids):
-                groups, _, group_places = _table(group_starts[texts], group_sizes[texts])
-                rows.append(groups.flatten()[group_places])
-            parts.append(Part(table, keys, places, groups, group_places))
-        return cls(parts, torch.cat(rows).argsort(), size)
+        group_sizes = batch.group_counts * size
+        counts = _similar(batch.lengths.tolist(), group_sizes.tolist())
+        texts, groups = batch.lengths.split(counts), group_sizes.split(counts)
+        beside = len(batch.group_ids) > 0
+        return cls(
+            [Table.of(part) for part in texts],
+            [Table.of(part) for part in groups] if beside else [],
+            [int(part.sum()) for part in (*texts, *(groups if beside else ()))],
+            size,
+        )
 
 
-def _similar(sizes: Tensor) -> list[Tensor]:
-    """Rows of the sizes in parts, so that little is padded: attention costs the square of what the longest has."""
-    ordered, order = sizes.sort()
-    parts, first = [], 0
-    values = ordered.tolist()
-    for i, value in enumerate(values):
-        if value > 1.3 * values[first] + 8:
-            parts.append(order[first:i])
-            first = i
-    return [*parts, order[first:]]
-
-
-def _table(starts: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Ranges of rows as a padded table, its mask as keys of attention, and the places that are rows."""
-    table, mask = padded_rows(lengths)
-    shift = (starts - (lengths.cumsum(0) - lengths)).unsqueeze(1)
-    keys = None if bool(mask.all()) else mask[:, None, None]
-    return torch.where(mask, table + shift, 0), keys, mask.flatten().nonzero().squeeze(1)
+def _similar(lengths: list[int], group_sizes: list[int]) -> list[int]:
+    """How many texts, in turn, make a part, so that neither they nor the markers beside them are padded by much."""
+    counts: list[int] = []
+    low, high = (0, 0), (0, 0)
+    for sizes in zip(lengths, group_sizes):
+        least = min(low[0], sizes[0]), min(low[1], sizes[1])
+        most = max(high[0], sizes[0]), max(high[1], sizes[1])
+        if counts and all(b <= 1.5 * a + 8 for a, b in zip(least, most)):
+            counts[-1] += 1
+            low, high = least, most
+        else:
+            counts.append(1)
+            low = high = sizes
+    return counts
 
 
 def flat_states(transformer: Any, batch: MarkedBatch, needed: Tensor | None = None) -> Tensor:
@@ -133,31 +145,23 @@ def _feed_forward(layer: Any, context: Tensor, hidden: Tensor) -> Tensor:
 def _attend(attention: Any, hidden: Tensor, layout: Layout) -> Tensor:
     """*Shape:* (rows, width): what each row gathers from the rows it sees."""
     heads = attention.num_attention_heads
-    query, key, value = (part(hidden) for part in (attention.query, attention.key, attention.value))
     dropout = attention.dropout.p if attention.training else 0.0
-    contexts = []
-    for part in layout.parts:
-        queries, keys, values = (_pick(rows, part.texts, heads) for rows in (query, key, value))
+    # cut once: the gradient of each slice of the whole would be as large as the whole
+    parts = [part(hidden).split(layout.sizes) for part in (attention.query, attention.key, attention.value)]
+    n = len(layout.texts)
+    contexts, beside = [], []
+    for i, table in enumerate(layout.texts):
+        queries, keys, values = (table.pick(rows[i], heads) for rows in parts)
         context = nn.functional.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=part.keys, dropout_p=dropout
+            queries, keys, values, attn_mask=table.keys, dropout_p=dropout
         )
-        contexts.append(_put(context, part.text_places))
-        if part.groups is not None and part.group_places is not None:
-            queries, *own = (_pick(rows, part.groups, heads) for rows in (query, key, value))
-            context = _attend_beside(queries, own, [keys, values], part.keys, layout.size, dropout)
-            contexts.append(_put(context, part.group_places))
-    return torch.cat(contexts).index_select(0, layout.order)
-
-
-def _pick(rows: Tensor, table: Tensor, heads: int) -> Tensor:
-    """Rows into a padded table, *Shape:* (texts, heads, longest, depth)."""
-    picked = rows.index_select(0, table.flatten())  # its gradient is far faster than that of rows[table]
-    return picked.view(*table.shape, heads, -1).transpose(1, 2)
-
-
-def _put(context: Tensor, places: Tensor) -> Tensor:
-    """The entries of a padded table that are rows, *Shape:* (n, width)."""
-    return context.transpose(1, 2).flatten(0, 1).flatten(1).index_select(0, places)
+        contexts.append(table.put(context))
+        group = layout.groups[i] if layout.groups else None
+        if group is not None and group.index.numel():
+            queries, *own = (group.pick(rows[n + i], heads) for rows in parts)
+            context = _attend_beside(queries, own, [keys, values], table.keys, layout.group_size, dropout)
+            beside.append(group.put(context))
+    return torch.cat([*contexts, *beside])
 
 
 def _attend_beside(
@@ -166,14 +170,14 @@ def _attend_beside(
     """Markers beside the texts: one softmax over the text and their own group.
 
     query: *Shape:* (texts, heads, markers, depth). own: keys and values of the markers, as query. text: those of the
-    texts, *Shape:* (texts, heads, longest, depth). is_text: as `Part.keys`. size: of a group. RETURNS: as query.
+    texts, *Shape:* (texts, heads, longest, depth). is_text: as `Table.keys`. size: of a group. RETURNS: as query.
     """
     query = query * query.shape[-1] ** -0.5
     # as groups: (texts, heads, groups, size, depth)
     own_query, own_key, own_value = (rows.unflatten(2, (-1, size)) for rows in (query, *own))
     to_text = query @ text[0].transpose(-1, -2)
     if is_text is not None:
-        to_text = to_text.masked_fill(~is_text, -torch.inf)
+        to_text = to_text.masked_fill_(~is_text, -torch.inf)
     to_own = (own_query @ own_key.transpose(-1, -2)).flatten(2, 3)
     scores = torch.cat([to_text, to_own], dim=-1)
     weights = nn.functional.dropout(torch.softmax(scores, dim=-1).to(own[1].dtype), dropout, training=dropout > 0)

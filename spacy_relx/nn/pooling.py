@@ -59,17 +59,24 @@ class EntityMax(EntityPooling):
         return torch.cat([batch.opens, batch.closes, self._inner(batch)[0]])
 
     @staticmethod
-    def _inner(batch: MarkedBatch) -> tuple[Tensor, Tensor]:
-        """(rows of the entities' tokens, the entity of each row)."""
-        rows, lengths = span_rows(*batch.spans.unbind(1))
-        return rows, torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+    def _inner(batch: MarkedBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """(rows of the tokens of each different span, how many each span has, the span of each entity): beside a text,
+        all pairs of a mention have the same tokens."""
+        starts, ends = batch.spans.unbind(1)
+        base = int(ends.max()) + 1 if len(ends) else 1
+        spans, of_entity = torch.unique(starts * base + ends, return_inverse=True)
+        rows, lengths = span_rows(spans // base, spans % base)
+        return rows, lengths, of_entity
 
     def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
         """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width)."""
-        rows, entities = self._inner(batch)
+        rows, lengths, of_entity = self._inner(batch)
+        of_row = torch.repeat_interleave(torch.arange(len(lengths), device=rows.device), lengths)
+        index = of_row.unsqueeze(1).expand(-1, states.shape[1])
+        lowest = states.new_full((len(lengths), states.shape[1]), -torch.inf)
+        inner = lowest.scatter_reduce(0, index, states.index_select(0, rows), "amax")
         ends = torch.maximum(states.index_select(0, batch.opens), states.index_select(0, batch.closes))
-        index = entities.unsqueeze(1).expand(-1, states.shape[1])
-        return ends.scatter_reduce(0, index, states.index_select(0, rows), "amax")
+        return torch.maximum(ends, inner.index_select(0, of_entity))
 
 
 class SentenceStart(EntityPooling):
