@@ -67,13 +67,15 @@ MESSAGES: dict[str, str] = {
     # 120-129: conversion
     "RX120": "There is no input at {path}: {reason}.",
     "RX121": "Nothing was written to {path}: {reason}",
-    "RX122": "The output must be a file that ends in .spacy and is no input, but is {path}. The output comes last: "
-    "relx convert FORMAT INPUT... OUTPUT.spacy",
+    "RX122": "The output must be a file that ends in .spacy and is no input (nor the table of labels), but is {path}. The "
+    "output comes last: relx convert FORMAT INPUT... OUTPUT.spacy",
     "RX123": "The file {path} cannot be written: {reason}.",
     "RX124": "There is no table of labels at {path}. Give a file of two columns divided by a tab, the name of the relation in "
     "the data and the name to give it.",
     "RX125": "{where}: {problem}. A line of a table of labels is the name of the relation in the data, a tab and the name to "
     "give it (nothing, to leave the relation out), and each name has one line. In: {text!r}",
+    "RX126": "The table of labels {path} renamed nothing and left out nothing: {n} relations were read, with labels that it "
+    "does not name ({labels}). Is it the table for this data? Its first column must have the labels of the data.",
     # 130-139: reading training data
     "RX130": "The path of a corpus cannot be None. Maybe you forgot to give it in the config, or on the command line "
     "(--paths.train, --paths.dev)?",

@@ -1,6 +1,7 @@
 """The sample corpus, the configs and the project file."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -81,6 +82,60 @@ def test_the_project_file():
         for dep in command["deps"]:
             if dep.startswith(("configs", "assets")):
                 assert (ROOT / dep).exists(), dep
+
+
+def overrides(script):
+    """The config that a line of a script uses, None for another line, and its overrides of the config's settings."""
+    parts = shlex.split(script)
+    configs = [part for part in parts if part.startswith("configs/") and part.endswith(".cfg")]
+    found = {}
+    for part, value in zip(parts, [*parts[1:], ""]):
+        if part in ("--set", "--vary"):  # of benchmarks/grid.py
+            part, _, value = value.partition("=")
+        elif not part.startswith("--"):
+            continue
+        if "." in part:
+            found[part.removeprefix("--")] = value
+    return (configs[0] if configs else None), found
+
+
+def scripts(project):
+    return [(command["name"], script) for command in project["commands"] for script in command["script"]]
+
+
+def test_overrides_of_the_project_file_are_of_the_config():
+    """spaCy refuses a section that the config lacks, but only when the command is run."""
+    seen = set()
+    for name, script in scripts(srsly.read_yaml(ROOT / "project.yml")):
+        path, found = overrides(script)
+        config = load_config(ROOT / path, interpolate=False) if path else {}
+        assert path or not found, name
+        for setting in found:
+            *sections, _ = setting.split(".")
+            section = config
+            for part in sections:
+                assert isinstance(section, dict) and part in section, (name, setting)
+                section = section[part]
+            assert isinstance(section, dict), (name, setting)
+            seen.add(setting)
+    assert {"system.seed", "etm.pooling", "components.entity_type_marker.markers"} <= seen
+
+
+def test_models_that_a_workflow_compares_are_built_alike():
+    """The same overrides of the model, by all lines of a workflow that train from the same config."""
+    project = srsly.read_yaml(ROOT / "project.yml")
+    compared = set()
+    for workflow, steps in project["workflows"].items():
+        models = {}
+        for name, script in scripts(project):
+            path, found = overrides(script)
+            if name in steps and path and " train " in script:
+                own = {key: value for key, value in found.items() if key.startswith(("components.", "etm."))}
+                models.setdefault(path, []).append(own)
+        for path, group in models.items():
+            assert all(own == group[0] for own in group), (workflow, path)
+            compared.update([workflow] * (len(group) > 1))
+    assert "transfer" in compared
 
 
 def test_checksums_are_verified(tmp_path):

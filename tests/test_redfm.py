@@ -16,7 +16,7 @@ from spacy_relx.corpora.convert import convert
 from spacy_relx.corpora.formats import formats, get_format
 from spacy_relx.corpora.labels import read_labels
 from spacy_relx.corpora.records import Report
-from spacy_relx.errors import RelxError
+from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.types import Mention
 
 PROPERTIES = Path(__file__).parents[1] / "assets" / "wikidata" / "properties.tsv"
@@ -200,6 +200,40 @@ def test_relations_that_become_equal_count_once(tmp_path):
     assert "duplicates 2" in report.summary()
 
 
+def test_relations_that_are_renamed_to_none(tmp_path):
+    """They are none, as when the data says so; a label that the table does not touch stays."""
+    data = corpus(tmp_path / "x.jsonl", "a", "b", "c", "Other", "NA", "no_relation")
+    names = table(tmp_path / "x.tsv", "a\tOther", "b\tno_relation", "c\td", "NA\tNA")
+    report = convert("jsonl", [data], tmp_path / "o.spacy", labels=names)
+    assert labels_of(tmp_path / "o.spacy") == ["d", "Other", "NA"]
+    assert (report.relations_none, report.relations_kept) == (3, 3)
+    assert report.labels is not None and report.labels.renamed == {"a": 1, "b": 1, "c": 1}
+    assert "marked no relation 3" in report.summary()
+
+
+def test_the_table_is_no_output(tmp_path):
+    data = corpus(tmp_path / "x.jsonl", *"a" * 5)
+    names = table(tmp_path / "names.spacy", "a\tb")
+    for outputs in ({"output": names}, {"output": tmp_path / "o.spacy", "dev": tmp_path / "." / "names.spacy"}):
+        with pytest.raises(RelxError, match=r"RX122.*names\.spacy"):
+            convert("jsonl", [data], labels=names, **outputs)
+    assert read_labels(names) == {"a": "b"} and not (tmp_path / "o.spacy").exists()
+
+
+def test_a_table_for_other_data(tmp_path):
+    data = corpus(tmp_path / "x.jsonl", *"fedcba")
+    with pytest.warns(RelxWarning, match=r"RX126.*x\.tsv.*6 relations.*'a', 'b', 'c', 'd', 'e', \.\.\.") as found:
+        convert("jsonl", [data], tmp_path / "o.spacy", labels=table(tmp_path / "x.tsv", "P19\tborn in"))
+    assert found[0].filename == __file__
+    assert len(labels_of(tmp_path / "o.spacy")) == 6
+    # No warning, which would be an error here: one label of the data is named, or there is no relation at all
+    for line in ("a\tz", "a\t"):
+        convert("jsonl", [data], tmp_path / "o.spacy", labels=table(tmp_path / "x.tsv", line))
+    same = [f"{label}\t{label}" for label in "abcdef"]
+    convert("jsonl", [data], tmp_path / "o.spacy", labels=table(tmp_path / "x.tsv", *same))
+    convert("jsonl", [corpus(tmp_path / "y.jsonl")], tmp_path / "o.spacy", labels=tmp_path / "x.tsv")
+
+
 def test_meta_keeps_the_label_of_the_data(tmp_path):
     path = table(tmp_path / "x.tsv", "place of birth\tborn_in")
     convert("redfm", [write(tmp_path / "x.jsonl", row())], tmp_path / "o.spacy", labels=path)
@@ -220,6 +254,8 @@ def test_the_command(tmp_path):
     assert renamed.exit_code == 0
     assert "renamed 1 (relations 1), left out 0 (relations 0), not in the table 1 (relations 1)" in renamed.output
     assert labels_of(tmp_path / "o.spacy") == ["born_in", "notable work"]
+    other = CliRunner().invoke(relx_app, [*arguments, "--labels", str(table(tmp_path / "y.tsv", "P19\tborn_in"))])
+    assert other.exit_code == 0 and "⚠ [RX126]" in other.output
     failed = CliRunner().invoke(relx_app, [*arguments, "--labels", str(tmp_path / "none.tsv")])
     assert failed.exit_code == 1 and "RX124" in failed.output
 
@@ -227,8 +263,11 @@ def test_the_command(tmp_path):
 # the documentation, and the names of Wikidata's properties
 
 
-def test_the_documentation_names_both():
+def test_the_documentation_names_both(tmp_path):
     page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf8")
+    (example,) = [line for line in page.splitlines() if line.startswith("{") and "<e1>" in line]
+    ((record,), _) = read("redfm", write(tmp_path / "x.jsonl", example))
+    assert relations(record) == [("Ann Bee", "place of birth", "Ulm")]
     assert "| `redfm` |" in page and "--labels" in page and "assets/wikidata/properties.tsv" in page
 
 

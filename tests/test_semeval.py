@@ -56,6 +56,23 @@ def test_nothing_in_the_gold_data():
     assert counter.scores()["semeval_macro_f"] is None
 
 
+def test_no_relation_is_no_answer():
+    none = sentence(("none", True, 0.9), ("A", False, 0.4))
+    assert answer(none) == ("none", True) and answer(none, "none") == ("A", False)
+    assert answer(sentence(("no_relation", True, 1.0))) is None
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("entity_type_marker")
+    gold = [sentence(("none", True, 1.0)), sentence(("A", True, 1.0))]
+    counter = SemevalCounter(no_relation="none")
+    for doc in gold:
+        counter.add(doc, sentence(("A", True, 1.0)))
+    assert counter.scores()["semeval_macro_f"] == pytest.approx(2 / 3)  # the mean is over A alone
+    only = [sentence(("none", True, 1.0))]
+    options = {"gold_entities": True, "scheme": "semeval2010"}
+    assert evaluate(nlp, only, **options)["semeval_macro_f"] == 0.0
+    assert evaluate(nlp, only, **options, no_relation="none")["semeval_macro_f"] is None
+
+
 def test_schemes_are_chosen_by_name():
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")

@@ -125,6 +125,35 @@ def test_metric_and_languages():
     assert micro["average"]["en"] == pytest.approx(0.4) and micro["average"]["joint"] == pytest.approx(0.75)
 
 
+def test_what_counts_as_a_joint_model():
+    """Not the code of a language, which was merely not tested."""
+    tested = scores({"en": 0.5, "de": 0.25})
+    languages = ["nl", "NL", "pt-BR", "zh-Hant", "zh_Hant_TW"]
+    several = ["joint", "all", "mix", "en+de", "en-de", "nld", "no language"]
+    report = transfer_report([("en", tested), *((source, tested) for source in languages + several)])
+    assert list(report["joint"]) == several
+    assert report["average"]["nl"] == report["average"]["joint"] == 0.375
+    assert report["rho"]["nl"] == 1.0
+
+
+def test_documents_without_a_language():
+    """They have a column, but are no language that an average is over, unless they are asked for."""
+    runs = [
+        ("en", scores({"en": 0.5, "de": 0.25, "unknown": 0.75})),
+        ("unknown", scores({"en": 0.25, "de": 0.25, "unknown": 0.5})),
+        ("joint", scores({"en": 0.5, "de": 0.25, "unknown": 1.0})),
+    ]
+    report = transfer_report(runs)
+    assert report["langs"] == ["en", "unknown", "de"] and report["f"]["en"]["unknown"]["mean"] == 0.75
+    assert report["supervised"] == ["en"] and list(report["joint"]) == ["joint"]
+    assert list(report["joint"]["joint"]["langs"]) == ["en"]
+    assert report["average"] == {"en": 0.25, "unknown": 0.25, "joint": 0.375}
+    assert report["rho"] == {"en": None, "unknown": 0.5, "joint": 1.0}
+    asked = transfer_report(runs, langs=["unknown", "en"])
+    assert asked["supervised"] == ["unknown", "en"] and asked["average"]["joint"] == 0.75
+    assert asked["rho"]["en"] == 1.5 and list(asked["joint"]["joint"]["langs"]) == ["unknown", "en"]
+
+
 def test_per_type():
     one = {"en": {"r": (0.5, 3), "s": (0.0, 0)}, "de": {"s": (0.4, 2), "r": (0.0, 1)}}
     two = {"en": {"r": (0.7, 3)}, "de": {"r": (0.2, 1), "s": (0.4, 2)}}
@@ -141,7 +170,11 @@ def test_per_type():
 LANGS = ["en", "de", "fr", "zh"]
 F1 = st.one_of(st.none(), st.sampled_from([0.0, 0.25, 0.5, 0.9]))
 ANY_RUNS = st.lists(
-    st.tuples(st.sampled_from([*LANGS, "joint", "en+de"]), st.dictionaries(st.sampled_from(LANGS), F1)), min_size=1
+    st.tuples(
+        st.sampled_from([*LANGS, "joint", "en+de"]),
+        st.dictionaries(st.sampled_from(LANGS), F1).filter(lambda row: {*row.values()} - {None}),
+    ),
+    min_size=1,
 )
 
 
@@ -207,6 +240,10 @@ GOOD = scores({"en": 0.5})
         {"rel_per_lang": {"en": {"f": "0.5", "macro_f": 0.5, "support": 1}}},
         {"rel_per_lang": {"en": {"f": 50.0, "macro_f": 0.5, "support": 1}}},
         {"rel_per_lang": {"en": {"f": math.nan, "macro_f": 0.5, "support": 1}}},
+        {"rel_per_lang": {"en": {"f": True, "macro_f": 0.5, "support": 1}}},
+        {"rel_per_lang": {"en": {"f": 0.5, "macro_f": 0.5, "support": True}}},
+        {"rel_per_lang": {}},
+        scores({"en": None, "de": None}),
         {**GOOD, "rel_per_lang_type": {"en": {"r": {"f": 0.5}}}},
         {**GOOD, "rel_per_lang_type": ["en"]},
     ],
@@ -224,6 +261,8 @@ def test_bad_scores(bad):
         ([("en", GOOD)], {"langs": ["en", "de"]}, "'de'. Languages: en"),
         ([("en", GOOD)], {"langs": []}, "no language"),
         ([("en", scores({"en": 0.5, "de": None}))], {"langs": ["de"]}, "'de'"),
+        ([("en", GOOD), ("EN", GOOD)], {}, "the source 'EN' is the language 'en'"),
+        ([("pt_br", scores({"pt-BR": 0.5}))], {}, "the source 'pt_br' is the language 'pt-BR'"),
     ],
 )
 def test_reports_that_cannot_be(runs, options, part):
@@ -385,6 +424,44 @@ def test_command_options(metrics):
     assert not any("monolingual" in line or "relation" in line for line in lines)
     alone = invoke("transfer", f"en={metrics}/en-0.json", "--languages", "en").stdout
     assert "supervised" not in alone and lines_of(alone)[1] == ["en", "70.0", "-", "-"]
+
+
+def test_command_names_of_sources(metrics):
+    lines = lines_of(invoke("transfer", f" en ={metrics}/en-0.json", f"en={metrics}/en-1.json").stdout)
+    assert lines[1][:4] == ["en", "80.0", "±", "14.1"]
+    assert "[RX178]" in invoke("transfer", f"En={metrics}/en-0.json", exit_code=1).stderr
+
+
+def test_command_counts_a_file_once(metrics, tmp_path):
+    (tmp_path / "link.json").symlink_to(metrics / "en-0.json")
+    alone = invoke("transfer", f"en={metrics}/en-0.json").stdout
+    same = [f"en={metrics}/../metrics/en-0.json", f"en={tmp_path}/link.json"]
+    assert invoke("transfer", f"en={metrics}/en-0.json", *same).stdout == alone
+    message = invoke("transfer", f"en={metrics}/en-*.json", f"joint={tmp_path}/link.json", exit_code=1).stderr
+    assert "[RX178]" in message and "two sources, 'en' and 'joint'" in message
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--test", "test.spacy"), ("--gold-entities",), ("--batch-size", "8"), ("--code", "code.py"), ("--gpu-id", "0")],
+    ids=lambda option: option[0],
+)
+def test_command_options_for_pipelines_only(metrics, option):
+    message = invoke("transfer", f"en={metrics}/en-0.json", *option, exit_code=1).stderr
+    assert "[RX178]" in message and option[0] in message
+
+
+def test_command_match_of_metrics_files(pipelines, corpus, tmp_path):
+    """Files cannot be scored anew: --match may only say what they say."""
+    strict = f"en={save(tmp_path / 'strict.json', {**GOOD, 'match': 'strict'})}"
+    silent = f"de={save(tmp_path / 'silent.json', GOOD)}"
+    assert "50.0" in invoke("transfer", strict, "--match", "strict").stdout
+    for sources, part in (([strict], "--match strict"), ([silent], "does not say")):
+        message = invoke("transfer", *sources, "--match", "boundary", exit_code=1).stderr
+        assert "[RX178]" in message and part in message
+    mixed = [f"both={pipelines}/de/model-best", "--test", corpus, "--gold-entities", "--match", "boundary"]
+    assert "[RX178]" in invoke("transfer", strict, *mixed, exit_code=1).stderr
+    assert "both" in invoke("transfer", silent, *mixed).stdout
 
 
 def test_command_with_brackets_in_a_name(metrics):

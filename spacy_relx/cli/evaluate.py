@@ -35,7 +35,7 @@ class Match(str, Enum):
 
 
 GoldEntitiesOpt = Annotated[bool, typer.Option("--gold-entities", help="Give the pipeline the gold mentions")]
-MatchOpt = Annotated[Match, typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")]
+MATCH_OPTION = typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")
 
 
 @relx_app.command("evaluate")
@@ -44,7 +44,7 @@ def evaluate_cli(
     model: ModelArg,
     data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
     gold_entities: GoldEntitiesOpt = False,
-    match: MatchOpt = Match.boundary,
+    match: Annotated[Match, MATCH_OPTION] = Match.boundary,
     scheme: Annotated[
         str | None, typer.Option("--scheme", help="An official score to add: semeval2010 ((9+1)-way macro-F1)")
     ] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from glob import glob
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..errors import RelxError
 from ._app import BatchOpt, CodeOpt, GpuOpt, import_code, relx_app, report_errors, sentence, use_gpu
 from ._output import check_output, write_output
 from ._tables import Table, markdown_table, percent, text_table
-from .evaluate import GoldEntitiesOpt, Match, MatchOpt, score_pipeline
+from .evaluate import MATCH_OPTION, GoldEntitiesOpt, Match, score_pipeline
 
 #: Width of tables where there is no terminal.
 WIDTH = 120
@@ -44,7 +44,7 @@ def transfer_cli(
         Path | None, typer.Option("--test", "-t", help="Gold documents to evaluate pipelines on: .spacy file or folder")
     ] = None,
     gold_entities: GoldEntitiesOpt = False,
-    match: MatchOpt = Match.boundary,
+    match: Annotated[Match | None, MATCH_OPTION] = None,
     metric: Annotated[Metric, typer.Option("--metric", help="F1 over all relations, or mean of the labels'")] = (
         Metric.micro
     ),
@@ -64,11 +64,16 @@ def transfer_cli(
     """
     from ..evaluation import transfer_report
 
-    paths = list(dict.fromkeys(item for source in sources for item in _find(source)))
+    paths = _unique(item for source in sources for item in _find(source))
     _check_outputs(output, markdown, [path for _, path in paths], test, code)
     if test is None and any(path.is_dir() for _, path in paths):
         raise RelxError("RX178", reason="there are pipelines, but no documents to evaluate them on. Give --test.")
     read = {path: _read(path) for _, path in paths if not path.is_dir()}
+    if len(read) == len(paths):
+        given = {"--test": test, "--gold-entities": gold_entities, "--batch-size": batch_size, "--code": code}
+        _check_unused({**given, "--gpu-id": gpu >= 0})
+    if match is not None:
+        _check_match(match, read, alone=len(read) == len(paths))
     use_gpu(gpu)
     import_code(code)
 
@@ -76,7 +81,8 @@ def transfer_cli(
         if path in read or test is None:
             return read[path]
         typer.echo(f"{source}: {path}", err=True)
-        scores = score_pipeline(str(path), test, gold_entities=gold_entities, match=match, batch_size=batch_size)
+        how = match or Match.boundary
+        scores = score_pipeline(str(path), test, gold_entities=gold_entities, match=how, batch_size=batch_size)
         gc.collect()  # parts of a pipeline may refer to it: the next is not to be loaded beside this one
         return scores
 
@@ -156,6 +162,7 @@ def _cell(cell: dict[str, Any] | None) -> str:
 def _find(arg: str) -> Iterator[tuple[str, Path]]:
     """(source, metrics file or pipeline folder) for each path that SOURCE=PATH means. RAISES: RelxError RX176."""
     source, equals, name = arg.partition("=")
+    source = source.strip()
     if not (source and equals and name):
         raise RelxError("RX176", arg=arg, reason="it is not SOURCE=PATH.")
     paths = [Path(name)] if Path(name).exists() else sorted(map(Path, glob(name, recursive=True)))
@@ -165,6 +172,37 @@ def _find(arg: str) -> Iterator[tuple[str, Path]]:
         if path.is_dir() and not (path / "config.cfg").exists():
             raise RelxError("RX176", arg=arg, reason=f"the folder {path} has no config.cfg, so it is no pipeline.")
         yield source, path
+
+
+def _unique(items: Iterable[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Each once, by whatever names and links. RAISES: RelxError RX178 for a metrics file of two sources."""
+    found: dict[tuple[str, Path], tuple[str, Path]] = {}
+    owners: dict[Path, str] = {}
+    for source, path in items:
+        file = path.resolve()
+        found.setdefault((source, file), (source, path))
+        if path.is_file() and owners.setdefault(file, source) != source:
+            reason = f"the metrics file {path} is given for two sources, '{owners[file]}' and '{source}'."
+            raise RelxError("RX178", reason=reason)
+    return list(found.values())
+
+
+def _check_unused(options: dict[str, Any]) -> None:
+    """RAISES: RelxError RX178 for an option that is for pipelines, where there are none."""
+    unused = " and ".join(name for name, value in options.items() if value)
+    if unused:
+        reason = f"all paths are metrics files, which were scored already: {unused} would do nothing. Leave it out."
+        raise RelxError("RX178", reason=reason)
+
+
+def _check_match(match: Match, files: dict[Path, dict[str, Any]], *, alone: bool) -> None:
+    """RAISES: RelxError RX178 for a metrics file of another match; without pipelines, for one that does not say its."""
+    for path, scores in files.items():
+        own = scores.get("match")
+        if own != match.value and (alone or own is not None):
+            said = "does not say which" if own is None else f"was scored with --match {own}"
+            reason = f"--match is {match.value}, but the metrics file {path} {said}. Files cannot be scored anew."
+            raise RelxError("RX178", reason=reason)
 
 
 def _read(path: Path) -> dict[str, Any]:

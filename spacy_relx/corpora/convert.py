@@ -21,7 +21,7 @@ from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .files import is_hidden, same_file
 from .formats import get_format
-from .labels import read_labels, rename_relations
+from .labels import check_use, read_labels, rename_relations
 from .records import UNTYPED, LabelCounts, Record, Report, excerpt, is_lang_code
 
 #: How a mention that does not fall on token boundaries is treated.
@@ -64,7 +64,7 @@ def convert(
     split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     labels: a file with new names for relations, see `spacy_relx.corpora.labels.read_labels`; relations that it does not
     name keep their names. progress: wraps the stream of Docs.
-    RETURNS: what was read, kept and lost.
+    RETURNS: what was read, kept and lost. WARNS: RX126 where that file renames and leaves out nothing of what was read.
     RAISES: RelxError RX042 (lang), RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122
     (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels), and the errors of the importer.
     """
@@ -75,7 +75,7 @@ def convert(
     names = read_labels(labels) if labels is not None else {}
     counts = report.labels = LabelCounts() if labels is not None else None
     paths = find_inputs(inputs, patterns)
-    _check_outputs(outputs, paths)
+    _check_outputs(outputs, paths if labels is None else [*paths, Path(labels)])
 
     def records() -> Iterator[Record]:
         for path in paths:
@@ -83,7 +83,7 @@ def convert(
             for record in read(path, report):
                 record.lang = record.lang or lang or ""
                 if counts is not None:
-                    rename_relations(record, names, counts)
+                    report.relations_none += rename_relations(record, names, counts)
                 yield record
 
     nlp = nlp or default_nlp()
@@ -98,6 +98,8 @@ def convert(
     if dev is not None and sum(map(bool, map(len, bins))) == 1:
         bins = _divide(bins, nlp.vocab, split_by, seed)
     _write(bins, outputs, report, split_by)
+    if labels is not None and counts is not None:
+        check_use(labels, counts)
     return report
 
 

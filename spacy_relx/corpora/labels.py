@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import RelxError
-from .formats._read import read_lines
+from ..errors import RelxError, warn
+from .formats._read import NO_RELATION_LABELS, read_lines
 from .records import LabelCounts, Record, Report
+
+#: Labels that the warning names.
+_SHOWN = 5
 
 
 def read_labels(path: str | Path) -> dict[str, str]:
@@ -38,11 +41,14 @@ def read_labels(path: str | Path) -> dict[str, str]:
     return labels
 
 
-def rename_relations(record: Record, labels: dict[str, str], counts: LabelCounts) -> None:
+def rename_relations(record: Record, labels: dict[str, str], counts: LabelCounts) -> int:
     """Give the record's relations the names of the table, and leave those out that have an empty one there.
 
-    Each label is looked up once, so that names may be swapped. Mentions and meta stay as they are.
+    Each label is looked up once, so that names may be swapped. Those that the table makes into a label of
+    `NO_RELATION_LABELS` are relations no more. Mentions and meta stay as they are.
+    RETURNS: how many became no relation.
     """
+    n_none = 0
     relations = []
     for head, tail, label in record.relations:
         new = labels.get(label)
@@ -53,5 +59,16 @@ def rename_relations(record: Record, labels: dict[str, str], counts: LabelCounts
             continue
         elif new != label:
             counts.renamed[label] += 1
+            if new in NO_RELATION_LABELS:
+                n_none += 1
+                continue
         relations.append((head, tail, label if new is None else new))
     record.relations = relations
+    return n_none
+
+
+def check_use(path: str | Path, counts: LabelCounts) -> None:
+    """WARNS: RX126 where relations were read, and the table names none of their labels."""
+    if counts.unknown and not counts.renamed and not counts.left_out:
+        labels = ", ".join(map(repr, sorted(counts.unknown)[:_SHOWN])) + ", ..." * (len(counts.unknown) > _SHOWN)
+        warn("RX126", stacklevel=4, path=path, n=counts.unknown.total(), labels=labels)

@@ -38,10 +38,10 @@ def evaluate(
 
     docs: gold documents, read once. gold_entities: give the pipeline the gold mentions (`doc.ents` and
     `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`). match,
-    no_relation: as for `score_relations`. retokenize: let the pipeline's tokenizer cut the text anew; else the words
-    of the gold documents are kept, and where its sentences begin, as in training. batch_size: of `nlp.pipe`. scheme: an
-    official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is always given to the
-    pipeline, gold relations never.
+    no_relation: as for `score_relations`, and for the scheme. retokenize: let the pipeline's tokenizer cut the text
+    anew; else the words of the gold documents are kept, and where its sentences begin, as in training. batch_size: of
+    `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is
+    always given to the pipeline, gold relations never.
 
     RETURNS: the scores of `score_relations`, and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds
     spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that
@@ -53,7 +53,9 @@ def evaluate(
     if scheme is not None and scheme not in SCHEMES:
         raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
     counter = RelationCounter(match=match, no_relation=no_relation)
-    counters: list[RelationCounter | SemevalCounter] = [counter] if scheme is None else [counter, SCHEMES[scheme]()]
+    counters: list[RelationCounter | SemevalCounter] = [counter]
+    if scheme is not None:
+        counters.append(SCHEMES[scheme](no_relation=no_relation))
     disable = mention_writers(nlp) if gold_entities else []
     run = _Run(nlp, docs, spans_key if gold_entities else None, gold_entities, retokenize)
     n_candidates = n_found = n_out = 0

@@ -10,15 +10,19 @@ from collections import Counter
 from spacy.tokens import Doc
 
 from ..extensions import get_relations
+from ..types import NO_RELATION
 
 #: (relation, whether the head comes first in the text), or None for Other.
 Answer = tuple[str, bool] | None
 
 
-def answer(doc: Doc) -> Answer:
-    """The one answer for a sentence: its most probable relation in either direction, or Other where there is none."""
-    relations = get_relations(doc)
-    if not len(relations):
+def answer(doc: Doc, no_relation: str = NO_RELATION) -> Answer:
+    """The one answer for a sentence: its most probable relation in either direction, or Other where there is none.
+
+    no_relation: relations of this label are none.
+    """
+    relations = [relation for relation in get_relations(doc) if relation.label != no_relation]
+    if not relations:
         return None
     best = max(relations, key=lambda relation: relation.score)
     return best.label, (best.head.start, best.head.end) <= (best.tail.start, best.tail.end)
@@ -29,15 +33,17 @@ class SemevalCounter:
 
     An answer is right when relation and direction are. A wrong direction counts against precision and recall of its
     relation; so does a relation given for Other, or Other for a relation. Other itself is not in the mean.
+    no_relation: as for `answer`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, no_relation: str = NO_RELATION) -> None:
+        self._no_relation = no_relation
         self.right: Counter[str] = Counter()
         self.given: Counter[str] = Counter()
         self.wanted: Counter[str] = Counter()
 
     def add(self, reference: Doc, predicted: Doc) -> None:
-        gold, found = answer(reference), answer(predicted)
+        gold, found = (answer(doc, self._no_relation) for doc in (reference, predicted))
         if gold is not None:
             self.wanted[gold[0]] += 1
         if found is not None:

@@ -5,16 +5,21 @@ The scores are those of Ni et al. 2020, "Cross-Lingual Relation Extraction with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
 from ..errors import RelxError, warn
+from .scorer import UNKNOWN_LANG
 
 #: Name of a metric -> its key in `rel_per_lang`.
 METRICS = {"micro": "f", "macro": "macro_f"}
 #: {"mean", "sd", "n"} of one F1 over the runs of a source.
 Cell = dict[str, Any]
+#: The shape of a source that names one language: two letters, perhaps a script and a region ("pt-BR", "zh-Hant"). Three
+#: letters would be "all" and "mix", too, and small ones behind the hyphen would be the "en-de" of a model of two.
+_ONE_LANGUAGE = re.compile(r"[A-Za-z]{2}(?:[-_][A-Z][a-z]{3})?(?:[-_][A-Z]{2})?")
 
 
 def transfer_report(
@@ -24,8 +29,10 @@ def transfer_report(
 
     runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return them.
     Runs of one source differ in their seed only. A source that was trained on one language bears its name ("en"), as
-    `rel_per_lang` has it; a source of any other name ("joint", "en+de") counts as trained on several. metric: "micro"
-    or "macro", which F1 of a language. langs: report on these targets only, in this order.
+    `rel_per_lang` has it; a source of any other name ("joint", "en+de") counts as trained on several, but not one that
+    looks like the code of a language that was not tested ("nl", "pt-BR"). metric: "micro" or "macro", which F1 of a
+    language. langs: report on these targets only, in this order. "unknown", the Docs without a language, is no part of
+    the set L and of averages unless it is named here.
 
     f(s, t) is the mean F1 of source s on target t over its runs. RETURNS, ready for JSON:
     metric      as given.
@@ -39,12 +46,13 @@ def transfer_report(
     per_type    {source: {target: {label: {mean, sd, n}}}}: F1 of the labels that occur in gold; {} without
                 `rel_per_lang_type`, which older metrics files lack.
     joint       {source: {"langs": {target: row}, "average": row}}, row: {monolingual: f(t, t), joint: f(s, t),
-                difference}; for the sources that are no language of the test data, and the targets that have both.
+                difference}; for the sources that were trained on several languages, and the targets that have both.
 
     What no run has measured is absent, never 0. An average or rho is None where one of its targets is missing, since
     means over different languages cannot be compared; name the languages to have it over fewer.
-    RAISES: RelxError RX177 (scores without `rel_per_lang`), RX178 (no run, unknown metric, no language or one
-    without scores asked for). WARNS: RX179 where runs differ in how or on what they were scored.
+    RAISES: RelxError RX177 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
+    language or one without scores asked for, a source that is a target but for its spelling: "EN").
+    WARNS: RX179 where runs differ in how or on what they were scored.
     """
     if metric not in METRICS:
         raise _cannot(f"the metric {metric!r} is not known. Choose {' or '.join(map(repr, METRICS))}.")
@@ -61,22 +69,25 @@ def transfer_report(
         for source, group in sources.items()
     }
     tested = {lang for row in measured.values() for lang in row}
+    _check_names(sources, tested)
     targets = _targets(tested, list(sources), langs)
+    averaged = [lang for lang in targets if lang != UNKNOWN_LANG or langs is not None]
     f = {source: {lang: row[lang] for lang in targets if lang in row} for source, row in measured.items()}
     means = {source: {lang: cell["mean"] for lang, cell in row.items()} for source, row in f.items()}
-    supervised = [lang for lang in targets if means.get(lang, {}).get(lang)]
+    supervised = [lang for lang in averaged if means.get(lang, {}).get(lang)]
     normalized = {
         source: {lang: row[lang] / means[lang][lang] for lang in supervised if lang in row}
         for source, row in means.items()
     }
-    joint = {source: _against_monolingual(means, source, targets) for source in sources if source not in tested}
+    several = [source for source in sources if source not in tested and not _ONE_LANGUAGE.fullmatch(source)]
+    joint = {source: _against_monolingual(means, source, averaged) for source in several}
     return {
         "metric": metric,
         "langs": targets,
         "f": f,
         "normalized": normalized,
         "supervised": supervised,
-        "average": {source: _mean_of_others(row, source, targets) for source, row in means.items()},
+        "average": {source: _mean_of_others(row, source, averaged) for source, row in means.items()},
         "rho": {source: _mean_of_others(row, source, supervised) for source, row in normalized.items()},
         "per_type": {source: _per_type(group, targets) for source, group in sources.items()},
         "joint": {source: comparison for source, comparison in joint.items() if comparison["langs"]},
@@ -93,6 +104,8 @@ def check_scores(scores: Any, where: str) -> None:
     types = scores.get("rel_per_lang_type") or {}
     if not _is_table(table, *METRICS.values()):
         raise RelxError("RX177", where=where, reason="'rel_per_lang' is not a table of F1s.")
+    if all(row[key] is None for row in table.values() for key in METRICS.values()):
+        raise RelxError("RX177", where=where, reason="'rel_per_lang' has no F1 of any language.")
     if not (isinstance(types, Mapping) and all(_is_table(rows, "f") for rows in types.values())):
         raise RelxError("RX177", where=where, reason="'rel_per_lang_type' is not a table of F1s.")
 
@@ -101,14 +114,14 @@ def _is_table(table: Any, *keys: str) -> bool:
     """Whether this is {name: row}, each row with its support and an F1, or None, for every key."""
     return isinstance(table, Mapping) and all(
         isinstance(row, Mapping)
-        and isinstance(row.get("support"), int)
+        and type(row.get("support")) is int
         and all(key in row and _is_f1(row[key]) for key in keys)
         for row in table.values()
     )
 
 
 def _is_f1(value: Any) -> bool:
-    return value is None or (isinstance(value, (int, float)) and 0 <= value <= 1)
+    return value is None or (type(value) in (int, float) and 0 <= value <= 1)  # JSON's true is an int to isinstance
 
 
 def _check_alike(sources: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
@@ -125,6 +138,15 @@ def _check_alike(sources: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
                 if first != value:
                     warn("RX179", stacklevel=4, name=name, one=first, first=other, other=value, second=source)
                     return
+
+
+def _check_names(sources: Iterable[str], tested: Iterable[str]) -> None:
+    """RAISES: RelxError RX178 for a source that is a tested language in another spelling: it would have no f(t, t)."""
+    known = {lang.lower().replace("_", "-"): lang for lang in tested}
+    for source in sources:
+        lang = known.get(source.lower().replace("_", "-"), source)
+        if lang != source:
+            raise _cannot(f"the source '{source}' is the language '{lang}' of the test data. Write it so.")
 
 
 def _targets(tested: set[str], sources: Sequence[str], langs: Sequence[str] | None) -> list[str]:

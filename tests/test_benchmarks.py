@@ -1,0 +1,33 @@
+"""The benchmarks run, on data that is too small to say anything."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.util import import_file
+from tiny import make_transformer
+from util import SENTENCES, make_doc
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def test_markers(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("spacy_transformers")
+    markers = import_file("relx_markers_test", BENCHMARKS / "markers.py")
+    monkeypatch.setattr(markers.torch, "set_num_threads", lambda number: None)  # not for the tests after this one
+    (tmp_path / "bert").mkdir()
+    folder = make_transformer(tmp_path / "bert", num_hidden_layers=1)
+    vocab = spacy.blank("xx").vocab
+    docs = [make_doc(vocab, *sentence) for sentence in SENTENCES[:2]]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "data.spacy")
+    args = [folder, tmp_path / "data.spacy", "--docs", 2, "--repeats", 1, "--single"]
+    monkeypatch.setattr(sys, "argv", ["markers.py", *map(str, args)])
+    markers.main()
+    first, heads, alone, *rows = capsys.readouterr().out.splitlines()
+    assert first.startswith("2 Docs, 8 pairs") and heads.split() == ["pass", "seconds", "ratio", "pairs/s"]
+    assert alone.startswith("text alone") and float(alone.split()[3]) == 1.0
+    names = [f"{name}: {part}" for name in (*markers.WAYS, "single, start") for part in ("model", "pipe")]
+    assert [row[:36].strip() for row in rows] == names
+    assert all(float(row.split()[-1]) > 0 for row in rows)
