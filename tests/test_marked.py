@@ -181,7 +181,9 @@ def test_settings_that_make_no_sense(folder):
     wrong = [
         {"mode": "other"},
         {"inference_mode": "other"},
+        {"inference_mode": ""},
         {"roles": "some"},
+        {"roles": ""},
         {"precision": "fp8"},
         {"batch_tokens": 0},
         {"batch_pairs": 0},
@@ -192,9 +194,13 @@ def test_settings_that_make_no_sense(folder):
         {"transformer": {"lr_scale": 0.0}},
         {"transformer": {"layer_decay": 0.0}},
         {"transformer": {"freeze_layers": -1}},
+        {"transformer": {"layers": 0}},
         {"pairs": {"@architectures": "spacy_relx.ConcatPairs.v1", "dropout": 1.0}},
         {"pairs": {"@architectures": "spacy_relx.ConcatPairs.v1", "hidden": -1}},
         {"pairs": {"@architectures": "spacy_relx.MentionPairs.v1", "hidden": 30}},
+        {"pairs": {"@architectures": "spacy_relx.MentionPairs.v1", "hidden": 0, "between_heads": 0}},
+        *({"pairs": {**MENTION_PAIRS, **wrong}} for wrong in ({"marker_width": -1}, {"pair_rows": -1})),
+        *({"pairs": {**MENTION_PAIRS, **wrong}} for wrong in ({"between_heads": -1}, {"dropout": 1.0})),
     ]
     for settings in wrong:
         with pytest.raises(RelxError, match="RX021"):
@@ -210,6 +216,9 @@ def test_settings_that_do_not_go_together(folder):
         {"mode": "shared", "pooling": "SentenceStart"},
         {"mode": "single", "inference_mode": "shared"},
         {"mode": "shared", "inference_mode": "packed"},
+        {"mode": "single", "pooling": "SentenceStart", "roles": "none"},
+        {"mode": "single", "inline": False},
+        {"mode": "single", "inference_mode": "packed", "inline": False},
     ):
         with pytest.raises(RelxError, match="RX081"):
             make_nlp(model_config(folder, **settings))
@@ -244,6 +253,32 @@ def test_weights_that_do_not_fit(folder, tmp_path):
     nlp = make_nlp(model_config(folder))
     train(nlp, 0)
     nlp.to_disk(tmp_path)
-    override = {"components": {"relation_extractor": {"model": {"roles": "all"}}}}
-    with pytest.raises(RelxError, match="RX051"):
-        spacy.load(tmp_path, config=override)
+    for name, settings in (("markers", {"roles": "all"}), ("layers", {"transformer": {"layers": 1}})):
+        with pytest.raises(RelxError, match=f"RX051.*{name}"):
+            spacy.load(tmp_path, config={"components": {"relation_extractor": {"model": settings}}})
+
+
+def test_what_a_saved_transformer_keeps_whatever_the_config_says(folder, tmp_path):
+    nlp = make_nlp(model_config(folder, transformer={"dropout": 0.25, "use_fast": False}))
+    train(nlp, 0)
+    nlp.to_disk(tmp_path)
+    override = {"transformer": {"dropout": 0.5, "use_fast": True, "name": "nowhere"}}
+    loaded = spacy.load(tmp_path, config={"components": {"relation_extractor": {"model": override}}})
+    shim = loaded.get_pipe("relation_extractor").model.shims[0]
+    assert not shim.transformer.use_fast
+    assert {m.p for m in shim.module.transformer.modules() if isinstance(m, torch.nn.Dropout)} == {0.25}
+
+
+def test_loading_draws_no_weights_for_the_transformer(folder, monkeypatch):
+    nlp = make_nlp(model_config(folder, transformer={"layers": 1}))
+    train(nlp, 0)
+    saved, drawn = nlp.to_bytes(), []
+    again = spacy.blank("en", config=nlp.config)
+    draw = torch.Tensor.normal_
+    monkeypatch.setattr(
+        torch.Tensor, "normal_", lambda tensor, *args, **kw: drawn.append(tensor) or draw(tensor, *args, **kw)
+    )
+    again.from_bytes(saved)
+    largest = max(tensor.numel() for tensor in drawn) if drawn else 0
+    assert largest <= network(nlp).transformer.get_input_embeddings().markers.weight.numel()
+    assert run(again) == run(nlp)

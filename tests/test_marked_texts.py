@@ -1,16 +1,21 @@
 """Making marked texts: subwords, insertion of markers, windows and excerpts, what goes into which batch."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 from tiny import make_transformer
 
+from spacy_relx.errors import RelxWarning
 from spacy_relx.layers.batch import sub_batches
 from spacy_relx.layers.marking import (
     MENTION,
+    MarkedDoc,
     Marking,
     count_marker_rows,
     insertion_order,
@@ -25,6 +30,7 @@ from spacy_relx.layers.subwords import DocSubwords, Subwords
 from spacy_relx.types import Candidates, Mention
 
 FIRST_MARKER = 100_000
+VOCAB = Vocab()
 
 
 class FakeSubwords:
@@ -37,7 +43,7 @@ def make_marking(mode="single", inline=True, roles="uniform", room=28, stride=No
 
 
 def make_doc(n_tokens, spans, pairs=None):
-    """A Doc whose subwords are numbered, two to a token: (subwords, candidates, markers, pairs, name)."""
+    """A Doc whose subwords are numbered, two to a token."""
     mentions = [Mention(start, end) for start, end in spans]
     n = len(mentions)
     if pairs is None:
@@ -45,7 +51,8 @@ def make_doc(n_tokens, spans, pairs=None):
     markers = np.arange(n) % 3
     candidates = Candidates(mentions, markers, np.array(pairs).reshape(-1, 2))
     subwords = DocSubwords(np.arange(2 * n_tokens), 2 * np.arange(n_tokens + 1))
-    return subwords, candidates, markers, candidates.pairs.astype("int64"), "a document"
+    doc = Doc(VOCAB, words=["word"] * n_tokens)
+    return MarkedDoc(doc, subwords, candidates, markers, candidates.pairs.astype("int64"))
 
 
 @st.composite
@@ -125,7 +132,7 @@ def test_sub_batches_fit(sizes, limit, padded):
         return len(batch) * max(sizes[i] for i in batch) if padded else sum(sizes[i] for i in batch)
 
     assert all(len(batch) == 1 or cost(batch) <= limit for batch in batches)
-    assert all(cost([*batch, after[0]]) > limit for batch, after in zip(batches, batches[1:])), "none could be longer"
+    assert all(cost([*batch, after[0]]) > limit for batch, after in pairwise(batches)), "none could be longer"
 
 
 # Texts for pairs
@@ -133,22 +140,21 @@ def test_sub_batches_fit(sizes, limit, padded):
 
 def check_pair(batch, pair, doc, marking):
     """A pair's markers stand around its mentions, in a text that is cut from the Doc."""
-    subwords, candidates, markers, *_ = doc
     ids, starts = batch.ids.numpy(), batch.text_starts().numpy()
     head, tail = pair["mentions"]
     for entity, mention in zip(pair["entities"], (head, tail)):
         start, end = batch.spans[entity].tolist()
         # whatever else is marked inside of it, its own subwords are there, and in order
         inside = [i for i in ids[start:end] if i < FIRST_MARKER]
-        assert inside == subwords.ids[slice(*subwords.spans(candidates.spans)[mention])].tolist()
+        assert inside == doc.subwords.ids[slice(*doc.subwords.spans(doc.candidates.spans)[mention])].tolist()
         text = int(batch.texts[entity])
         assert starts[text] < start < end < starts[text] + int(batch.lengths[text])
-        assert int(batch.markers[entity]) == markers[mention]
+        assert int(batch.markers[entity]) == doc.markers[mention]
 
 
 def walk(plan, docs_):
     """Yields (batch, pair) for each pair of the plan, with its mentions, by the order of the pairs."""
-    owners = [(d, pair) for d, doc in enumerate(docs_) for pair in doc[3].tolist()]
+    owners = [(d, pair) for d, doc in enumerate(docs_) for pair in doc.pairs.tolist()]
     seen = []
     for items in sub_batches(plan.sizes, 60):
         batch, rows = plan.build(items)
@@ -177,7 +183,7 @@ def test_texts_of_pairs(docs_, mode, roles):
         check_pair(batch, pair, doc, marking)
         ids = np.concatenate([batch.ids.numpy(), batch.group_ids.numpy().ravel()])
         for k, entity in enumerate(pair["entities"]):
-            markers = doc[2][pair["mentions"]]
+            markers = doc.markers[pair["mentions"]]
             role = k
             if marking.symmetric(markers[:1], markers[1:])[0] and pair["mentions"][0] > pair["mentions"][1]:
                 role = 1 - k
@@ -191,7 +197,7 @@ def test_texts_of_pairs(docs_, mode, roles):
 
 def test_directions_share_an_entry_where_markers_show_none():
     doc = make_doc(8, [(0, 1), (2, 3), (4, 5)])
-    doc = (*doc[:2], np.array([1, 2, 0]), *doc[3:])
+    doc = doc._replace(markers=np.array([1, 2, 0]))
     for roles, entries in (("none", 3), ("uniform", 5), ("all", 6)):
         assert len(PairPlan([doc], make_marking(roles=roles), 100).sizes) == entries
 
@@ -222,15 +228,15 @@ def test_a_pack_is_cut_where_it_is_full():
 @settings(max_examples=60, deadline=None)
 @given(st.lists(docs(), min_size=1, max_size=3), st.booleans())
 def test_texts_of_mentions(docs_, inline):
-    marking = make_marking("shared", inline)
-    plan = MentionPlan(docs_, marking, limit=0)
+    marking = make_marking("shared", inline, room=40)  # half of it has a mention with the markers of all others inside
+    plan = MentionPlan(docs_, marking)
     for batch, pair in walk(plan, docs_):
         doc = docs_[pair["doc"]]
         assert batch.lengths.max() <= marking.room + 2
         check_pair(batch, pair, doc, marking)
         ids = np.concatenate([batch.ids.numpy(), batch.group_ids.numpy().ravel()])
         for mention, entity in zip(pair["mentions"], pair["entities"]):
-            expected = marking.ids[doc[2][mention], MENTION].tolist()
+            expected = marking.ids[doc.markers[mention], MENTION].tolist()
             assert [ids[batch.opens[entity]], ids[batch.closes[entity]]] == expected
         if inline:  # a window has no half of a mention's markers
             text = batch.ids.numpy()
@@ -238,12 +244,21 @@ def test_texts_of_mentions(docs_, inline):
             assert len(per_marker) == 0 or per_marker.sum() % 2 == 0
 
 
+def test_markers_of_nested_mentions_can_make_one_too_long():
+    doc = make_doc(10, [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)])
+    marking = make_marking("shared")
+    with pytest.warns(RelxWarning, match=r"RX083.* 1 mentions of the Doc 'word word .*14 subwords"):
+        plan = MentionPlan([doc], marking)
+    assert plan.texts.lengths.max() <= marking.room + 2
+    assert len(list(walk(plan, [doc]))) == 20
+
+
 def test_pairs_that_share_no_window_are_kept():
     doc = make_doc(200, [(10, 11), (12, 13), (150, 152)])
-    plan = MentionPlan([doc], make_marking("shared"), 0)
+    plan = MentionPlan([doc], make_marking("shared"))
     assert len(plan.apart) == 4 and len(plan.entities_apart) == 3
-    batch, rows = plan.build_apart(slice(0, 3))
-    assert rows.tolist() == plan.apart[:3].tolist() and len(batch.ids) == 0
+    batch, rows = plan.build_apart()
+    assert rows.tolist() == plan.apart.tolist() and len(batch) == 4 and len(batch.ids) == 0
     distance = (batch.spans[batch.pairs[:, 1], 0] - batch.spans[batch.pairs[:, 0], 0]).abs()
     assert (distance > 200).all()
 
@@ -252,15 +267,13 @@ def test_texts_of_a_very_long_doc_are_bounded():
     n_tokens, n_mentions = 20_000, 300
     step = n_tokens // n_mentions
     doc = make_doc(n_tokens, [(i * step, i * step + 2) for i in range(n_mentions)])
-    for mode, kind in (("packed", PairPlan), ("shared", MentionPlan)):
-        marking = make_marking(mode, room=506)
-        plan = kind([doc], marking, limit=4096)
+    packed = PairPlan([doc], make_marking("packed", room=506), limit=4096)
+    for plan in (packed, MentionPlan([doc], make_marking("shared", room=506))):
         assert plan.sizes.max() <= 4096
         assert plan.texts.lengths.max() <= 508
-        if mode == "packed":
-            assert len(plan.entries.pair_rows) == 300 * 299
-            # excerpts are not spelled out before they are read
-            assert plan.texts.pool.nbytes + plan.texts.starts.nbytes + plan.texts.sizes.nbytes < 5_000_000
+    assert len(packed.entries.pair_rows) == 300 * 299
+    # excerpts are not spelled out before they are read
+    assert packed.texts.pool.nbytes + packed.texts.starts.nbytes + packed.texts.sizes.nbytes < 5_000_000
 
 
 # Subwords

@@ -7,7 +7,7 @@ import pytest
 import spacy
 import torch
 from marked_util import CUED, MODELS, make_nlp, marked_docs, network, run, train
-from tiny import make_transformer, model_config
+from tiny import MENTION_PAIRS, make_transformer, model_config
 from util import make_example, make_examples
 
 from spacy_relx.errors import RelxError
@@ -23,10 +23,12 @@ def folder(tmp_path_factory):
 # Training
 
 
-def training_step(folder, sentences=CUED, **settings):
-    """(loss, gradients by name) of one step."""
+def training_step(folder, sentences=CUED, scored=None, **settings):
+    """(loss, gradients by name) of one step. scored: a list to write to how many pairs the head scores at once."""
     nlp = make_nlp(model_config(folder, **settings))
     nlp.initialize(lambda: make_examples(nlp.vocab))
+    if scored is not None:
+        network(nlp).head.register_forward_hook(lambda module, inputs, output: scored.append(len(output)))
     marker, extractor = nlp.get_pipe("entity_type_marker"), nlp.get_pipe("relation_extractor")
     examples = [make_example(nlp.vocab, *sentence) for sentence in sentences]
     for eg in examples:
@@ -43,6 +45,29 @@ def test_sub_batches_do_not_change_the_gradient(folder, name):
     small_loss, small = training_step(folder, **settings, batch_tokens=30, batch_pairs=2)
     assert small_loss == pytest.approx(loss, rel=1e-5)
     assert set(small) == set(gradients) and len(small) > 20
+    for key, gradient in gradients.items():
+        torch.testing.assert_close(small[key], gradient, atol=1e-5, rtol=1e-3)
+
+
+FAR = " ".join(["nobody knows"] * 60)
+#: Pairs that share a text, and pairs whose mentions are too far from each other for that.
+LONG = (
+    f"ann works for acme {FAR} bob founded initech",
+    [(0, 1, "PERSON"), (3, 4, "ORG"), (124, 125, "PERSON"), (126, 127, "ORG")],
+    [(0, "works_for", 1), (2, "works_for", 3), (0, "works_for", 3)],
+)
+
+
+@pytest.mark.parametrize("pairs", [None, MENTION_PAIRS])
+@pytest.mark.parametrize("sentences", [CUED, [LONG]])
+def test_shared_training_scores_few_pairs_at_once(folder, pairs, sentences):
+    sizes = {}
+    settings = {"mode": "shared", "pairs": pairs}
+    loss, gradients = training_step(folder, sentences, sizes.setdefault("whole", []), **settings)
+    small_loss, small = training_step(folder, sentences, sizes.setdefault("small", []), **settings, batch_pairs=3)
+    assert max(sizes["whole"]) > 3 == max(sizes["small"])
+    assert small_loss == pytest.approx(loss, rel=1e-5)
+    assert set(small) == set(gradients)
     for key, gradient in gradients.items():
         torch.testing.assert_close(small[key], gradient, atol=1e-5, rtol=1e-3)
 
@@ -92,6 +117,27 @@ def test_freezing_and_learning_rates(folder):
         assert rates["transformer.encoder.layer.0.output.dense.weight"] == pytest.approx(0.1)
         assert rates[f"{embeddings}position_embeddings.weight"] == pytest.approx(0.05)
         assert rates[f"{embeddings}word_embeddings.markers.weight"] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "below"),
+    [
+        ("electra", {}, ["embeddings_project.weight", "embeddings_project.bias"]),
+        ("deberta-v2", {"norm_rel_ebd": "layer_norm"}, ["encoder.rel_embeddings.weight", "encoder.LayerNorm.weight"]),
+    ],
+)
+def test_what_else_is_below_the_layers(tmp_path, kind, sizes, below):
+    source = make_transformer(tmp_path, kind, **sizes)
+    for freeze in (False, True):
+        settings = {"freeze_embeddings": freeze, "lr_scale": 0.2, "layer_decay": 0.5}
+        nlp = make_nlp(model_config(source, "single", transformer=settings))
+        train(nlp, 0)
+        parameters = dict(network(nlp).transformer.named_parameters())
+        for name in [*below, "embeddings.LayerNorm.weight"]:
+            assert parameters[name].lr_scale == pytest.approx(0.05)
+            assert parameters[name].requires_grad is not freeze
+        trained = parameters["encoder.layer.0.output.dense.weight"]
+        assert trained.lr_scale == pytest.approx(0.1) and trained.requires_grad
 
 
 @pytest.mark.parametrize("kind", ["bert", "deberta-v2"])

@@ -1,5 +1,7 @@
 """Networks against naive computations, and their gradients against finite differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,7 @@ def naive_pair(module: PairFeatures, tokens, batch: PairBatch, row: int):
         {"product": False},
         {"distance": False},
         {"marker_width": 0},
+        {"marker_width": 0, "pair_rows": 0},
         {"pair_rows": 5},
     ],
 )
@@ -171,14 +174,24 @@ def test_span_attention_stays_finite_for_extreme_scores():
     assert (pooled[2] == 0).all()
 
 
+def test_pairs_of_types_count_without_embeddings_of_types():
+    """`marker_width` and `pair_rows` are settings of their own."""
+    features, batch = make_features(marker_width=0), make_batch()
+    vectors = features(make_tokens(), batch)
+    assert (
+        vectors - features(make_tokens(), replace(batch, markers=torch.zeros_like(batch.markers)))
+    ).abs().max() > 0.1
+    assert make_features(marker_width=0, pair_rows=0).marker_pairs is None
+
+
 def test_chunks_change_nothing():
     torch.manual_seed(0)
-    network = RelationNetwork(make_features(), SoftmaxHead(8, 3).double(), chunk=1000)
+    network = RelationNetwork(make_features(), SoftmaxHead(8, 3).double(), batch_pairs=1000)
     targets = torch.zeros(len(make_batch()), 3)
     targets[0, 1] = targets[3, 2] = 1
     results = []
-    for chunk in (1000, 3):
-        network.chunk = chunk
+    for batch_pairs in (1000, 3):
+        network.batch_pairs = batch_pairs
         network.zero_grad()
         tokens = make_tokens().requires_grad_()
         loss = network.loss(tokens, make_batch(), targets)
@@ -269,7 +282,7 @@ def test_negative_sampling_changes_the_batch_of_the_loss():
     torch.manual_seed(0)
     seen = []
     head = SoftmaxHead(8, 2, negative_ratio=1.0).double()
-    network = RelationNetwork(make_features(), head, chunk=10)
+    network = RelationNetwork(make_features(), head, batch_pairs=10)
     head.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
     targets = torch.zeros(len(make_batch()), 2)
     targets[0, 1] = 1

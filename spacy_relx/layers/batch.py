@@ -1,14 +1,15 @@
-"""Docs -> `PairBatch`: once a batch, in numpy."""
+"""Docs -> `PairBatch`, once a batch and in numpy; sub-batches; Docs whose types are hidden."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 
-from ..extensions import get_candidates
+from ..extensions import CANDIDATES, get_candidates
 from ..nn.batch import PairBatch
 from ..types import Candidates
 
@@ -38,6 +39,25 @@ def make_pair_batch(docs: Sequence[Doc], candidates: Sequence[Candidates] | None
 
 def _tensor(array: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype="int64"))
+
+
+@contextmanager
+def hidden_types(docs: Sequence[Doc], rate: float) -> Iterator[None]:
+    """Show all types of some Docs, and of the others those of some mentions, as uniform, to encoder and network alike.
+
+    rate: probability of each, Doc and mention. The Docs' own candidates are back at the end.
+    """
+    saved = [doc.user_data.get(CANDIDATES) for doc in docs]
+    try:
+        for doc, data in zip(docs, saved):
+            if rate and data is not None:
+                keep = (torch.rand(len(data["markers"])) >= rate) & (torch.rand(1) >= rate)
+                doc.user_data[CANDIDATES] = {**data, "markers": (torch.tensor(data["markers"]).long() * keep).tolist()}
+        yield
+    finally:
+        for doc, data in zip(docs, saved):
+            if data is not None:
+                doc.user_data[CANDIDATES] = data
 
 
 def token_markers(doc: Doc, candidates: Candidates) -> np.ndarray:

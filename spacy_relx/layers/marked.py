@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, cast
@@ -19,12 +19,13 @@ from ..errors import RelxError
 from ..extensions import get_candidates
 from ..nn.heads import sample_pairs
 from ..nn.marked import MarkedNetwork
+from ..nn.marked_batch import MarkedBatch
 from ..types import Candidates
-from .batch import offsets, sub_batches
-from .marking import Marking
+from .batch import hidden_types, offsets, sub_batches
+from .marking import MarkedDoc, Marking
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
-from .relation import RelationInput, hidden_types
+from .relation import RelationInput
 from .shim import TorchShim
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
 
@@ -32,12 +33,11 @@ from .transformer import LoadedTransformer, TransformerSource, load_transformer
 @dataclass(frozen=True)
 class MarkedSettings:
     """mode, inference_mode: how texts are marked in training and prediction. batch_tokens: rows that are worked on at
-    once, which bounds memory. batch_pairs: pairs that are scored at once. marker_dropout: see `hidden_types`."""
+    once, which bounds memory. marker_dropout: see `hidden_types`."""
 
     mode: str
     inference_mode: str
     batch_tokens: int
-    batch_pairs: int
     marker_dropout: float
 
 
@@ -164,10 +164,11 @@ class MarkedLayer:
         parts = []
         for i, part in zip(used, subwords):
             markers = marking.known(candidates[i].markers).astype("int64")
-            parts.append(
-                (part, candidates[i], markers, candidates[i].pairs[kept[i]].astype("int64"), docs[i].text[:60])
-            )
-        return (MentionPlan if mode == "shared" else PairPlan)(parts, marking, self.settings.batch_tokens)
+            pairs = candidates[i].pairs[kept[i]].astype("int64")
+            parts.append(MarkedDoc(docs[i], part, candidates[i], markers, pairs))
+        if mode == "shared":
+            return MentionPlan(parts, marking)
+        return PairPlan(parts, marking, self.settings.batch_tokens)
 
     def loss(self, model: Model, docs: Sequence[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
         """Mean loss of all pairs. What does not fit `batch_tokens` is computed again for the backward pass."""
@@ -187,7 +188,7 @@ class MarkedLayer:
         with torch.set_grad_enabled(is_train):
             for n, items in enumerate(batches, start=1):
                 losses.append(steps.together(items, again=is_train and n < len(batches)))
-            losses.extend(steps.apart(self.settings.batch_pairs))
+            losses.extend(steps.apart())
             loss = torch.stack(losses).sum()
 
         def backprop(factor: float) -> Sequence[Doc]:
@@ -211,23 +212,23 @@ class MarkedLayer:
         if len(scores):
             plan = self.plan(model, docs, candidates, None, training=False)
             with torch.inference_mode():
-                for rows, part in _score(network, plan, device, self.settings):
+                for rows, part in _score(network, plan, device, self.settings.batch_tokens):
                     scores[rows] = part.cpu().numpy()
         return np.split(scores, bounds[1:-1])
 
 
-def _score(network: MarkedNetwork, plan: Any, device: torch.device, settings: MarkedSettings):
+def _score(network: MarkedNetwork, plan: Any, device: torch.device, batch_tokens: int):
     """(rows of the pairs, their scores), sub-batch by sub-batch, in no order."""
     vectors = _VectorsApart(plan)
-    for items in sub_batches(plan.sizes, settings.batch_tokens, padded=not network.flat):
+    for items in sub_batches(plan.sizes, batch_tokens, padded=not network.flat):
         batch, rows = plan.build(items)
         batch = batch.to(device)
         entities, states = network.entities(batch)
         vectors.keep(items, entities)
         if len(rows):
             yield rows, network.scores(entities, batch, states)
-    for batch, rows in vectors.batches(settings.batch_pairs):
-        yield rows, network.scores(vectors.stacked(), batch.to(device), None)
+    for entities, batch, rows in vectors.batches():
+        yield rows, network.scores(entities, batch.to(device), None)
 
 
 class _VectorsApart:
@@ -237,7 +238,6 @@ class _VectorsApart:
         self._plan = plan if isinstance(plan, MentionPlan) and len(plan.apart) else None
         self._parts: list[Tensor] = []
         self._rows: list[np.ndarray] = []
-        self._table: Tensor | None = None
 
     def keep(self, items: np.ndarray, entities: Tensor) -> None:
         if self._plan is not None:
@@ -246,18 +246,11 @@ class _VectorsApart:
             self._parts.append(entities[torch.from_numpy(wanted.nonzero()[0]).to(entities.device)].detach())
             self._rows.append(rows[wanted])
 
-    def stacked(self) -> Tensor:
-        """The vectors, in the order of `entities_apart`."""
-        if self._table is None:
-            order = torch.from_numpy(np.argsort(np.concatenate(self._rows)))
-            self._table = torch.cat(self._parts)[order.to(self._parts[0].device)]
-        return self._table
-
-    def batches(self, chunk: int):
-        """(batch, rows of its pairs), at most `chunk` pairs each."""
+    def batches(self) -> Iterator[tuple[Tensor, MarkedBatch, np.ndarray]]:
+        """(vectors, batch, rows of its pairs): one batch of all these pairs, or none."""
         if self._plan is not None:
-            for first in range(0, len(self._plan.apart), chunk):
-                yield self._plan.build_apart(slice(first, first + chunk))
+            order = torch.from_numpy(np.argsort(np.concatenate(self._rows)))  # that of `entities_apart`
+            yield torch.cat(self._parts)[order.to(self._parts[0].device)], *self._plan.build_apart()
 
 
 class _Steps:
@@ -289,11 +282,12 @@ class _Steps:
         self._vectors.keep(items, entities)
         return loss
 
-    def apart(self, chunk: int) -> list[Tensor]:
+    def apart(self) -> list[Tensor]:
+        """Loss of the pairs whose mentions lie in different texts, once all texts have been read."""
         losses = []
-        for batch, rows in self._vectors.batches(chunk):
+        for entities, batch, rows in self._vectors.batches():
             targets, share = self._targets(rows)
-            losses.append(self._network.loss(self._vectors.stacked(), batch.to(self._device), None, targets) * share)
+            losses.append(self._network.loss(entities, batch.to(self._device), None, targets) * share)
         return losses
 
     def _targets(self, rows: np.ndarray) -> tuple[Tensor, float]:

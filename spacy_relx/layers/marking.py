@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from spacy.tokens import Doc
 
 from ..nn.marked_batch import MarkedBatch
+from ..types import Candidates
 from .batch import offsets
-from .subwords import Subwords
+from .subwords import DocSubwords, Subwords
 
 #: Columns of the table of marker ids.
 HEAD, TAIL, MENTION = 0, 1, 2
@@ -85,6 +88,20 @@ class Marking:
         if self.roles == "uniform":
             return (heads > 0) & (tails > 0)
         return np.full(len(heads), self.roles == "none")
+
+
+class MarkedDoc(NamedTuple):
+    """A Doc that is to be marked, and what is to be marked in it.
+
+    candidates: of the Doc. markers: int64 (n_mentions,), the mentions' rows in the marker vocabulary, all of them
+    known. pairs: int64 (n_pairs, 2), rows of the mentions: the pairs that are wanted.
+    """
+
+    doc: Doc
+    subwords: DocSubwords
+    candidates: Candidates
+    markers: np.ndarray
+    pairs: np.ndarray
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..nn.marked_batch import MarkedBatch
-from ..types import Candidates
 from .marking import (
     MENTION,
+    MarkedDoc,
     Marking,
     Texts,
     bounds_of,
@@ -26,7 +26,6 @@ from .marking import (
     window_starts,
 )
 from .pair_texts import clip_mentions
-from .subwords import DocSubwords
 
 
 @dataclass(frozen=True)
@@ -55,24 +54,24 @@ class Windows:
     pairs: np.ndarray
 
 
-def mark_doc(subwords: DocSubwords, candidates: Candidates, markers: np.ndarray, marking: Marking, name: str) -> Marked:
+def mark_doc(doc: MarkedDoc, marking: Marking) -> Marked:
     """All mentions of a Doc marked at once."""
-    ids = subwords.ids
-    spans = subwords.spans(candidates.spans)
+    ids = doc.subwords.ids
+    spans = doc.subwords.spans(doc.candidates.spans)
     n = len(spans)
     limit = marking.room - marking.stride
     if len(ids) + 2 * n * marking.inline > marking.room:
-        spans = clip_mentions(spans, limit - 2 * marking.inline, name)
+        spans = clip_mentions(spans, limit - 2 * marking.inline, doc.doc)
     if not marking.inline:
         return Marked(ids, np.full(len(ids), -1), spans)
     places = insertion_order(spans[:, 0], spans[:, 1])
     marked, owners = np.empty(len(ids) + 2 * n, dtype="int64"), np.full(len(ids) + 2 * n, -1)
     owners[places] = np.tile(np.arange(n), 2)
     marked[owners < 0] = ids
-    marked[places] = marking.ids[markers, MENTION].T.ravel()
+    marked[places] = marking.ids[doc.markers, MENTION].T.ravel()
     extents = np.stack([places[:n], places[n:] + 1], axis=1)
     if len(marked) > marking.room:  # the markers of nested mentions may have made one too long again
-        extents[:, 1] = np.minimum(extents[:, 1], extents[:, 0] + limit)
+        extents = clip_mentions(extents, limit, doc.doc)
     return Marked(marked, owners, extents)
 
 
@@ -115,24 +114,18 @@ class MentionPlan:
     Items are the texts. sizes: int64 (n_items,), rows of each.
     """
 
-    def __init__(
-        self,
-        docs: Sequence[tuple[DocSubwords, Candidates, np.ndarray, np.ndarray, str]],
-        marking: Marking,
-        limit: int,
-    ):
-        """docs: (subwords, candidates, markers of its mentions, its pairs, name to warn with) for each Doc."""
+    def __init__(self, docs: Sequence[MarkedDoc], marking: Marking):
         self.marking = marking
         parts: list[np.ndarray] = []
         columns: dict[str, list[np.ndarray]] = {n: [] for n in ("texts", "spans", "extents", "pairs", "markers")}
         n_entities = 0
-        for subwords, candidates, markers, pairs, name in docs:
-            cut = cut_windows(mark_doc(subwords, candidates, markers, marking, name), pairs, marking)
+        for doc in docs:
+            cut = cut_windows(mark_doc(doc, marking), doc.pairs, marking)
             columns["texts"].append(cut.texts + len(parts))
             columns["spans"].append(cut.spans)
             columns["extents"].append(cut.extents)
             columns["pairs"].append(cut.pairs + n_entities)
-            columns["markers"].append(markers[cut.mentions])
+            columns["markers"].append(doc.markers[cut.mentions])
             parts.extend(cut.parts)
             n_entities += len(cut.texts)
         self.texts = Texts.of(parts)
@@ -178,9 +171,8 @@ class MentionPlan:
         """Rows, among all entities of the plan, of those that a batch of these items has."""
         return ranges(self._entity_starts[items], np.diff(self._entity_starts)[items])
 
-    def build_apart(self, rows: slice) -> tuple[MarkedBatch, np.ndarray]:
-        """Some of the pairs `apart`, over the entities `entities_apart`: a batch without texts, and the pairs' rows."""
-        pair_rows = self.apart[rows]
+    def build_apart(self) -> tuple[MarkedBatch, np.ndarray]:
+        """The pairs `apart`, over the entities `entities_apart`: a batch without texts, and the pairs' rows."""
         extents = self._extents[self.entities_apart]
         nothing = np.zeros(0)
         batch = make_batch(
@@ -188,14 +180,14 @@ class MentionPlan:
             lengths=nothing,
             texts=np.zeros(len(extents)),
             markers=self._markers[self.entities_apart],
-            pairs=np.searchsorted(self.entities_apart, self._pairs[pair_rows]),
+            pairs=np.searchsorted(self.entities_apart, self._pairs[self.apart]),
             **(
                 _ends_inline(extents)
                 if self.marking.inline
                 else {"opens": nothing, "closes": nothing, "spans": extents}
             ),
         )
-        return batch, pair_rows
+        return batch, self.apart
 
 
 def _ends_inline(extents: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from spacy.tokens import Doc
 
 from ..errors import warn
 from ..nn.marked_batch import MarkedBatch
-from ..types import Candidates
 from .batch import offsets
 from .marking import (
     HEAD,
     TAIL,
+    MarkedDoc,
     Marking,
     Texts,
     bounds_of,
@@ -28,7 +29,6 @@ from .marking import (
     ranges,
     window_starts,
 )
-from .subwords import DocSubwords
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,14 @@ class Entries:
     flipped: np.ndarray
 
 
-def doc_entries(
-    subwords: DocSubwords, candidates: Candidates, markers: np.ndarray, pairs: np.ndarray, marking: Marking, name: str
-) -> tuple[np.ndarray, Entries]:
-    """The texts of a Doc, int64 (n_texts, 2, 2): start and length of their first and second part, and its entries.
-
-    markers: (n_mentions,). pairs: (n_pairs, 2). name: of the Doc, to warn with.
-    """
-    ids, room = subwords.ids, marking.room
+def doc_entries(doc: MarkedDoc, marking: Marking) -> tuple[np.ndarray, Entries]:
+    """The texts of a Doc, int64 (n_texts, 2, 2): start and length of their first and second part, and its entries."""
+    ids, room, markers = doc.subwords.ids, marking.room, doc.markers
     half = (room - 1) // 2
-    spans = subwords.spans(candidates.spans)
+    spans = doc.subwords.spans(doc.candidates.spans)
     if len(ids) > room:
-        spans = clip_mentions(spans, half - half // 2, name)
-    head, tail = pairs.astype("int64").T
+        spans = clip_mentions(spans, half - half // 2, doc.doc)
+    head, tail = doc.pairs.T
     flipped = marking.symmetric(markers[head], markers[tail]) & (head > tail)
     first, second = np.where(flipped, tail, head), np.where(flipped, head, tail)
     windows = window_starts(len(ids), room, marking.stride)
@@ -82,11 +77,11 @@ def doc_entries(
     return parts, Entries(texts, local, markers[mentions], rows, flipped)
 
 
-def clip_mentions(spans: np.ndarray, limit: int, name: str) -> np.ndarray:
-    """Spans of at most `limit` subwords, which is said (RX083): longer ones are marked up to there."""
+def clip_mentions(spans: np.ndarray, limit: int, doc: Doc) -> np.ndarray:
+    """Spans of a Doc, of at most `limit` subwords, which is said (RX083): longer ones are marked up to there."""
     long = int((spans[:, 1] - spans[:, 0] > limit).sum())
     if long:
-        warn("RX083", count=long, limit=limit, text=name)
+        warn("RX083", count=long, limit=limit, text=doc.text[:60])
     return np.stack([spans[:, 0], np.minimum(spans[:, 1], spans[:, 0] + limit)], axis=1)
 
 
@@ -125,25 +120,19 @@ class PairPlan:
     allow. sizes: int64 (n_items,), rows of each.
     """
 
-    def __init__(
-        self,
-        docs: Sequence[tuple[DocSubwords, Candidates, np.ndarray, np.ndarray, str]],
-        marking: Marking,
-        limit: int,
-    ):
-        """docs: (subwords, candidates, markers of its mentions, its pairs, name to warn with) for each Doc."""
+    def __init__(self, docs: Sequence[MarkedDoc], marking: Marking, limit: int):
         self.marking = marking
         parts: list[np.ndarray] = []
         entries: list[Entries] = []
         n_texts, n_entries = 0, 0
-        words = offsets([len(doc[0].ids) for doc in docs])
+        words = offsets([len(doc.subwords.ids) for doc in docs])
         for doc, first in zip(docs, words):
-            texts, e = doc_entries(*doc[:4], marking, doc[4])
+            texts, e = doc_entries(doc, marking)
             entries.append(Entries(e.texts + n_texts, e.spans, e.markers, e.pair_rows + n_entries, e.flipped))
             parts.append(texts + np.array([first, 0]))
             n_texts += len(texts)
             n_entries += len(e.texts)
-        self.texts = framed(np.concatenate(parts), [doc[0].ids for doc in docs], marking)
+        self.texts = framed(np.concatenate(parts), [doc.subwords.ids for doc in docs], marking)
         fields = ("texts", "spans", "markers", "pair_rows", "flipped")
         self.entries = Entries(*(np.concatenate([getattr(e, name) for e in entries]) for name in fields))
         # pairs by entry, so that those of an item are found without a search

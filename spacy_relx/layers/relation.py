@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Callable
 
@@ -13,9 +12,9 @@ from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
-from ..extensions import CANDIDATES, get_candidates
+from ..extensions import get_candidates
 from ..types import Candidates
-from .batch import make_pair_batch, offsets, sub_batches
+from .batch import hidden_types, make_pair_batch, offsets, sub_batches
 from .shim import TorchShim, torch_shim
 
 #: What the layer reads: Docs, and in training float32 (n_pairs, n_labels) for all their candidate pairs.
@@ -67,25 +66,6 @@ def forward(
         return predict(model, docs, batch_tokens), lambda _: docs
     with hidden_types(docs, marker_dropout if is_train else 0.0):
         return _forward_loss(model, docs, targets, is_train)
-
-
-@contextmanager
-def hidden_types(docs: Sequence[Doc], rate: float) -> Iterator[None]:
-    """Show all types of some Docs, and of the others those of some mentions, as uniform, to encoder and network alike.
-
-    rate: probability of each, Doc and mention. The Docs' own candidates are back at the end.
-    """
-    saved = [doc.user_data.get(CANDIDATES) for doc in docs]
-    try:
-        for doc, data in zip(docs, saved):
-            if rate and data is not None:
-                keep = (torch.rand(len(data["markers"])) >= rate) & (torch.rand(1) >= rate)
-                doc.user_data[CANDIDATES] = {**data, "markers": (torch.tensor(data["markers"]).long() * keep).tolist()}
-        yield
-    finally:
-        for doc, data in zip(docs, saved):
-            if data is not None:
-                doc.user_data[CANDIDATES] = data
 
 
 def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:

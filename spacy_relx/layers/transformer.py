@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,12 +41,16 @@ class TransformerSource:
 
 @dataclass
 class LoadedTransformer:
-    """A transformer without its head, its tokenizer, and the files that make the tokenizer anew."""
+    """A transformer without its head, its tokenizer, and the files that make the tokenizer anew.
+
+    has_weights: whether the module came with its weights. Those of a saved pipeline follow when it is built.
+    """
 
     module: Any
     subwords: Subwords
     files: Mapping[str, bytes]
     use_fast: bool
+    has_weights: bool = True
 
     @property
     def config(self) -> Any:
@@ -62,7 +67,10 @@ class LoadedTransformer:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LoadedTransformer:
-        """Without weights. Needs no network and not the folder it was loaded from. RAISES: RelxError RX005, RX080."""
+        """Without weights: whatever is in memory stands for them. Needs no network and not the folder it came from.
+
+        RAISES: RelxError RX005, RX080.
+        """
         hf = _hugging_face()
         with TemporaryDirectory() as folder:
             for name, content in data["tokenizer"].items():
@@ -71,16 +79,24 @@ class LoadedTransformer:
             try:
                 config = hf.AutoConfig.from_pretrained(folder)
                 tokenizer = hf.AutoTokenizer.from_pretrained(folder, use_fast=data["use_fast"])
-                module = hf.AutoModel.from_config(config)
+                with _no_random_weights():  # drawing weights takes longer than reading the saved ones
+                    module = hf.AutoModel.from_config(config)
             except (OSError, ValueError, KeyError) as err:
                 raise RelxError("RX080", name="of the saved pipeline", reason=err) from err
-            return cls(_without_pooler(module), Subwords(tokenizer), dict(data["tokenizer"]), data["use_fast"])
+            subwords = Subwords(tokenizer)
+            return cls(_without_pooler(module), subwords, dict(data["tokenizer"]), data["use_fast"], has_weights=False)
 
 
 def _hugging_face() -> Any:
     """spacy-transformers' module that loads models, which has transformers' own classes too."""
     optional_import("spacy_transformers", extra="transformers", purpose="transformers")
     return importlib.import_module("spacy_transformers.layers.transformer_model")
+
+
+def _no_random_weights() -> AbstractContextManager:
+    """In this context transformers' modules are built without first values, in versions that can."""
+    modeling = importlib.import_module("transformers.modeling_utils")
+    return getattr(modeling, "no_init_weights", nullcontext)()
 
 
 def load_transformer(source: TransformerSource) -> LoadedTransformer:
@@ -134,15 +150,21 @@ def text_limit(loaded: LoadedTransformer) -> int:
 def set_training(module: Any, source: TransformerSource, new: nn.Module) -> None:
     """Freeze what is to stay, and give each parameter its share of the learning rate as attribute `lr_scale`.
 
-    The top layer has `source.lr_scale`, each layer below `layer_decay` times that of the one above, and the embeddings
-    are below all layers. new: a module whose parameters are trained at the top layer's rate and never frozen.
-    RAISES: RelxError RX084 when layers are asked for that the model does not have.
+    The top layer has `source.lr_scale`, each layer below `layer_decay` times that of the one above. Below all layers
+    are the embeddings, and with them ELECTRA's projection of theirs and DeBERTa's relative positions: these are read by
+    all layers, but are the embeddings of its positions. new: a module whose parameters are trained at the top layer's
+    rate and never frozen.
+
+    RAISES: RelxError RX084 when layers are asked for that the model does not have, RX051 when it is that of a saved
+    pipeline and has not `source.layers`.
     """
     layers = _layers(module)
+    if source.layers not in (None, len(layers)):
+        raise RelxError("RX051", name="layers", found=len(layers), wanted=source.layers, count=1)
     if (source.layer_decay != 1.0 and not layers) or source.freeze_layers > len(layers):
         raise RelxError("RX084", kind=module.config.model_type, layers=len(layers), wanted=source.freeze_layers)
     depth = {id(p): n for n, layer in enumerate(layers, start=1) for p in layer.parameters()}
-    below = {id(p) for p in getattr(module, "embeddings", module.get_input_embeddings()).parameters()}
+    below = {id(p) for part in _below_layers(module) for p in part.parameters()}
     kept = {id(p) for p in new.parameters()}
     for parameter in module.parameters():
         key = id(parameter)
@@ -151,6 +173,14 @@ def set_training(module: Any, source: TransformerSource, new: nn.Module) -> None
         frozen = 0 < depth.get(key, 0) <= source.freeze_layers
         frozen |= source.freeze_embeddings and key in below and key not in kept
         parameter.requires_grad_(not frozen)
+
+
+def _below_layers(module: Any) -> list[nn.Module]:
+    parts = [getattr(module, "embeddings", module.get_input_embeddings()), getattr(module, "embeddings_project", None)]
+    encoder: Any = getattr(module, "encoder", None)
+    if hasattr(encoder, "rel_embeddings"):  # elsewhere, an encoder's LayerNorm is the one above its layers
+        parts += [encoder.rel_embeddings, getattr(encoder, "LayerNorm", None)]
+    return [part for part in parts if part is not None]
 
 
 def _keep_layers(module: Any, n: int | None) -> None:

@@ -8,9 +8,9 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..errors import RelxError
 from ..layers.hash_bigru import make_hash_bigru_layer
 from ..nn.hash_bigru import HashBiGRU
+from ._checks import check_at_least, check_probability
 
 
 def build_hash_bigru(
@@ -33,17 +33,11 @@ def build_hash_bigru(
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
+    check_at_least(2, word_rows=word_rows, affix_rows=affix_rows, marker_rows=marker_rows)
+    check_at_least(1, hidden=hidden, depth=depth)
+    check_at_least(1, word_width=word_width, affix_width=affix_width, marker_width=marker_width)
+    check_probability(dropout=dropout, word_dropout=word_dropout)
     rows = (word_rows, affix_rows, affix_rows, 4, marker_rows)
-    for name, value in {"word_rows": word_rows, "affix_rows": affix_rows, "marker_rows": marker_rows}.items():
-        if value < 2:
-            raise RelxError("RX021", name=name, value=value, need="2 or more")
-    sizes = {"hidden": hidden, "depth": depth, "word_width": word_width, "affix_width": affix_width}
-    for name, value in {**sizes, "marker_width": marker_width}.items():
-        if value < 1:
-            raise RelxError("RX021", name=name, value=value, need="1 or more")
-    for name, share in {"dropout": dropout, "word_dropout": word_dropout}.items():
-        if not 0 <= share < 1:
-            raise RelxError("RX021", name=name, value=share, need="in [0, 1)")
     widths = (word_width, affix_width, affix_width, 8, marker_width)
     build = partial(HashBiGRU, rows, widths, hidden=hidden, depth=depth, dropout=dropout, word_dropout=word_dropout)
     return make_hash_bigru_layer(rows, build)

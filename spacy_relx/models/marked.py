@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from thinc.api import Model
@@ -13,7 +14,8 @@ from ..layers.marking import MENTION, MODES, ROLES, TAIL, Marking, count_marker_
 from ..layers.transformer import LoadedTransformer, TransformerSource, set_training, text_limit
 from ..nn.flat_transformer import BERT_LIKE
 from ..nn.marked import MarkedNetwork
-from ..nn.marking import MarkerEmbedding
+from ..nn.marker_embedding import MarkerEmbedding
+from ._checks import check_at_least, check_one_of, check_probability
 from .heads import HeadFactory
 from .mention_pairs import MentionPairFactory
 from .pooling import PoolingFactory
@@ -45,9 +47,10 @@ def build_marked_model(
     mode: "single", one marked text for each pair, as in the paper; "packed", the text once and beside it the markers of
     all pairs, at the positions of their mentions, so that they see the text and each other and no other pair; or
     "shared", one pair of markers for each mention, for all its pairs. inference_mode: "single" or "packed" in
-    prediction for a model trained in the other; null: as in training. inline: shared markers stand in the text, or
-    beside it. roles: which markers tell head from tail: "uniform" (the paper), "all", "none"; null: "all" where the
-    pooling shows no direction, else "uniform". Both directions of a pair whose markers do not are read as one.
+    prediction for a model trained in the other; null: as in training. inline: shared markers stand in the text; false,
+    in mode "shared" only: beside it. roles: which markers tell head from tail: "uniform" (the paper: typed ones do
+    not), "all", "none"; null: "all" where the pooling shows no direction, else "uniform". Both directions of a pair
+    whose markers do not are read as one.
 
     batch_tokens: subwords and markers that are worked on at once, in training and prediction; batch_pairs: pairs that
     are scored at once. They bound memory and change no score. precision: "bf16" runs the transformer in bfloat16,
@@ -58,92 +61,109 @@ def build_marked_model(
     RAISES: RelxError RX021 for settings that make no sense, RX081 for such that do not go together.
     """
     of_sentence = pooling(1).of_sentence
-    roles = roles or ("all" if of_sentence else "uniform")
-    predicted = inference_mode or mode
-    for name, value, known in (
-        ("mode", mode, MODES),
-        ("inference_mode", predicted, MODES),
-        ("roles", roles, ROLES),
-        ("precision", precision, PRECISIONS),
-    ):
-        if value not in known:
-            raise RelxError("RX021", name=name, value=value, need="one of " + ", ".join(known))
-    for name, number in {"batch_tokens": batch_tokens, "batch_pairs": batch_pairs}.items():
-        if number < 1:
-            raise RelxError("RX021", name=name, value=number, need="1 or more")
-    if not 0 <= marker_dropout < 1:
-        raise RelxError("RX021", name="marker_dropout", value=marker_dropout, need="in [0, 1)")
+    if roles is None:
+        roles = "all" if of_sentence else "uniform"
+    predicted = mode if inference_mode is None else inference_mode
+    check_one_of(MODES, mode=mode, inference_mode=predicted)
+    check_one_of(ROLES, roles=roles)
+    check_one_of(PRECISIONS, precision=precision)
+    check_at_least(1, batch_tokens=batch_tokens, batch_pairs=batch_pairs)
+    check_probability(marker_dropout=marker_dropout)
     modes = {mode, predicted}
-    if "shared" in modes and len(modes) > 1:
-        raise RelxError("RX081", problem="mode 'shared' has other markers than 'single' and 'packed' to train")
-    if of_sentence and "shared" in modes:
-        problem = "spacy_relx.SentenceStart.v1 gives all pairs of a text one vector in mode 'shared'"
+    problem = _problem(modes, inline, roles, of_sentence)
+    if problem:
         raise RelxError("RX081", problem=problem)
-    beside = "packed" in modes or ("shared" in modes and not inline)
+    parts = MarkedParts(
+        transformer=transformer,
+        pooling=pooling,
+        pairs=pairs,
+        head=head,
+        roles=roles,
+        inline=inline,
+        of_sentence=of_sentence,
+        beside="packed" in modes or ("shared" in modes and not inline),
+        precision=precision,
+        batch_pairs=batch_pairs,
+    )
     return make_marked_layer(
         transformer,
-        partial(_build_network, transformer, pooling, pairs, head, roles, beside, precision, batch_pairs),
-        partial(_make_marking, transformer, inline, roles, of_sentence),
+        parts.build_network,
+        parts.make_marking,
         partial(_start_markers, roles),
-        MarkedSettings(mode, predicted, batch_tokens, batch_pairs, marker_dropout),
+        MarkedSettings(mode, predicted, batch_tokens, marker_dropout),
     )
 
 
-def _build_network(
-    source: TransformerSource,
-    pooling: PoolingFactory,
-    pairs: MentionPairFactory,
-    head: HeadFactory,
-    roles: str,
-    beside: bool,
-    precision: str,
-    chunk: int,
-    loaded: LoadedTransformer,
-    n_markers: int,
-    n_labels: int,
-) -> MarkedNetwork:
-    if beside and not loaded.flat:
-        raise RelxError("RX082", kind=loaded.config.model_type, known=", ".join(sorted(BERT_LIKE)))
-    module, width = loaded.module, int(loaded.config.hidden_size)
-    embedding = MarkerEmbedding(module.get_input_embeddings(), count_marker_rows(n_markers, roles))
-    module.set_input_embeddings(embedding)
-    set_training(module, source, new=embedding.markers)
-    pooled = pooling(width)
-    features = pairs(pooled, width, n_markers)
-    return MarkedNetwork(
-        module,
-        pooled,
-        features,
-        head(features.width_out, n_labels),
-        flat=loaded.flat,
-        pad_id=loaded.subwords.pad_id,
-        precision=precision,
-        chunk=chunk,
-    )
+def _problem(modes: set[str], inline: bool, roles: str, of_sentence: bool) -> str:
+    """Why these settings do not go together, "" if they do."""
+    if "shared" in modes and len(modes) > 1:
+        return "mode 'shared' has other markers than 'single' and 'packed' to train"
+    if of_sentence and "shared" in modes:
+        return "spacy_relx.SentenceStart.v1 gives all pairs of a text one vector in mode 'shared'"
+    if of_sentence and roles == "none":
+        return "spacy_relx.SentenceStart.v1 gives both directions of a pair one vector with roles = 'none'"
+    if not inline and "shared" not in modes:
+        return "inline = false is about mode 'shared'; 'single' always has its markers in the text, 'packed' beside it"
+    return ""
 
 
-def _make_marking(
-    source: TransformerSource,
-    inline: bool,
-    roles: str,
-    of_sentence: bool,
-    mode: str,
-    loaded: LoadedTransformer,
-    n_markers: int,
-) -> Marking:
-    """RAISES: RelxError RX021 for a max_length or stride that the transformer cannot have."""
-    limit = text_limit(loaded)
-    length = source.max_length or limit
-    if length > limit:
-        raise RelxError("RX021", name="max_length", value=length, need=f"at most {limit} for this transformer")
-    subwords = loaded.subwords
-    # pairs are given the same windows in "packed" as in "single", where four markers stand in the text
-    room = length - len(subwords.prefix) - len(subwords.suffix) - (0 if mode == "shared" else 4)
-    stride = source.stride or room // 2
-    if stride > room // 2:
-        raise RelxError("RX021", name="stride", value=stride, need=f"at most {room // 2}, half of a window")
-    ids = marker_rows(n_markers, roles) + loaded.module.get_input_embeddings().first_id
-    return Marking(mode, inline, roles, room, stride, ids, subwords, of_sentence)
+@dataclass(frozen=True)
+class MarkedParts:
+    """What a config composes; network and marking are made of it when the transformer is there and sizes are known.
+
+    roles: as in `marker_rows`. inline: as in `Marking`. of_sentence: as in `EntityPooling`. beside: whether some mode
+    has markers beside the text. The rest is as in `build_marked_model`.
+    """
+
+    transformer: TransformerSource
+    pooling: PoolingFactory
+    pairs: MentionPairFactory
+    head: HeadFactory
+    roles: str
+    inline: bool
+    of_sentence: bool
+    beside: bool
+    precision: str
+    batch_pairs: int
+
+    def build_network(self, loaded: LoadedTransformer, n_markers: int, n_labels: int) -> MarkedNetwork:
+        """RAISES: RelxError RX082 for markers beside the text that the transformer cannot have; RX051, RX084 for other
+        layers than it has."""
+        if self.beside and not loaded.flat:
+            raise RelxError("RX082", kind=loaded.config.model_type, known=", ".join(sorted(BERT_LIKE)))
+        module, width = loaded.module, int(loaded.config.hidden_size)
+        embedding = MarkerEmbedding(module.get_input_embeddings(), count_marker_rows(n_markers, self.roles))
+        if loaded.has_weights:
+            embedding.start()
+        module.set_input_embeddings(embedding)
+        set_training(module, self.transformer, new=embedding.markers)
+        pooling = self.pooling(width)
+        pairs = self.pairs(pooling, width, n_markers)
+        return MarkedNetwork(
+            module,
+            pooling,
+            pairs,
+            self.head(pairs.width_out, n_labels),
+            flat=loaded.flat,
+            pad_id=loaded.subwords.pad_id,
+            precision=self.precision,
+            batch_pairs=self.batch_pairs,
+        )
+
+    def make_marking(self, mode: str, loaded: LoadedTransformer, n_markers: int) -> Marking:
+        """RAISES: RelxError RX021 for a max_length or stride that the transformer cannot have."""
+        limit = text_limit(loaded)
+        length = self.transformer.max_length or limit
+        if length > limit:
+            raise RelxError("RX021", name="max_length", value=length, need=f"at most {limit} for this transformer")
+        subwords = loaded.subwords
+        # pairs are given the same windows in "packed" as in "single", where four markers stand in the text
+        room = length - len(subwords.prefix) - len(subwords.suffix) - (0 if mode == "shared" else 4)
+        stride = self.transformer.stride or room // 2
+        if stride > room // 2:
+            raise RelxError("RX021", name="stride", value=stride, need=f"at most {room // 2}, half of a window")
+        ids = marker_rows(n_markers, self.roles) + loaded.module.get_input_embeddings().first_id
+        return Marking(mode, self.inline, self.roles, room, stride, ids, subwords, self.of_sentence)
 
 
 def _start_markers(roles: str, network: MarkedNetwork, loaded: LoadedTransformer, names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Callable
 from ..errors import RelxError
 from ..nn.mention_pairs import ConcatPairs, MentionPairs
 from ..nn.pooling import EntityPooling
+from ._checks import check_at_least, check_pair_settings, check_probability
 
 MentionPairFactory = Callable[[EntityPooling, int, int], Any]
 
@@ -19,9 +20,8 @@ def make_concat_pairs(hidden: int = 0, dropout: float = 0.1) -> MentionPairFacto
     hidden: width of a hidden layer over them, 0 for none. dropout: on the pair vector.
     RAISES: RelxError RX021 for settings that make no sense.
     """
-    if hidden < 0:
-        raise RelxError("RX021", name="hidden", value=hidden, need="0 or more")
-    _check_dropout(dropout)
+    check_at_least(0, hidden=hidden)
+    check_probability(dropout=dropout)
     return partial(_concat_pairs, hidden, dropout)
 
 
@@ -43,19 +43,15 @@ def make_mention_pairs(
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
-    if between_heads and hidden % between_heads:
-        raise RelxError("RX021", name="hidden", value=hidden, need=f"a multiple of between_heads ({between_heads})")
-    _check_dropout(dropout)
-    settings = {
+    checked: dict[str, Any] = {
         "hidden": hidden,
-        "marker_width": marker_width,
-        "between_heads": between_heads,
-        "product": product,
-        "distance": distance,
-        "pair_rows": pair_rows,
         "dropout": dropout,
+        "between_heads": between_heads,
+        "marker_width": marker_width,
+        "pair_rows": pair_rows,
     }
-    return partial(_mention_pairs, settings)
+    check_pair_settings(**checked)
+    return partial(_mention_pairs, {**checked, "product": product, "distance": distance})
 
 
 def _mention_pairs(settings: dict[str, Any], pooling: EntityPooling, width: int, n_markers: int) -> MentionPairs:
@@ -63,8 +59,3 @@ def _mention_pairs(settings: dict[str, Any], pooling: EntityPooling, width: int,
         problem = "spacy_relx.MentionPairs.v1 needs entity vectors, which spacy_relx.SentenceStart.v1 does not give"
         raise RelxError("RX081", problem=problem)
     return MentionPairs(pooling.width_out, width, n_markers, **settings)
-
-
-def _check_dropout(dropout: float) -> None:
-    if not 0 <= dropout < 1:
-        raise RelxError("RX021", name="dropout", value=dropout, need="in [0, 1)")

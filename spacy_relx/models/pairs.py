@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Callable
 
-from ..errors import RelxError
 from ..nn.pairs import PairFeatures
+from ._checks import check_pair_settings
 
 PairFactory = Callable[[int, int], PairFeatures]
 
@@ -32,20 +32,14 @@ def make_pair_features(
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
-    for name, number in {
-        "marker_width": marker_width,
-        "window": window,
-        "between_heads": between_heads,
-        "pair_rows": pair_rows,
-    }.items():
-        if number < 0:
-            raise RelxError("RX021", name=name, value=number, need="0 (leave it out) or more")
-    if hidden < 1:
-        raise RelxError("RX021", name="hidden", value=hidden, need="1 or more")
-    if not 0 <= dropout < 1:
-        raise RelxError("RX021", name="dropout", value=dropout, need="in [0, 1)")
-    if between_heads and hidden % between_heads:
-        raise RelxError("RX021", name="hidden", value=hidden, need=f"a multiple of between_heads ({between_heads})")
+    check_pair_settings(
+        hidden=hidden,
+        dropout=dropout,
+        between_heads=between_heads,
+        marker_width=marker_width,
+        pair_rows=pair_rows,
+        window=window,
+    )
     return partial(
         PairFeatures,
         hidden=hidden,

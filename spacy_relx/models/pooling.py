@@ -25,5 +25,6 @@ def make_entity_max() -> PoolingFactory:
 
 
 def make_sentence_start() -> PoolingFactory:
-    """`spacy_relx.SentenceStart.v1`: the text's first token (SS, Ni et al. 2020, eq. 4); for the mode "single"."""
+    """`spacy_relx.SentenceStart.v1`: the text's first token (SS, Ni et al. 2020, eq. 4), or a pair's copy of it;
+    for the modes "single" and "packed"."""
     return SentenceStart

@@ -8,9 +8,9 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
-from ..errors import RelxError
 from ..layers.relation import make_relation_layer
 from ..nn.relation import RelationNetwork
+from ._checks import check_at_least, check_probability
 from .heads import HeadFactory
 from .pairs import PairFactory
 
@@ -33,16 +33,13 @@ def build_relation_model(
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
-    for name, value in {"batch_tokens": batch_tokens, "batch_pairs": batch_pairs}.items():
-        if value < 1:
-            raise RelxError("RX021", name=name, value=value, need="1 or more")
-    if not 0 <= marker_dropout < 1:
-        raise RelxError("RX021", name="marker_dropout", value=marker_dropout, need="in [0, 1)")
+    check_at_least(1, batch_tokens=batch_tokens, batch_pairs=batch_pairs)
+    check_probability(marker_dropout=marker_dropout)
     return make_relation_layer(encoder, partial(_build_network, pairs, head, batch_pairs), batch_tokens, marker_dropout)
 
 
 def _build_network(
-    pairs: PairFactory, head: HeadFactory, chunk: int, width: int, n_markers: int, n_labels: int
+    pairs: PairFactory, head: HeadFactory, batch_pairs: int, width: int, n_markers: int, n_labels: int
 ) -> RelationNetwork:
     features = pairs(width, n_markers)
-    return RelationNetwork(features, head(features.width_out, n_labels), chunk)
+    return RelationNetwork(features, head(features.width_out, n_labels), batch_pairs)

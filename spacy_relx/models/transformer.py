@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import RelxError
 from ..layers.transformer import TransformerSource
+from ._checks import check_at_least, check_positive, check_probability
 
 
 def make_transformer(
@@ -32,18 +33,22 @@ def make_transformer(
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
-    wrong = [
-        ("max_length", max_length, max_length is not None and max_length < 32, "32 or more"),
-        ("stride", stride, stride is not None and stride < 1, "1 or more"),
-        ("dropout", dropout, dropout is not None and not 0 <= dropout < 1, "in [0, 1)"),
-        ("lr_scale", lr_scale, lr_scale <= 0, "more than 0"),
-        ("layer_decay", layer_decay, not 0 < layer_decay <= 1, "in (0, 1]"),
-        ("freeze_layers", freeze_layers, freeze_layers < 0, "0 or more"),
-        ("layers", layers, layers is not None and layers < 1, "1 or more"),
-    ]
-    for setting, value, is_wrong, need in wrong:
-        if is_wrong:
-            raise RelxError("RX021", name=setting, value=value, need=need)
+    check_at_least(32, max_length=max_length)
+    check_at_least(1, stride=stride, layers=layers)
+    check_at_least(0, freeze_layers=freeze_layers)
+    check_probability(dropout=dropout)
+    check_positive(lr_scale=lr_scale)
+    if not 0 < layer_decay <= 1:
+        raise RelxError("RX021", name="layer_decay", value=layer_decay, need="in (0, 1]")
     return TransformerSource(
-        name, max_length, stride, dropout, lr_scale, layer_decay, freeze_embeddings, freeze_layers, use_fast, layers
+        name=name,
+        max_length=max_length,
+        stride=stride,
+        dropout=dropout,
+        lr_scale=lr_scale,
+        layer_decay=layer_decay,
+        freeze_embeddings=freeze_embeddings,
+        freeze_layers=freeze_layers,
+        use_fast=use_fast,
+        layers=layers,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .chunks import chunked_logits
 from .flat_transformer import flat_states, padded_states
 from .heads import full_precision
 from .marked_batch import MarkedBatch
@@ -30,7 +31,7 @@ class MarkedNetwork(nn.Module):
     transformer: an encoder of Hugging Face. pooling: states -> entity vectors. pairs: entity vectors -> pair vectors.
     head: pair vectors -> labels. flat: whether the transformer is BERT-like (`nn.flat_transformer`). pad_id: for those
     that are not. precision: "fp32", "bf16" (under PyTorch's autocast), or "auto", bf16 where the device computes it in
-    hardware; what follows the transformer is in full precision. chunk: so many pairs are scored at once in prediction.
+    hardware; what follows the transformer is in full precision. batch_pairs: so many pairs are scored at once.
     """
 
     head: Any
@@ -45,7 +46,7 @@ class MarkedNetwork(nn.Module):
         flat: bool,
         pad_id: int,
         precision: str,
-        chunk: int,
+        batch_pairs: int,
     ):
         super().__init__()
         self.transformer = transformer
@@ -55,7 +56,7 @@ class MarkedNetwork(nn.Module):
         self.flat = flat
         self.pad_id = pad_id
         self.precision = precision
-        self.chunk = chunk
+        self.batch_pairs = batch_pairs
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """The precision that the transformer runs in on that device, as a context."""
@@ -79,10 +80,12 @@ class MarkedNetwork(nn.Module):
 
     def loss(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None, targets: Tensor) -> Tensor:
         """targets: *Shape:* (n_pairs, n_labels). RETURNS: weighted mean over the batch's pairs, a scalar."""
-        return self.head.loss(self.head(self.pairs.pair(self.pairs.context(entities, batch, states), batch)), targets)
+        return self.head.loss(self._logits(entities, batch, states), targets)
 
     def scores(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
         """RETURNS: *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
+        return self.head.scores(self._logits(entities, batch, states))
+
+    def _logits(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
         context = self.pairs.context(entities, batch, states)
-        parts = batch.chunks(self.chunk)
-        return torch.cat([self.head.scores(self.head(self.pairs.pair(context, part))) for part in parts])
+        return chunked_logits(lambda part: self.head(self.pairs.pair(context, part)), batch, self.batch_pairs)

@@ -13,7 +13,7 @@ from .pairs import PairFeatures
 
 
 class ConcatPairs(nn.Module):
-    """[head; tail], eq. 5 and 7 of Ni et al. 2020, or a hidden layer over it. All work but a sum is per entity.
+    """[head; tail], eq. 5 and 7 of Ni et al. 2020, or a hidden layer over it: a sum of projections made once an entity.
 
     entity_width: of the entity vectors. of_sentence: both entities have the text's vector, so it is taken once (eq. 4).
     hidden: width of the hidden layer, 0 for none, as in the paper. dropout: on the pair vector.
@@ -68,12 +68,14 @@ class MentionPairs(nn.Module):
         self.reads_text = self.features.between is not None
 
     def context(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Any:
-        """entities: *Shape:* (n_entities, entity_width). states: *Shape:* (n_rows, width), or None where the entities
-        of a pair come from different texts: then nothing is between them. RETURNS: what all pairs share."""
+        """entities: *Shape:* (n_entities, entity_width). states: *Shape:* (n_rows + markers beside, width), or None
+        where the entities of a pair come from different texts: then nothing is between them. RETURNS: what all pairs
+        share."""
         markers = self.features.known(batch.markers)
         if self.features.markers is not None:
             entities = torch.cat([entities, self.features.markers(markers)], dim=1)
-        return self.features.context_of(entities, states, _pair_batch(batch)), markers
+        tokens = None if states is None else states[: len(batch.ids)]  # what is beside a text is not between mentions
+        return self.features.context_of(entities, tokens, _pair_batch(batch)), markers
 
     def pair(self, context: Any, batch: MarkedBatch) -> Tensor:
         """RETURNS: *Shape:* (n_pairs, width_out)."""

@@ -72,7 +72,7 @@ class PairFeatures(nn.Module):
         self.width_out = hidden
         self.window = window
         self.n_markers = n_markers
-        self.pair_rows = min(pair_rows, n_markers * n_markers) if marker_width else 0
+        self.pair_rows = min(pair_rows, n_markers * n_markers)
         self.markers = nn.Embedding(n_markers, marker_width) if marker_width else None
         if mention_width is None:
             mention_width = width * (3 if window else 1) + marker_width

@@ -14,7 +14,7 @@ class MarkerEmbedding(nn.Module):
     The new rows are a table of their own, so that they can be trained while the words are frozen. They are no part of
     the tokenizer's vocabulary: markers are inserted by id, and no text can spell one.
 
-    words: the pre-trained table. n_rows: number of markers. They begin near the mean of all words.
+    words: the pre-trained table. n_rows: number of markers.
     """
 
     def __init__(self, words: nn.Embedding, n_rows: int):
@@ -22,8 +22,12 @@ class MarkerEmbedding(nn.Module):
         self.words = words
         self.first_id = words.num_embeddings
         self.markers = nn.Embedding(n_rows, words.embedding_dim)
+
+    def start(self) -> None:
+        """Let all markers begin near the mean of all words. Not needed where saved weights are loaded."""
+        words = self.words.weight
         with torch.no_grad():
-            mean, spread = words.weight.mean(dim=0).cpu(), words.weight.std(dim=0).cpu()  # they may be on a GPU already
+            mean, spread = words.mean(dim=0).cpu(), words.std(dim=0).cpu()  # they may be on a GPU already
             self.markers.weight.copy_(mean + 0.2 * spread * torch.randn_like(self.markers.weight))
 
     def start_from(self, row: int, pieces: Sequence[int]) -> None:
