@@ -1,9 +1,10 @@
 """Small extractors over marked texts, trained on the sentences of `util`."""
 
+import model_util
 import spacy
 from thinc.api import fix_random_seed
 from tiny import MENTION_PAIRS
-from util import SENTENCES, make_doc, make_example, triples
+from util import SENTENCES, make_doc, make_example
 
 CUED = [(words.lower(), mentions, relations) for words, mentions, relations in SENTENCES]
 MODELS = {
@@ -28,28 +29,11 @@ def make_nlp(config, markers="typed"):
 
 
 def train(nlp, steps, rate=0.003):
-    examples = [make_example(nlp.vocab, *sentence) for sentence in CUED]
-    optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = rate
-    losses = []
-    for _ in range(steps):
-        step = {}
-        nlp.update(examples, sgd=optimizer, losses=step, annotates=["entity_type_marker"])
-        losses.append(step["relation_extractor"])
-    return losses
-
-
-def gold(sentence):
-    words, mentions, relations = sentence[0].split(), *sentence[1:]
-
-    def text(i):
-        return " ".join(words[mentions[i][0] : mentions[i][1]])
-
-    return {(text(head), label, text(tail)) for head, label, tail in relations}
+    return model_util.train(nlp, [make_example(nlp.vocab, *sentence) for sentence in CUED], steps, rate)
 
 
 def run(nlp, sentences=CUED):
-    return [triples(doc) for doc in nlp.pipe([make_doc(nlp.vocab, words, m) for words, m, _ in sentences])]
+    return model_util.run(nlp, sentences)
 
 
 def network(nlp):

@@ -36,10 +36,10 @@ def make_nlp(model=None, **config):
     return nlp
 
 
-def train(nlp, examples=None, steps=60):
+def train(nlp, examples=None, steps=60, rate=0.01):
     examples = examples or make_examples(nlp.vocab)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
+    optimizer.learn_rate = rate
     losses = []
     for _ in range(steps):
         step = {}

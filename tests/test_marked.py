@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from marked_util import CUED, MODELS, gold, make_nlp, marked_docs, network, run, train
+from marked_util import CUED, MODELS, make_nlp, marked_docs, network, run, train
+from model_util import gold
 from tiny import MENTION_PAIRS, contains_text, make_transformer, model_config
 from util import make_doc, make_example
 
