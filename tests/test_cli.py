@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -380,7 +381,9 @@ def test_help_names_the_commands():
 def test_stream_is_bounded_and_interrupts_cleanly(model, code):
     args = command("predict", model, "-", "--batch-size", 1, "--code", code)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(args, **pipes, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    # where the tests run in a shell's background, interrupts are ignored, and processes inherit that
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(args, **pipes, env={**os.environ, "OMP_NUM_THREADS": "1"}, preexec_fn=listen)
     try:
         for _ in range(3):  # standard input stays open: each line is answered at once
             process.stdin.write(TEXT.encode() + b"\n")
