@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, cast
@@ -188,7 +188,8 @@ class MarkedLayer:
         with torch.set_grad_enabled(is_train):
             for n, items in enumerate(batches, start=1):
                 losses.append(steps.together(items, again=is_train and n < len(batches)))
-            losses.extend(steps.apart())
+            apart = steps.apart()
+            losses += [] if apart is None else [apart]
             loss = torch.stack(losses).sum()
 
         def backprop(factor: float) -> Sequence[Doc]:
@@ -227,7 +228,8 @@ def _score(network: MarkedNetwork, plan: Any, device: torch.device, batch_tokens
         vectors.keep(items, entities)
         if len(rows):
             yield rows, network.scores(entities, batch, states)
-    for entities, batch, rows in vectors.batches():
+    if vectors.needed:
+        entities, batch, rows = vectors.gather()
         yield rows, network.scores(entities, batch.to(device), None)
 
 
@@ -235,22 +237,22 @@ class _VectorsApart:
     """Vectors of the entities whose pairs lie in different texts, kept until all texts have been read."""
 
     def __init__(self, plan: PairPlan | MentionPlan):
-        self._plan = plan if isinstance(plan, MentionPlan) and len(plan.apart) else None
+        self._plan: Any = plan
+        self.needed = isinstance(plan, MentionPlan) and len(plan.apart) > 0
         self._parts: list[Tensor] = []
         self._rows: list[np.ndarray] = []
 
     def keep(self, items: np.ndarray, entities: Tensor) -> None:
-        if self._plan is not None:
+        if self.needed:
             rows = self._plan.entities(items)
             wanted = np.isin(rows, self._plan.entities_apart)
             self._parts.append(entities[torch.from_numpy(wanted.nonzero()[0]).to(entities.device)].detach())
             self._rows.append(rows[wanted])
 
-    def batches(self) -> Iterator[tuple[Tensor, MarkedBatch, np.ndarray]]:
-        """(vectors, batch, rows of its pairs): one batch of all these pairs, or none."""
-        if self._plan is not None:
-            order = torch.from_numpy(np.argsort(np.concatenate(self._rows)))  # that of `entities_apart`
-            yield torch.cat(self._parts)[order.to(self._parts[0].device)], *self._plan.build_apart()
+    def gather(self) -> tuple[Tensor, MarkedBatch, np.ndarray]:
+        """The vectors, a batch of all these pairs, and the pairs' rows."""
+        order = torch.from_numpy(np.argsort(np.concatenate(self._rows)))  # that of `entities_apart`
+        return torch.cat(self._parts)[order.to(self._parts[0].device)], *self._plan.build_apart()
 
 
 class _Steps:
@@ -282,13 +284,13 @@ class _Steps:
         self._vectors.keep(items, entities)
         return loss
 
-    def apart(self) -> list[Tensor]:
-        """Loss of the pairs whose mentions lie in different texts, once all texts have been read."""
-        losses = []
-        for entities, batch, rows in self._vectors.batches():
-            targets, share = self._targets(rows)
-            losses.append(self._network.loss(entities, batch.to(self._device), None, targets) * share)
-        return losses
+    def apart(self) -> Tensor | None:
+        """Loss of the pairs whose mentions lie in different texts, once all texts have been read; None without any."""
+        if not self._vectors.needed:
+            return None
+        entities, batch, rows = self._vectors.gather()
+        targets, share = self._targets(rows)
+        return self._network.loss(entities, batch.to(self._device), None, targets) * share
 
     def _targets(self, rows: np.ndarray) -> tuple[Tensor, float]:
         picked = torch.from_numpy(rows)

@@ -63,7 +63,7 @@ class EntityMax(EntityPooling):
         """(rows of the tokens of each different span, how many each span has, the span of each entity): beside a text,
         all pairs of a mention have the same tokens."""
         starts, ends = batch.spans.unbind(1)
-        base = int(ends.max()) + 1 if len(ends) else 1
+        base = len(batch.ids) + 1  # above every end: a span as one number
         spans, of_entity = torch.unique(starts * base + ends, return_inverse=True)
         rows, lengths = span_rows(spans // base, spans % base)
         return rows, lengths, of_entity
