@@ -21,6 +21,13 @@ MESSAGES: dict[str, str] = {
     "RX007": "doc._.relations takes a list of relations, but got {value!r}. To clear it, assign an empty list.",
     "RX008": "{name} is read-only, it is made from {source}. Change {source} instead.",
     "RX009": "doc._.candidates takes a Candidates object, but got {value!r}.",
+    "RX010": "A bag is about an ordered pair of entities: give their ids as {{'head': ..., 'tail': ...}}, two strings that "
+    "are not empty, but not {value!r}.",
+    "RX011": "Evidence must be an Evidence or a mapping with 'start', 'end', 'head', 'tail' and 'weight', but got {value!r}.",
+    "RX012": "A fact must be a Fact or a mapping with 'head', 'label' and 'tail' (strings that are not empty) and a 'score', "
+    "but got {value!r}.",
+    "RX013": "doc._.facts takes a list of facts, but got {value!r}. To clear it, assign an empty list.",
+    "RX014": "doc._.fact_scores takes a FactScores object, but got {value!r}.",
     # 040-049: language router
     "RX040": "The component '{name}' cannot name the language of a text: its Doc has no language set, no metadata "
     "says it, there is no default, and {reason}. Do one of: configure a detector and install its package "

@@ -8,6 +8,9 @@ Typed objects are made by getters, on reading.
 `doc._.relations`   list-like of `Relation`
 `doc._.triples`     list of (head text, label, tail text), read-only
 `doc._.candidates`  `Candidates`
+`doc._.bag`         `Bag`, where all sentences of the Doc are about one pair of entities, else None
+`doc._.facts`       list-like of `Fact`
+`doc._.fact_scores` `FactScores`
 `doc._.lang`        language code, "" where unknown;  `span._.lang`: that of the span's sentence, else the Doc's
 """
 
@@ -17,9 +20,11 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
+from .facts import Bag, FactList, FactScores, fact_rows
 from .types import Candidates, Relation, RelationList, relation_rows
 
 
@@ -28,20 +33,68 @@ def _key(name: str) -> Any:  # a tuple, as spaCy has them, though it types the k
 
 
 RELATIONS, CANDIDATES, LANG, SENT_LANGS = (_key(n) for n in ("relations", "candidates", "lang", "sent_langs"))
+BAG, FACTS, FACT_SCORES = (_key(n) for n in ("bag", "facts", "fact_scores"))
+
+
+def _rows(doc: Doc, key: Any) -> list[dict[str, Any]]:
+    """The Doc's own list under a key, made where there is none."""
+    rows = doc.user_data.get(key)
+    if not isinstance(rows, list):  # absent, or a tuple: DocBin gives lists back as tuples
+        rows = list(rows or ())
+        doc.user_data[key] = rows
+    return rows
+
+
+def _is_list(values: Any) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, (str, Mapping))
 
 
 def get_relations(doc: Doc) -> RelationList:
-    rows = doc.user_data.get(RELATIONS)
-    if not isinstance(rows, list):  # absent, or a tuple: DocBin gives lists back as tuples
-        rows = list(rows or ())
-        doc.user_data[RELATIONS] = rows
-    return RelationList(rows, len(doc))
+    return RelationList(_rows(doc, RELATIONS), len(doc))
 
 
 def set_relations(doc: Doc, relations: Iterable[Any]) -> None:
-    if not isinstance(relations, Iterable) or isinstance(relations, (str, Mapping)):
+    if not _is_list(relations):
         raise RelxError("RX007", value=relations)
     doc.user_data[RELATIONS] = relation_rows(relations, len(doc))
+
+
+def get_bag(doc: Doc) -> Bag | None:
+    data = doc.user_data.get(BAG)
+    return None if data is None else Bag.from_any(data)
+
+
+def set_bag(doc: Doc, bag: Any) -> None:
+    """bag: a Bag, a pair of ids or a mapping; None for a Doc that is no bag. RAISES: RelxError RX010."""
+    if bag is None:
+        doc.user_data.pop(BAG, None)
+    else:
+        doc.user_data[BAG] = Bag.from_any(bag).to_dict()
+
+
+def get_facts(doc: Doc) -> FactList:
+    return FactList(_rows(doc, FACTS), len(doc))
+
+
+def set_facts(doc: Doc, facts: Iterable[Any]) -> None:
+    if not _is_list(facts):
+        raise RelxError("RX013", value=facts)
+    doc.user_data[FACTS] = fact_rows(facts, len(doc))
+
+
+def has_fact_scores(doc: Doc) -> bool:
+    return FACT_SCORES in doc.user_data
+
+
+def get_fact_scores(doc: Doc) -> FactScores:
+    data = doc.user_data.get(FACT_SCORES)
+    return FactScores([], [], np.zeros(0)) if data is None else FactScores.from_dict(data)
+
+
+def set_fact_scores(doc: Doc, scores: FactScores) -> None:
+    if not isinstance(scores, FactScores):
+        raise RelxError("RX014", value=scores)
+    doc.user_data[FACT_SCORES] = scores.to_dict()
 
 
 def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
@@ -79,6 +132,11 @@ def set_sentence_langs(doc: Doc, langs: Sequence[tuple[int, int, str]]) -> None:
     doc.user_data[SENT_LANGS] = [[int(start), int(end), str(lang)] for start, end, lang in langs]
 
 
+def get_sentence_langs(doc: Doc) -> list[tuple[int, int, str]]:
+    """(start, end, code) of each part of one language; all of the Doc where it is not known by sentence."""
+    return _lang_parts(doc[:])
+
+
 def has_sentence_langs(doc: Doc) -> bool:
     """Whether the language of any sentence is known."""
     return any(lang for _, _, lang in doc.user_data.get(SENT_LANGS, ()))
@@ -106,6 +164,9 @@ _DOC_EXTENSIONS: dict[str, dict[str, Any]] = {
     "relations": {"getter": get_relations, "setter": set_relations},
     "triples": {"getter": get_triples, "setter": _refuse_triples},
     "candidates": {"getter": get_candidates, "setter": set_candidates},
+    "bag": {"getter": get_bag, "setter": set_bag},
+    "facts": {"getter": get_facts, "setter": set_facts},
+    "fact_scores": {"getter": get_fact_scores, "setter": set_fact_scores},
     "lang": {"getter": get_lang, "setter": set_lang},
 }
 _SPAN_EXTENSIONS: dict[str, dict[str, Any]] = {"lang": {"getter": get_span_lang, "setter": _refuse_span_lang}}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequen
 from dataclasses import dataclass
 from functools import cached_property
 from operator import index as as_integer
-from typing import Any, Callable, Union
+from typing import Any, Callable, Generic, TypeVar, Union
 
 import numpy as np
 from spacy.tokens import Doc, Span
@@ -17,6 +17,7 @@ from .errors import RelxError
 NO_RELATION = "no_relation"
 #: `Doc.spans` group that holds all mentions, overlapping ones too (`Doc.ents` cannot).
 MENTIONS_KEY = "mentions"
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -100,43 +101,60 @@ class Relation:
         raise RelxError("RX004", value=value)
 
 
-class RelationList(MutableSequence):
-    """`doc._.relations`: a list of `Relation` that writes through to the Doc's plain storage.
+class PlainList(MutableSequence, Generic[_Item]):
+    """A list of typed objects that writes through to a Doc's plain storage.
 
     rows: the Doc's own list of dicts; it is changed in place. length: tokens of the Doc, for checking offsets.
     """
+
+    #: A plain row -> the object.
+    read: Callable[[Any], _Item]
 
     def __init__(self, rows: list[dict[str, Any]], length: int):
         self._rows = rows
         self._length = length
 
+    def check(self, values: Iterable[Any]) -> list[dict[str, Any]]:
+        """Objects, or mappings like them, as plain rows that fit the Doc. RAISES: RelxError."""
+        raise NotImplementedError
+
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index):
+        read = type(self).read
         if isinstance(index, slice):
-            return [Relation.from_any(row) for row in self._rows[index]]
-        return Relation.from_any(self._rows[index])
+            return [read(row) for row in self._rows[index]]
+        return read(self._rows[index])
 
     def __setitem__(self, index, value) -> None:
         if isinstance(index, slice):
-            self._rows[index] = relation_rows(value, self._length)
+            self._rows[index] = self.check(value)
         else:
-            self._rows[index] = relation_rows([value], self._length)[0]
+            self._rows[index] = self.check([value])[0]
 
     def __delitem__(self, index) -> None:
         del self._rows[index]
 
     def insert(self, index: int, value: Any) -> None:
-        self._rows.insert(index, relation_rows([value], self._length)[0])
+        self._rows.insert(index, self.check([value])[0])
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, (RelationList, list, tuple)):
+        if isinstance(other, (PlainList, list, tuple)):
             return list(self) == list(other)
         return NotImplemented
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+class RelationList(PlainList[Relation]):
+    """`doc._.relations`: a list of `Relation` that writes through to the Doc's plain storage."""
+
+    read = Relation.from_any
+
+    def check(self, values: Iterable[Any]) -> list[dict[str, Any]]:
+        return relation_rows(values, self._length)
 
 
 def relation_rows(relations: Iterable[Any], length: int) -> list[dict[str, Any]]:
@@ -145,10 +163,15 @@ def relation_rows(relations: Iterable[Any], length: int) -> list[dict[str, Any]]
     for value in relations:
         relation = Relation.from_any(value)
         for mention in (relation.head, relation.tail):
-            if not 0 <= mention.start < mention.end <= length:
-                raise RelxError("RX003", start=mention.start, end=mention.end, length=length)
+            check_span(mention.start, mention.end, length)
         rows.append(relation.to_dict())
     return rows
+
+
+def check_span(start: int, end: int, length: int) -> None:
+    """RAISES: RelxError RX003 for a span that is empty or does not fit a Doc of `length` tokens."""
+    if not 0 <= start < end <= length:
+        raise RelxError("RX003", start=start, end=end, length=length)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ ROOMS = {
     "models": {"nn", "layers"},
     "pipeline": {"nn", "layers", "models"},
     "corpora": set(),
-    "kb": set(),
+    "kb": {"corpora"},
     "evaluation": {"corpora"},
     "export": set(),
     "viz": set(),
@@ -95,9 +95,10 @@ GROUND = {
     "about": set(),
     "types": {"errors"},
     "_compat": {"errors"},
-    "extensions": {"errors", "types"},
+    "facts": {"errors", "types"},
+    "extensions": {"errors", "types", "facts"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
-    "__init__": {"errors", "types", "extensions", "about"},
+    "__init__": {"errors", "types", "facts", "extensions", "about"},
 }
 TOP = {"cli", "__main__"}
 

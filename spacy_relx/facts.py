@@ -1,0 +1,169 @@
+"""Facts: what a bag of sentences says about a pair of entities. Plain types; offsets count tokens, ends exclusive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc, Span
+
+from .errors import RelxError
+from .types import Mention, PlainList, check_span
+
+
+@dataclass(frozen=True)
+class Bag:
+    """The ordered pair of entities, by their ids, that all sentences of a bag Doc are about."""
+
+    head: str
+    tail: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"head": self.head, "tail": self.tail}
+
+    @classmethod
+    def from_any(cls, value: Any) -> Bag:
+        """Read a Bag, a pair of ids or a mapping. RAISES: RelxError RX010."""
+        if isinstance(value, Bag):
+            return value
+        if isinstance(value, Mapping) and {"head", "tail"} <= set(value):
+            value = (value["head"], value["tail"])
+        if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(v, str) and v for v in value):
+            return cls(*value)
+        raise RelxError("RX010", value=value)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A sentence, tokens [start, end), that mentions both entities of a fact.
+
+    head, tail: their mentions in it. weight: how much the sentence counted among all of the bag, in [0, 1].
+    """
+
+    start: int
+    end: int
+    head: Mention
+    tail: Mention
+    weight: float = 1.0
+
+    def sentence(self, doc: Doc) -> Span:
+        return doc[self.start : self.end]
+
+    def to_dict(self) -> dict[str, Any]:
+        mentions = {"head": self.head.to_dict(), "tail": self.tail.to_dict()}
+        return {"start": self.start, "end": self.end, **mentions, "weight": float(self.weight)}
+
+    @classmethod
+    def from_any(cls, value: Any) -> Evidence:
+        """Read an Evidence or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX011."""
+        if isinstance(value, Evidence):
+            return value
+        if isinstance(value, Mapping) and {"start", "end", "head", "tail"} <= set(value):
+            head, tail = Mention.from_any(value["head"]), Mention.from_any(value["tail"])
+            try:
+                return cls(int(value["start"]), int(value["end"]), head, tail, float(value.get("weight", 1.0)))
+            except (TypeError, ValueError) as err:
+                raise RelxError("RX011", value=value) from err
+        raise RelxError("RX011", value=value)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """`head` -label-> `tail` between two entities, by their ids.
+
+    score: the model's, in [0, 1] (1.0 in annotated data). evidence: sentences of the Doc, those that counted most
+    first.
+    """
+
+    head: str
+    label: str
+    tail: str
+    score: float = 1.0
+    evidence: tuple[Evidence, ...] = ()
+
+    def triple(self, doc: Doc) -> tuple[str, str, str]:
+        """(name of the head, label, name of the tail): as the best evidence mentions them, or the ids without any."""
+        if not self.evidence:
+            return self.head, self.label, self.tail
+        best = self.evidence[0]
+        return best.head.text(doc), self.label, best.tail.text(doc)
+
+    def to_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"head": self.head, "label": self.label, "tail": self.tail, "score": float(self.score)}
+        if self.evidence:
+            data["evidence"] = [each.to_dict() for each in self.evidence]
+        return data
+
+    @classmethod
+    def from_any(cls, value: Any) -> Fact:
+        """Read a Fact or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX011, RX012."""
+        if isinstance(value, Fact):
+            return value
+        if not isinstance(value, Mapping) or not {"head", "label", "tail"} <= set(value):
+            raise RelxError("RX012", value=value)
+        names = [value[key] for key in ("head", "label", "tail")]
+        if not all(isinstance(name, str) and name for name in names):
+            raise RelxError("RX012", value=value)
+        try:
+            score = float(value.get("score", 1.0))
+        except (TypeError, ValueError) as err:
+            raise RelxError("RX012", value=value) from err
+        evidence = tuple(Evidence.from_any(each) for each in value.get("evidence", ()))
+        return cls(names[0], names[1], names[2], score, evidence)
+
+
+class FactList(PlainList[Fact]):
+    """`doc._.facts`: a list of `Fact` that writes through to the Doc's plain storage."""
+
+    read = Fact.from_any
+
+    def check(self, values: Iterable[Any]) -> list[dict[str, Any]]:
+        return fact_rows(values, self._length)
+
+
+def fact_rows(facts: Iterable[Any], length: int) -> list[dict[str, Any]]:
+    """Facts as plain rows, their evidence checked against a Doc of `length` tokens.
+
+    RAISES: RelxError RX002, RX003, RX011, RX012.
+    """
+    rows = []
+    for value in facts:
+        fact = Fact.from_any(value)
+        for each in fact.evidence:
+            for span in (each, each.head, each.tail):
+                check_span(span.start, span.end, length)
+        rows.append(fact.to_dict())
+    return rows
+
+
+class FactScores:
+    """`doc._.fact_scores`: the score of every relation for every pair of entities of a Doc, taken as facts or not.
+
+    pairs: ids (head, tail) of each pair. labels: the relations. scores: float32 (n_pairs, n_labels), in [0, 1].
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], labels: Sequence[str], scores: np.ndarray):
+        self.pairs = [(head, tail) for head, tail in pairs]
+        self.labels = list(labels)
+        self.scores = np.asarray(scores, dtype="float32").reshape(len(self.pairs), len(self.labels))
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"FactScores(pairs={len(self.pairs)}, labels={len(self.labels)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        heads, tails = zip(*self.pairs) if self.pairs else ((), ())
+        return {
+            "heads": list(heads),
+            "tails": list(tails),
+            "labels": self.labels,
+            "scores": self.scores.ravel().tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FactScores:
+        return cls(list(zip(data["heads"], data["tails"])), data["labels"], np.array(data["scores"], dtype="float32"))
