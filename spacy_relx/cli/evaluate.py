@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,6 +50,9 @@ def evaluate_cli(
         str | None, typer.Option("--scheme", help="An official score to add: semeval2010 ((9+1)-way macro-F1)")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the scores")] = None,
+    across_docs: Annotated[
+        bool, typer.Option("--across-docs", help="Facts: the same pair of entities in several documents is one pair")
+    ] = False,
     retokenize: Annotated[
         bool, typer.Option("--retokenize", help="Use the pipeline's own tokens, not the gold ones")
     ] = False,
@@ -59,11 +63,14 @@ def evaluate_cli(
     """
     Score the relations that a pipeline finds: overall, per relation, per language. A gold relation whose mentions the
     pipeline does not find counts as a miss; with --gold-entities the mentions are given and relations alone are scored.
+
+    Facts are scored too, where the pipeline finds facts. Documents that are bags always come with their mentions.
     """
     check_output(output, data, code)
     use_gpu(gpu)
     import_code(code)
     settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}
+    settings["across_docs"] = across_docs
     scores = score_pipeline(model, data, gold_entities=gold_entities, match=match, **settings)
     typer.echo(report(scores))
     if output is not None:
@@ -74,7 +81,8 @@ def evaluate_cli(
 def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match, **settings: Any) -> dict[str, Any]:
     """Load a pipeline and evaluate it on gold documents, with a progress bar.
 
-    **settings: others of `evaluation.evaluate`. RETURNS: its scores, and how they were made: match, gold_entities.
+    **settings: others of `evaluation.evaluate`. RETURNS: its scores, and how they were made: match, gold_entities (true
+    for bags, too, which always come with their mentions).
     RAISES: RelxError RX173 where there are no documents, and those of `load_pipeline` and `read_docs`.
     """
     from ..evaluation import evaluate
@@ -84,11 +92,19 @@ def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match,
     scores = evaluate(nlp, docs, gold_entities=gold_entities, match=match.value, **settings)
     if not scores["n_docs"]:
         raise RelxError("RX173", where=data)
-    return {"match": match.value, "gold_entities": gold_entities, **scores}
+    return {"match": match.value, **scores}
 
 
 def report(scores: dict[str, Any]) -> str:
-    """The scores as text: overall, per relation, per language (in percent), counts and speed."""
+    """The scores as text, in percent: of relations (unless there are only facts), of facts, counts and speed."""
+    has_facts = "fact_n_gold" in scores
+    has_relations = scores["rel_n_gold"] or scores["rel_n_pred"] or not has_facts
+    tables = [*(_relation_tables(scores) if has_relations else ()), *(_fact_tables(scores) if has_facts else ())]
+    return "\n".join([*map(text_table, tables), _counts(scores, has_relations, has_facts)])
+
+
+def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
+    """Scores of relations: overall, per relation, per language."""
     names = {
         "micro": "rel_micro",
         "macro": "rel_macro",
@@ -102,27 +118,57 @@ def report(scores: dict[str, Any]) -> str:
         overall.append(("SemEval-2010 macro", "", "", percent(scores["semeval_macro_f"])))
     overall.append(("micro, with no-relation", "", "", percent(scores["rel_micro_f_na"])))
     overall.append(("macro, with no-relation", "", "", percent(scores["rel_macro_f_na"])))
-    parts = [text_table(Table("Overall", ("P", "R", "F"), overall))]
+    yield Table("Overall", ("P", "R", "F"), overall)
     if scores["rel_per_type"]:
         rows = [_row(label, row) for label, row in scores["rel_per_type"].items()]
-        parts.append(text_table(Table("Per relation", ("P", "R", "F", "gold"), rows)))
+        yield Table("Per relation", ("P", "R", "F", "gold"), rows)
     if scores["rel_per_lang"]:
         rows = [(*_row(lang, row), percent(row["macro_f"])) for lang, row in scores["rel_per_lang"].items()]
-        parts.append(text_table(Table("Per language", ("P", "R", "F", "gold", "macro F"), rows)))
-    parts.append(_counts(scores))
-    return "\n".join(parts)
+        yield Table("Per language", ("P", "R", "F", "gold", "macro F"), rows)
+
+
+def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
+    """Scores of facts: the ranking, at the threshold, per relation, per language."""
+    ranking = {"AP": "ap", "AUC": "auc", "max F": "max_f"}
+    ranking.update({f"P@{n}": f"p_at_{n}" for n in (100, 200, 300)})
+    ranking.update({f"P at R {n}": f"p_at_recall_{n}" for n in (10, 20, 30, 40)})
+    yield Table("Facts", list(ranking), [("ranked", *(percent(scores[f"fact_{key}"]) for key in ranking.values()))])
+    micro = [percent(scores[f"fact_micro_{part}"]) for part in "prf"]
+    rows = [("micro", *micro), ("macro", "", "", percent(scores["fact_macro_f"]))]
+    yield Table("At the threshold", ("P", "R", "F"), rows)
+    if scores["fact_per_type"]:
+        rows = [
+            (*_row(label, row), percent(row["ap"]), percent(row["max_f"]))
+            for label, row in scores["fact_per_type"].items()
+        ]
+        yield Table("Facts per relation", ("P", "R", "F", "gold", "AP", "max F"), rows)
+    if scores["fact_per_lang"]:
+        rows = [
+            (*_row(lang, row), percent(row["ap"]), str(row["n_bags"])) for lang, row in scores["fact_per_lang"].items()
+        ]
+        yield Table("Facts per language", ("P", "R", "F", "gold", "AP", "pairs"), rows)
 
 
 def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     return name, percent(row["p"]), percent(row["r"]), percent(row["f"]), str(row["support"])
 
 
-def _counts(scores: dict[str, Any]) -> str:
-    uncovered = scores["rel_uncovered"]
-    covered = "" if uncovered is None else f" ({uncovered} of the gold ones without a candidate pair)"
-    return (
-        f"{scores['rel_n_gold']} gold and {scores['rel_n_pred']} predicted relations{covered} in {scores['n_docs']} "
-        f"documents, {scores['n_candidates']} candidate pairs\n"
-        f"{scores['docs_per_s']:.1f} documents/s, {scores['pairs_per_s']:.0f} pairs/s, "
-        f"{scores['words_per_s']:.0f} words/s"
-    )
+def _counts(scores: dict[str, Any], has_relations: bool, has_facts: bool) -> str:
+    lines = []
+    if has_relations:
+        uncovered = scores["rel_uncovered"]
+        covered = "" if uncovered is None else f" ({uncovered} of the gold ones without a candidate pair)"
+        lines.append(
+            f"{scores['rel_n_gold']} gold and {scores['rel_n_pred']} predicted relations{covered} in "
+            f"{scores['n_docs']} documents, {scores['n_candidates']} candidate pairs"
+        )
+    if has_facts:
+        threshold = scores["fact_max_f_threshold"]
+        best = "" if threshold is None else f"; F is best with the threshold {threshold:.4g}"
+        lines.append(
+            f"{scores['fact_n_gold']} gold and {scores['fact_n_pred']} predicted facts among {scores['fact_n_bags']} "
+            f"pairs of entities in {scores['n_docs']} documents, {scores['fact_n_items']} items ranked{best}"
+        )
+    speeds = (scores[f"{name}_per_s"] for name in ("docs", "pairs", "words"))
+    lines.append("{:.1f} documents/s, {:.0f} pairs/s, {:.0f} words/s".format(*speeds))
+    return "\n".join(lines)

@@ -1,14 +1,24 @@
-"""Scores of relations, evaluation of whole pipelines, and of transfer between languages."""
+"""Scores of relations and of facts, evaluation of whole pipelines, and of transfer between languages."""
 
+from .curves import Curve, curve_scores, curves_by_group, mean_curve, precision_recall
 from .evaluate import evaluate, mention_writers
+from .facts import FactCounter, make_fact_scorer, score_facts
 from .scorer import RelationCounter, make_relation_scorer, score_relations
 from .transfer import transfer_report
 
 __all__ = [
+    "Curve",
+    "FactCounter",
     "RelationCounter",
+    "curve_scores",
+    "curves_by_group",
     "evaluate",
+    "make_fact_scorer",
     "make_relation_scorer",
+    "mean_curve",
     "mention_writers",
+    "precision_recall",
+    "score_facts",
     "score_relations",
     "transfer_report",
 ]

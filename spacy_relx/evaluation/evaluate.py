@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..corpora.mentions import copy_mentions
 from ..errors import RelxError, warn
-from ..extensions import get_candidates, get_lang, get_relations, set_lang
+from ..extensions import (
+    get_bag,
+    get_candidates,
+    get_facts,
+    get_lang,
+    get_relations,
+    get_sentence_langs,
+    has_sentence_langs,
+    set_bag,
+    set_lang,
+    set_sentence_langs,
+)
 from ..types import MENTIONS_KEY, NO_RELATION
+from .facts import FactCounter
 from .scorer import RelationCounter
 from .semeval import SemevalCounter
 
 #: Official scores of shared tasks, by name.
 SCHEMES = {"semeval2010": SemevalCounter}
+_AnyCounter = RelationCounter | SemevalCounter | FactCounter
 #: What a component declares that would overwrite mentions given to it.
 _MENTION_ATTRIBUTES = {"doc.ents", "doc.spans", "token.ent_iob"}
 
@@ -33,31 +49,38 @@ def evaluate(
     retokenize: bool = False,
     batch_size: int | None = None,
     scheme: str | None = None,
+    across_docs: bool = False,
 ) -> dict[str, Any]:
-    """Run `nlp.pipe` over the words of gold documents and score the relations it finds.
+    """Run `nlp.pipe` over the words of gold documents and score the relations it finds, and the facts.
 
     docs: gold documents, read once. gold_entities: give the pipeline the gold mentions (`doc.ents` and
     `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`). match,
     no_relation: as for `score_relations`, and for the scheme. retokenize: let the pipeline's tokenizer cut the text
     anew; else the words of the gold documents are kept, and where its sentences begin, as in training. batch_size: of
     `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is
-    always given to the pipeline, gold relations never.
+    always given to the pipeline, gold relations and facts never.
+    Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
+    Bag Docs are always given with their mentions, as with gold_entities, and with their sentences, the languages of
+    these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
-    RETURNS: the scores of `score_relations`, and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds
+    RETURNS: the scores of `score_relations`, those of `score_facts` where facts are scored, "gold_entities" (whether
+    the pipeline was given the gold mentions), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds
     spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that
     spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
     RX174 where gold mentions do not fit the pipeline's tokens.
-    RAISES: RelxError RX170 for an unknown match, RX175 for an unknown scheme, and what the components raise.
+    RAISES: RelxError RX170 for an unknown match, RX175 for an unknown scheme, RX191 for a bag with facts of another
+    pair, RX192 for bags among other documents without gold_entities, and what the components raise.
     """
     if scheme is not None and scheme not in SCHEMES:
         raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
-    counter = RelationCounter(match=match, no_relation=no_relation)
-    counters: list[RelationCounter | SemevalCounter] = [counter]
+    counters: list[_AnyCounter] = [RelationCounter(match=match, no_relation=no_relation)]
     if scheme is not None:
         counters.append(SCHEMES[scheme](no_relation=no_relation))
-    disable = mention_writers(nlp) if gold_entities else []
-    run = _Run(nlp, docs, spans_key if gold_entities else None, gold_entities, retokenize)
+    if _assigns_facts(nlp):
+        counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
+    run = _Run(nlp, docs, spans_key, gold_entities, retokenize)
+    disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = n_out = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
     for predicted, number in run.timed(stream):
@@ -67,6 +90,7 @@ def evaluate(
         n_out += 1
         n_candidates += len(get_candidates(predicted))
         n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(get_relations(predicted))
+        n_found += len(get_facts(predicted))
     for reference in run.waiting.values():
         for each in counters:
             each.add(reference, _blank(nlp, reference, retokenize))
@@ -75,12 +99,13 @@ def evaluate(
         warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
     if run.n_lost:
         warn("RX174", lost=run.n_lost)
-    if n_out and not n_found and scores["rel_n_gold"]:
+    if n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
         warn("RX171", n=n_out)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     return {
         **scores,
+        "gold_entities": run.mentions,
         "n_docs": n_out + len(run.waiting),
         "n_words": run.n_words,
         "n_candidates": n_candidates,
@@ -100,14 +125,25 @@ def mention_writers(nlp: Language) -> list[str]:
     ]
 
 
+def _assigns_facts(nlp: Language) -> bool:
+    return any("doc._.facts" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+
+
 class _Run:
-    """Makes the documents that a pipeline gets, keeps the gold ones until they come out, and times the pipeline."""
+    """Makes the documents that a pipeline gets, keeps the gold ones until they come out, and times the pipeline.
+
+    mentions: whether the documents have the gold mentions, because it was said so or because they are bags.
+    """
 
     def __init__(self, nlp: Language, docs: Iterable[Doc], spans_key: str | None, mentions: bool, retokenize: bool):
         self._nlp = nlp
-        self._docs = docs
+        stream = iter(docs)
+        first = list(islice(stream, 1))  # components are left out for all documents or for none
+        self._docs = chain(first, stream)
         self._spans_key = spans_key
-        self._mentions = mentions
+        self._bags = any(get_bag(doc) is not None for doc in first)
+        self._alike = not mentions
+        self.mentions = mentions or self._bags
         self._retokenize = retokenize
         self._outside = 0.0
         self.waiting: dict[int, Doc] = {}
@@ -118,8 +154,10 @@ class _Run:
         """(document for the pipeline, its number); the time this takes is not the pipeline's."""
         start = perf_counter()
         for number, reference in enumerate(self._docs):
+            if self._alike and (get_bag(reference) is not None) != self._bags:
+                raise RelxError("RX192", number=number + 1)
             doc = _blank(self._nlp, reference, self._retokenize)
-            if self._mentions:
+            if self.mentions:
                 self.n_lost += copy_mentions(reference, doc, self._spans_key)
             self.waiting[number] = reference
             self.n_words += len(doc)
@@ -141,7 +179,10 @@ class _Run:
 
 
 def _blank(nlp: Language, reference: Doc, retokenize: bool) -> Doc:
-    """The reference's text, language and (with its tokens) sentence starts, and nothing else of it."""
+    """The reference's text, language and (with its tokens) sentence starts, and nothing else of it.
+
+    Of a bag also the pair that it is about, its sentences and their languages, whatever the tokens.
+    """
     if retokenize:
         doc = nlp.make_doc(reference.text)
     else:
@@ -152,4 +193,26 @@ def _blank(nlp: Language, reference: Doc, retokenize: bool) -> Doc:
         spaces = [bool(t.whitespace_) for t in reference]
         doc = Doc(nlp.vocab, words=[t.text for t in reference], spaces=spaces, sent_starts=starts)
     set_lang(doc, get_lang(reference))
+    bag = get_bag(reference)
+    if bag is not None:
+        set_bag(doc, bag)
+        _copy_sentences(reference, doc)
     return doc
+
+
+def _copy_sentences(reference: Doc, doc: Doc) -> None:
+    """Give a Doc of the same text the reference's sentence starts and sentence languages.
+
+    A sentence begins with the token that holds its first character.
+    """
+    if not len(doc):
+        return
+    place = np.searchsorted(doc.to_array(IDX), reference.to_array(IDX), side="right") - 1
+    if reference.has_annotation("SENT_START"):
+        starts: Any = np.full((len(doc), 1), -1, dtype="int64")
+        starts[place[reference.to_array(SENT_START) == 1]] = 1
+        doc.from_array([SENT_START], starts.astype("uint64"))
+    if has_sentence_langs(reference):
+        ends = np.append(place, len(doc))
+        parts = [(ends[start], ends[end], lang) for start, end, lang in get_sentence_langs(reference)]
+        set_sentence_langs(doc, [(start, end, lang) for start, end, lang in parts if start < end])

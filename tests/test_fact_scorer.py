@@ -1,0 +1,483 @@
+"""Scores of facts against hand-counted cases and a naive reference; evaluation of pipelines that find facts."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+from spacy import registry
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import filter_spans
+from spacy.vocab import Vocab
+
+from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.evaluation import FactCounter, evaluate, make_fact_scorer, score_facts
+from spacy_relx.extensions import get_bag, get_sentence_langs, has_sentence_langs, set_sentence_langs
+from spacy_relx.facts import Bag, Fact, FactScores
+from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+
+VOCAB = Vocab()
+LABELS = ["born_in", "lives_in"]
+
+
+def make(facts=(), bag=None, langs=("",), scores=None, words="a b", labels=LABELS):
+    """A Doc. facts: (head, label, tail[, score]); langs: of its sentences, one a word; scores: {pair: scores}."""
+    words = words.split()
+    doc = Doc(VOCAB, words=words)
+    doc._.bag = bag
+    doc._.facts = [Fact(*fact) for fact in facts]
+    if len(langs) > 1:
+        set_sentence_langs(doc, [(i, i + 1, lang) for i, lang in enumerate(langs)])
+    else:
+        doc._.lang = langs[0]
+    if scores is not None:
+        doc._.fact_scores = FactScores(list(scores), labels, np.array(list(scores.values())))
+    return doc
+
+
+def score(*docs, **kwargs):
+    """docs: (gold, predicted) Docs."""
+    return score_facts([Example(predicted, gold) for gold, predicted in docs], **kwargs)
+
+
+def bags():
+    """Four bags and one more half: Ann was born in Rome (in both halves), Bob lives in Oslo and was born there, ..."""
+    ann, bob, eve, kim = ("Q1", "Q2"), ("Q3", "Q4"), ("Q5", "Q6"), ("Q7", "Q8")
+    return [
+        (make([("Q1", "born_in", "Q2")], ann, ("en",)), make([], ann, scores={ann: [0.2, 0.1]})),
+        (
+            make([("Q3", "born_in", "Q4"), ("Q3", "lives_in", "Q4")], bob, ("en", "de")),
+            make([("Q3", "lives_in", "Q4", 0.8)], bob, scores={bob: [0.4, 0.8]}),
+        ),
+        (make([], eve, ("en",)), make([("Q5", "born_in", "Q6", 0.7)], eve, scores={eve: [0.7, 0.3]})),
+        (make([("Q7", "lives_in", "Q8")], kim), make([], kim)),  # nothing proposed
+        (
+            make([("Q1", "born_in", "Q2")], ann, ("en",)),
+            make([("Q1", "born_in", "Q2", 0.9)], ann, scores={ann: [0.9, 0.05]}),
+        ),
+    ]
+
+
+def test_bags_by_hand():
+    scores = score(*bags())
+    # ranked: Ann born .9, Bob lives .8, Eve born .7 (wrong), Bob born .4, Eve lives .3 (wrong), Ann lives .1 (wrong)
+    assert scores["fact_n_gold"] == 4 and scores["fact_n_pred"] == 3
+    assert scores["fact_n_items"] == 6 and scores["fact_n_bags"] == 4
+    assert scores["fact_ap"] == pytest.approx((1 + 1 + 3 / 4) / 4)
+    assert scores["fact_auc"] == pytest.approx(0.25 * 1 + 0.25 * (2 / 3 + 3 / 4) / 2)
+    assert scores["fact_max_f"] == pytest.approx(2 * 3 / (4 + 4))
+    assert scores["fact_max_f_threshold"] == pytest.approx(0.4)
+    assert (scores["fact_micro_p"], scores["fact_micro_r"]) == (2 / 3, 2 / 4)
+    assert scores["fact_micro_f"] == pytest.approx(2 * 2 / (3 + 4))
+    assert scores["fact_p_at_recall_20"] == scores["fact_p_at_recall_40"] == 1.0
+    assert scores["fact_p_at_100"] is None  # there are six items
+    born, lives = scores["fact_per_type"]["born_in"], scores["fact_per_type"]["lives_in"]
+    assert (born["p"], born["r"], born["support"]) == (1 / 2, 1 / 2, 2)
+    assert born["ap"] == pytest.approx((1 + 2 / 3) / 2) and born["max_f"] == pytest.approx(2 * 2 / (3 + 2))
+    assert (lives["p"], lives["r"], lives["ap"], lives["support"]) == (1.0, 1 / 2, 1 / 2, 2)
+    assert scores["fact_macro_f"] == pytest.approx((born["f"] + lives["f"]) / 2)
+    assert scores["fact_curve"]["recall"] == pytest.approx([0.25, 0.5, 0.5, 0.75, 0.75, 0.75])
+    assert scores["fact_curve"]["precision"] == pytest.approx([1, 1, 2 / 3, 3 / 4, 3 / 5, 1 / 2])
+    assert scores["fact_curve"]["score"] == pytest.approx([0.9, 0.8, 0.7, 0.4, 0.3, 0.1])
+
+
+def test_bags_per_language():
+    scores = score(*bags())["fact_per_lang"]
+    assert list(scores) == ["en", "several", "unknown"]
+    assert [row["n_bags"] for row in scores.values()] == [2, 1, 1]
+    assert [row["support"] for row in scores.values()] == [1, 2, 1]
+    assert (scores["en"]["ap"], scores["en"]["p"], scores["en"]["r"]) == (1.0, 0.5, 1.0)
+    assert (scores["several"]["ap"], scores["several"]["f"]) == (1.0, pytest.approx(2 / 3))
+    assert (scores["unknown"]["ap"], scores["unknown"]["f"]) == (0.0, 0.0)
+
+
+def test_halves_of_a_bag_in_two_languages_are_several():
+    ann = ("Q1", "Q2")
+    gold = [("Q1", "born_in", "Q2")]
+    scores = score((make(gold, ann, ("en",)), make(gold)), (make(gold, ann, ("de",)), make(gold)))
+    assert list(scores["fact_per_lang"]) == ["several"] and scores["fact_n_bags"] == 1
+    na = score((make(gold, ann, ("en",)), make(gold)), (make([], ("Q5", "Q6"), ("de",)), make()))
+    assert na["fact_per_lang"]["de"] == {"p": None, "r": None, "f": None, "ap": None, "support": 0, "n_bags": 1}
+
+
+def test_pairs_that_a_bag_is_not_about_do_not_count():
+    ann, back = ("Q1", "Q2"), ("Q2", "Q1")
+    gold = make([("Q1", "born_in", "Q2")], ann)
+    found = make([("Q2", "born_in", "Q1", 0.9)], ann, scores={back: [0.9, 0.8], ann: [0.5, 0.1]})
+    scores = score((gold, found))
+    assert (scores["fact_n_items"], scores["fact_n_pred"], scores["fact_ap"]) == (2, 0, 1.0)
+    with pytest.raises(RelxError, match=r"RX191.*\(Q1, Q2\).*\(Q2, Q1\)"):
+        score((make([("Q2", "born_in", "Q1")], ann), found))
+
+
+def test_facts_of_documents_are_those_of_the_document():
+    fact = ("Q1", "born_in", "Q2")
+    docs = [(make([fact]), make([(*fact, 0.9)])), (make([fact]), make([])), (make([]), make([(*fact, 0.4)]))]
+    apart = score(*docs)
+    assert (apart["fact_n_gold"], apart["fact_n_pred"], apart["fact_n_bags"]) == (2, 2, 3)
+    assert (apart["fact_micro_p"], apart["fact_micro_r"], apart["fact_ap"]) == (0.5, 0.5, 0.5)
+    across = score(*docs, across_docs=True)
+    assert (across["fact_n_gold"], across["fact_n_pred"], across["fact_n_bags"]) == (1, 1, 1)
+    assert across["fact_micro_f"] == across["fact_ap"] == 1.0
+    bag = ("Q1", "Q2")  # a bag and documents of the same pair
+    mixed = [*docs, (make([fact], bag), make([], bag))]
+    assert (score(*mixed)["fact_n_gold"], score(*mixed, across_docs=True)["fact_n_gold"]) == (3, 1)
+
+
+def test_items_are_the_facts_where_there_are_no_scores():
+    fact = ("Q1", "born_in", "Q2")
+    found = make([(*fact, 0.4), ("Q1", "lives_in", "Q2", 0.6), (*fact, 0.7)])
+    scores = score((make([fact, fact]), found))
+    assert (scores["fact_n_items"], scores["fact_n_pred"], scores["fact_n_gold"], scores["fact_ap"]) == (2, 2, 1, 1.0)
+    assert scores["fact_max_f_threshold"] == pytest.approx(0.7)
+
+
+def test_equal_scores_come_in_together():
+    pairs = [(f"Q{i}", f"Q{i + 1}") for i in range(0, 20, 2)]
+    docs = [
+        (make([(*pair[:1], "born_in", *pair[1:])] if i < 2 else [], pair), make([], pair, scores={pair: [1.0, 0.0]}))
+        for i, pair in enumerate(pairs)
+    ]
+    assert score(*docs)["fact_ap"] == score(*docs[::-1])["fact_ap"] == pytest.approx(2 / 10)
+
+
+def test_labels_in_another_order_and_labels_that_are_none():
+    ann, bob = ("Q1", "Q2"), ("Q3", "Q4")
+    docs = [
+        (make([("Q1", "born_in", "Q2")], ann), make([], ann, scores={ann: [0.9, 0.8]}, labels=["born_in", "NA"])),
+        (
+            make([("Q3", "NA", "Q4")], bob),
+            make([("Q3", "NA", "Q4")], bob, scores={bob: [1.0, 0.3]}, labels=["NA", "born_in"]),
+        ),
+    ]
+    scores = score(*docs, no_relation="NA")
+    assert (scores["fact_n_items"], scores["fact_n_gold"], scores["fact_n_pred"]) == (2, 1, 0)
+    assert scores["fact_ap"] == 1.0 and list(scores["fact_per_type"]) == ["born_in"]
+    assert score(*docs)["fact_n_items"] == 4
+
+
+def test_scores_that_are_nan():
+    ann = ("Q1", "Q2")
+    with pytest.raises(RelxError, match=r"RX190.*NaN"):
+        score((make([("Q1", "born_in", "Q2")], ann), make([], ann, scores={ann: [float("nan"), 0.1]})))
+
+
+@pytest.mark.parametrize(
+    "docs", [[], [(make(), make())], [(make(bag=("a", "b")), make([("a", "x", "b")], ("a", "b")))]]
+)
+def test_none_without_gold(docs):
+    scores = score(*docs)
+    fractions = [key for key in scores if not key.startswith("fact_n_")]
+    assert len(fractions) > 15 and all(scores[key] is None for key in fractions)
+    assert scores["fact_n_gold"] == 0
+
+
+# Against a naive reference
+
+pairs_st = st.tuples(st.sampled_from("ab"), st.sampled_from("xy"))
+label_st = st.sampled_from(["r", "s", "t"])
+score_st = st.integers(0, 4).map(lambda n: n / 4)
+
+
+@st.composite
+def documents(draw):
+    """(gold, predicted) Docs, bags and others."""
+    docs = []
+    for _ in range(draw(st.integers(0, 6))):
+        bag = draw(st.one_of(st.none(), pairs_st))
+        pair = st.just(bag) if bag else pairs_st
+        gold = draw(st.sets(st.tuples(pair, label_st), max_size=3))
+        found = draw(st.dictionaries(st.tuples(pairs_st, label_st), score_st, max_size=3))
+        scored = draw(st.one_of(st.none(), st.dictionaries(pairs_st, st.lists(score_st, min_size=3, max_size=3))))
+        labels = draw(st.permutations(["r", "s", "t"]))
+        predicted = make(
+            [(head, label, tail, s) for ((head, tail), label), s in found.items()], bag, scores=scored, labels=labels
+        )
+        docs.append((make([(head, label, tail) for (head, tail), label in sorted(gold)], bag), predicted))
+    return docs
+
+
+def naive(docs, across):
+    """Items {key: score}, gold keys, predicted keys."""
+    items, gold, found = {}, set(), set()
+    for number, (reference, predicted) in enumerate(docs):
+        bag = reference._.bag
+        scope = None if bag or across else number
+        gold |= {(scope, fact.head, fact.tail, fact.label) for fact in reference._.facts}
+        own = [f for f in predicted._.facts if bag is None or (f.head, f.tail) == (bag.head, bag.tail)]
+        found |= {(scope, fact.head, fact.tail, fact.label) for fact in own}
+        rows = [((scope, fact.head, fact.tail, fact.label), fact.score) for fact in own]
+        table = predicted._.fact_scores
+        if table.labels:
+            rows = [
+                ((scope, *pair, label), float(table.scores[i, j]))
+                for i, pair in enumerate(table.pairs)
+                for j, label in enumerate(table.labels)
+                if bag is None or pair == (bag.head, bag.tail)
+            ]
+        for key, value in rows:
+            items[key] = max(value, items.get(key, value))
+    return items, gold, found
+
+
+@settings(max_examples=80)
+@given(documents(), st.booleans())
+def test_equals_naive_reference(docs, across):
+    scores = score(*docs, across_docs=across)
+    items, gold, found = naive(docs, across)
+    counts = [scores[f"fact_n_{name}"] for name in ("items", "gold", "pred")]
+    assert counts == [len(items), len(gold), len(found)]
+    if not gold:
+        assert scores["fact_ap"] is None
+        return
+    hits = len(gold & found)
+    assert scores["fact_micro_f"] == pytest.approx(2 * hits / (len(gold) + len(found)))
+    for label in ["r", "s", "t", None]:
+        kept = {key: value for key, value in items.items() if label in (None, key[3])}
+        own = {key for key in gold if label in (None, key[3])}
+        row = scores["fact_per_type"].get(label, {"ap": None}) if label else {"ap": scores["fact_ap"]}
+        right = [key in own for key in kept]
+        ap = average_precision_score(right, list(kept.values())) * sum(right) / len(own) if any(right) else 0.0
+        assert row["ap"] == (pytest.approx(ap) if own else None)
+    parts = scores["fact_per_lang"].values()
+    assert sum(row["support"] for row in parts) == len(gold)
+    assert sum(row["n_bags"] for row in parts) == scores["fact_n_bags"]
+
+
+@given(documents(), st.randoms(use_true_random=False))
+def test_order_of_documents_makes_no_difference(docs, random):
+    shuffled = list(docs)
+    random.shuffle(shuffled)
+    one, other = score(*docs), score(*shuffled)
+    assert one == other
+
+
+def test_curve_is_thinned_but_numbers_are_not():
+    random = np.random.default_rng(0)
+    pairs = [(f"h{i}", f"t{i}") for i in range(3000)]
+    gold = [(head, "born_in", tail) for head, tail in pairs[::10]]
+    table = dict(zip(pairs, random.random((3000, 2))))
+    scores = score((make(gold), make(scores=table)))
+    assert scores["fact_n_items"] == 6000 and 100 < len(scores["fact_curve"]["recall"]) <= 1000
+    flat = {(pair, label): value for pair, row in table.items() for label, value in zip(LABELS, row)}
+    right = [(key[0][0], key[1], key[0][1]) in set(gold) for key in flat]
+    values = np.array(list(flat.values()), dtype="float32")
+    assert scores["fact_ap"] == pytest.approx(average_precision_score(right, values))
+    ranked = [right[i] for i in np.argsort(-values, kind="stable")]
+    assert [scores[f"fact_p_at_{n}"] for n in (100, 300)] == [sum(ranked[:n]) / n for n in (100, 300)]
+
+
+# The scorer of a component
+
+
+def test_entry_point():
+    assert registry.scorers.get("spacy_relx.FactScorer.v1") is make_fact_scorer
+    examples = [Example(predicted, gold) for gold, predicted in bags()]
+    wanted = score_facts(examples)
+    del wanted["fact_curve"]
+    scorer = make_fact_scorer()
+    assert scorer(examples, threshold=0.5, labels=LABELS) == wanted
+    assert pickle.loads(pickle.dumps(scorer))(examples) == wanted
+    fact = ("Q1", "born_in", "Q2")
+    twice = [Example(make([fact]), make([fact]))] * 2
+    assert make_fact_scorer(across_docs=True)(twice)["fact_n_gold"] == 1
+    assert make_fact_scorer(no_relation="born_in")(twice)["fact_n_gold"] == 0
+
+
+def test_counter_keeps_no_docs():
+    counter = FactCounter()
+    for gold, predicted in bags():
+        counter.add(gold, predicted)
+    assert counter.scores() == counter.scores() == score(*bags())
+
+
+# Evaluation of pipelines
+
+
+@Language.component("relx_test_facts", assigns=["doc._.facts", "doc._.fact_scores"])
+def finds_facts(doc):
+    """Says of the first and last entity that the one was born in the other, more surely where sentences are English."""
+    spans = doc.spans.get(MENTIONS_KEY, ())
+    if len(spans) > 1:
+        pair = spans[0].kb_id_, spans[-1].kb_id_
+        english = sum(sent._.lang == "en" for sent in doc.sents)
+        value = 0.5 + english / 10
+        doc._.facts = [Fact(pair[0], "born_in", pair[1], value)]
+        doc._.fact_scores = FactScores([pair], LABELS, np.array([[value, 0.1]]))
+    return doc
+
+
+@Language.component("relx_test_keep")
+def keep(doc):
+    SEEN.append(doc)
+    return doc
+
+
+@Language.component("relx_test_drop_oslo")
+def drop_oslo(doc):
+    if "Oslo" in doc.text:
+        raise RuntimeError("no Oslo")
+    return doc
+
+
+@Language.component("relx_test_silent", assigns=["doc._.facts"])
+def silent(doc):
+    SEEN.append(doc)
+    return doc
+
+
+@Language.component("relx_test_undeclared")
+def undeclared(doc):
+    return finds_facts(doc)
+
+
+SEEN: list[Doc] = []
+
+
+def bag_doc(vocab, sentences, pair, facts=(), spaces=None):
+    """A bag Doc. sentences: (words, (place of the head, place of the tail), language)."""
+    words = [word for text, _, _ in sentences for word in text.split()]
+    starts, spans, langs = [], [], []
+    for text, places, lang in sentences:
+        n = len(text.split())
+        spans += [(len(starts) + place, kb_id) for place, kb_id in zip(places, pair)]
+        langs.append((len(starts), len(starts) + n, lang))
+        starts += [True] + [False] * (n - 1)
+    doc = Doc(vocab, words=words, spaces=spaces, sent_starts=starts)
+    doc.spans[MENTIONS_KEY] = [Span(doc, i, i + 1, label="ENT", kb_id=kb_id) for i, kb_id in spans]
+    doc.ents = filter_spans(doc.spans[MENTIONS_KEY])
+    doc._.bag = pair
+    doc._.facts = [Fact(pair[0], label, pair[1]) for label in facts]
+    names = {lang for _, _, lang in langs}
+    doc._.lang = names.pop() if len(names) == 1 else ""
+    set_sentence_langs(doc, langs)
+    return doc
+
+
+def gold_bags(vocab):
+    ann = [("Ann came from Rome", (0, 3), "en"), ("Rom sah Ann aufwachsen", (2, 0), "de")]
+    bob = [("Oslo is where Bob was born", (3, 0), "en")]
+    eve = [("Eva kennt Bonn", (0, 2), "de")]
+    return [
+        bag_doc(vocab, ann, ("Q1", "Q2"), ["born_in", "lives_in"]),
+        bag_doc(vocab, bob, ("Q3", "Q4"), ["born_in"]),
+        bag_doc(vocab, eve, ("Q5", "Q6")),
+        bag_doc(vocab, eve[:1], ("Q5", "Q6")),  # the bag was split
+    ]
+
+
+def pipeline(*names):
+    nlp = spacy.blank("xx")
+    for name in ("sentencizer", *names, "relx_test_facts", "relx_test_keep"):
+        nlp.add_pipe(name)
+    SEEN.clear()
+    return nlp
+
+
+def test_evaluate_bags():
+    nlp = pipeline("entity_ruler")
+    nlp.get_pipe("entity_ruler").add_patterns([{"label": "X", "pattern": "came"}])
+    scores = evaluate(nlp, iter(gold_bags(Vocab())))
+    assert (scores["fact_n_gold"], scores["fact_n_bags"], scores["fact_n_pred"], scores["n_docs"]) == (3, 3, 3, 4)
+    assert (scores["fact_micro_p"], scores["fact_micro_r"]) == (2 / 3, 2 / 3)
+    assert scores["fact_ap"] == pytest.approx((1 + 1 + 3 / 6) / 3)  # the two with an English sentence first
+    assert scores["fact_per_lang"]["several"]["support"] == 2 and scores["fact_per_lang"]["de"]["n_bags"] == 1
+    assert scores["gold_entities"] is True and scores["rel_n_gold"] == 0 and scores["rel_micro_f"] is None
+    for gold, seen in zip(gold_bags(nlp.vocab), SEEN):  # given the question ...
+        assert (get_bag(seen), get_sentence_langs(seen)) == (gold._.bag, get_sentence_langs(gold))
+        assert [sent.text for sent in seen.sents] == [sent.text for sent in gold.sents]
+        for mine, its in ((gold.spans[MENTIONS_KEY], seen.spans[MENTIONS_KEY]), (gold.ents, seen.ents)):
+            assert [(s.start, s.end, s.label_, s.kb_id_) for s in mine] == [
+                (s.start, s.end, s.label_, s.kb_id_) for s in its
+            ]
+        assert seen._.lang == gold._.lang and "came" not in {ent.text for ent in seen.ents}
+
+
+def test_evaluate_gives_no_gold_facts():
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("relx_test_silent")
+    SEEN.clear()
+    scores = evaluate(nlp, gold_bags(nlp.vocab))
+    assert (scores["fact_n_gold"], scores["fact_n_pred"], scores["fact_n_items"], scores["fact_ap"]) == (3, 0, 0, 0.0)
+    assert [list(doc._.facts) for doc in SEEN] == [[]] * 4
+
+
+def test_evaluate_bags_with_other_tokens():
+    nlp = pipeline()
+    text = [("Ann came from Rome", (0, 3), "en"), ("hier sah Rom Ann", (3, 2), "de")]
+    spaces = [True, True, True, False, True, True, True, False]  # the sentences meet within a word: Romehier
+    doc = bag_doc(nlp.vocab, text, ("Q1", "Q2"), ["born_in"], spaces)
+    with pytest.warns(RelxWarning, match="RX174"):
+        scores = evaluate(nlp, [doc], retokenize=True)
+    seen = SEEN[0]
+    assert scores["fact_ap"] == 1.0 and scores["n_words"] == len(seen) < len(doc)
+    assert [sent.text for sent in seen.sents] == ["Ann came from", "Romehier sah Rom Ann"]
+    assert get_sentence_langs(seen) == [(0, 3, "en"), (3, 7, "de")]
+    spaced = gold_bags(nlp.vocab)[:1]
+    assert evaluate(nlp, spaced, retokenize=True)["n_words"] == len(spaced[0])
+    assert [sent.text for sent in SEEN[1].sents] == [sent.text for sent in spaced[0].sents]
+    assert get_sentence_langs(SEEN[1]) == get_sentence_langs(spaced[0])
+
+
+def test_evaluate_an_empty_bag_and_sentences_without_starts():
+    nlp = pipeline()
+    empty = Doc(nlp.vocab)
+    empty._.bag = ("a", "b")
+    plain = Doc(nlp.vocab, words=["Ann", "in", "Rome"])
+    plain._.bag = ("a", "b")
+    for retokenize in (False, True):
+        scores = evaluate(nlp, [empty, plain], retokenize=retokenize)
+        assert (scores["fact_n_bags"], scores["n_docs"]) == (1, 2)
+    assert not has_sentence_langs(SEEN[-1]) and get_bag(SEEN[-1]) == Bag("a", "b")
+
+
+def test_bags_and_other_documents():
+    nlp = pipeline()
+    other = Doc(nlp.vocab, words=["Ann", "in", "Rome"])
+    for docs, number in (([*gold_bags(nlp.vocab), other], 5), ([other, *gold_bags(nlp.vocab)], 2)):
+        with pytest.raises(RelxError, match=f"RX192.*document {number}"):
+            evaluate(nlp, docs)
+        assert evaluate(nlp, docs, gold_entities=True)["n_docs"] == 5
+
+
+def test_other_documents_are_treated_as_before():
+    """No mentions, no sentence languages; the same facts of two documents are two facts, unless across_docs."""
+    nlp = pipeline()
+    docs = gold_bags(nlp.vocab)[:1] * 2
+    for doc in docs:
+        doc._.bag = None
+    with pytest.warns(RelxWarning, match="RX171"):
+        scores = evaluate(nlp, docs)
+    assert (scores["fact_n_gold"], scores["fact_n_pred"], scores["gold_entities"]) == (4, 0, False)
+    assert not SEEN[0].spans and not has_sentence_langs(SEEN[0])
+    given = [evaluate(nlp, docs, gold_entities=True, across_docs=across)["fact_n_gold"] for across in (False, True)]
+    assert given == [4, 2]
+
+
+def test_facts_are_scored_only_where_a_component_says_it_finds_them():
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("relx_test_undeclared")
+    assert not [key for key in evaluate(nlp, gold_bags(nlp.vocab)) if key.startswith("fact_")]
+
+
+def test_relations_and_facts_are_scored_beside_each_other():
+    nlp = pipeline()
+    docs = gold_bags(nlp.vocab)
+    docs[0]._.relations = [Relation(Mention(0, 1, "ENT"), "born_in", Mention(3, 4, "ENT"))]
+    scores = evaluate(nlp, docs)
+    assert (scores["rel_n_gold"], scores["rel_micro_r"], scores["fact_n_gold"]) == (1, 0.0, 3)
+
+
+def test_dropped_bags_are_misses():
+    nlp = pipeline("relx_test_drop_oslo")
+    nlp.set_error_handler(lambda name, proc, docs, err: None)
+    with pytest.warns(RelxWarning, match="RX172. 1 of 4"):
+        scores = evaluate(nlp, gold_bags(nlp.vocab))
+    assert (scores["fact_n_gold"], scores["fact_n_bags"], scores["fact_micro_r"]) == (3, 3, 1 / 3)
