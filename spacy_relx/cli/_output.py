@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Callable
 
 from ..corpora.files import check_writable, same_file, write_whole
 from ..errors import RelxError
@@ -39,6 +42,32 @@ def write_output(path: Path, text: str) -> None:
 def cannot_write(path: Path | None, err: OSError) -> RelxError:
     """RX186 for an output; None: standard output."""
     return RelxError("RX186", path=path or "standard output", reason=f"{err.strerror or err}.")
+
+
+@contextmanager
+def line_writer(path: Path | None) -> Iterator[Callable[[str], None]]:
+    """A function that writes one line, at once, to the file or to standard output. RAISES: RelxError RX186."""
+    try:
+        stream: BinaryIO = sys.stdout.buffer if path is None else path.open("wb")
+    except OSError as err:
+        raise cannot_write(path, err) from err
+
+    def write(line: str) -> None:
+        try:
+            stream.write(line.encode("utf8") + b"\n")
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as err:
+            raise cannot_write(path, err) from err
+
+    try:
+        yield write
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough; nor may Python's own last flush complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        if path is not None:
+            stream.close()
 
 
 def _is_input(path: Path, source: str | Path) -> bool:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,7 +25,7 @@ from ._app import (
     report_errors,
     use_gpu,
 )
-from ._output import cannot_write, check_output
+from ._output import check_output, line_writer
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -60,7 +56,7 @@ def predict_cli(
     import_code(code)
     nlp = load_pipeline(model)
     stream = annotate(nlp, read_texts(texts, nlp.vocab, on_error), batch_size=batch_size, on_error=on_error)
-    with _writer(output) as write:
+    with line_writer(output) as write:
         for item, doc in progress(stream):
             record = {"id": item.id, "text": doc.text, "lang": doc._.lang, "relations": relation_records(doc)}
             write(json.dumps(record, ensure_ascii=False))
@@ -83,29 +79,3 @@ def _mention_record(doc: Doc, mention: Mention) -> dict[str, Any]:
     span = doc[mention.start : mention.end]
     record = {"text": span.text, "start": span.start_char, "end": span.end_char, "label": mention.label}
     return {**record, "kb_id": mention.kb_id} if mention.kb_id else record
-
-
-@contextmanager
-def _writer(path: Path | None) -> Iterator[Callable[[str], None]]:
-    """A function that writes one line, at once, to the file or to standard output. RAISES: RelxError RX186."""
-    try:
-        stream: BinaryIO = sys.stdout.buffer if path is None else path.open("wb")
-    except OSError as err:
-        raise cannot_write(path, err) from err
-
-    def write(line: str) -> None:
-        try:
-            stream.write(line.encode("utf8") + b"\n")
-            stream.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as err:
-            raise cannot_write(path, err) from err
-
-    try:
-        yield write
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough; nor may Python's own last flush complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    finally:
-        if path is not None:
-            stream.close()

@@ -10,7 +10,15 @@ from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..errors import RelxError
-from ..extensions import get_lang, set_lang
+from ..extensions import (
+    get_bag,
+    get_lang,
+    get_sentence_langs,
+    has_sentence_langs,
+    set_bag,
+    set_lang,
+    set_sentence_langs,
+)
 from ..types import MENTIONS_KEY
 
 _TOKENS = [ORTH, SPACY]
@@ -18,7 +26,8 @@ _ENTS = [ENT_IOB, ENT_TYPE, ENT_KB_ID]
 
 
 def blank_copy(reference: Doc, *, mentions: bool = True, spans_key: str | None = MENTIONS_KEY) -> Doc:
-    """A new Doc of the same tokens, sentence starts (if annotated) and language; nothing else.
+    """A new Doc of the same tokens, sentence starts (if annotated), languages and, if it is a bag, `doc._.bag`; nothing
+    else.
 
     mentions: also copy `doc.ents` and, if spans_key is not None, `doc.spans[spans_key]`.
     """
@@ -35,6 +44,9 @@ def blank_copy(reference: Doc, *, mentions: bool = True, spans_key: str | None =
         ]
         predicted.spans[spans_key] = SpanGroup(predicted, name=spans_key, spans=spans)
     _copy_lang(reference, predicted)
+    if has_sentence_langs(reference):
+        set_sentence_langs(predicted, get_sentence_langs(reference))
+    set_bag(predicted, get_bag(reference))
     return predicted
 
 

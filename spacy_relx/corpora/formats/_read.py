@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +16,13 @@ from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Repo
 NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
 Row = dict[str, Any]
 
-_GZIP_ERRORS = (OSError, EOFError, zlib.error)
+_PACKED_ERRORS = (OSError, EOFError, zlib.error)
 
 
 def open_binary(path: Path) -> IO[bytes]:
-    """Open a file for reading, unpacked if its name ends in .gz."""
+    """Open a file for reading, unpacked if its name ends in .gz or .bz2."""
+    if path.suffix == ".bz2":
+        return bz2.open(path, "rb")
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
@@ -39,7 +42,7 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
                     report.broken("RX108", place, raw.decode("utf-8", "replace"), reason=err.reason, offset=err.start)
                     continue
                 yield place, line.rstrip("\r\n")
-    except _GZIP_ERRORS as err:
+    except _PACKED_ERRORS as err:
         report.broken("RX109", Place(path, number + 1), "", reason=str(err) or type(err).__name__)
 
 
@@ -157,6 +160,22 @@ def mention_index(mentions: list[Mention], index: dict[tuple[int, int], int], st
     index[start, end] = len(mentions)
     mentions.append(Mention(start, end, UNTYPED))
     return index[start, end], True
+
+
+def find_places(name: str, text: str, joins: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
+    """Where a name stands by itself in a text, [start, end) in characters. joins: whether a character beside it makes
+    it a part of something else. Far faster than a regular expression, which would have to be made for each name."""
+    start = text.find(name) if name else -1
+    while start >= 0:
+        end = start + len(name)
+        if not (start and joins(text[start - 1])) and not (end < len(text) and joins(text[end])):
+            yield start, end
+        start = text.find(name, start + 1)
+
+
+def in_word(character: str) -> bool:
+    """Whether it is a letter, a digit or an underscore."""
+    return character.isalnum() or character == "_"
 
 
 def json_name(value: Any) -> str:

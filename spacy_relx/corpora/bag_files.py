@@ -1,0 +1,155 @@
+"""From .spacy files of annotated sentences to .spacy files of bags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..errors import RelxError
+from ..extensions import get_bag
+from .bag_spool import BagSpool
+from .bag_writer import BagCounts, SplitWriter
+from .bags import bag_of, token_arrays
+from .docbin import read_docs
+from .instances import all_instances
+from .leakage import BagIndex, Leakage, leakage, sentence_key
+from .reader import corpus_files
+
+
+@dataclass
+class BagReport:
+    """What became of the sentences. read: Docs. instances: sentences with a pair. duplicates: those that a bag has
+    already, merged. excluded: bags left out since their pair is in the excluded file; excluded_sentences: sentences
+    left out since they are. lost: see `sentence_instances`.
+    outputs: by file. leakage: of the test output or, without one, of the excluded file."""
+
+    read: int = 0
+    instances: int = 0
+    duplicates: int = 0
+    excluded: int = 0
+    excluded_sentences: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    outputs: dict[str, BagCounts] = field(default_factory=dict)
+    leakage: Leakage | None = None
+
+    def summary(self) -> str:
+        lost = [f"{reason} {n}" for reason, n in sorted(self.lost.items())]
+        lines = [
+            f"documents read     {self.read}",
+            f"sentences of pairs {self.instances}"
+            + (f" (merged duplicates {self.duplicates})" * bool(self.duplicates)),
+        ]
+        if lost:
+            lines.append(f"pairs left out     {', '.join(lost)}")
+        if self.excluded or self.excluded_sentences:
+            lines.append(f"excluded           bags {self.excluded}, sentences {self.excluded_sentences}")
+        for path, counts in self.outputs.items():
+            lines.append(f"\n{path}\n{counts}")
+        if self.leakage is not None:
+            lines.append(f"\n{self.leakage}")
+        return "\n".join(lines)
+
+
+def read_bags(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
+    """The bag Docs of a .spacy file or of a folder of them, one file in memory at a time.
+
+    RAISES: RelxError RX131 (no file), RX132 (no .spacy file), RX143 (Docs that are no bags).
+    """
+    for file in corpus_files(Path(path)):
+        for doc in read_docs(file, vocab):
+            if get_bag(doc) is None:
+                raise RelxError("RX143", where=file)
+            yield doc
+
+
+def write_bags(
+    inputs: Iterable[str | Path],
+    output: str | Path,
+    vocab: Vocab,
+    *,
+    test: str | Path | None = None,
+    test_share: float = 0.2,
+    seed: int = 0,
+    shard_size: int = 5000,
+    max_sentences: int = 0,
+    exclude: str | Path | None = None,
+    exclude_sentences: bool = False,
+    meta: Sequence[str] = (),
+    progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
+) -> BagReport:
+    """Group the sentences of .spacy files into bags, and write these.
+
+    inputs: .spacy files, or folders of them, of annotated sentences with entity ids (see `sentence_instances`), or of
+    bags. output, test: a .spacy file, or a folder for files of at most shard_size bags. test gets about test_share of
+    the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same side.
+    max_sentences: larger bags are split, 0 for none. exclude: bags, a file or folder; their pairs are left out, in
+    either order, and with exclude_sentences their sentences as well, whatever the pair. meta: conditions KEY=VALUE on
+    `doc.user_data["meta"]` that Docs must fulfil, all of them. progress: wraps the stream of Docs.
+    RAISES: RelxError RX119 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
+    used), RX123 (writing), RX141 (temporary files), RX143 and RX144 (exclude).
+    """
+    conditions = [_condition(each) for each in meta]
+    sources = [file for path in inputs for file in corpus_files(Path(path))]
+    left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))
+    report = BagReport()
+
+    def docs() -> Iterator[Doc]:
+        for file in sources:
+            for doc in read_docs(file, vocab):
+                report.read += 1
+                if _fulfils(doc, conditions):
+                    yield doc
+
+    settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
+    settings.update(max_sentences=max_sentences, inputs=[*sources, *(corpus_files(Path(exclude)) if exclude else ())])
+    with SplitWriter(output, test, **settings) as writer, BagSpool(vocab) as spool:
+        for instance in all_instances(progress(docs()) if progress else docs(), report.lost):
+            if exclude_sentences and sentence_key(token_arrays(instance.sentence)[0]) in left_out.sentences:
+                report.excluded_sentences += 1
+            else:
+                spool.add(*instance)
+        report.instances = spool.n_added
+        for doc in spool.bags():
+            bag = bag_of(doc)
+            if (bag.head, bag.tail) in left_out.pairs or (bag.tail, bag.head) in left_out.pairs:
+                report.excluded += 1
+            else:
+                writer.add(doc)
+        report.duplicates = spool.n_duplicates
+        _check_bags(writer.counts, report)
+        report.outputs = writer.commit()
+    other = test if test is not None else exclude
+    if other is not None:
+        report.leakage = leakage(read_bags(output, vocab), read_bags(other, vocab))
+    return report
+
+
+def _condition(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not key or not sign:
+        raise RelxError("RX119", name="meta", value=text, need="KEY=VALUE, such as checked=TRUE")
+    return key, value
+
+
+def _fulfils(doc: Doc, conditions: Sequence[tuple[str, str]]) -> bool:
+    meta = doc.user_data.get("meta") or {}
+    return all(key in meta and str(meta[key]) == value for key, value in conditions)
+
+
+def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
+    """RAISES: RelxError RX142 where an output would be empty."""
+    empty = [path for path, counts in outputs.items() if not counts.bags]
+    if not empty:
+        return
+    reason = f"of {report.read} documents that were read, {report.instances} sentences have a pair of entities with ids"
+    if report.excluded or report.excluded_sentences:
+        reason += f"; --exclude left out {report.excluded} bags and {report.excluded_sentences} sentences"
+    if len(empty) < len(outputs):
+        reason += "; the draw put all bags into one of the two files: change --test-share or --seed"
+    raise RelxError("RX142", path=empty[0], reason=reason)

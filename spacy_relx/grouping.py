@@ -1,0 +1,56 @@
+"""Candidate pairs of a Doc, grouped by the entities that they are about."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from spacy.tokens import Doc
+
+from .types import Candidates
+
+#: What an entity is known by: the id of its mentions (`kb_id`), or their text where they have none.
+ENTITIES = ("linked", "text")
+
+
+class DocBags(NamedTuple):
+    """The candidate pairs of a Doc, grouped by what they are about.
+
+    keys: ids (head, tail) of each bag's entities. rows: int64 (n,), rows of the Doc's candidate pairs, bag by bag.
+    sizes: int64 (n_bags,).
+    """
+
+    keys: list[tuple[str, str]]
+    rows: np.ndarray
+    sizes: np.ndarray
+
+
+def group_pairs(doc: Doc, candidates: Candidates, entities: str) -> DocBags:
+    """Group candidate pairs by the entities of head and tail, in the order in which bags first appear.
+
+    entities: see `ENTITIES`; mentions without an id are left out of "linked". Pairs of an entity with itself are none.
+    """
+    numbers: dict[str, int] = {"": 0}
+    ids = np.array([numbers.setdefault(name, len(numbers)) for name in entity_ids(doc, candidates, entities)], "int64")
+    heads, tails = ids[candidates.pairs].reshape(-1, 2).T
+    rows = ((heads > 0) & (tails > 0) & (heads != tails)).nonzero()[0]
+    keys = heads[rows] * len(numbers) + tails[rows]
+    names = list(numbers)
+    if not len(rows) or (keys == keys[0]).all():  # a bag Doc, most likely
+        pairs = keys[:1].tolist()
+        sizes = np.array([len(rows)] * len(pairs), "int64")
+    else:
+        found, firsts, bags, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        order = np.argsort(firsts)
+        rows = rows[np.argsort(firsts[bags], kind="stable")]
+        pairs, sizes = found[order].tolist(), counts[order]
+    return DocBags([(names[key // len(names)], names[key % len(names)]) for key in pairs], rows, sizes)
+
+
+def entity_ids(doc: Doc, candidates: Candidates, entities: str) -> list[str]:
+    """What each mention's entity is known by, "" where it is not. entities: see `ENTITIES`."""
+    names = candidates.kb_ids
+    if entities == "text":
+        spans = candidates.spans.tolist()
+        names = [name or doc[start:end].text.casefold() for name, (start, end) in zip(names, spans)]
+    return names
