@@ -1,0 +1,1 @@
+"""Knowledge bases: triples, names of their entities, and labelling text with them (distant supervision)."""

@@ -1,0 +1,83 @@
+"""From a knowledge base and texts to files of bags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..corpora.bag_files import read_bags
+from ..corpora.bag_spool import BagSpool
+from ..corpora.bag_writer import SplitWriter
+from ..corpora.leakage import leakage
+from ..errors import RelxError
+from .aliases import AliasMatcher
+from .align import AlignReport, align
+from .triples import KnowledgeBase
+
+
+def align_to_bags(
+    kb: KnowledgeBase,
+    docs: Iterable[Doc],
+    output: str | Path,
+    vocab: Vocab,
+    *,
+    matcher: AliasMatcher | None = None,
+    inputs: Iterable[str | Path] = (),
+    negatives: float = 1.0,
+    max_negatives: int = 10,
+    test: str | Path | None = None,
+    test_share: float = 0.2,
+    seed: int = 0,
+    shard_size: int = 5000,
+    max_sentences: int = 0,
+    progress: Callable[[Iterator[Any]], Iterator[Any]] | None = None,
+) -> AlignReport:
+    """Label sentences with a knowledge base, see `align`, and write them as bags.
+
+    docs: with sentence boundaries, of this vocab; streamed. output, test: a .spacy file, or a folder for files of at
+    most shard_size bags. inputs: files that the outputs must not replace. test gets about test_share of the pairs of
+    entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same side. max_sentences: larger bags
+    are split, 0 for no limit. progress: wraps the stream of bags.
+    RETURNS: counts, with what training and test bags have in common.
+    RAISES: RelxError RX208, RX119 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked), RX221
+    (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX123 (writing).
+    """
+    outputs = [Path(path) for path in (output, test) if path is not None]
+    settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
+    settings.update(max_sentences=max_sentences, inputs=inputs)
+    with SplitWriter(output, test, **settings) as writer, BagSpool(vocab) as spool:
+        report = align(kb, docs, spool, matcher=matcher, negatives=negatives, max_negatives=max_negatives, seed=seed)
+        _check_found(report, outputs[0], matcher is not None)
+        bags = spool.bags()
+        for doc in progress(bags) if progress else bags:
+            writer.add(doc)
+        _write(writer, report)
+    if test is not None:
+        report.leakage = leakage(read_bags(outputs[0], vocab), read_bags(outputs[1], vocab))
+    return report
+
+
+def _check_found(report: AlignReport, path: Path, by_alias: bool) -> None:
+    """RAISES: RelxError RX220, RX221."""
+    if not report.linked:
+        advice = (
+            "Do the ids of the table of names fit those of the knowledge base, and is case right (--ignore-case)?"
+            if by_alias
+            else "Give names of entities (--aliases), or documents or a pipeline whose mentions have a kb_id."
+        )
+        raise RelxError("RX220", mentions=report.mentions, texts=report.texts, advice=advice)
+    if not report.bags:
+        raise RelxError("RX221", path=path, report=report.summary())
+
+
+def _write(writer: SplitWriter, report: AlignReport) -> None:
+    """RAISES: RelxError RX221 where a file would be empty."""
+    for path, counts in writer.counts.items():
+        if not counts.bags:
+            reason = f"The draw put all bags into the other file: change --test-share or --seed.\n{report.summary()}"
+            raise RelxError("RX221", path=path, report=reason)
+    report.outputs.update(writer.commit())
