@@ -6,7 +6,8 @@
 
 Gold mentions are given. Each run leaves its scores in the output folder and is not done again: an interrupted grid goes
 on where it stood. The scores name what they were made with ("run": config, data and settings); scores of another run
-are refused, never taken for those of this one. Nothing is chosen by the test data: the last weights are tested.
+are refused, never taken for those of this one. Nothing is chosen by the test data: the last weights are tested or, with
+--dev, those that were best on that data.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="setting of all runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--score", default="rel_micro_f", help="a score of relx evaluate, in [0, 1]")
+    parser.add_argument("--dev", type=Path, help="data to choose the best of each run's weights by; else the last ones")
     parser.add_argument("--gpu-id", type=int, default=-1)
     parser.add_argument("--table", action="store_true", help="run nothing, print what is there")
     return parser.parse_args()
@@ -75,8 +77,12 @@ def planned(args: argparse.Namespace) -> list[Run]:
             raise SystemExit(f"The setting {name} is given twice.{hint}")
     axes = [[(name, value) for value in values.split(",")] for name, values in varied]
     # What `spacy train` evaluates on its way is kept small
-    defaults = {"paths.train": str(args.train), "paths.dev": str(args.test), "corpora.dev.limit": "20"}
+    defaults = {"paths.train": str(args.train), "paths.dev": str(args.dev or args.test)}
+    if args.dev is None:
+        defaults["corpora.dev.limit"] = "20"
     files = {"config": str(args.config), "train": str(args.train), "test": str(args.test)}
+    if args.dev is not None:
+        files["dev"] = str(args.dev)
     runs = []
     for seed, combination in product(dict.fromkeys(args.seeds), list(product(*axes))):
         name = name_of(combination)
@@ -107,7 +113,8 @@ def train_and_test(run: Run, gpu_id: int) -> None:
     gpu = ["--gpu-id", str(gpu_id)]
     spacy = [sys.executable, "-m", "spacy"]
     with TemporaryDirectory() as folder:
-        model, scores = Path(folder) / "model-last", Path(folder) / "scores.json"
+        model = Path(folder) / ("model-best" if "dev" in run.made_with else "model-last")
+        scores = Path(folder) / "scores.json"
         overrides = [part for name, value in run.made_with["settings"].items() for part in (f"--{name}", value)]
         evaluate = ["relx", "evaluate", str(model), run.made_with["test"], "--gold-entities", "--output", str(scores)]
         for command in (["train", run.made_with["config"], "--output", folder, *overrides], evaluate):

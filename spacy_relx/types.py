@@ -211,6 +211,13 @@ class Candidates(Sequence):
     def n_mentions(self) -> int:
         return len(self.spans)
 
+    @property
+    def kb_ids(self) -> list[str]:
+        """The entity of each mention, "" where it is not known."""
+        if "mentions" in self.__dict__:
+            return [mention.kb_id for mention in self.mentions]
+        return list(self._columns["kb_ids"])
+
     @classmethod
     def empty(cls) -> Candidates:
         return cls([], np.zeros(0, "int32"), np.zeros((0, 2), "int32"))

@@ -15,6 +15,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import RelxError
+from ..extensions import get_bag
 from ..types import CandidateGenerator, Mention
 
 #: Pairs in a block, about.
@@ -63,7 +64,7 @@ def _filtered(
 def _same_sentence(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
     if not doc.has_annotation("SENT_START"):
         raise RelxError("RX020", text=doc.text[:60])
-    sentence = np.cumsum([token.is_sent_start is True for token in doc])
+    sentence = np.cumsum(doc.to_array("SENT_START").view("int64") == 1)
     spans = spans_of(mentions)
     first, last = sentence[spans[:, 0]], sentence[spans[:, 1] - 1]
     return lambda pairs: (first[pairs[:, 0]] == first[pairs[:, 1]]) & (last[pairs[:, 0]] == last[pairs[:, 1]])
@@ -81,6 +82,26 @@ def _typed(
     rows = np.array([types.index(m.label) for m in mentions])
     table = np.array([[(a, b) in allowed or ("*", b) in allowed or (a, "*") in allowed for b in types] for a in types])
     return lambda pairs: table[rows[pairs[:, 0]], rows[pairs[:, 1]]]
+
+
+def _of_bag(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
+    bag = get_bag(doc)
+    ids = [mention.kb_id for mention in mentions]
+    if bag is None:
+        apart = [i or f"\0{n}" for n, i in enumerate(ids)]  # no id has a NUL, and all without an id are different
+        _, rows = np.unique(np.array(apart, dtype=object), return_inverse=True)
+        return lambda pairs: rows[pairs[:, 0]] != rows[pairs[:, 1]]
+    heads, tails = np.array([i == bag.head for i in ids]), np.array([i == bag.tail for i in ids])
+    return lambda pairs: heads[pairs[:, 0]] & tails[pairs[:, 1]]
+
+
+def make_bag_pairs(generator: CandidateGenerator | None = None) -> CandidateGenerator:
+    """`spacy_relx.BagPairs.v1`: pairs of mentions of different entities in one sentence; of a Doc that is a bag, only
+    those of its head and its tail. Needs sentence boundaries.
+
+    generator: whose pairs are filtered, `spacy_relx.SameSentence.v1` by default.
+    """
+    return partial(_filtered, inner=generator or make_same_sentence(), keep=_of_bag)
 
 
 def make_all_pairs() -> CandidateGenerator:

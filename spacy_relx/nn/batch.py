@@ -12,17 +12,21 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Batch:
+class TensorBatch:
+    """What all batches have in common: dataclasses of tensors."""
+
+    def to(self, device: torch.device) -> Self:
+        me = cast(Any, self)
+        return replace(me, **{each.name: getattr(me, each.name).to(device) for each in fields(me)})
+
+
+class Batch(TensorBatch):
     """What batches of pairs have in common: dataclasses of int64 tensors, one of them `pairs`."""
 
     pairs: Tensor
 
     def __len__(self) -> int:
         return len(self.pairs)
-
-    def to(self, device: torch.device) -> Self:
-        me = cast(Any, self)
-        return replace(me, **{each.name: getattr(me, each.name).to(device) for each in fields(me)})
 
     def select(self, rows: Tensor | slice) -> Self:
         """The same batch with only some of its pairs. rows: int64 (n,), bool (n_pairs,) or a slice."""

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable
 
 import numpy as np
-import srsly
-from spacy import util
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import minibatch
@@ -20,8 +16,9 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..errors import RelxError, warn
 from ..extensions import CANDIDATES, get_candidates, get_relations, has_candidates, set_extensions, set_relations
-from ..types import NO_RELATION, Candidates, Relation
+from ..types import Candidates, Relation
 from .targets import pair_targets
+from .trained import TrainedPipe
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -77,7 +74,7 @@ def make_relation_extractor(
     )
 
 
-class RelationExtractor(TrainablePipe):
+class RelationExtractor(TrainedPipe):
     """Sets `doc._.relations` from `doc._.candidates`.
 
     Needs an `entity_type_marker` before it in the pipeline, and in `[training] annotating_components` when trained:
@@ -101,33 +98,9 @@ class RelationExtractor(TrainablePipe):
         self.name = name
         self.threshold = threshold
         self.label_thresholds = dict(label_thresholds or {})
-        for label, value in {"threshold": threshold, **self.label_thresholds}.items():
-            if value is not None and not 0 <= value <= 1:
-                raise RelxError("RX021", name=label, value=value, need="a probability, in [0, 1]")
+        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
         self.scorer = scorer
         self.cfg: dict[str, Any] = {"labels": [], "n_markers": None, "width": None}
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.cfg["labels"])
-
-    @property
-    def _shim(self) -> Any:
-        """What holds the torch network: `is_built`, and `module` with its `head`."""
-        return self.model.shims[0]
-
-    @property
-    def label_data(self) -> list[str]:
-        return list(self.labels)
-
-    def add_label(self, label: str) -> int:
-        """Add a relation, before initialisation. RETURNS: 1 if it was new, else 0. RAISES: RelxError RX052 later."""
-        if label in self.labels:
-            return 0
-        if self._shim.is_built:
-            raise RelxError("RX052", label=label, name=self.name)
-        self.cfg["labels"].append(label)
-        return 1
 
     def initialize(
         self,
@@ -142,34 +115,18 @@ class RelationExtractor(TrainablePipe):
         RAISES: RelxError RX053 without labels, RX054 without a marker component.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
-        if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
-            self.cfg["labels"] = []
-        if labels is None:
-            seen = {r.label for eg in get_examples() for r in get_relations(eg.reference)}
-            labels = sorted(seen - {NO_RELATION})
-        self.cfg["labels"] = list(dict.fromkeys([*self.labels, *labels]))
-        if not self.labels:
-            raise RelxError("RX053", name=self.name)
-        marker = self._find_marker(nlp)
-        names = list(getattr(marker, "labels", ()))
-        self.cfg["n_markers"] = int(getattr(marker, "n_markers", 1))
-        if len(names) + 1 == self.cfg["n_markers"]:
-            self.model.attrs["marker_names"] = names  # for models that can make something of an entity type's name
-        sample = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
-        self._set_sizes()
-        self.model.initialize(X=(sample, None))
+        self.begin_initialize(
+            labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053"
+        )
+        marker = self.read_markers(nlp, "RX054")
+        docs: Any = (eg.x for eg in get_examples())
+        if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
+            docs = list(islice(docs, N_SAMPLE_DOCS))
+        self.set_sizes()
+        self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
-        self._check_thresholds()
+        self.check_thresholds()
         self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
-
-    def _set_sizes(self) -> None:
-        self.model.set_dim("nO", len(self.labels), force=True)
-        self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
-
-    def _check_thresholds(self) -> None:
-        unknown = sorted(set(self.label_thresholds) - set(self.labels))
-        if unknown:
-            warn("RX057", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
 
     def _check_cover(self, marker: Callable[[Doc], Doc], examples: Iterable[Example]) -> None:
         """Gold relations that no candidate pair covers cannot be learned: say so before hours of training.
@@ -185,14 +142,6 @@ class RelationExtractor(TrainablePipe):
         if gold and covered < MIN_COVER * gold:
             warn("RX058", covered=covered, gold=gold, name=self.name)
 
-    def _find_marker(self, nlp: Language | None) -> Any:
-        """The component before this one that proposes candidates."""
-        if nlp is not None:
-            for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)]):
-                if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:
-                    return pipe
-        raise RelxError("RX054", name=self.name)
-
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
         """RETURNS: for each Doc float32 (n_pairs, n_labels + 1), column 0 is no-relation.
 
@@ -200,8 +149,7 @@ class RelationExtractor(TrainablePipe):
         """
         docs = list(docs)
         self._check_marked(docs)
-        if not self._shim.is_built:
-            raise RelxError("RX050")
+        self.check_built()
         return self.model.predict((docs, None))
 
     def _check_marked(self, docs: Iterable[Doc]) -> None:
@@ -284,8 +232,7 @@ class RelationExtractor(TrainablePipe):
         targets = self.targets(examples)
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update((docs, targets))
-        if not np.isfinite(loss):
-            raise RelxError("RX056", loss=loss, name=self.name)
+        self.check_loss(loss)
         backprop(1.0)
         if sgd is not None:
             self.model.finish_update(sgd)
@@ -321,47 +268,3 @@ class RelationExtractor(TrainablePipe):
         columns = {label: i for i, label in enumerate(self.labels)}
         parts = [pair_targets(eg, columns, self.name) for eg in examples]
         return np.concatenate(parts) if parts else np.zeros((0, len(columns)), "float32")
-
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        serializers = {
-            "cfg": lambda: srsly.json_dumps(self.cfg),
-            "model": self.model.to_bytes,
-            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-        }
-        return util.to_bytes(serializers, exclude)
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> RelationExtractor:
-        deserializers = {
-            "cfg": lambda b: self._restore(srsly.json_loads(b)),
-            "model": self.model.from_bytes,
-            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-        }
-        util.from_bytes(bytes_data, deserializers, exclude)
-        return self
-
-    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        serializers = {
-            "cfg": lambda p: srsly.write_json(p, self.cfg),
-            "model": lambda p: self.model.to_disk(p),
-            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
-        }
-        util.to_disk(path, serializers, exclude)
-
-    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> RelationExtractor:
-        """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
-        deserializers: dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: self._restore(srsly.read_json(p)),
-            "model": lambda p: self.model.from_bytes(Path(p).read_bytes()),
-            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-        }
-        util.from_disk(path, deserializers, exclude)
-        return self
-
-    def _restore(self, cfg: dict[str, Any]) -> None:
-        """Build the module from saved labels and sizes, so that weights have somewhere to go."""
-        self.cfg = cfg
-        self._check_thresholds()
-        if cfg["width"] is None or self._shim.is_built:
-            return
-        self._set_sizes()
-        self.model.attrs["build_network"](self.model, cfg["width"])

@@ -1,0 +1,130 @@
+"""Docs with candidates -> instances: the sentence of each pair, and which pairs are about the same entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from spacy.tokens import Doc
+
+from ..extensions import get_candidates, get_lang, get_sentence_langs
+from ..grouping import DocBags, group_pairs
+from .batch import offsets
+from .marking import ranges
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The instances of some Docs, bag by bag.
+
+    docs: int64 (n,), the Doc of each. rows: (n,), its candidate pair. windows: (n, 2), tokens [start, end) of its
+    sentence in the Doc. mentions: (n, 2, 2), start and end of head and tail in the Doc. markers: (n, 2), their types.
+    langs: the language of each sentence, "" where unknown. bags: of each Doc.
+    """
+
+    docs: np.ndarray
+    rows: np.ndarray
+    windows: np.ndarray
+    mentions: np.ndarray
+    markers: np.ndarray
+    langs: list[str]
+    bags: list[DocBags]
+
+    def __len__(self) -> int:
+        return len(self.docs)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """int64 (n_bags,): instances of each bag, of all Docs."""
+        return np.concatenate([np.zeros(0, "int64"), *(bags.sizes for bags in self.bags)])
+
+    def select(self, rows: np.ndarray) -> Instances:
+        """Some of the instances, which belong to no bags. rows: int64 (n,)."""
+        names = ("docs", "rows", "windows", "mentions", "markers")
+        langs = [self.langs[row] for row in rows.tolist()]
+        return replace(self, langs=langs, bags=[], **{name: getattr(self, name)[rows] for name in names})
+
+
+def find_instances(docs: Sequence[Doc], entities: str, max_tokens: int) -> Instances:
+    """All instances of some Docs that have candidates. max_tokens: see `cut_windows`."""
+    return _gather(docs, [group_pairs(doc, get_candidates(doc), entities) for doc in docs], max_tokens)
+
+
+def pair_instances(docs: Sequence[Doc], max_tokens: int) -> Instances:
+    """Every candidate pair of the Docs as an instance that is a bag of its own, linked or not."""
+    bags = []
+    for doc in docs:
+        n = len(get_candidates(doc))
+        bags.append(DocBags([("", "")] * n, np.arange(n), np.ones(n, "int64")))
+    return _gather(docs, bags, max_tokens)
+
+
+def _gather(docs: Sequence[Doc], bags: list[DocBags], max_tokens: int) -> Instances:
+    windows, mentions, markers, langs = [], [], [], []
+    for doc, grouped in zip(docs, bags):
+        if not len(grouped.rows):
+            continue
+        candidates = get_candidates(doc)
+        pairs = candidates.pairs[grouped.rows]
+        spans = candidates.spans[pairs].astype("int64")
+        sentences = sentence_windows(doc, spans)
+        windows.append(cut_windows(sentences, spans, max_tokens))
+        mentions.append(spans)
+        markers.append(candidates.markers[pairs])
+        langs.extend(langs_at(doc, sentences[:, 0]))
+    counts = [len(grouped.rows) for grouped in bags]
+    return Instances(
+        docs=np.repeat(np.arange(len(docs)), counts),
+        rows=np.concatenate([np.zeros(0, "int64"), *(grouped.rows for grouped in bags)]),
+        windows=np.concatenate([np.zeros((0, 2), "int64"), *windows]),
+        mentions=np.concatenate([np.zeros((0, 2, 2), "int64"), *mentions]),
+        markers=np.concatenate([np.zeros((0, 2), "int64"), *markers]),
+        langs=langs,
+        bags=bags,
+    )
+
+
+def sentence_windows(doc: Doc, spans: np.ndarray) -> np.ndarray:
+    """int64 (n, 2): the text from the beginning of the sentence in which a pair begins to the end of that in which it
+    ends; the whole Doc where it has no sentences. spans: int64 (n, 2, 2)."""
+    starts = (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0] if len(doc) else np.zeros(0, "int64")
+    bounds = np.unique(np.concatenate([[0], starts, [len(doc)]]))
+    first = np.searchsorted(bounds, spans[:, :, 0].min(axis=1), side="right") - 1
+    last = np.searchsorted(bounds, spans[:, :, 1].max(axis=1), side="left")
+    return np.stack([bounds[first], bounds[last]], axis=1)
+
+
+def langs_at(doc: Doc, places: np.ndarray) -> list[str]:
+    """The language of the text at some tokens. places: int64 (n,)."""
+    rows, names = token_langs(doc)
+    return [names[row] for row in rows[places].tolist()]
+
+
+def token_langs(doc: Doc) -> tuple[np.ndarray, list[str]]:
+    """int64 (n_tokens,), the row of each token's language, and the languages; that of the Doc is the first one.
+
+    It is the language of tokens of which no sentence's language is known.
+    """
+    rows = np.zeros(len(doc), dtype="int64")
+    names = {get_lang(doc): 0}
+    for start, end, lang in get_sentence_langs(doc):
+        rows[start:end] = names.setdefault(lang, len(names))
+    return rows, list(names)
+
+
+def cut_windows(windows: np.ndarray, spans: np.ndarray, max_tokens: int) -> np.ndarray:
+    """Windows of at most max_tokens around both mentions (0: no limit); longer only where the mentions are that far
+    apart. windows: int64 (n, 2). spans: int64 (n, 2, 2). RETURNS: int64 (n, 2)."""
+    if not max_tokens:
+        return windows
+    low, high = spans[:, :, 0].min(axis=1), spans[:, :, 1].max(axis=1)
+    size = np.maximum(np.minimum(windows[:, 1] - windows[:, 0], max_tokens), high - low)
+    start = np.clip((low + high - size) // 2, windows[:, 0], windows[:, 1] - size)
+    return np.stack([start, start + size], axis=1)
+
+
+def token_places(docs: Sequence[Doc], instances: Instances) -> np.ndarray:
+    """int64 (n_tokens,): where the tokens of the instances stand in the Docs' tokens laid end to end."""
+    starts = offsets([len(doc) for doc in docs])[instances.docs] + instances.windows[:, 0]
+    return ranges(starts, instances.windows[:, 1] - instances.windows[:, 0])

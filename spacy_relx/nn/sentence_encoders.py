@@ -1,0 +1,136 @@
+"""Sentence encoders: vectors of the tokens of instances -> one vector for each instance.
+
+All have `width_out`, and take word vectors that another module made, so that a perturbation can come between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .instances import InstanceBatch
+
+_ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+
+
+class ConvEncoder(nn.Module):
+    """Convolution over the tokens and a maximum over the sentence, or over its three pieces.
+
+    CNN: Zeng et al. 2014. PCNN (piecewise): Zeng et al. 2015, section 3.3; the pieces end with the first mention, with
+    the second, and with the sentence; one that is empty gives zeros. The activation comes after the maximum.
+
+    width: of the word vectors. positions: module of further features of the tokens, with `width`. channels: of the
+    convolution. kernel: its size, odd. dropout: on the sentence's vector.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        positions: Any,
+        *,
+        channels: int,
+        kernel: int,
+        piecewise: bool,
+        activation: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.positions = positions
+        self.kernel = kernel
+        self.piecewise = piecewise
+        self.activation = _ACTIVATIONS[activation]
+        self.convolution = nn.Linear(kernel * (width + positions.width), channels)
+        nn.init.xavier_uniform_(self.convolution.weight)
+        nn.init.zeros_(self.convolution.bias)
+        self.dropout = nn.Dropout(dropout)
+        self.width_out = channels * (3 if piecewise else 1)
+
+    def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
+        """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
+        tokens = torch.cat([words, self.positions(batch)], dim=1)
+        states = self.convolution(windows(tokens, batch, self.kernel))
+        pooled = nn.functional.embedding_bag(
+            torch.arange(len(states), device=states.device), states, self.pieces(batch), mode="max"
+        )
+        return self.dropout(self.activation(pooled.view(len(batch), self.width_out)))
+
+    def pieces(self, batch: InstanceBatch) -> Tensor:
+        """int64: the token at which each piece begins, piece by piece; it ends where the next one begins."""
+        if not self.piecewise:
+            return batch.starts
+        ends = batch.mentions[:, :, 1]
+        # a mention that reaches beyond the other's end, as nested ones do, ends the second piece
+        return torch.stack([batch.starts, ends.amin(dim=1), ends.amax(dim=1)], dim=1).flatten()
+
+
+def windows(tokens: Tensor, batch: InstanceBatch, kernel: int) -> Tensor:
+    """What a convolution reads at each token: itself and its neighbours, zeros beyond the sentence.
+
+    tokens: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_tokens, kernel * width), from left to right.
+    """
+    margin = kernel // 2
+    if not margin:
+        return tokens
+    # sentences with `margin` rows of zeros between them: one look-up, and no sentence sees another
+    gap = batch.owners() * margin
+    places = torch.arange(len(tokens), device=tokens.device) + gap + margin
+    padded = tokens.new_zeros(len(tokens) + (len(batch) + 1) * margin, tokens.shape[1])
+    padded = padded.index_copy(0, places, tokens)
+    shifted = [padded.narrow(0, shift, len(padded) - kernel + 1) for shift in range(kernel)]
+    return torch.cat(shifted, dim=1).index_select(0, places - margin)
+
+
+class RecurrentEncoder(nn.Module):
+    """Bidirectional GRU or LSTM; the sentence's vector is the last state of each direction (Wu et al. 2017, section
+    3.2; Wang et al. 2018, eq. 4), or what attention over the words gives.
+
+    width: of the word vectors. positions: module of further features of the tokens. hidden: width of each direction.
+    kind: "gru" or "lstm". pool: "last", or "attention", a = softmax(w tanh(h)) over the sentence's words (Zhou et al.
+    2016, eq. 9-11; Xu & Barbosa 2019, section 4.1). dropout: on the sentence's vector.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        positions: Any,
+        *,
+        hidden: int,
+        kind: str,
+        pool: str,
+        dropout: float,
+    ):
+        super().__init__()
+        self.positions = positions
+        layer: Any = {"gru": nn.GRU, "lstm": nn.LSTM}[kind]
+        self.layer = layer(width + positions.width, hidden, bidirectional=True, batch_first=True)
+        self.query = nn.Linear(2 * hidden, 1, bias=False) if pool == "attention" else None
+        self.dropout = nn.Dropout(dropout)
+        self.width_out = 2 * hidden
+
+    def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
+        """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
+        tokens = torch.cat([words, self.positions(batch)], dim=1)
+        packed, order = pack(tokens, batch)
+        output, last = self.layer(packed)
+        if self.query is None:
+            state = last[0] if isinstance(last, tuple) else last
+            return self.dropout(torch.cat([state[0], state[1]], dim=1).index_select(0, order.argsort()))
+        states, lengths = nn.utils.rnn.pad_packed_sequence(output, batch_first=True)
+        outside = torch.arange(states.shape[1], device=states.device) >= lengths.to(states.device).unsqueeze(1)
+        scores = self.query(torch.tanh(states)).squeeze(2).masked_fill(outside, -torch.inf)
+        pooled = torch.tanh(torch.bmm(torch.softmax(scores, dim=1).unsqueeze(1), states).squeeze(1))
+        return self.dropout(pooled.index_select(0, order.argsort()))
+
+
+def pack(tokens: Tensor, batch: InstanceBatch) -> tuple[nn.utils.rnn.PackedSequence, Tensor]:
+    """Sentences as a packed sequence, longest first, with one look-up and no padding.
+
+    RETURNS: the packed sequence, and int64 (n_instances,), the instance that stands at each place in it.
+    """
+    lengths, order = batch.lengths.sort(descending=True, stable=True)
+    steps = torch.arange(int(lengths[0]) if len(lengths) else 0, device=tokens.device)
+    there = steps.unsqueeze(1) < lengths.unsqueeze(0)
+    rows = (batch.starts[order].unsqueeze(0) + steps.unsqueeze(1))[there]
+    return nn.utils.rnn.PackedSequence(tokens.index_select(0, rows), there.sum(dim=1).cpu()), order

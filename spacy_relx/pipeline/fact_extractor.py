@@ -1,0 +1,254 @@
+"""`fact_extractor`: candidate pairs -> facts, one for each pair of entities, from all sentences that mention both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from ..errors import RelxError
+from ..extensions import get_candidates, get_facts, has_candidates, set_extensions, set_fact_scores, set_facts
+from ..facts import Evidence, Fact, FactScores
+from ..grouping import group_pairs
+from ..types import NO_RELATION
+from .trained import TrainedPipe
+
+if TYPE_CHECKING:
+    from ..layers.bags import DocFacts
+
+DEFAULT_MODEL_CONFIG = """
+[model]
+@architectures = "spacy_relx.BagModel.v1"
+
+[model.words]
+@architectures = "spacy_relx.WordTable.v1"
+
+[model.encoder]
+@architectures = "spacy_relx.PCNN.v1"
+
+[model.encoder.positions]
+@architectures = "spacy_relx.PositionFeatures.v1"
+
+[model.head]
+@architectures = "spacy_relx.BagHead.v1"
+
+[model.head.aggregator]
+@architectures = "spacy_relx.SelectiveAttention.v1"
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+
+
+@Language.factory(
+    "fact_extractor",
+    assigns=["doc._.facts", "doc._.fact_scores"],
+    requires=["doc._.candidates"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "threshold": 0.5,
+        "label_thresholds": {},
+        "max_evidence": 5,
+        "keep_scores": True,
+        "scorer": {"@scorers": "spacy_relx.FactScorer.v1"},
+    },
+    default_score_weights={"fact_ap": 1.0, "fact_auc": None, "fact_max_f": None, "fact_micro_f": None},
+)
+def make_fact_extractor(
+    nlp: Language,
+    name: str,
+    model: Model,
+    threshold: float,
+    label_thresholds: dict[str, float],
+    max_evidence: int,
+    keep_scores: bool,
+    scorer: Callable | None,
+) -> FactExtractor:
+    """Make the component that says what the sentences about a pair of entities state together.
+
+    model: `spacy_relx.BagModel.v1`. threshold: a relation becomes a fact when its score is greater. label_thresholds:
+    thresholds of single relations, before the common one. max_evidence: sentences kept with each fact, those that
+    counted most. keep_scores: set `doc._.fact_scores`, all relations of all pairs, too; precision-recall curves need
+    them. scorer: as for any component.
+    """
+    return FactExtractor(
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        label_thresholds=label_thresholds,
+        max_evidence=max_evidence,
+        keep_scores=keep_scores,
+        scorer=scorer,
+    )
+
+
+class FactExtractor(TrainedPipe):
+    """Sets `doc._.facts` from `doc._.candidates`: of a bag Doc, and of any Doc whose mentions are linked.
+
+    Needs an `entity_type_marker` before it in the pipeline (with the generator `spacy_relx.BagPairs.v1`), and in
+    `[training] annotating_components` when trained. Thresholds are settings and not part of the saved weights.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "fact_extractor",
+        *,
+        threshold: float = 0.5,
+        label_thresholds: dict[str, float] | None = None,
+        max_evidence: int = 5,
+        keep_scores: bool = True,
+        scorer: Callable | None = None,
+    ):
+        set_extensions()
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.threshold: float = threshold
+        self.label_thresholds = dict(label_thresholds or {})
+        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
+        if max_evidence < 0:
+            raise RelxError("RX021", name="max_evidence", value=max_evidence, need="0 or more")
+        self.max_evidence = max_evidence
+        self.keep_scores = keep_scores
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {"labels": [], "n_markers": None, "width": None}
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        """Collect the relations, unless given, and the words of all training Docs, and build the model.
+
+        RAISES: RelxError RX063 without relations, RX062 without a marker component.
+        """
+        validate_get_examples(get_examples, "FactExtractor.initialize")
+        self.begin_initialize(
+            labels, lambda: (f.label for eg in get_examples() for f in get_facts(eg.reference)), "RX063"
+        )
+        self.read_markers(nlp, "RX062")
+        self.set_sizes()
+        self.model.initialize(X=((eg.x for eg in get_examples()), None))
+        self.cfg["width"] = self.model.get_dim("nI")
+        self.check_thresholds()
+
+    def predict(self, docs: Iterable[Doc]) -> list[DocFacts]:
+        """What the model says of each Doc. RAISES: RelxError RX062 for Docs that no marker has seen, RX050 for a model
+        that was never initialised."""
+        docs = list(docs)
+        self._check_marked(docs)
+        self.check_built()
+        return self.model.predict((docs, None))
+
+    def _check_marked(self, docs: Iterable[Doc]) -> None:
+        if not all(has_candidates(doc) for doc in docs if len(doc)):
+            raise RelxError("RX062", name=self.name)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocFacts]) -> None:
+        for doc, found in zip(docs, scores):
+            set_facts(doc, list(self._facts(doc, found)))
+            if self.keep_scores:
+                set_fact_scores(doc, FactScores(found.keys, self.labels, found.scores[:, 1:]))
+
+    def _facts(self, doc: Doc, found: DocFacts) -> Iterator[Fact]:
+        """The facts over their thresholds, bag by bag."""
+        bars = [self.label_thresholds.get(label, self.threshold) for label in self.labels]
+        bags, columns = (found.scores[:, 1:] > np.array(bars, dtype="float32")).nonzero()
+        starts = np.cumsum(found.sizes) - found.sizes
+        for bag, column in zip(bags.tolist(), columns.tolist()):
+            rows = np.arange(starts[bag], starts[bag] + found.sizes[bag])
+            evidence = tuple(self._evidence(doc, found, rows, column + 1))
+            head, tail = found.keys[bag]
+            yield Fact(head, self.labels[column], tail, float(found.scores[bag, column + 1]), evidence)
+
+    def _evidence(self, doc: Doc, found: DocFacts, rows: np.ndarray, query: int) -> Iterator[Evidence]:
+        """The instances that counted most, first ones first among equals."""
+        weights = found.weights[rows, query]
+        candidates = get_candidates(doc)
+        for i in np.argsort(-weights, kind="stable")[: self.max_evidence].tolist():
+            start, end = found.windows[rows[i]].tolist()
+            pair = candidates[int(found.rows[rows[i]])]
+            yield Evidence(start, end, pair.head, pair.tail, float(weights[i]))
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """The scorer's values; of a model with an adversary also `fact_language_accuracy`, the share of sentences whose
+        language it still names: 1 / number of languages means that it can only guess."""
+        examples = list(examples)
+        scores = super().score(examples, **kwargs)
+        accuracy = self.model.attrs["language_accuracy"](self.model, [eg.predicted for eg in examples])
+        return scores if accuracy is None else {**scores, "fact_language_accuracy": accuracy}
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """One update on the Examples' bags. Dropout is a setting of the model's parts.
+
+        RAISES: RelxError RX062 when no marker ran on the Docs, RX064 for a relation that is not among the labels.
+        """
+        examples = list(examples)
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, "FactExtractor.update")
+        docs = [eg.predicted for eg in examples if len(eg.predicted)]
+        if not docs:
+            return losses
+        self._check_marked(docs)
+        targets = self.targets([eg for eg in examples if len(eg.predicted)])
+        set_dropout_rate(self.model, drop)
+        loss, backprop = self.model.begin_update((docs, targets))
+        self.check_loss(loss)
+        backprop(1.0)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Sequence[DocFacts]) -> tuple[float, list[np.ndarray]]:
+        """Mean binary cross-entropy of the relations under `predict`'s scores, and its gradient to the scores.
+
+        `update` does not use it: it has the head's own loss.
+        """
+        examples = list(examples)
+        targets = self.targets(examples)
+        flat = np.concatenate([np.zeros((0, 1 + len(self.labels)), "float32"), *(each.scores for each in scores)])
+        if not len(flat):
+            return 0.0, [np.zeros_like(each.scores) for each in scores]
+        held = np.clip(np.where(targets > 0, flat[:, 1:], 1 - flat[:, 1:]), 1e-8, None)
+        gradient = np.pad(np.where(targets > 0, -1.0, 1.0) / held / len(flat), ((0, 0), (1, 0))).astype("float32")
+        parts = np.split(gradient, np.cumsum([len(each.scores) for each in scores])[:-1])
+        return float(-np.log(held).sum(axis=1).mean()), parts
+
+    def targets(self, examples: Sequence[Example]) -> np.ndarray:
+        """float32 (n_bags, n_labels), 1 where the gold fact holds, for the bags of all Examples in a row.
+
+        RAISES: RelxError RX064.
+        """
+        columns = {label: i for i, label in enumerate(self.labels)}
+        parts = [np.zeros((0, len(columns)), "float32")]
+        for eg in examples:
+            keys = group_pairs(eg.predicted, get_candidates(eg.predicted), self.model.attrs["entities"]).keys
+            rows = {key: i for i, key in enumerate(keys)}
+            target = np.zeros((len(keys), len(columns)), dtype="float32")
+            for fact in get_facts(eg.reference):
+                if fact.label == NO_RELATION:
+                    continue
+                if fact.label not in columns:
+                    raise RelxError("RX064", label=fact.label, head=fact.head, tail=fact.tail, name=self.name)
+                if (fact.head, fact.tail) in rows:
+                    target[rows[fact.head, fact.tail], columns[fact.label]] = 1.0
+            parts.append(target)
+        return np.concatenate(parts)

@@ -1,0 +1,145 @@
+"""What trained components have in common: labels, sizes, and saving of a model that is built when these are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Union
+
+import numpy as np
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+
+from ..errors import RelxError, warn
+from ..types import NO_RELATION
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class TrainedPipe(TrainablePipe):
+    """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, n_markers (size of
+    the marker vocabulary) and width (the model's dimension nI). Subclasses have `threshold` and `label_thresholds`."""
+
+    cfg: dict[str, Any]
+    threshold: float | None
+    label_thresholds: dict[str, float]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.cfg["labels"])
+
+    @property
+    def _shim(self) -> Any:
+        """What holds the torch network: `is_built`, and `module`."""
+        return self.model.shims[0]
+
+    @property
+    def label_data(self) -> list[str]:
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a relation, before initialisation. RETURNS: 1 if it was new, else 0. RAISES: RelxError RX052 later."""
+        if label in self.labels:
+            return 0
+        if self._shim.is_built:
+            raise RelxError("RX052", label=label, name=self.name)
+        self.cfg["labels"].append(label)
+        return 1
+
+    def begin_initialize(self, labels: list[str] | None, find: Callable[[], Iterable[str]], code: str) -> None:
+        """Set the labels, those given or those that are found. RAISES: RelxError `code` without any."""
+        if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
+            self.cfg["labels"] = []
+        if labels is None:
+            labels = sorted(set(find()) - {NO_RELATION})
+        self.cfg["labels"] = list(dict.fromkeys([*self.labels, *labels]))
+        if not self.labels:
+            raise RelxError(code, name=self.name)
+
+    def read_markers(self, nlp: Language | None, code: str) -> Any:
+        """Take the size of the marker vocabulary from the component before this one that proposes candidates.
+
+        RETURNS: that component. RAISES: RelxError `code` where there is none.
+        """
+        for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)] if nlp is not None else []):
+            if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:  # type: ignore[union-attr]
+                names = list(getattr(pipe, "labels", ()))
+                self.cfg["n_markers"] = int(getattr(pipe, "n_markers", 1))
+                if len(names) + 1 == self.cfg["n_markers"]:
+                    self.model.attrs["marker_names"] = names  # for models that can make something of a type's name
+                return pipe
+        raise RelxError(code, name=self.name)
+
+    def set_sizes(self) -> None:
+        self.model.set_dim("nO", len(self.labels), force=True)
+        self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
+
+    def check_thresholds(self) -> None:
+        """WARNS: RX057 for thresholds of relations that are not known."""
+        unknown = sorted(set(self.label_thresholds) - set(self.labels))
+        if unknown:
+            warn("RX057", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
+
+    @staticmethod
+    def check_probabilities(settings: Mapping[str, float | None]) -> None:
+        """RAISES: RelxError RX021 for a value that is not in [0, 1]; None passes."""
+        for name, value in settings.items():
+            if value is not None and not 0 <= value <= 1:
+                raise RelxError("RX021", name=name, value=value, need="a probability, in [0, 1]")
+
+    def check_built(self) -> None:
+        """RAISES: RelxError RX050 for a model that was never initialised."""
+        if not self._shim.is_built:
+            raise RelxError("RX050")
+
+    def check_loss(self, loss: float) -> None:
+        """RAISES: RelxError RX056 for a loss that is not finite."""
+        if not np.isfinite(loss):
+            raise RelxError("RX056", loss=loss, name=self.name)
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        serializers = {
+            "cfg": lambda: srsly.json_dumps(self.cfg),
+            "model": self.model.to_bytes,
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+        }
+        return util.to_bytes(serializers, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
+        deserializers = {
+            "cfg": lambda b: self._restore(srsly.json_loads(b)),
+            "model": self.model.from_bytes,
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+        }
+        util.from_bytes(bytes_data, deserializers, exclude)
+        return self
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        serializers = {
+            "cfg": lambda p: srsly.write_json(p, self.cfg),
+            "model": lambda p: self.model.to_disk(p),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+        }
+        util.to_disk(path, serializers, exclude)
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Self:
+        """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
+        deserializers: dict[str, Callable[[Path], Any]] = {
+            "cfg": lambda p: self._restore(srsly.read_json(p)),
+            "model": lambda p: self.model.from_bytes(Path(p).read_bytes()),
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+        }
+        util.from_disk(path, deserializers, exclude)
+        return self
+
+    def _restore(self, cfg: dict[str, Any]) -> None:
+        """Build the module from saved labels and sizes, so that weights have somewhere to go."""
+        self.cfg = cfg
+        self.check_thresholds()
+        if cfg["width"] is None or self._shim.is_built:
+            return
+        self.set_sizes()
+        self.model.attrs["build_network"](self.model, cfg["width"])
