@@ -88,7 +88,7 @@ def has_fact_scores(doc: Doc) -> bool:
 
 def get_fact_scores(doc: Doc) -> FactScores:
     data = doc.user_data.get(FACT_SCORES)
-    return FactScores([], [], np.zeros(0)) if data is None else FactScores.from_dict(data)
+    return FactScores([], [], np.zeros((0, 0))) if data is None else FactScores.from_dict(data)
 
 
 def set_fact_scores(doc: Doc, scores: FactScores) -> None:

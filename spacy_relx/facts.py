@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index as as_integer
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,9 @@ class Evidence:
             return value
         if isinstance(value, Mapping) and {"start", "end", "head", "tail"} <= set(value):
             head, tail = Mention.from_any(value["head"]), Mention.from_any(value["tail"])
-            try:
-                return cls(int(value["start"]), int(value["end"]), head, tail, float(value.get("weight", 1.0)))
+            try:  # integers of any kind (numpy's too), but 1.7 is not cut to 1
+                start, end = as_integer(value["start"]), as_integer(value["end"])
+                return cls(start, end, head, tail, float(value.get("weight", 1.0)))
             except (TypeError, ValueError) as err:
                 raise RelxError("RX011", value=value) from err
         raise RelxError("RX011", value=value)
@@ -107,10 +109,10 @@ class Fact:
         if not all(isinstance(name, str) and name for name in names):
             raise RelxError("RX012", value=value)
         try:
-            score = float(value.get("score", 1.0))
+            score, rows = float(value.get("score", 1.0)), list(value.get("evidence", ()))
         except (TypeError, ValueError) as err:
             raise RelxError("RX012", value=value) from err
-        evidence = tuple(Evidence.from_any(each) for each in value.get("evidence", ()))
+        evidence = tuple(Evidence.from_any(each) for each in rows)
         return cls(names[0], names[1], names[2], score, evidence)
 
 
@@ -142,12 +144,16 @@ class FactScores:
     """`doc._.fact_scores`: the score of every relation for every pair of entities of a Doc, taken as facts or not.
 
     pairs: ids (head, tail) of each pair. labels: the relations. scores: float32 (n_pairs, n_labels), in [0, 1].
+    RAISES: RelxError RX015 for scores of another shape.
     """
 
     def __init__(self, pairs: Sequence[tuple[str, str]], labels: Sequence[str], scores: np.ndarray):
         self.pairs = [(head, tail) for head, tail in pairs]
         self.labels = list(labels)
-        self.scores = np.asarray(scores, dtype="float32").reshape(len(self.pairs), len(self.labels))
+        self.scores = np.asarray(scores, dtype="float32")
+        shape = (len(self.pairs), len(self.labels))
+        if self.scores.shape != shape:
+            raise RelxError("RX015", shape=self.scores.shape, wanted=shape)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -166,4 +172,5 @@ class FactScores:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FactScores:
-        return cls(list(zip(data["heads"], data["tails"])), data["labels"], np.array(data["scores"], dtype="float32"))
+        pairs, labels = list(zip(data["heads"], data["tails"])), data["labels"]
+        return cls(pairs, labels, np.array(data["scores"], dtype="float32").reshape(len(pairs), len(labels)))

@@ -11,7 +11,19 @@ from spacy_relx.corpora.formats import get_format
 from spacy_relx.corpora.records import Record, Report
 from spacy_relx.errors import RelxError
 
-FORMATS = ["crossre", "docred", "jsonl", "opennre", "prodigy", "redfm", "semeval2010", "smiler"]
+FORMATS = [
+    "crossre",
+    "dbpedia_pt",
+    "docred",
+    "gids",
+    "jsonl",
+    "nyt10",
+    "opennre",
+    "prodigy",
+    "redfm",
+    "semeval2010",
+    "smiler",
+]
 
 
 def write(path: Path, *rows) -> Path:

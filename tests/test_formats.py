@@ -32,7 +32,7 @@ JSONL = {
 
 def test_every_format_is_registered():
     assert sorted(formats.get_all()) == FORMATS
-    with pytest.raises(RelxError, match=r"RX100.*crossre, docred, jsonl"):
+    with pytest.raises(RelxError, match=r"RX100.*crossre, dbpedia_pt, docred, gids, jsonl"):
         get_format("conll")
 
 

@@ -12,6 +12,7 @@ import torch
 from spacy.tokens import Doc
 
 from ..nn.marked_batch import MarkedBatch
+from ..nn.marker_embedding import MarkerEmbedding
 from ..types import Candidates
 from .batch import offsets
 from .subwords import DocSubwords, Subwords
@@ -41,6 +42,15 @@ def marker_rows(n_markers: int, roles: str) -> np.ndarray:
 
 def count_marker_rows(n_markers: int, roles: str) -> int:
     return _UNIFORM_ROWS + (n_markers - 1) * (2 if roles == "all" else 1)
+
+
+def start_markers(embedding: MarkerEmbedding, subwords: Subwords, roles: str, names: Sequence[str]) -> None:
+    """Let typed markers begin as the mean of the words in their type's name, where it has any. names: of the types."""
+    for name, row in zip(names, marker_rows(len(names) + 1, roles)[1:]):
+        pieces = subwords.pieces(name.replace("_", " ").replace("-", " "))
+        if pieces:
+            for place in {int(row[TAIL, 0]), int(row[MENTION, 0])}:
+                embedding.start_from(place, pieces)
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,26 @@ def framed(parts: np.ndarray, words: Sequence[np.ndarray], marking: Marking) -> 
     return Texts(np.concatenate([frame, *words]), starts, sizes)
 
 
+def insert_markers(
+    texts: Texts, rows: np.ndarray, spans: np.ndarray, marker_ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Texts with the markers of one pair each.
+
+    rows: int64 (n,), the text of each pair. spans: (n, 2, 2), start and end of its two mentions in that text.
+    marker_ids: (n, 2, 2), their markers, opening and closing. RETURNS: the ids of all texts, one behind the other;
+    lengths, (n,); and (n, 4), where among all ids the markers are: two openings, two closings.
+    """
+    places = insertion_order(spans[..., 0], spans[..., 1])
+    lengths = texts.lengths[rows] + 4
+    places += (np.cumsum(lengths) - lengths)[:, None]
+    ids = np.empty(lengths.sum(), dtype="int64")
+    is_text = np.ones(len(ids), dtype=bool)
+    is_text[places] = False
+    ids[is_text] = texts.ids(rows)
+    ids[places] = marker_ids.transpose(0, 2, 1).reshape(-1, 4)
+    return ids, lengths, places
+
+
 class PairPlan:
     """All marked texts of a batch of Docs; `build` makes some of them into a `MarkedBatch`.
 
@@ -174,14 +194,7 @@ class PairPlan:
 
     def _mark_inline(self, items: np.ndarray, entries: np.ndarray) -> dict[str, np.ndarray]:
         texts, spans = self.entries.texts[entries], self.entries.spans[entries]
-        places = insertion_order(spans[..., 0], spans[..., 1])  # (n, 4): two openings, two closings
-        lengths = self.texts.lengths[texts] + 4
-        places += (np.cumsum(lengths) - lengths)[:, None]
-        ids = np.empty(lengths.sum(), dtype="int64")
-        is_text = np.ones(len(ids), dtype=bool)
-        is_text[places] = False
-        ids[is_text] = self.texts.ids(texts)
-        ids[places] = self._marker_ids(entries).transpose(0, 2, 1).reshape(-1, 4)
+        ids, lengths, places = insert_markers(self.texts, texts, spans, self._marker_ids(entries))
         opens, closes = places[:, :2].ravel(), places[:, 2:].ravel()
         return {
             "ids": ids,

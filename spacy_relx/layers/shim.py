@@ -14,6 +14,7 @@ from thinc.util import get_torch_default_device
 from torch import nn
 
 from ..errors import RelxError
+from ..nn.copies import copy_module
 
 
 class TorchShim(PyTorchShim):
@@ -90,12 +91,8 @@ class TorchShim(PyTorchShim):
 
     def __deepcopy__(self, memo: dict) -> TorchShim:
         copied = copy.copy(self)
-        copied._model = copy.deepcopy(self._model, memo)
+        copied._model = None if self._model is None else copy_module(self._model, memo)
         copied._torch_optimizer = copied._owner = None
-        if self._model is not None:
-            for old, new in zip(self._model.parameters(), copied._model.parameters()):
-                if hasattr(old, "lr_scale"):  # attributes of parameters are not copied with them
-                    new.lr_scale = old.lr_scale
         return copied
 
     def __getstate__(self) -> dict:

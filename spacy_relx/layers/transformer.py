@@ -147,6 +147,18 @@ def text_limit(loaded: LoadedTransformer) -> int:
     return int(getattr(loaded.config, "max_position_embeddings", 512)) - position_offset(loaded.module)
 
 
+def text_length(loaded: LoadedTransformer, source: TransformerSource) -> int:
+    """Subwords that a text may have, special tokens counted: `source.max_length`, or the transformer's limit.
+
+    RAISES: RelxError RX021 for more than that.
+    """
+    limit = text_limit(loaded)
+    length = source.max_length or limit
+    if length > limit:
+        raise RelxError("RX021", name="max_length", value=length, need=f"at most {limit} for this transformer")
+    return length
+
+
 def set_training(module: Any, source: TransformerSource, new: nn.Module) -> None:
     """Freeze what is to stay, and give each parameter its share of the learning rate as attribute `lr_scale`.
 

@@ -10,8 +10,8 @@ from thinc.api import Model
 
 from ..errors import RelxError
 from ..layers.marked import MarkedSettings, make_marked_layer
-from ..layers.marking import MENTION, MODES, ROLES, TAIL, Marking, count_marker_rows, marker_rows
-from ..layers.transformer import LoadedTransformer, TransformerSource, set_training, text_limit
+from ..layers.marking import MODES, ROLES, Marking, count_marker_rows, marker_rows, start_markers
+from ..layers.transformer import LoadedTransformer, TransformerSource, set_training, text_length
 from ..nn.flat_transformer import BERT_LIKE
 from ..nn.marked import MarkedNetwork
 from ..nn.marker_embedding import MarkerEmbedding
@@ -152,10 +152,7 @@ class MarkedParts:
 
     def make_marking(self, mode: str, loaded: LoadedTransformer, n_markers: int) -> Marking:
         """RAISES: RelxError RX021 for a max_length or stride that the transformer cannot have."""
-        limit = text_limit(loaded)
-        length = self.transformer.max_length or limit
-        if length > limit:
-            raise RelxError("RX021", name="max_length", value=length, need=f"at most {limit} for this transformer")
+        length = text_length(loaded, self.transformer)
         subwords = loaded.subwords
         # pairs are given the same windows in "packed" as in "single", where four markers stand in the text
         room = length - len(subwords.prefix) - len(subwords.suffix) - (0 if mode == "shared" else 4)
@@ -167,11 +164,4 @@ class MarkedParts:
 
 
 def _start_markers(roles: str, network: MarkedNetwork, loaded: LoadedTransformer, names: Sequence[str]) -> None:
-    """Typed markers begin as the mean of the words in their type's name, where it has any."""
-    embedding = network.transformer.get_input_embeddings()
-    rows = marker_rows(len(names) + 1, roles)
-    for name, row in zip(names, rows[1:]):
-        pieces = loaded.subwords.pieces(name.replace("_", " ").replace("-", " "))
-        if pieces:
-            for place in {int(row[TAIL, 0]), int(row[MENTION, 0])}:
-                embedding.start_from(place, pieces)
+    start_markers(network.transformer.get_input_embeddings(), loaded.subwords, roles, names)

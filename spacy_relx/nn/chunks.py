@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Callable, TypeVar
+from typing import Any, Callable, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .batch import Batch
 
-_Batch = TypeVar("_Batch", bound=Batch)
+class Chunked(Protocol):
+    """A batch that can be cut into batches of at most `size` pairs."""
+
+    def chunks(self, size: int) -> list[Any]: ...
+
+
+_Batch = TypeVar("_Batch", bound=Chunked)
 
 
 def chunked_logits(logits: Callable[[_Batch], Tensor], batch: _Batch, size: int) -> Tensor:

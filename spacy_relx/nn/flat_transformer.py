@@ -79,7 +79,7 @@ class Layout:
     def of(cls, batch: MarkedBatch) -> Layout:
         size = batch.group_ids.shape[1]
         group_sizes = batch.group_counts * size
-        counts = _similar(batch.lengths.tolist(), group_sizes.tolist())
+        counts = similar_runs(batch.lengths.tolist(), group_sizes.tolist())
         texts, groups = batch.lengths.split(counts), group_sizes.split(counts)
         beside = len(batch.group_ids) > 0
         return cls(
@@ -90,7 +90,7 @@ class Layout:
         )
 
 
-def _similar(lengths: list[int], group_sizes: list[int]) -> list[int]:
+def similar_runs(lengths: list[int], group_sizes: list[int]) -> list[int]:
     """How many texts, in turn, make a part, so that neither they nor the markers beside them are padded by much."""
     counts: list[int] = []
     low, high = (0, 0), (0, 0)
@@ -106,13 +106,16 @@ def _similar(lengths: list[int], group_sizes: list[int]) -> list[int]:
     return counts
 
 
-def flat_states(transformer: Any, batch: MarkedBatch, needed: Tensor | None = None) -> Tensor:
+def flat_states(
+    transformer: Any, batch: MarkedBatch, needed: Tensor | None = None, words: Tensor | None = None
+) -> Tensor:
     """States of the last layer. transformer: a BERT-like model (`is_bert_like`) of Hugging Face, without its head.
 
     needed: the rows that will be read; the others stay zero, which spares them the last feed-forward. None: all.
-    RETURNS: *Shape:* (n_rows + n_groups * size, width).
+    words: word embeddings of all rows, *Shape:* (n_rows + n_groups * size, width), in the place of the transformer's
+    own. RETURNS: *Shape:* (n_rows + n_groups * size, width).
     """
-    hidden = _embed(transformer, batch)
+    hidden = _embed(transformer, batch, words)
     layout = Layout.of(batch)
     layers = list(transformer.encoder.layer)
     for layer in layers[:-1]:
@@ -125,15 +128,16 @@ def flat_states(transformer: Any, batch: MarkedBatch, needed: Tensor | None = No
     return states.new_zeros(len(hidden), states.shape[1]).index_copy(0, needed, states)
 
 
-def _embed(transformer: Any, batch: MarkedBatch) -> Tensor:
+def _embed(transformer: Any, batch: MarkedBatch, words: Tensor | None) -> Tensor:
     places = torch.arange(len(batch.ids), device=batch.ids.device)
     places = places - torch.repeat_interleave(batch.text_starts(), batch.lengths)
     positions = torch.cat([places, places[batch.group_rows.flatten()]]) + position_offset(transformer)
     ids = torch.cat([batch.ids, batch.group_ids.flatten()])
+    given = {"input_ids": ids[None]} if words is None else {"inputs_embeds": words[None]}
     # types are passed because the ones that models keep end where their positions do
-    hidden = transformer.embeddings(
-        input_ids=ids[None], position_ids=positions[None], token_type_ids=torch.zeros_like(ids)[None]
-    )[0]
+    hidden = transformer.embeddings(**given, position_ids=positions[None], token_type_ids=torch.zeros_like(ids)[None])[
+        0
+    ]
     project = getattr(transformer, "embeddings_project", None)  # ELECTRA's embeddings may be narrower
     return hidden if project is None else project(hidden)
 
@@ -185,11 +189,15 @@ def _attend_beside(
     return text_weights @ text[1] + (own_weights.unflatten(2, (-1, size)) @ own_value).flatten(2, 3)
 
 
-def padded_states(transformer: Any, batch: MarkedBatch, pad_id: int) -> Tensor:
+def padded_states(transformer: Any, batch: MarkedBatch, pad_id: int, words: Tensor | None = None) -> Tensor:
     """The same for any encoder of Hugging Face, by its own forward pass; markers must stand in the text.
 
-    RETURNS: *Shape:* (n_rows, width).
+    words: as in `flat_states`. RETURNS: *Shape:* (n_rows, width).
     """
     index, mask = padded_rows(batch.lengths)
-    ids = torch.where(mask, batch.ids[index], pad_id)
-    return transformer(input_ids=ids, attention_mask=mask.long()).last_hidden_state[mask]
+    given: dict[str, Tensor]
+    if words is None:
+        given = {"input_ids": torch.where(mask, batch.ids[index], pad_id)}
+    else:
+        given = {"inputs_embeds": words.index_select(0, index.flatten()).view(*index.shape, -1)}
+    return transformer(**given, attention_mask=mask.long()).last_hidden_state[mask]

@@ -25,6 +25,12 @@ def computes_bf16(device_type: str) -> bool:
     return any(there for name, there in capabilities.items() if "bf16" in name)
 
 
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """A precision ("fp32", "bf16" or "auto", bf16 where the device computes it in hardware), as a context."""
+    bf16 = precision == "bf16" or (precision == "auto" and computes_bf16(device.type))
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+
+
 class MarkedNetwork(nn.Module):
     """Ni et al. 2020, figure 1, for texts with one pair each or with many.
 
@@ -60,8 +66,7 @@ class MarkedNetwork(nn.Module):
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """The precision that the transformer runs in on that device, as a context."""
-        bf16 = self.precision == "bf16" or (self.precision == "auto" and computes_bf16(device.type))
-        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
+        return autocast(self.precision, device)
 
     def encode(self, batch: MarkedBatch) -> Tensor:
         """*Shape:* (n_rows + markers beside, width): states of the last layer, as far as they are read."""
