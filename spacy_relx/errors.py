@@ -28,6 +28,8 @@ MESSAGES: dict[str, str] = {
     "but got {value!r}.",
     "RX013": "doc._.facts takes a list of facts, but got {value!r}. To clear it, assign an empty list.",
     "RX014": "doc._.fact_scores takes a FactScores object, but got {value!r}.",
+    "RX015": "The scores of facts have the shape {shape}, but must have {wanted}: a row for each pair of entities, a column for "
+    "each relation.",
     # 040-049: language router
     "RX040": "The component '{name}' cannot name the language of a text: its Doc has no language set, no metadata "
     "says it, there is no default, and {reason}. Do one of: configure a detector and install its package "
@@ -70,6 +72,11 @@ MESSAGES: dict[str, str] = {
     "RX113": "{where}: the relation '{label}' joins a mention with itself; it was kept, but no candidate pair will ever "
     "cover it. In: {text!r}",
     "RX114": "{where}: no Doc can be made of this: {reason}. In: {text!r}",
+    # 115-118: data formats without offsets
+    "RX115": "{where}: the {role} {name!r} is not in the sentence, neither as a word nor as a sequence of words, or only "
+    "where the other entity is. To leave such lines out, skip errors (--on-error skip). In: {text!r}",
+    "RX116": "{where}: the sentence does not have both {head!r} and {tail!r}, apart from each other; the record is left "
+    "out. In: {text!r}",
     "RX119": "The setting '{name}' is {value!r}, but must be {need}.",
     # 120-129: conversion
     "RX120": "There is no input at {path}: {reason}.",
@@ -95,6 +102,23 @@ MESSAGES: dict[str, str] = {
     "RX134": "{path} has no Docs to train on: {reason}",
     "RX135": "Mentions can only be copied between Docs of the same text (whitespace aside), but these are {reference!r} and "
     "{predicted!r}.",
+    # 140-149: bags
+    "RX140": "A sentence of a bag must say which entities it is about: the ids (kb_id) of head and tail are missing, or one "
+    "of them, for {head!r} and {tail!r} in '{text}...'. Formats with ids are opennre, gids, nyt10, dbpedia_pt, docred and "
+    "jsonl ('kb_id'); an entity linker sets them on texts.",
+    "RX141": "The sentences of bags wait in temporary files in {folder}, which cannot be written or read: {reason}. Choose a "
+    "place with more room by the environment variable TMPDIR.",
+    "RX142": "No bags for {path}: {reason}. A sentence belongs to a bag if it has a relation, or exactly two mentions, "
+    "between entities that have different ids (kb_id): see docs/bags.md.",
+    "RX143": "{where} is no bag: doc._.bag is not set. Bags are made of annotated sentences with: python -m spacy relx bags "
+    "SENTENCES.spacy BAGS.spacy",
+    "RX144": "The bag of ({head}, {tail}) that begins with '{text}...' is not made as a bag must be: {reason}. It must have "
+    "one or more sentences, with sentence starts set, and in doc.spans['mentions'] two mentions for each, head and tail.",
+    "RX145": "Bags cannot be written to {path}: {reason}. Give a file that ends in .spacy, or a folder that is new or has "
+    "nothing but bags in it (bags-00000.spacy, ...).",
+    "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in {found} ('' stands "
+    "for unknown: relx convert --lang sets it).",
+    "RX147": "{path} has no sentence in {missing}, of the languages of the setting 'langs'. Its sentences are in {found}.",
     "RX025": "None of a Doc's entity types ({found}) is among those that '{name}' was trained with ({known}). Its mentions "
     "are marked uniformly, which costs accuracy. Rename the types of your entity recogniser to those of training, or "
     "train with its types.",
@@ -119,6 +143,23 @@ MESSAGES: dict[str, str] = {
     "RX058": "Only {covered} of {gold} gold relations of the first training Docs have a candidate pair; '{name}' cannot "
     "learn the rest. Check that the mentions are where the entity_type_marker looks ('spans_key'), and that its "
     "'generator' and 'max_pairs' propose what is annotated.",
+    # 060-069: facts from bags
+    "RX060": "There are no training Docs to take words from. Check the training data (RX134 says what it lacks).",
+    "RX061": "The word vectors '{path}' cannot be used: {reason} Give a text file of vectors (word2vec, GloVe, fastText), a "
+    "table of floret (.floret), a pipeline with vectors, 'vocab' for those of this pipeline's vocab, or null for none.",
+    "RX062": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an 'entity_type_marker' "
+    "with the generator spacy_relx.BagPairs.v1 before '{name}', and for training name it in the config: [training] "
+    'annotating_components = ["entity_type_marker"].',
+    "RX063": "No facts found for '{name}': the training data has no Doc with facts. Bags are made with: python -m spacy relx "
+    "bags, or relx align; or give the labels in [initialize.components.{name}].",
+    "RX064": "The training data has the relation '{label}' between {head} and {tail}, which is not among the labels of "
+    "'{name}'. Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
+    "RX065": "A sentence in the language '{lang}' ({text}...) cannot be read: the model has encoders for {known}. Set the "
+    "language of the Doc or its sentences (doc._.lang, language_router), train with all languages, or leave such "
+    "sentences out (langs of the corpus).",
+    "RX066": "The settings of spacy_relx.MultilingualBagModel.v1 do not go together: {problem}.",
+    "RX067": "The pipeline cannot give facts: it has {names}, but needs an 'entity_type_marker' and behind it a "
+    "'fact_extractor'. Train one with configs/bags_pcnn.cfg, and add components that find and link entities.",
     # 080-099: transformers and marked texts
     "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
     "folder that holds one (config.json, the tokenizer's files, model.safetensors).",
@@ -134,7 +175,7 @@ MESSAGES: dict[str, str] = {
     "relation counts as a miss. Give the gold mentions to the pipeline (evaluate(..., gold_entities=True), on the command "
     "line --gold-entities), or put a component that finds entities before the entity_type_marker.",
     "RX172": "{missing} of {n} documents did not come out of the pipeline: the error handler of a component dropped them. "
-    "Their gold relations count as misses.",
+    "Their gold relations and facts count as misses.",
     "RX173": "There is nothing to evaluate: {where} holds no documents.",
     "RX174": "{lost} gold mentions do not begin and end where the pipeline's tokens do, so the pipeline was not given them. "
     "Relations of theirs count as misses. Without 'retokenize' the gold tokens are used.",
@@ -159,6 +200,67 @@ MESSAGES: dict[str, str] = {
     "RX187": "Cannot use GPU {gpu}: {reason} Leave --gpu-id out to run on the CPU.",
     "RX189": "The output {path} is one of the inputs, which would be lost. Choose another place with --output.",
     "RX188": "Cannot import the code file '{path}': {reason}",
+    # 190-199: facts from bags, scored, and their curves
+    "RX190": "A ranking of facts cannot be scored: {reason}",
+    "RX191": "The bag Doc '{text}...' is about the entities ({head}, {tail}), but has a gold fact about ({other_head}, "
+    "{other_tail}). The facts of a bag are those of its own pair: mend doc._.facts or doc._.bag.",
+    "RX192": "Among the documents are bags (doc._.bag) and others, at document {number}. Bags are given to the pipeline with "
+    "their mentions, other documents without: evaluate them apart, or give mentions to all (gold_entities=True, on the "
+    "command line --gold-entities).",
+    "RX193": "Cannot take a curve from '{arg}': {reason} Give NAME=PATH, where PATH is a metrics file of relx evaluate, or a "
+    "pattern with wildcards for several runs of that name.",
+    "RX194": "There is no curve of facts in {where}: {reason} Give what relx evaluate --output writes for a pipeline that "
+    "finds facts.",
+    "RX195": "The picture of curves is an .svg or a .png file, but not '{path}'. Choose another name with --output.",
+    "RX196": "The runs were not scored on the same data: {first} has {n_first} gold facts, {other} has {n_other}. Such curves "
+    "cannot be compared. Evaluate all on the same documents.",
+    "RX197": "Curves cannot be drawn: {reason}",
+    # 200-229: knowledge bases, names of entities, distant supervision
+    "RX200": "{where}: the line has {n} columns, but a triple has 3, divided by tabs: head, relation, tail. In: {text!r}. Is "
+    "the file of that kind? N-Triples must end in .nt; to leave broken lines out, skip errors (--on-error skip).",
+    "RX201": "{where}: the {column} of the triple is empty. Give an id, or leave broken lines out (--on-error skip). In: "
+    "{text!r}",
+    "RX202": "{where}: this is no line of N-Triples: <head> <relation> <tail> and a full stop, IRIs without blanks, with "
+    "characters escaped as \\u0000. Mend it, or leave broken lines out (--on-error skip). In: {text!r}",
+    "RX203": "Cannot read a knowledge base from {path}: {reason}. Give a file of three columns divided by tabs (head, "
+    "relation, tail) or of N-Triples (.nt), also packed (.gz, .bz2), or a folder that KnowledgeBase.save wrote.",
+    "RX204": "The knowledge base {path} has no triples.\n{report}",
+    "RX205": "{path} is no saved knowledge base, or a broken one: {reason}. Save it anew with KnowledgeBase.save.",
+    "RX206": "This is no knowledge base: {problem}. Numbers are places in the lists of ids, from 0.",
+    "RX207": "{path}: {n} IRIs stay whole, since what follows their last / or # is the name of another one. The first: "
+    "{first}. Where that does harm, do not shorten IRIs.",
+    "RX208": "The setting '{name}' is {value!r}, but must be {need}.",
+    "RX209": "{wanted} triples were wanted for valid and test, but only {n} of {total} can be spared: the others are needed "
+    "in train, so that each entity and relation occurs there. Take smaller shares, or cover=False.",
+    "RX210": "{where}: the line has {n} columns, but must have 2 to 4, divided by tabs: entity id, name, and if you like "
+    "entity type and language. In: {text!r}",
+    "RX211": "{where}: {problem}. A line names an entity: id, name, and if you like type and language, divided by tabs. "
+    "Mend it, or leave broken lines out (--on-error skip). In: {text!r}",
+    "RX212": "Cannot read names of entities from {path}: {reason}. Give a file of two to four columns divided by tabs: "
+    "entity id, name, and if you like entity type and language.",
+    "RX220": "None of the {mentions} mentions in {texts} texts is linked with an entity of the knowledge base, so no sentence "
+    "can be labelled. {advice} Ids are compared letter by letter.",
+    "RX221": "No sentence mentions two entities that the knowledge base relates, so there are no bags for {path}.\n{report}",
+    "RX222": "The Doc '{text}...' has no sentence boundaries, and a sentence is what is labelled. Give a pipeline that sets "
+    "them (a sentencizer, senter or parser), or none for the default.",
+    # 230-249: embeddings of a knowledge base
+    "RX230": "The setting '{name}' is {value!r}, but must be {need}.",
+    "RX231": "{path} are no embeddings of a knowledge base, or broken ones: {reason}. Train or save them anew, or copy the "
+    "whole folder again.",
+    "RX232": "The embeddings lack the {kind} {name!r}. {advice} They know the ids of the triples they were trained on, letter "
+    "by letter.",
+    "RX233": "None of the {n} triples can be used: there are none, or the embeddings lack an entity or the relation of each. "
+    "Are these ids of the same knowledge base?",
+    "RX234": "{path}: the embeddings lack an entity or the relation of {unknown} of {n} triples. Their ranks count as the last.",
+    "RX235": "{path}: {same} of its {n} triples are among the training triples, so what is measured is partly memory. Take "
+    "them out of one of the two.",
+    "RX236": "The saved state {path} is of another training: there it was {differ}. Give the same triples and settings, or "
+    "another folder, or do not resume.",
+    "RX237": "In epoch {epoch} the loss or the vectors are no longer finite numbers. Take a lower learning rate than {lr}, or "
+    "smaller first vectors (init_scale).",
+    "RX238": "{path} cannot be written: {reason}. Is there room, and may you write there?",
+    "RX239": "None of the --filter files is what the embeddings were trained on. So true triples count as wrong answers, and "
+    "whether training had the test triples is not known. Give the training triples with --filter.",
 }
 
 

@@ -115,7 +115,7 @@ def test_the_config_names_all_ablations():
 def test_overfit_save_reload_score(name, tmp_path):
     facts = ENGLISH if name == "mono" else FACTS
     nlp = load(name)
-    losses = train(nlp, make_examples(nlp.vocab, facts), steps=20, rate=0.02)
+    losses = train(nlp, make_examples(nlp.vocab, facts), steps=14, rate=0.03)
     assert losses[-1] < losses[0] / 3
     assert run(nlp, facts) == gold(facts)
     nlp.to_disk(tmp_path)
@@ -303,11 +303,11 @@ def test_with_adversarial_training(game):
     for eps in (0.0, 0.5):
         change = {"@architectures": "spacy_relx.AdversarialTraining.v1", "eps": eps, "scope": "bag"}
         nlp, optimizer, examples = started(adversarial=change, adversary__game=game)
-        optimizer.learn_rate = 0.02
+        optimizer.learn_rate = 0.03
         pipe = nlp.get_pipe("fact_extractor")
         docs = [nlp.get_pipe("entity_type_marker")(eg.predicted) for eg in examples]
         still, _ = pipe.model((docs, pipe.targets(examples)), is_train=False)
-        losses[eps] = [update(nlp, examples, optimizer)["fact_extractor"] for _ in range(15)]
+        losses[eps] = [update(nlp, examples, optimizer)["fact_extractor"] for _ in range(12 if eps else 1)]
         assert (losses[eps][0] > still + 0.01) == (eps > 0)
     assert losses[0.5][-1] < losses[0.5][0] / 2
     assert run(nlp, FACTS) == gold(FACTS)

@@ -110,9 +110,8 @@ def test_noise_and_negatives(folder, tmp_path, monkeypatch):
 
 def test_noise(tmp_path, monkeypatch):
     """Every bag gets a text of two other people, as if it were about its own pair; tests of other splits do not."""
-    parts = make(
-        build(tmp_path / "in", 20), tmp_path, monkeypatch, "--langs", "en", "de", "--noise", 1, "--negatives", 0
-    )
+    folder = build(tmp_path / "in", unrelated=20)
+    parts = make(folder, tmp_path, monkeypatch, "--langs", "en", "de", "--noise", 1, "--negatives", 0)
     n_noisy = 0
     for bag in parts["train"]:
         noise = [part for part in bag_sentences(bag) if re.search(r"train1\d\d$", words_of(part))]

@@ -83,7 +83,7 @@ ROOMS = {
     "models": {"nn", "layers"},
     "pipeline": {"nn", "layers", "models"},
     "corpora": set(),
-    "kb": {"corpora"},
+    "kb": {"corpora", "nn"},
     "evaluation": {"corpora"},
     "export": set(),
     "viz": set(),
@@ -97,6 +97,7 @@ GROUND = {
     "_compat": {"errors"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
+    "grouping": {"errors", "types"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
     "__init__": {"errors", "types", "facts", "extensions", "about"},
 }

@@ -71,8 +71,8 @@ def make_bag(vocab: Vocab, bag: Bag, sentences: Sequence[BagSentence], labels: I
     """The bag Doc of sentences about one pair.
 
     vocab: it knows all their words. sentences: at least one. labels: the relations of the pair, none for NA; each
-    becomes one fact, in sorted order. There is a blank between sentences, and none behind the last. Their sources, where any is known, are kept in
-    `doc.user_data["sources"]`.
+    becomes one fact, in sorted order. There is a blank between sentences, and none behind the last. Where the source of
+    any sentence is known, `doc.user_data["sources"]` has those of all.
     """
     ends = np.cumsum([len(sentence.words) for sentence in sentences])
     starts = [0, *ends[:-1].tolist()]

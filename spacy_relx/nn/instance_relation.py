@@ -38,7 +38,7 @@ class InstanceNetwork(nn.Module):
 
     def loss(self, batch: InstanceBatch, targets: Tensor) -> Tensor:
         """targets: *Shape:* (n_instances, n_labels), 0 or 1. RETURNS: a scalar."""
-        if self.perturbation is None:
+        if self.perturbation is None or not self.training:
             return self.head.loss(self._logits(batch), targets)
         owners = batch.owners()
         whole = self.perturbation.scope == "batch"

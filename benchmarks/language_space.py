@@ -1,0 +1,107 @@
+"""How well languages can be told apart in the spaces of a multilingual model over bags, and a picture of them.
+
+    python benchmarks/language_space.py BAGS.spacy full=training/amnre/model-last noA=training/noA/model-last \
+      --picture space.png
+
+For each model, the sentences' vectors in the common (consistent) space and in those of the languages (individual) are
+taken. On one half of the bags a classifier that the model never saw (a layer of 64 units, scikit-learn) learns to name
+the language; its accuracy on the other half is printed, beside that of the model's own discriminator, where it has one,
+and of always naming the most frequent language. The picture (matplotlib) has a panel for each model and space: the
+first two principal components of 2,000 sentences, coloured by language.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spacy
+import torch
+from sklearn.decomposition import PCA
+from sklearn.neural_network import MLPClassifier
+from spacy.tokens import Doc
+
+from spacy_relx.corpora.bag_files import read_bags
+
+SPACES = ("consistent", "individual")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bags", type=Path)
+    parser.add_argument("models", nargs="+", metavar="NAME=MODEL")
+    parser.add_argument("--limit", type=int, default=1500, help="bags to read at most")
+    parser.add_argument("--picture", type=Path)
+    args = parser.parse_args()
+    panels = []
+    for item in args.models:
+        name, _, path = item.partition("=")
+        nlp = spacy.load(path)
+        docs = list(nlp.get_pipe("entity_type_marker").pipe(islice(read_bags(args.bags, nlp.vocab), args.limit)))
+        model = nlp.get_pipe("fact_extractor").model
+        own = model.attrs["language_accuracy"](model, docs)
+        print(name, "own discriminator:", "none" if own is None else f"{own:.3f}")
+        for space in SPACES:
+            vectors, langs = vectors_of(model, docs, space)
+            if len(vectors):
+                most = np.bincount(langs).max() / len(langs)
+                print(f"  {space}: probe {probe(vectors, langs):.3f}, most frequent {most:.3f}")
+                panels.append((f"{name}, {space}", vectors, langs))
+    if args.picture is not None:
+        draw(panels, args.picture)
+
+
+def vectors_of(model: Any, docs: list[Doc], space: str) -> tuple[np.ndarray, np.ndarray]:
+    """float32 (n_sentences, width) and the row of each one's language, in the order of the bags."""
+    shim = model.shims[0]
+    shim.module.eval()
+    encoders = getattr(shim.module, space)
+    if encoders is None:
+        return np.zeros((0, 0)), np.zeros(0, "int64")
+    reader = model.attrs["language_accuracy"].args[0]
+    parts, langs = [], []
+    with torch.inference_mode():
+        for group in chunks(docs):
+            _, batch, _ = reader(group, shim.module)
+            parts.append(shim.module.encode(encoders, shim.module.words(batch), batch).numpy())
+            langs.append(batch.langs.numpy())
+    return np.concatenate(parts), np.concatenate(langs)
+
+
+def chunks(docs: list[Doc], size: int = 100) -> Iterator[list[Doc]]:
+    for first in range(0, len(docs), size):
+        yield docs[first : first + size]
+
+
+def probe(vectors: np.ndarray, langs: np.ndarray) -> float:
+    """Accuracy of a fresh classifier on the second half."""
+    half = len(vectors) // 2
+    scale = vectors[:half].std() + 1e-8
+    classifier = MLPClassifier((64,), max_iter=60, random_state=0)
+    return classifier.fit(vectors[:half] / scale, langs[:half]).score(vectors[half:] / scale, langs[half:])
+
+
+def draw(panels: list[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    columns = 2
+    figure = Figure(figsize=(5 * columns, 4.2 * -(-len(panels) // columns)), layout="constrained")
+    for i, (title, vectors, langs) in enumerate(panels, start=1):
+        axes = figure.add_subplot(-(-len(panels) // columns), columns, i)
+        rows = np.random.default_rng(0).permutation(len(vectors))[:2000]
+        points = PCA(2, random_state=0).fit_transform(vectors)[rows]
+        for lang in np.unique(langs):
+            mine = langs[rows] == lang
+            axes.scatter(*points[mine].T, s=4, alpha=0.6, label=f"language {lang}")
+        axes.set(title=title, xticks=[], yticks=[])
+        if i == 1:
+            axes.legend(markerscale=3)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
