@@ -494,6 +494,7 @@ def test_meta(tmp_path):
         ({"test_share": 1.0}, "RX119"),
         ({"shard_size": 0}, "RX119"),
         ({"max_sentences": -1}, "RX119"),
+        ({"exclude_sentences": True}, "RX119"),
         ({"exclude": "none.spacy"}, "RX131"),
         ({"exclude": "in.spacy"}, "RX143"),
         ({"test": "bags.spacy"}, "RX145"),

@@ -94,6 +94,8 @@ def write_bags(
     RAISES: RelxError RX119 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
     used), RX123 (writing), RX141 (temporary files), RX143 and RX144 (exclude).
     """
+    if exclude_sentences and exclude is None:
+        raise RelxError("RX119", name="exclude_sentences", value=True, need="given with 'exclude'")
     conditions = [_condition(each) for each in meta]
     sources = [file for path in inputs for file in corpus_files(Path(path))]
     left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))

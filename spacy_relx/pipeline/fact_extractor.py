@@ -181,7 +181,9 @@ class FactExtractor(TrainedPipe):
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """The scorer's values; of a model with an adversary also `fact_language_accuracy`, the share of sentences whose
-        language it still names: 1 / number of languages means that it can only guess."""
+        language its discriminator names. Near the share of the most frequent language it no longer can; whether a
+        classifier that was trained afresh could, is another question (docs/multilingual-bags.md).
+        """
         examples = list(examples)
         scores = super().score(examples, **kwargs)
         accuracy = self.model.attrs["language_accuracy"](self.model, [eg.predicted for eg in examples])
