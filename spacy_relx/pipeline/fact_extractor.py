@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Callable
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Config, Model
 
 from ..errors import RelxError
-from ..extensions import get_candidates, get_facts, has_candidates, set_extensions, set_fact_scores, set_facts
+from ..extensions import get_candidates, get_facts, set_extensions, set_fact_scores, set_facts
 from ..facts import Evidence, Fact, FactScores
 from ..grouping import group_pairs
 from ..types import NO_RELATION
@@ -94,6 +94,8 @@ class FactExtractor(TrainedPipe):
     `[training] annotating_components` when trained. Thresholds are settings and not part of the saved weights.
     """
 
+    unmarked = "RX062"
+
     def __init__(
         self,
         vocab: Vocab,
@@ -135,7 +137,7 @@ class FactExtractor(TrainedPipe):
         self.begin_initialize(
             labels, lambda: (f.label for eg in get_examples() for f in get_facts(eg.reference)), "RX063"
         )
-        self.read_markers(nlp, "RX062")
+        self.read_markers(nlp)
         self.set_sizes()
         self.model.initialize(X=((eg.x for eg in get_examples()), None))
         self.cfg["width"] = self.model.get_dim("nI")
@@ -145,13 +147,9 @@ class FactExtractor(TrainedPipe):
         """What the model says of each Doc. RAISES: RelxError RX062 for Docs that no marker has seen, RX050 for a model
         that was never initialised."""
         docs = list(docs)
-        self._check_marked(docs)
+        self.check_marked(docs)
         self.check_built()
         return self.model.predict((docs, None))
-
-    def _check_marked(self, docs: Iterable[Doc]) -> None:
-        if not all(has_candidates(doc) for doc in docs if len(doc)):
-            raise RelxError("RX062", name=self.name)
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocFacts]) -> None:
         for doc, found in zip(docs, scores):
@@ -188,36 +186,6 @@ class FactExtractor(TrainedPipe):
         scores = super().score(examples, **kwargs)
         accuracy = self.model.attrs["language_accuracy"](self.model, [eg.predicted for eg in examples])
         return scores if accuracy is None else {**scores, "fact_language_accuracy": accuracy}
-
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """One update on the Examples' bags. Dropout is a setting of the model's parts.
-
-        RAISES: RelxError RX062 when no marker ran on the Docs, RX064 for a relation that is not among the labels.
-        """
-        examples = list(examples)
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        validate_examples(examples, "FactExtractor.update")
-        docs = [eg.predicted for eg in examples if len(eg.predicted)]
-        if not docs:
-            return losses
-        self._check_marked(docs)
-        targets = self.targets([eg for eg in examples if len(eg.predicted)])
-        set_dropout_rate(self.model, drop)
-        loss, backprop = self.model.begin_update((docs, targets))
-        self.check_loss(loss)
-        backprop(1.0)
-        if sgd is not None:
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
 
     def get_loss(self, examples: Iterable[Example], scores: Sequence[DocFacts]) -> tuple[float, list[np.ndarray]]:
         """Mean binary cross-entropy of the relations under `predict`'s scores, and its gradient to the scores.

@@ -9,13 +9,13 @@ from typing import Any, Callable
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.util import minibatch
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Config, Model
 
-from ..errors import RelxError, warn
-from ..extensions import CANDIDATES, get_candidates, get_relations, has_candidates, set_extensions, set_relations
+from ..errors import warn
+from ..extensions import CANDIDATES, get_candidates, get_relations, set_extensions, set_relations
 from ..types import Candidates, Relation
 from .targets import pair_targets
 from .trained import TrainedPipe
@@ -82,6 +82,8 @@ class RelationExtractor(TrainedPipe):
     can be overridden when a pipeline is loaded.
     """
 
+    unmarked = "RX054"
+
     def __init__(
         self,
         vocab: Vocab,
@@ -118,7 +120,7 @@ class RelationExtractor(TrainedPipe):
         self.begin_initialize(
             labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053"
         )
-        marker = self.read_markers(nlp, "RX054")
+        marker = self.read_markers(nlp)
         docs: Any = (eg.x for eg in get_examples())
         if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
             docs = list(islice(docs, N_SAMPLE_DOCS))
@@ -148,13 +150,9 @@ class RelationExtractor(TrainedPipe):
         RAISES: RelxError RX054 for Docs that no marker has seen, RX050 for a model that was never initialised.
         """
         docs = list(docs)
-        self._check_marked(docs)
+        self.check_marked(docs)
         self.check_built()
         return self.model.predict((docs, None))
-
-    def _check_marked(self, docs: Iterable[Doc]) -> None:
-        if not all(has_candidates(doc) for doc in docs if len(doc)):
-            raise RelxError("RX054", name=self.name)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream, `batch_size` Docs at a time, or fewer where they have very many pairs: scores of at most
@@ -208,36 +206,6 @@ class RelationExtractor(TrainedPipe):
             best = np.where(taken, labels, -1.0).argmax(axis=1)
             taken &= np.arange(labels.shape[1]) == best[:, None]
         return taken
-
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optimizer | None = None,
-        losses: dict[str, float] | None = None,
-    ) -> dict[str, float]:
-        """One update on the Examples' candidate pairs. Dropout is a setting of the model's parts.
-
-        RAISES: RelxError RX054 when no marker ran on the Docs, RX055 for a relation that is not among the labels.
-        """
-        examples = list(examples)
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        validate_examples(examples, "RelationExtractor.update")
-        docs = [eg.predicted for eg in examples]
-        if not any(len(doc) for doc in docs):
-            return losses
-        self._check_marked(docs)
-        targets = self.targets(examples)
-        set_dropout_rate(self.model, drop)
-        loss, backprop = self.model.begin_update((docs, targets))
-        self.check_loss(loss)
-        backprop(1.0)
-        if sgd is not None:
-            self.model.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
 
     def get_loss(self, examples: Iterable[Example], scores: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """Mean negative log-likelihood of the gold labels under `predict`'s scores, and its gradient to the scores.

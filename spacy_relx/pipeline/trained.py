@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -11,8 +11,12 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples
+from thinc.api import Optimizer, set_dropout_rate
 
 from ..errors import RelxError, warn
+from ..extensions import has_candidates
 from ..types import NO_RELATION
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ class TrainedPipe(TrainablePipe):
     """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, n_markers (size of
     the marker vocabulary) and width (the model's dimension nI). Subclasses have `threshold` and `label_thresholds`."""
 
+    #: Code of the error where no component has proposed candidates.
+    unmarked: str
     cfg: dict[str, Any]
     threshold: float | None
     label_thresholds: dict[str, float]
@@ -59,10 +65,10 @@ class TrainedPipe(TrainablePipe):
         if not self.labels:
             raise RelxError(code, name=self.name)
 
-    def read_markers(self, nlp: Language | None, code: str) -> Any:
+    def read_markers(self, nlp: Language | None) -> Any:
         """Take the size of the marker vocabulary from the component before this one that proposes candidates.
 
-        RETURNS: that component. RAISES: RelxError `code` where there is none.
+        RETURNS: that component. RAISES: RelxError `unmarked` where there is none.
         """
         for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)] if nlp is not None else []):
             if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:  # type: ignore[union-attr]
@@ -71,7 +77,12 @@ class TrainedPipe(TrainablePipe):
                 if len(names) + 1 == self.cfg["n_markers"]:
                     self.model.attrs["marker_names"] = names  # for models that can make something of a type's name
                 return pipe
-        raise RelxError(code, name=self.name)
+        raise RelxError(self.unmarked, name=self.name)
+
+    def check_marked(self, docs: Iterable[Doc]) -> None:
+        """RAISES: RelxError `unmarked` for Docs that no marker has seen."""
+        if not all(has_candidates(doc) for doc in docs if len(doc)):
+            raise RelxError(self.unmarked, name=self.name)
 
     def set_sizes(self) -> None:
         self.model.set_dim("nO", len(self.labels), force=True)
@@ -95,10 +106,41 @@ class TrainedPipe(TrainablePipe):
         if not self._shim.is_built:
             raise RelxError("RX050")
 
-    def check_loss(self, loss: float) -> None:
-        """RAISES: RelxError RX056 for a loss that is not finite."""
+    def targets(self, examples: Sequence[Example]) -> np.ndarray:
+        """float32, 1 where a gold label holds: a row for each thing that is classified, a column for each label."""
+        raise NotImplementedError
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """One update on the Examples' candidate pairs. Dropout is a setting of the model's parts.
+
+        RAISES: RelxError `unmarked` when no marker ran on the Docs, RX056 for a loss that is not finite, and what
+        `targets` raises.
+        """
+        examples = list(examples)
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        docs = [eg.predicted for eg in examples]  # empty ones too: a listener wants the batch that its source had
+        if not any(len(doc) for doc in docs):
+            return losses
+        self.check_marked(docs)
+        targets = self.targets(examples)
+        set_dropout_rate(self.model, drop)
+        loss, backprop = self.model.begin_update((docs, targets))
         if not np.isfinite(loss):
             raise RelxError("RX056", loss=loss, name=self.name)
+        backprop(1.0)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         serializers = {
