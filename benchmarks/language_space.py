@@ -45,31 +45,32 @@ def main() -> None:
         model = nlp.get_pipe("fact_extractor").model
         own = model.attrs["language_accuracy"](model, docs)
         print(name, "own discriminator:", "none" if own is None else f"{own:.3f}")
-        for space in SPACES:
-            vectors, langs = vectors_of(model, docs, space)
-            if len(vectors):
-                most = np.bincount(langs).max() / len(langs)
-                print(f"  {space}: probe {probe(vectors, langs):.3f}, most frequent {most:.3f}")
-                panels.append((f"{name}, {space}", vectors, langs))
+        spaces, langs = vectors_of(model, docs)
+        for space, vectors in spaces.items():
+            most = np.bincount(langs).max() / len(langs)
+            print(f"  {space}: probe {probe(vectors, langs):.3f}, most frequent {most:.3f}")
+            names = {row: lang for lang, row in model.attrs["language_accuracy"].args[0].langs.items()}
+            panels.append((f"{name}, {space}", vectors, np.array([names[row] for row in langs.tolist()])))
     if args.picture is not None:
         draw(panels, args.picture)
 
 
-def vectors_of(model: Any, docs: list[Doc], space: str) -> tuple[np.ndarray, np.ndarray]:
-    """float32 (n_sentences, width) and the row of each one's language, in the order of the bags."""
+def vectors_of(model: Any, docs: list[Doc]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """For each space that the model has float32 (n_sentences, width); and the row of each sentence's language."""
     shim = model.shims[0]
     shim.module.eval()
-    encoders = getattr(shim.module, space)
-    if encoders is None:
-        return np.zeros((0, 0)), np.zeros(0, "int64")
     reader = model.attrs["language_accuracy"].args[0]
-    parts, langs = [], []
+    parts: dict[str, list[np.ndarray]] = {space: [] for space in SPACES}
+    langs = []
     with torch.inference_mode():
         for group in chunks(docs):
             _, batch, _ = reader(group, shim.module)
-            parts.append(shim.module.encode(encoders, shim.module.words(batch), batch).numpy())
+            individual, consistent = shim.module.encode(shim.module.words(batch), batch)
+            for space, vectors in (("consistent", consistent), ("individual", individual)):
+                if vectors is not None:
+                    parts[space].append(vectors.numpy())
             langs.append(batch.langs.numpy())
-    return np.concatenate(parts), np.concatenate(langs)
+    return {space: np.concatenate(found) for space, found in parts.items() if found}, np.concatenate(langs)
 
 
 def chunks(docs: list[Doc], size: int = 100) -> Iterator[list[Doc]]:
@@ -96,7 +97,7 @@ def draw(panels: list[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
         points = PCA(2, random_state=0).fit_transform(vectors)[rows]
         for lang in np.unique(langs):
             mine = langs[rows] == lang
-            axes.scatter(*points[mine].T, s=4, alpha=0.6, label=f"language {lang}")
+            axes.scatter(*points[mine].T, s=4, alpha=0.6, label=str(lang))
         axes.set(title=title, xticks=[], yticks=[])
         if i == 1:
             axes.legend(markerscale=3)

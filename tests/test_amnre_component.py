@@ -80,6 +80,10 @@ def load(name="amnre", seed=0, **settings):
     return load_model_from_config(load_config(CONFIG, overrides=overrides), auto_fill=True)
 
 
+#: The game of the paper: one step on the discriminator, five on the encoders.
+PAPER = {"adversary__steps": 1, "adversary__fooling_steps": 5, "adversary__fooling": "flipped"}
+
+
 def started(*args, facts=FACTS, **settings):
     """A pipeline that is ready to train, its optimizer, and Examples."""
     nlp = load(*args, **settings)
@@ -219,7 +223,7 @@ ROUND = [{"words", "individual", "consistent", "heads", "head"}, {"discriminator
 
 def test_steps_of_an_update(steps):
     """Check 3, with Adam's momentum from earlier rounds: a step changes no bit of what it leaves out."""
-    nlp, optimizer, examples = started()
+    nlp, optimizer, examples = started(**PAPER)
     for _ in range(3):
         update(nlp, examples, optimizer)
     assert [changed for changed, _ in steps] == ROUND * 3
@@ -242,7 +246,7 @@ def test_reversal_is_one_step(steps):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_steps_of_the_training_loop(steps, accumulate):
     """spaCy updates with sgd=False, once for each part of a batch, and then finishes the update."""
-    nlp, optimizer, examples = started()
+    nlp, optimizer, examples = started(**PAPER)
     loop = train_while_improving(
         nlp,
         optimizer,
@@ -263,7 +267,7 @@ def test_steps_of_the_training_loop(steps, accumulate):
 
 
 def test_accumulated_steps_of_the_game_are_those_of_the_whole_batch(steps):
-    nlp, optimizer, examples = started()
+    nlp, optimizer, examples = started(**PAPER)
     optimizer.learn_rate = optimizer.grad_clip = 0.0  # nothing moves, so that all steps can be compared
     update(nlp, examples, optimizer)
     for part in (examples[:1], examples[1:]):
@@ -275,7 +279,7 @@ def test_accumulated_steps_of_the_game_are_those_of_the_whole_batch(steps):
 
 
 def test_the_game_is_training_though_a_prediction_came_between():
-    nlp, optimizer, examples = started()
+    nlp, optimizer, examples = started(**PAPER)
     modes = []
     network(nlp).discriminator.register_forward_hook(lambda module, _, out: modes.append(module.training))
     update(nlp, examples, False)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from spacy_relx.corpora.bag_files import read_bags, write_bags
 from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bag_writer import BagCounts, BagWriter
+from spacy_relx.corpora.bag_writer import BagCounts, BagWriter, SplitWriter
 from spacy_relx.corpora.bags import bag_labels, bag_sentences, make_bag, split_bag, stable_hash, take_langs
 from spacy_relx.corpora.docbin import new_docbin, quick_msgpack
 from spacy_relx.corpora.instances import sentence_instances
@@ -626,3 +626,8 @@ def test_make_bag_does_not_mind_empty_labels():
     part = first._replace(words=words, spaces=None, tail=Mention(1, 2, "", ""))
     doc = make_bag(VOCAB, Bag("a", "b"), [part], ["y", "x", "y"])
     assert bag_labels(doc) == ["x", "y"] and spans_of(doc) == [("Ann", "PERSON", "a"), ("Ulm", "ENT", "b")]
+
+
+def test_an_output_inside_the_other_output_is_refused(tmp_path):
+    with pytest.raises(RelxError, match="RX145"):
+        SplitWriter(tmp_path / "bags", test=tmp_path / "bags" / "test.spacy")

@@ -119,3 +119,11 @@ def test_candidate_instances_know_entities_by_their_text():
         (h, t, s) for s in ("Ann met Bob .", "Bob met ANN .") for h, t in (("ann", "bob"), ("bob", "ann"))
     )
     assert list(candidate_instances(doc, "linked")) == []
+
+
+def test_texts_without_linked_entities_are_not_a_silent_success(folder, tmp_path):
+    (tmp_path / "texts.txt").write_text("Ann works for Acme.\n", encoding="utf8")
+    nlp = spacy.load(folder / "pipeline")
+    nlp.add_pipe("sentencizer", first=True)
+    nlp.to_disk(tmp_path / "pipeline")
+    assert "RX068" in invoke(tmp_path / "pipeline", tmp_path / "texts.txt").output

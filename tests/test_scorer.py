@@ -14,6 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
+from util import rounded
 
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate, make_relation_scorer, mention_writers, score_relations
@@ -302,7 +303,7 @@ def test_invariants(items, random):
     examples = [Example(make(pred, pairs), make(gold)) for gold, pred, pairs in items]
     scores = score_relations(examples)
     random.shuffle(examples)
-    assert score_relations(examples) == scores
+    assert rounded(score_relations(examples)) == rounded(scores)
     swapped = score_relations([Example(make(gold, pairs), make(pred)) for gold, pred, pairs in items])
     if scores["rel_micro_p"] is not None and swapped["rel_micro_p"] is not None:
         assert scores["rel_micro_p"] == swapped["rel_micro_r"]

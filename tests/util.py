@@ -53,3 +53,12 @@ def make_examples(vocab) -> list[Example]:
 
 def triples(doc: Doc) -> set[tuple[str, str, str]]:
     return set(doc._.triples)
+
+
+def rounded(scores):
+    """Scores without the last digits, in which a sum in another order differs."""
+    if isinstance(scores, dict):
+        return {key: rounded(value) for key, value in scores.items()}
+    if isinstance(scores, list):
+        return [rounded(value) for value in scores]
+    return round(scores, 9) if isinstance(scores, float) else scores

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RelxError
+from ..errors import RelxError, warn
+from ..extensions import get_candidates
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -91,7 +92,7 @@ def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) ->
     found = [(name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, FactExtractor)]
     markers = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, EntityTypeMarker)]
     if not found or not markers:
-        raise RelxError("RX067", names=", ".join(nlp.pipe_names))
+        raise RelxError("RX067", names=", ".join(nlp.pipe_names) or "no components")
     name, extractor = found[-1]
     if min_score is not None:
         extractor.threshold, extractor.label_thresholds = min_score, {}
@@ -106,17 +107,25 @@ def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) ->
 def read_pairs(
     nlp: Language, name: str, texts: list[str], spool: BagSpool, batch_size: int | None, on_error: OnError
 ) -> None:
-    """Run the pipeline up to the fact extractor, and put each pair of entities of a sentence aside."""
+    """Run the pipeline up to the fact extractor, and put each pair of entities of a sentence aside.
+
+    WARNS: RX068 where there are none.
+    """
     from ..corpora.instances import candidate_instances
 
     extractor: Any = nlp.get_pipe(name)
+    counts = [0, 0, 0]
     later = nlp.pipe_names[nlp.pipe_names.index(name) :]
     with nlp.select_pipes(disable=later):
         for source in texts:
             stream = read_texts(source, nlp.vocab, on_error)
             for item, doc in progress(annotate(nlp, stream, batch_size=batch_size, on_error=on_error)):
+                ids = get_candidates(doc).kb_ids
+                counts = [counts[0] + 1, counts[1] + len(ids), counts[2] + sum(map(bool, ids))]
                 for instance in candidate_instances(doc, extractor.model.attrs["entities"]):
                     spool.add(*instance, source=[source, item.id])
+    if not spool.n_added:
+        warn("RX068", n_docs=counts[0], n_mentions=counts[1], n_linked=counts[2])
 
 
 def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -> Iterator[Doc]:

@@ -217,7 +217,10 @@ def _check_settings(test_share: float, shard_size: int, max_sentences: int) -> N
 def _check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """RAISES: RelxError RX145 where an output is an input, the folder of one, or the other output."""
     taken = list(inputs)
-    for path in outputs:
+    for place, path in enumerate(outputs):
+        inside = next((other for other in outputs[:place] if other.resolve() in path.resolve().parents), None)
+        if inside is not None:  # a folder is read with all that lies in it: test bags would be trained on
+            raise RelxError("RX145", path=path, reason=f"it lies inside another output, {inside}")
         if any(same_file(path, other) or path.resolve() in other.resolve().parents for other in taken):
             raise RelxError("RX145", path=path, reason="it is, or holds, one of the inputs or another output")
         if path.suffix == FILE_TYPE and path.is_dir():

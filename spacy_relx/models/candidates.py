@@ -61,13 +61,41 @@ def _filtered(
         yield block[test(block)]
 
 
-def _same_sentence(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
+def _sentences(doc: Doc, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sentences in which spans begin and end, as numbers. RAISES: RelxError RX020 without sentence boundaries."""
     if not doc.has_annotation("SENT_START"):
         raise RelxError("RX020", text=doc.text[:60])
     sentence = np.cumsum(doc.to_array("SENT_START").view("int64") == 1)
-    spans = spans_of(mentions)
-    first, last = sentence[spans[:, 0]], sentence[spans[:, 1] - 1]
+    return sentence[spans[:, 0]], sentence[spans[:, 1] - 1]
+
+
+def _same_sentence(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
+    first, last = _sentences(doc, spans_of(mentions))
     return lambda pairs: (first[pairs[:, 0]] == first[pairs[:, 1]]) & (last[pairs[:, 0]] == last[pairs[:, 1]])
+
+
+def sentence_pairs(doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
+    """Every ordered pair of mentions of one sentence that are not the same span; no other pair is ever made."""
+    if not len(mentions):
+        return
+    spans = spans_of(mentions)
+    first, last = _sentences(doc, spans)
+    # mentions that begin and end in the same sentences, side by side
+    _, group = np.unique(np.stack([first, last], axis=1), axis=0, return_inverse=True)
+    order = np.argsort(group, kind="stable").astype("int32")
+    sizes = np.bincount(group)
+    starts = np.cumsum(sizes) - sizes
+    sizes, starts = sizes[group[order]], starts[group[order]]  # for each mention, those of its group
+    ends = np.cumsum(sizes)
+    row = 0
+    while row < len(order):
+        stop = max(row + 1, int(np.searchsorted(ends, ends[row] - sizes[row] + BLOCK, side="right")))
+        counts = sizes[row:stop]
+        heads = np.repeat(order[row:stop], counts)
+        steps = np.arange(len(heads)) - np.repeat(np.cumsum(counts) - counts, counts)
+        block = np.stack([heads, order[np.repeat(starts[row:stop], counts) + steps]], axis=1)
+        yield block[(spans[block[:, 0]] != spans[block[:, 1]]).any(axis=1)]
+        row = stop
 
 
 def _within_tokens(max_tokens: int, doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
@@ -101,7 +129,7 @@ def make_bag_pairs(generator: CandidateGenerator | None = None) -> CandidateGene
 
     generator: whose pairs are filtered, `spacy_relx.SameSentence.v1` by default.
     """
-    return partial(_filtered, inner=generator or make_same_sentence(), keep=_of_bag)
+    return partial(_filtered, inner=generator or sentence_pairs, keep=_of_bag)
 
 
 def make_all_pairs() -> CandidateGenerator:
@@ -115,7 +143,7 @@ def make_same_sentence(generator: CandidateGenerator | None = None) -> Candidate
     generator: whose pairs are filtered, all pairs by default. The generator RAISES: RelxError RX020 for a Doc
     without sentence boundaries.
     """
-    return partial(_filtered, inner=generator or all_pairs, keep=_same_sentence)
+    return sentence_pairs if generator is None else partial(_filtered, inner=generator, keep=_same_sentence)
 
 
 def make_within_tokens(max_tokens: int, generator: CandidateGenerator | None = None) -> CandidateGenerator:
