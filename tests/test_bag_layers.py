@@ -166,9 +166,9 @@ def test_windows_are_sentences():
     spans = np.array(
         [[[0, 1], [1, 3]], [[3, 4], [5, 7]], [[7, 8], [7, 8]], [[1, 2], [4, 5]], [[4, 5], [0, 1]], [[2, 4], [5, 6]]]
     )
-    assert sentence_windows(doc, spans).tolist() == [[0, 3], [3, 7], [7, 8], [0, 7], [0, 7], [0, 7]]
+    assert sentence_windows([doc], spans).tolist() == [[0, 3], [3, 7], [7, 8], [0, 7], [0, 7], [0, 7]]
     whole = Doc(VOCAB, words=["a", "b", "c"])
-    assert sentence_windows(whole, np.array([[[1, 2], [2, 3]]])).tolist() == [[0, 3]]
+    assert sentence_windows([whole], np.array([[[1, 2], [2, 3]]])).tolist() == [[0, 3]]
 
 
 # Languages

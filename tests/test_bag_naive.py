@@ -107,7 +107,8 @@ def test_a_convolution_sees_zeros_beyond_its_sentence(kernel):
     for rows in sentences(tokens):
         padded = np.pad(rows, ((margin, margin), (0, 0)))
         expected += [padded[i : i + kernel].ravel() for i in range(len(rows))]
-    np.testing.assert_array_equal(windows(tokens, make_batch(), kernel), np.array(expected))
+    rows, places = windows(tokens, make_batch(), kernel)
+    np.testing.assert_array_equal(rows[places], np.array(expected))
 
 
 def naive_conv(module, tokens, piecewise, activation):

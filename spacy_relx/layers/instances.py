@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from spacy.tokens import Doc
 
-from ..extensions import get_candidates, get_lang, get_sentence_langs
+from ..extensions import get_candidates, get_lang, get_sentence_langs, has_sentence_langs
 from ..grouping import DocBags, group_pairs
 from .batch import offsets
 from .marking import ranges
@@ -61,42 +61,62 @@ def pair_instances(docs: Sequence[Doc], max_tokens: int) -> Instances:
 
 
 def _gather(docs: Sequence[Doc], bags: list[DocBags], max_tokens: int) -> Instances:
-    windows, mentions, markers, langs = [], [], [], []
-    for doc, grouped in zip(docs, bags):
-        if not len(grouped.rows):
-            continue
-        candidates = get_candidates(doc)
-        pairs = candidates.pairs[grouped.rows]
-        spans = candidates.spans[pairs].astype("int64")
-        sentences = sentence_windows(doc, spans)
-        windows.append(cut_windows(sentences, spans, max_tokens))
-        mentions.append(spans)
-        markers.append(candidates.markers[pairs])
-        langs.extend(langs_at(doc, sentences[:, 0]))
+    """All Docs' tokens count as laid end to end until the last step: one pass over arrays, not one for each Doc."""
     counts = [len(grouped.rows) for grouped in bags]
+    starts = offsets([len(doc) for doc in docs])
+    spans, markers = [np.zeros((0, 2, 2), "int64")], [np.zeros((0, 2), "int64")]
+    for doc, grouped, start in zip(docs, bags, starts.tolist()):
+        if len(grouped.rows):
+            candidates = get_candidates(doc)
+            pairs = candidates.pairs[grouped.rows]
+            spans.append(candidates.spans[pairs].astype("int64") + start)
+            markers.append(candidates.markers[pairs])
+    mentions, owners = np.concatenate(spans), np.repeat(np.arange(len(docs)), counts)
+    sentences = sentence_windows(docs, mentions)
+    shift = starts[owners]
     return Instances(
-        docs=np.repeat(np.arange(len(docs)), counts),
+        docs=owners,
         rows=np.concatenate([np.zeros(0, "int64"), *(grouped.rows for grouped in bags)]),
-        windows=np.concatenate([np.zeros((0, 2), "int64"), *windows]),
-        mentions=np.concatenate([np.zeros((0, 2, 2), "int64"), *mentions]),
-        markers=np.concatenate([np.zeros((0, 2), "int64"), *markers]),
-        langs=langs,
+        windows=cut_windows(sentences, mentions, max_tokens) - shift[:, None],
+        mentions=mentions - shift[:, None, None],
+        markers=np.concatenate(markers),
+        langs=_langs_at(docs, counts, sentences[:, 0] - shift),
         bags=bags,
     )
 
 
-def sentence_windows(doc: Doc, spans: np.ndarray) -> np.ndarray:
+def sentence_windows(docs: Sequence[Doc], spans: np.ndarray) -> np.ndarray:
     """int64 (n, 2): the text from the beginning of the sentence in which a pair begins to the end of that in which it
-    ends; the whole Doc where it has no sentences. spans: int64 (n, 2, 2)."""
-    starts = (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0] if len(doc) else np.zeros(0, "int64")
-    bounds = np.unique(np.concatenate([[0], starts, [len(doc)]]))
+    ends; the whole Doc where it has no sentences. Tokens are numbered through the Docs.
+
+    spans: int64 (n, 2, 2), each pair within a Doc.
+    """
+    starts = offsets([len(doc) for doc in docs])
+    begins = np.zeros(starts[-1] + 1, dtype=bool)
+    for doc, start in zip(docs, starts.tolist()):
+        if len(doc):
+            begins[start : start + len(doc)] = doc.to_array("SENT_START").view("int64") == 1
+    begins[starts] = True
+    bounds = begins.nonzero()[0]
     first = np.searchsorted(bounds, spans[:, :, 0].min(axis=1), side="right") - 1
     last = np.searchsorted(bounds, spans[:, :, 1].max(axis=1), side="left")
     return np.stack([bounds[first], bounds[last]], axis=1)
 
 
+def _langs_at(docs: Sequence[Doc], counts: list[int], places: np.ndarray) -> list[str]:
+    """The language of the text at some tokens, `counts` of them of each Doc. places: int64 (n,), in their Docs."""
+    langs: list[str] = []
+    ends = np.cumsum(counts)
+    for doc, count, end in zip(docs, counts, ends.tolist()):
+        if count:
+            langs.extend(langs_at(doc, places[end - count : end]))
+    return langs
+
+
 def langs_at(doc: Doc, places: np.ndarray) -> list[str]:
     """The language of the text at some tokens. places: int64 (n,)."""
+    if not has_sentence_langs(doc):
+        return [get_lang(doc)] * len(places)
     rows, names = token_langs(doc)
     return [names[row] for row in rows[places].tolist()]
 
@@ -116,7 +136,7 @@ def token_langs(doc: Doc) -> tuple[np.ndarray, list[str]]:
 def cut_windows(windows: np.ndarray, spans: np.ndarray, max_tokens: int) -> np.ndarray:
     """Windows of at most max_tokens around both mentions (0: no limit); longer only where the mentions are that far
     apart. windows: int64 (n, 2). spans: int64 (n, 2, 2). RETURNS: int64 (n, 2)."""
-    if not max_tokens:
+    if not max_tokens or not len(windows) or (windows[:, 1] - windows[:, 0]).max() <= max_tokens:
         return windows
     low, high = spans[:, :, 0].min(axis=1), spans[:, :, 1].max(axis=1)
     size = np.maximum(np.minimum(windows[:, 1] - windows[:, 0], max_tokens), high - low)

@@ -65,8 +65,8 @@ def _sentences(doc: Doc, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The sentences in which spans begin and end, as numbers. RAISES: RelxError RX020 without sentence boundaries."""
     if not doc.has_annotation("SENT_START"):
         raise RelxError("RX020", text=doc.text[:60])
-    sentence = np.cumsum(doc.to_array("SENT_START").view("int64") == 1)
-    return sentence[spans[:, 0]], sentence[spans[:, 1] - 1]
+    starts = (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
+    return np.searchsorted(starts, spans[:, 0], side="right"), np.searchsorted(starts, spans[:, 1] - 1, side="right")
 
 
 def _same_sentence(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
@@ -112,7 +112,7 @@ def _typed(
     return lambda pairs: table[rows[pairs[:, 0]], rows[pairs[:, 1]]]
 
 
-def _of_bag(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
+def _linked_apart(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
     bag = get_bag(doc)
     ids = [mention.kb_id for mention in mentions]
     if bag is None:
@@ -123,13 +123,34 @@ def _of_bag(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.
     return lambda pairs: heads[pairs[:, 0]] & tails[pairs[:, 1]]
 
 
+def bag_pairs(doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
+    """Every pair of mentions of different entities in one sentence; of a bag, those of its head and its tail alone."""
+    bag = get_bag(doc)
+    if bag is None or not len(mentions):
+        yield from _filtered(doc, mentions, inner=sentence_pairs, keep=_linked_apart)
+        return
+    ids = [mention.kb_id for mention in mentions]
+    heads = np.array([row for row, name in enumerate(ids) if name == bag.head], dtype="int32")
+    tails = np.array([row for row, name in enumerate(ids) if name == bag.tail], dtype="int32")
+    spans = spans_of(mentions)
+    first, last = _sentences(doc, spans)
+    tails = tails[np.argsort(first[tails], kind="stable")]
+    # of each head, the tails whose sentences begin with its own stand side by side
+    begin = np.searchsorted(first[tails], first[heads], side="left")
+    counts = np.searchsorted(first[tails], first[heads], side="right") - begin
+    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    pairs = np.stack([np.repeat(heads, counts), tails[np.repeat(begin, counts) + steps]], axis=1)
+    one, other = pairs[:, 0], pairs[:, 1]
+    yield pairs[(last[one] == last[other]) & (spans[one] != spans[other]).any(axis=1)]
+
+
 def make_bag_pairs(generator: CandidateGenerator | None = None) -> CandidateGenerator:
     """`spacy_relx.BagPairs.v1`: pairs of mentions of different entities in one sentence; of a Doc that is a bag, only
     those of its head and its tail. Needs sentence boundaries.
 
     generator: whose pairs are filtered, `spacy_relx.SameSentence.v1` by default.
     """
-    return partial(_filtered, inner=generator or sentence_pairs, keep=_of_bag)
+    return bag_pairs if generator is None else partial(_filtered, inner=generator, keep=_linked_apart)
 
 
 def make_all_pairs() -> CandidateGenerator:

@@ -50,10 +50,8 @@ class ConvEncoder(nn.Module):
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
         """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
         tokens = torch.cat([words, self.positions(batch)], dim=1)
-        states = self.convolution(windows(tokens, batch, self.kernel))
-        pooled = nn.functional.embedding_bag(
-            torch.arange(len(states), device=states.device), states, self.pieces(batch), mode="max"
-        )
+        rows, places = windows(tokens, batch, self.kernel)
+        pooled = nn.functional.embedding_bag(places, self.convolution(rows), self.pieces(batch), mode="max")
         return self.dropout(self.activation(pooled.view(len(batch), self.width_out)))
 
     def pieces(self, batch: InstanceBatch) -> Tensor:
@@ -65,21 +63,23 @@ class ConvEncoder(nn.Module):
         return torch.stack([batch.starts, ends.amin(dim=1), ends.amax(dim=1)], dim=1).flatten()
 
 
-def windows(tokens: Tensor, batch: InstanceBatch, kernel: int) -> Tensor:
-    """What a convolution reads at each token: itself and its neighbours, zeros beyond the sentence.
+def windows(tokens: Tensor, batch: InstanceBatch, kernel: int) -> tuple[Tensor, Tensor]:
+    """What a convolution reads at each token: itself and its neighbours, from left to right, zeros beyond the sentence.
 
-    tokens: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_tokens, kernel * width), from left to right.
+    tokens: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_rows, kernel * width), n_rows >= n_tokens; and the row of
+    each token, int64 (n_tokens,). The rows between sentences, a few, mix two of them and are not to be used: to take
+    them out costs more than to pass them through the convolution.
     """
     margin = kernel // 2
+    places = torch.arange(len(tokens), device=tokens.device)
     if not margin:
-        return tokens
+        return tokens, places
     # sentences with `margin` rows of zeros between them: one look-up, and no sentence sees another
-    gap = batch.owners() * margin
-    places = torch.arange(len(tokens), device=tokens.device) + gap + margin
+    places = places + batch.owners() * margin
     padded = tokens.new_zeros(len(tokens) + (len(batch) + 1) * margin, tokens.shape[1])
-    padded = padded.index_copy(0, places, tokens)
+    padded = padded.index_copy(0, places + margin, tokens)
     shifted = [padded.narrow(0, shift, len(padded) - kernel + 1) for shift in range(kernel)]
-    return torch.cat(shifted, dim=1).index_select(0, places - margin)
+    return torch.cat(shifted, dim=1), places
 
 
 class RecurrentEncoder(nn.Module):
