@@ -41,8 +41,9 @@ MESSAGES: dict[str, str] = {
     "RX044": "The language detector cannot choose from the languages {unknown}. Known codes: {known}.",
     "RX045": "The setting 'min_score' is a probability in [0, 1], but got {min_score!r}.",
     # 020-039: candidates and the entity type marker
-    "RX020": "The generator spacy_relx.SameSentence.v1 needs sentence boundaries, but the Doc '{text}...' has none. Add "
-    "a 'sentencizer' or a parser before the entity_type_marker, or use spacy_relx.AllPairs.v1.",
+    "RX020": "Pairs of mentions of one sentence are wanted (spacy_relx.SameSentence.v1, spacy_relx.BagPairs.v1), but the Doc "
+    "'{text}...' has no sentence boundaries. Add a 'sentencizer' or a parser before the entity_type_marker; for relations "
+    "across sentences a relation_extractor, but no fact_extractor, may use spacy_relx.AllPairs.v1.",
     "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
     "RX022": "spacy_relx.TypedPairs.v1 needs 'allowed' as a list of [head type, tail type], but got {value!r}.",
     "RX023": "A candidate generator broke its contract on the Doc '{text}...': it must yield integer arrays of shape "
@@ -77,6 +78,8 @@ MESSAGES: dict[str, str] = {
     "where the other entity is. To leave such lines out, skip errors (--on-error skip). In: {text!r}",
     "RX116": "{where}: the sentence does not have both {head!r} and {tail!r}, apart from each other; the record is left "
     "out. In: {text!r}",
+    "RX117": "{where}: the entity '{role}' is named {name!r}, but what stands at {unit} [{start}, {end}) is {found!r}. It is kept so. Do "
+    "offsets begin at 0, and is the end the first of the {unit} behind the mention? In: {text!r}",
     "RX119": "The setting '{name}' is {value!r}, but must be {need}.",
     # 120-129: conversion
     "RX120": "There is no input at {path}: {reason}.",
@@ -108,12 +111,12 @@ MESSAGES: dict[str, str] = {
     "jsonl ('kb_id'); an entity linker sets them on texts.",
     "RX141": "The sentences of bags wait in temporary files in {folder}, which cannot be written or read: {reason}. Choose a "
     "place with more room by the environment variable TMPDIR.",
-    "RX142": "No bags for {path}: {reason}. A sentence belongs to a bag if it has a relation, or exactly two mentions, "
-    "between entities that have different ids (kb_id): see docs/bags.md.",
+    "RX142": "No bags for {path}: {reason}. {advice}",
     "RX143": "{where} is no bag: doc._.bag is not set. Bags are made of annotated sentences with: python -m spacy relx bags "
     "SENTENCES.spacy BAGS.spacy",
     "RX144": "The bag of ({head}, {tail}) that begins with '{text}...' is not made as a bag must be: {reason}. It must have "
-    "one or more sentences, with sentence starts set, and in doc.spans['mentions'] two mentions for each, head and tail.",
+    "one or more sentences, with sentence starts set, and in doc.spans['mentions'] two mentions for each, head and tail, with "
+    "their ids as kb_id. python -m spacy relx bags makes such bags of annotated sentences.",
     "RX145": "Bags cannot be written to {path}: {reason}. Give a file that ends in .spacy, or a folder that is new or has "
     "nothing but bags in it (bags-00000.spacy, ...).",
     "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in {found} ('' stands "
@@ -160,6 +163,13 @@ MESSAGES: dict[str, str] = {
     "RX066": "The settings of spacy_relx.MultilingualBagModel.v1 do not go together: {problem}.",
     "RX067": "The pipeline cannot give facts: it has {names}, but needs an 'entity_type_marker' and behind it a "
     "'fact_extractor'. Train one with configs/bags_pcnn.cfg, and add components that find and link entities.",
+    "RX068": "There were no pairs of entities to find facts about: {n_docs} texts have {n_mentions} mentions, of which "
+    "{n_linked} are linked (kb_id). Facts are about linked entities: add components that find mentions and link them (an "
+    "entity linker, or the names of a knowledge base, docs/bags.md), and a 'sentencizer', before the fact_extractor; or "
+    'train with entities = "text".',
+    "RX069": "'{name}' has encoders for the languages {missing}, but no training sentence is in one of these: they stay "
+    "untrained, and what they say of such sentences means nothing. Training has {found} ('' stands for unknown: relx "
+    "convert --lang sets it). Take them out of the model's 'langs', or add training data.",
     # 080-099: transformers and marked texts
     "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
     "folder that holds one (config.json, the tokenizer's files, model.safetensors).",
@@ -190,6 +200,8 @@ MESSAGES: dict[str, str] = {
     "RX180": "Cannot load the pipeline '{model}': {reason} Give the folder of a trained pipeline (it has a config.cfg, such "
     "as training/model-best) or the name of an installed pipeline package. If it has components of your "
     "own that are not installed, name their file with --code.",
+    "RX181": "The output {path} lies in the folder of the pipeline {model}, whose files would be lost or mixed with others. "
+    "Choose another place with --output.",
     "RX182": "Cannot read texts from '{path}': {reason} Give a .txt file (one text a line), a .jsonl file (one "
     '{{"text": ..., "lang": ..., "id": ...}} a line), a .spacy file, or - for lines from standard input.',
     "RX183": "{where}: {reason} Mend it, or leave such texts out with --on-error skip.",
@@ -215,6 +227,12 @@ MESSAGES: dict[str, str] = {
     "RX196": "The runs were not scored on the same data: {first} has {n_first} gold facts, {other} has {n_other}. Such curves "
     "cannot be compared. Evaluate all on the same documents.",
     "RX197": "Curves cannot be drawn: {reason}",
+    "RX198": "{unknown} of {gold} gold {what} have labels that no component of the pipeline knows ({labels}), so they count "
+    "as misses. The pipeline knows {known}. Is it the pipeline for these data? Labels are compared letter by letter; relx "
+    "convert --labels gives them other names.",
+    "RX199": "There is nothing to score: the pipeline finds facts and no relations, but none of the {n} documents is a bag or "
+    "has a gold fact ({relations} gold relations). Make bags of annotated sentences with: python -m spacy relx bags "
+    "SENTENCES.spacy BAGS.spacy, or give a pipeline that finds relations.",
     # 200-229: knowledge bases, names of entities, distant supervision
     "RX200": "{where}: the line has {n} columns, but a triple has 3, divided by tabs: head, relation, tail. In: {text!r}. Is "
     "the file of that kind? N-Triples must end in .nt; to leave broken lines out, skip errors (--on-error skip).",
@@ -238,8 +256,7 @@ MESSAGES: dict[str, str] = {
     "Mend it, or leave broken lines out (--on-error skip). In: {text!r}",
     "RX212": "Cannot read names of entities from {path}: {reason}. Give a file of two to four columns divided by tabs: "
     "entity id, name, and if you like entity type and language.",
-    "RX220": "None of the {mentions} mentions in {texts} texts is linked with an entity of the knowledge base, so no sentence "
-    "can be labelled. {advice} Ids are compared letter by letter.",
+    "RX220": "{reason}, so no sentence can be labelled. {advice}",
     "RX221": "No sentence mentions two entities that the knowledge base relates, so there are no bags for {path}.\n{report}",
     "RX222": "The Doc '{text}...' has no sentence boundaries, and a sentence is what is labelled. Give a pipeline that sets "
     "them (a sentencizer, senter or parser), or none for the default.",
@@ -261,6 +278,17 @@ MESSAGES: dict[str, str] = {
     "RX238": "{path} cannot be written: {reason}. Is there room, and may you write there?",
     "RX239": "None of the --filter files is what the embeddings were trained on. So true triples count as wrong answers, and "
     "whether training had the test triples is not known. Give the training triples with --filter.",
+    "RX240": "The embeddings in {path} have no vectors for the relations {lacking} of the training data, only for {n} others: "
+    "{known}. Name relations alike in both, train embeddings on triples with these relations, or let vectors be drawn "
+    'with missing = "random" of spacy_relx.ComplExKnowledge.v1.',
+    "RX242": "spacy_relx.ComplExKnowledge.v1 has no 'path'. Give the folder of embeddings that `spacy relx kb train` made, for "
+    "instance --paths.knowledge FOLDER.",
+    "RX243": "There are no triples in {paths}: facts need bags, or relations whose mentions are linked (kb_id). {left_out} were "
+    "left out by --exclude.",
+    "RX244": "The triple {triple!r} has a tab or a line break in an id, which a file of triples cannot hold. Give the entity "
+    "another id.",
+    "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say little: make the "
+    "triples anew with --exclude of relx kb triples.",
 }
 
 

@@ -31,3 +31,24 @@ def test_markers(tmp_path, monkeypatch, capsys):
     names = [f"{name}: {part}" for name in (*markers.WAYS, "single, start") for part in ("model", "pipe")]
     assert [row[:36].strip() for row in rows] == names
     assert all(float(row.split()[-1]) > 0 for row in rows)
+
+
+def test_complex(tmp_path, monkeypatch, capsys):
+    module = import_file("relx_complex_test", BENCHMARKS / "complex.py")
+    monkeypatch.setattr(module.torch, "set_num_threads", lambda number: None)
+    rows = [(f"e{i}", "next", f"e{(i + 1) % 12}") for i in range(12)]
+    files = []
+    for name, part in (("train", rows), ("valid", rows[:3]), ("test", rows[3:6])):
+        files.append(tmp_path / f"{name}.txt")
+        files[-1].write_text("".join("\t".join(row) + "\n" for row in part), encoding="utf8")
+    args = [*files, "--dim", 8, "--epochs", 20, "--batch-size", 8, "--n3", 0.001, "--eval-every", 10, "--plain"]
+    monkeypatch.setattr(sys, "argv", ["complex.py", *map(str, args)])
+    module.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines[:4]] == [
+        [x, "epoch", n] for n in ("10", "20") for x in ("ours", "plain")
+    ]
+    ours, plain = ([float(x) for x in line.split()[1:]] for line in lines[6:8])
+    assert ours[3] == ours[4] == 1 and plain[3] > 0
+    assert all(row[5] > 0.9 and row[6] <= row[7] == 1 for row in (ours, plain))
+    assert lines[-1].startswith("training ") and lines[-1].endswith(" MiB")
