@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import torch
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from thinc.api import Model, Optimizer
 
@@ -80,7 +81,13 @@ def make_bag_layer(
     network. entities: see `instances.ENTITIES`. langs: languages that the network tells apart. max_tokens: of an
     instance. batch_tokens: tokens that are read at once in prediction. marker_dropout: see `hidden_types`."""
     reader = Reader(text, entities, tuple(langs), max_tokens)
-    attrs = {"build": build, "build_network": build_network, "entities": entities, "reads_all": True}
+    attrs = {
+        "build": build,
+        "build_network": build_network,
+        "entities": entities,
+        "langs": list(langs),
+        "reads_all": True,
+    }
     return Model(
         "bags",
         partial(forward, reader, batch_tokens, marker_dropout),
@@ -105,7 +112,17 @@ class Reader:
 
     def __call__(self, docs: Sequence[Doc], module: Any) -> tuple[Instances, InstanceBatch, Bags]:
         instances = self.instances(docs)
-        return instances, self.batch(docs, instances, module), Bags.of_sizes(torch.from_numpy(instances.sizes))
+        bags = Bags.of_sizes(torch.from_numpy(instances.sizes), self.entity_rows(instances, module))
+        return instances, self.batch(docs, instances, module), bags
+
+    def entity_rows(self, instances: Instances, module: Any) -> torch.Tensor | None:
+        """int64 (n_bags, 2), the rows of head and tail in the network's knowledge; None if it has no such thing."""
+        knowledge = getattr(getattr(module, "head", None), "knowledge", None)
+        if knowledge is None:
+            return None
+        keys = [[get_string_id(name) for name in pair] for bags in instances.bags for pair in bags.keys]
+        hashes = np.array(keys, dtype="uint64").reshape(-1, 2).view("int64")
+        return torch.from_numpy(knowledge.rows(hashes))
 
     def instances(self, docs: Sequence[Doc]) -> Instances:
         if self.entities is None:

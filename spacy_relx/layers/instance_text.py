@@ -97,6 +97,9 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
     shim: Any = model.shims[0]
     build_network(model, shim.text.prepare(X[0] if X is not None else ()))
     shim.text.start(shim.module.words, model.attrs.get("marker_names", ()))
+    for part in list(shim.module.modules()):
+        if hasattr(part, "start_from_labels"):
+            part.start_from_labels(model.attrs.get("label_names", ()))
 
 
 def build_network(model: Model, width: int) -> None:

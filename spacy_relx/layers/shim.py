@@ -79,6 +79,10 @@ class TorchShim(PyTorchShim):
 
     def load_weights(self, state: Mapping[str, np.ndarray]) -> None:
         """RAISES: RelxError RX051 when they do not fit the module."""
+        shapes = {name: tuple(array.shape) for name, array in state.items()}
+        for prefix, part in self.module.named_modules():
+            if hasattr(part, "fit_shapes"):  # tables of a size that only the weights know
+                part.fit_shapes(f"{prefix}." if prefix else "", shapes)
         wanted = self.module.state_dict()
         wrong = sorted(set(state) ^ set(wanted))
         wrong += [n for n in set(state) & set(wanted) if tuple(state[n].shape) != tuple(wanted[n].shape)]

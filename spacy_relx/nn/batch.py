@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class TensorBatch:
-    """What all batches have in common: dataclasses of tensors."""
+    """What all batches have in common: dataclasses of tensors, or of None where there is none."""
 
     def to(self, device: torch.device) -> Self:
         me = cast(Any, self)
-        return replace(me, **{each.name: getattr(me, each.name).to(device) for each in fields(me)})
+        tensors = {each.name: getattr(me, each.name) for each in fields(me)}
+        return replace(me, **{name: None if tensor is None else tensor.to(device) for name, tensor in tensors.items()})
 
 
 class Batch(TensorBatch):

@@ -64,17 +64,20 @@ class Bags(TensorBatch):
     """Which instances are about one pair of entities. Those of a bag stand side by side, bags in order.
 
     starts, sizes: (n_bags,) int64, first instance of each bag, and how many it has; 0 is allowed.
+    entities: (n_bags, 2) int64, rows of head and tail in the network's knowledge, -1 where it has none; None for a
+    network without knowledge.
     """
 
     starts: Tensor
     sizes: Tensor
+    entities: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     @classmethod
-    def of_sizes(cls, sizes: Tensor) -> Bags:
-        return cls(sizes.cumsum(0) - sizes, sizes)
+    def of_sizes(cls, sizes: Tensor, entities: Tensor | None = None) -> Bags:
+        return cls(sizes.cumsum(0) - sizes, sizes, entities)
 
     def owners(self) -> Tensor:
         """int64 (n_instances,): the bag of each instance."""

@@ -86,6 +86,7 @@ class TrainedPipe(TrainablePipe):
 
     def set_sizes(self) -> None:
         self.model.set_dim("nO", len(self.labels), force=True)
+        self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
         self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
 
     def check_thresholds(self) -> None:
