@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from spacy.tokens import Doc
 
-from ..extensions import get_candidates, get_lang, get_sentence_langs, has_sentence_langs
+from ..extensions import get_candidates, get_lang, get_sentence_langs
 from ..grouping import DocBags, group_pairs
 from .batch import offsets
 from .marking import ranges
@@ -115,8 +115,10 @@ def _langs_at(docs: Sequence[Doc], counts: list[int], places: np.ndarray) -> lis
 
 def langs_at(doc: Doc, places: np.ndarray) -> list[str]:
     """The language of the text at some tokens. places: int64 (n,)."""
-    if not has_sentence_langs(doc):
-        return [get_lang(doc)] * len(places)
+    parts = get_sentence_langs(doc)
+    known = {lang for _, _, lang in parts}
+    if len(known) == 1 and sum(end - start for start, end, _ in parts) == len(doc):
+        return [known.pop()] * len(places)
     rows, names = token_langs(doc)
     return [names[row] for row in rows[places].tolist()]
 
