@@ -289,6 +289,18 @@ MESSAGES: dict[str, str] = {
     "another id.",
     "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say little: make the "
     "triples anew with --exclude of relx kb triples.",
+    # 250-259: how far a knowledge base supports facts
+    "RX250": "'{name}' cannot read its {part}: there is no {path}. Give the {need}. (A saved pipeline has its knowledge base in "
+    "its own folder, and reads it from elsewhere only where the config names another path than when it was saved.)",
+    "RX251": "{option} needs {part} to check facts against. Name {need} with {remedy}, or add a 'fact_checker' that has them to "
+    "the pipeline.",
+    "RX252": "'{name}' finds none of the relations {labels} in the knowledge base, whose relations are {known}. So none of these "
+    "facts and relations is known, and none has a kb_score. Names are compared letter by letter: use the same in both "
+    "(relx convert --labels gives annotated data other names).",
+    "RX253": "There is no knowledge base to check facts against. Give the folder of its 'embeddings', a file of its 'triples', or "
+    "both, in the config of the 'fact_checker'.",
+    "RX254": "What a knowledge base says of a fact or a relation is 'kb_score', a number in [0, 1], 'known', true or false, and "
+    "'kb_rank', a number from 1, each where there is one, but got {value!r}.",
 }
 
 

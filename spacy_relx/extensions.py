@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
-from .facts import Bag, FactList, FactScores, fact_rows
-from .types import Candidates, Relation, RelationList, relation_rows
+from .facts import Bag, Evidence, Fact, FactList, FactScores, fact_rows, merge_facts
+from .types import MENTIONS_KEY, Candidates, Mention, Relation, RelationList, relation_rows
 
 
 def _key(name: str) -> Any:  # a tuple, as spaCy has them, though it types the keys of user_data as str
@@ -186,10 +187,12 @@ def set_extensions() -> None:
 
 
 def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
-    """`Doc.from_docs`, keeping relations and languages (spaCy drops extensions of the Doc there).
+    """`Doc.from_docs`, keeping relations, facts and languages (spaCy drops extensions of the Doc there).
 
     docs: Docs of one vocab. **kwargs: as for `Doc.from_docs`. A Doc's language becomes that of its part's sentences,
-    and the language of the whole where all agree. Candidates are not carried: run the marker again.
+    and the language of the whole where all agree. The same fact of several Docs becomes one, see `facts.merge_facts`.
+    Bags of one pair become one bag; what is merged of other Docs is none. Candidates and `doc._.fact_scores` are not
+    carried: they are about each Doc by itself, so run the components again.
     RETURNS: the merged Doc, or None for no docs, as `Doc.from_docs` does.
     """
     docs = list(docs)
@@ -199,13 +202,21 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
     if merged is None:
         return merged
     relations: list[Relation] = []
+    facts: list[Fact] = []
     langs: list[tuple[int, int, str]] = []
+    starts: list[int] = []
     offset = 0
     for doc in docs:
         relations.extend(relation.shift(offset) for relation in get_relations(doc))
+        facts.extend(_moved(fact, fact.evidence, offset) for fact in get_facts(doc))
         langs.extend((start + offset, end + offset, lang) for start, end, lang in _lang_parts(doc[:]))
+        starts.extend([offset] * bool(len(doc)))
         offset += len(doc)
     set_relations(merged, relations)
+    set_facts(merged, merge_facts(facts))
+    bags = {get_bag(doc) for doc in docs if len(doc)}
+    if len(bags) == 1 and MENTIONS_KEY in merged.spans and all(merged[i].is_sent_start for i in starts[1:]):
+        set_bag(merged, bags.pop())
     names = {get_lang(doc) for doc in docs if len(doc)}
     set_lang(merged, names.pop() if len(names) == 1 else "")
     set_sentence_langs(merged, langs)
@@ -213,20 +224,39 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
 
 
 def span_as_doc(span: Span) -> Doc:
-    """`span.as_doc()`, keeping the language and the relations whose mentions both lie in the span."""
+    """`span.as_doc()`, keeping the language, the relations whose mentions both lie in the span, and the facts that have
+    evidence there, with that evidence alone.
+
+    Facts without evidence are left out: nothing says what they are from. So are `doc._.fact_scores` and `doc._.bag`:
+    spaCy drops `doc.spans`, which a bag must have. `corpora.bags.split_bag` divides a bag and keeps its facts.
+    """
     doc = span.as_doc()
     inside = [
         relation.shift(-span.start)
         for relation in get_relations(span.doc)
-        if all(span.start <= m.start and m.end <= span.end for m in (relation.head, relation.tail))
+        if _lies_in(span, relation.head, relation.tail)
     ]
     set_relations(doc, inside)
+    shown = [
+        (fact, [each for each in fact.evidence if _lies_in(span, each, each.head, each.tail)])
+        for fact in get_facts(span.doc)
+    ]
+    set_facts(doc, [_moved(fact, evidence, -span.start) for fact, evidence in shown if evidence])
     parts = _lang_parts(span)
     names = {lang for _, _, lang in parts}
     set_lang(doc, names.pop() if len(names) == 1 else get_lang(span.doc))
     if len(parts) > 1:
         set_sentence_langs(doc, parts)
     return doc
+
+
+def _lies_in(span: Span, *parts: Mention | Evidence) -> bool:
+    return all(span.start <= part.start and part.end <= span.end for part in parts)
+
+
+def _moved(fact: Fact, evidence: Iterable[Evidence], offset: int) -> Fact:
+    """The fact with this evidence, `offset` tokens later."""
+    return replace(fact, evidence=tuple(each.shift(offset) for each in evidence))
 
 
 def _lang_parts(span: Span) -> list[tuple[int, int, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import index as as_integer
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
-from .types import Mention, PlainList, check_span
+from .types import Mention, PlainList, check_span, read_support, support_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Evidence:
     def sentence(self, doc: Doc) -> Span:
         return doc[self.start : self.end]
 
+    def shift(self, offset: int) -> Evidence:
+        """The same evidence `offset` tokens later."""
+        head, tail = self.head.shift(offset), self.tail.shift(offset)
+        return Evidence(self.start + offset, self.end + offset, head, tail, self.weight)
+
     def to_dict(self) -> dict[str, Any]:
         mentions = {"head": self.head.to_dict(), "tail": self.tail.to_dict()}
         return {"start": self.start, "end": self.end, **mentions, "weight": float(self.weight)}
@@ -76,7 +81,9 @@ class Fact:
     """`head` -label-> `tail` between two entities, by their ids.
 
     score: the model's, in [0, 1] (1.0 in annotated data). evidence: sentences of the Doc, those that counted most
-    first.
+    first. What a knowledge base says of it, None where none was asked or it cannot tell: kb_score, probability of the
+    relation given the two entities, in [0, 1]; known, whether it is one of the knowledge base's triples; kb_rank, of
+    one that is not, the rank of the tail among all entities, from 1 (`kb.consistency`).
     """
 
     head: str
@@ -84,6 +91,9 @@ class Fact:
     tail: str
     score: float = 1.0
     evidence: tuple[Evidence, ...] = ()
+    kb_score: float | None = None
+    known: bool | None = None
+    kb_rank: float | None = None
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(name of the head, label, name of the tail): as the best evidence mentions them, or the ids without any."""
@@ -96,11 +106,11 @@ class Fact:
         data: dict[str, Any] = {"head": self.head, "label": self.label, "tail": self.tail, "score": float(self.score)}
         if self.evidence:
             data["evidence"] = [each.to_dict() for each in self.evidence]
-        return data
+        return {**data, **support_of(self)}
 
     @classmethod
     def from_any(cls, value: Any) -> Fact:
-        """Read a Fact or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX011, RX012."""
+        """Read a Fact or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX011, RX012, RX254."""
         if isinstance(value, Fact):
             return value
         if not isinstance(value, Mapping) or not {"head", "label", "tail"} <= set(value):
@@ -113,7 +123,25 @@ class Fact:
         except (TypeError, ValueError) as err:
             raise RelxError("RX012", value=value) from err
         evidence = tuple(Evidence.from_any(each) for each in rows)
-        return cls(names[0], names[1], names[2], score, evidence)
+        return cls(names[0], names[1], names[2], score, evidence, **read_support(value))
+
+
+def merge_facts(facts: Iterable[Fact]) -> list[Fact]:
+    """Facts of one Doc, each (head, label, tail) once, where it first stands: with the best score, and all evidence.
+
+    Evidence is in the order of its weights, greatest first. The weights stay as they are: of evidence that comes from
+    several bags they sum to more than 1. What a knowledge base says is that of the first one that has been checked.
+    """
+    groups: dict[tuple[str, str, str], list[Fact]] = {}
+    for fact in facts:
+        groups.setdefault((fact.head, fact.label, fact.tail), []).append(fact)
+    merged = []
+    for group in groups.values():
+        evidence = dict.fromkeys(each for fact in group for each in fact.evidence)
+        ordered = tuple(sorted(evidence, key=lambda each: -each.weight))
+        first = next((fact for fact in group if support_of(fact)), group[0])
+        merged.append(replace(first, score=max(fact.score for fact in group), evidence=ordered))
+    return merged
 
 
 class FactList(PlainList[Fact]):
@@ -128,7 +156,7 @@ class FactList(PlainList[Fact]):
 def fact_rows(facts: Iterable[Any], length: int) -> list[dict[str, Any]]:
     """Facts as plain rows, their evidence checked against a Doc of `length` tokens.
 
-    RAISES: RelxError RX002, RX003, RX011, RX012.
+    RAISES: RelxError RX002, RX003, RX011, RX012, RX254.
     """
     rows = []
     for value in facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import index as as_integer
 from typing import Any, Callable, Generic, TypeVar, Union
@@ -17,6 +17,8 @@ from .errors import RelxError
 NO_RELATION = "no_relation"
 #: `Doc.spans` group that holds all mentions, overlapping ones too (`Doc.ents` cannot).
 MENTIONS_KEY = "mentions"
+#: Fields of a fact or a relation between linked entities that say how far a knowledge base supports it.
+SUPPORT: dict[str, type] = {"kb_score": float, "known": bool, "kb_rank": float}
 _Item = TypeVar("_Item")
 
 
@@ -64,19 +66,25 @@ class Mention:
 
 @dataclass(frozen=True)
 class Relation:
-    """`head` -label-> `tail`, with the model's score in [0, 1] (1.0 in annotated data)."""
+    """`head` -label-> `tail`, with the model's score in [0, 1] (1.0 in annotated data).
+
+    kb_score, known, kb_rank: how far a knowledge base supports it, as of `facts.Fact`; None where none was asked.
+    """
 
     head: Mention
     label: str
     tail: Mention
     score: float = 1.0
+    kb_score: float | None = None
+    known: bool | None = None
+    kb_rank: float | None = None
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(head text, label, tail text)."""
         return self.head.text(doc), self.label, self.tail.text(doc)
 
     def shift(self, offset: int) -> Relation:
-        return Relation(self.head.shift(offset), self.label, self.tail.shift(offset), self.score)
+        return replace(self, head=self.head.shift(offset), tail=self.tail.shift(offset))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -84,11 +92,12 @@ class Relation:
             "label": self.label,
             "tail": self.tail.to_dict(),
             "score": float(self.score),
+            **support_of(self),
         }
 
     @classmethod
     def from_any(cls, value: Any) -> Relation:
-        """Read a Relation or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX004."""
+        """Read a Relation or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX004, RX254."""
         if isinstance(value, Relation):
             return value
         if isinstance(value, Mapping) and {"head", "label", "tail"} <= set(value):
@@ -97,8 +106,29 @@ class Relation:
                 score = float(value.get("score", 1.0))
             except (TypeError, ValueError) as err:
                 raise RelxError("RX004", value=value) from err
-            return cls(head, str(value["label"]), tail, score)
+            return cls(head, str(value["label"]), tail, score, **read_support(value))
         raise RelxError("RX004", value=value)
+
+
+def support_of(item: Any) -> dict[str, Any]:
+    """What a knowledge base says of a Relation or a Fact, plain: those of `SUPPORT` that are not None."""
+    return _plain_support([item.kb_score, item.known, item.kb_rank])
+
+
+def read_support(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `SUPPORT` that a row has. RAISES: RelxError RX254."""
+    score, known, rank = values = [row.get(name) for name in SUPPORT]
+    try:  # what is no number cannot be compared
+        fits = (score is None or 0 <= score <= 1) and (rank is None or rank >= 1)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits or not isinstance(known, (bool, np.bool_, type(None))):
+        raise RelxError("RX254", value={name: row[name] for name in SUPPORT if name in row})
+    return _plain_support(values)
+
+
+def _plain_support(values: Iterable[Any]) -> dict[str, Any]:
+    return {name: kind(value) for (name, kind), value in zip(SUPPORT.items(), values) if value is not None}
 
 
 class PlainList(MutableSequence, Generic[_Item]):
@@ -158,7 +188,10 @@ class RelationList(PlainList[Relation]):
 
 
 def relation_rows(relations: Iterable[Any], length: int) -> list[dict[str, Any]]:
-    """Relations as plain rows, checked against a Doc of `length` tokens. RAISES: RelxError RX002, RX003, RX004."""
+    """Relations as plain rows, checked against a Doc of `length` tokens.
+
+    RAISES: RelxError RX002, RX003, RX004, RX254.
+    """
     rows = []
     for value in relations:
         relation = Relation.from_any(value)

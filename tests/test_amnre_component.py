@@ -16,7 +16,7 @@ from spacy.training.loop import train_while_improving
 from spacy.util import load_config, load_model_from_config
 from thinc.api import fix_random_seed
 
-from spacy_relx.errors import RelxError
+from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.layers.shim import TorchShim
 
 CONFIG = Path(__file__).parent.parent / "configs" / "amnre.cfg"
@@ -344,6 +344,30 @@ def test_a_sentence_in_an_unknown_language():
         assert caught.value.code == "RX065"
     with pytest.raises(RelxError, match="RX065"):
         bags(nlp, [(*row[:4], []) for row in rows])  # no language at all
+
+
+def initialised(nlp, facts=FACTS, langs=None):
+    """Make the pipeline ready with bags, whose languages may be taken away."""
+    examples = make_examples(nlp.vocab, facts if langs is None else [(*row[:4], langs) for row in facts])
+    nlp.initialize(lambda: examples)
+
+
+def test_languages_that_training_does_not_have(recwarn):
+    with pytest.warns(
+        RelxWarning, match=r"RX069. 'fact_extractor' .*\['fr', 'zh'\].*Training has \['de', 'en', 'es'\]"
+    ):
+        initialised(load(langs=["de", "fr", "en", "es", "zh"]))
+    with pytest.warns(RelxWarning, match=r"RX069.*\['de', 'es'\].*Training has \['en'\]"):
+        initialised(load(), ENGLISH)
+    with pytest.warns(RelxWarning, match=r"RX069.*Training has \[''\]"):
+        initialised(load(), langs=[])
+    recwarn.clear()
+    initialised(load())
+    router = load()
+    router.add_pipe("language_router", first=True, config={"default": "en"})
+    initialised(router, langs=[])  # the languages are not known yet
+    initialised(make_nlp())  # a model that does not tell languages apart
+    assert not [warning for warning in recwarn if issubclass(warning.category, RelxWarning)]
 
 
 def test_bags_without_some_language_and_docs_without_bags():

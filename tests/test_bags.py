@@ -371,6 +371,8 @@ def test_what_is_no_bag():
         lambda doc: doc.spans.__setitem__(MENTIONS_KEY, list(doc.spans[MENTIONS_KEY])[:3]),
         lambda doc: doc.spans.__setitem__(MENTIONS_KEY, list(doc.spans[MENTIONS_KEY])[::-1]),
         lambda doc: setattr(doc[1], "is_sent_start", True),
+        lambda doc: doc.spans.__setitem__(MENTIONS_KEY, [doc.spans[MENTIONS_KEY][i] for i in (1, 0, 2, 3)]),
+        lambda doc: doc.spans.__setitem__(MENTIONS_KEY, [Span(doc, s.start, s.end) for s in doc.spans[MENTIONS_KEY]]),
     ):
         broken = doc.copy()
         change(broken)
@@ -481,8 +483,13 @@ def test_meta(tmp_path):
     assert pairs_of(output) == [("Q1", "0")]
     write_bags([source], output, VOCAB, meta=["n=1"])
     assert sorted(pairs_of(output)) == [("Q1", "0"), ("Q1", "1")]
-    with pytest.raises(RelxError, match="RX142"):
+    with pytest.raises(
+        RelxError, match=r"RX142.*none of the 4 documents .*\(n=1 holds for 2, checked=\? holds for 0\)"
+    ):
         write_bags([source], output, VOCAB, meta=["n=1", "checked=?"])
+    report = write_bags([source], output, VOCAB, meta=["n=1", "n=1", "checked=TRUE"])
+    assert "documents read     4 (taken by their meta 1)" in report.summary()
+    assert report.meta == {"n=1": 2, "checked=TRUE": 1}
     for meta in ("checked", "=TRUE"):
         with pytest.raises(RelxError, match="RX119"):
             write_bags([source], output, VOCAB, meta=[meta])
@@ -491,7 +498,8 @@ def test_meta(tmp_path):
 @pytest.mark.parametrize(
     "setting, code",
     [
-        ({"test_share": 1.0}, "RX119"),
+        ({"test_share": 1.0, "test": "test.spacy"}, "RX119"),
+        ({"test_share": 0.2}, "RX119.*test_share.*--test"),
         ({"shard_size": 0}, "RX119"),
         ({"max_sentences": -1}, "RX119"),
         ({"exclude_sentences": True}, "RX119"),
@@ -611,6 +619,8 @@ def test_the_command_says_what_is_wrong(tmp_path, sentences):
     assert done.exit_code == 1 and "RX143" in done.output and "relx bags" in done.output
     done = run("bags", sentences, sentences)
     assert done.exit_code == 1 and "RX145" in done.output
+    done = run("bags", sentences, tmp_path / "bags.spacy", "--test-share", 0.2)
+    assert done.exit_code == 1 and "RX119" in done.output and not (tmp_path / "bags.spacy").exists()
     assert run("bags", sentences).exit_code == 2
 
 

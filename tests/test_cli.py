@@ -294,6 +294,14 @@ def test_output_that_is_an_input(command, model, data, code, tmp_path):
     assert copy.read_bytes() == data.read_bytes() and code.read_text(encoding="utf8") == CODE
 
 
+@pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
+def test_output_in_the_folder_of_the_pipeline(command, model, data):
+    before = {path: path.stat().st_mtime_ns for path in model.rglob("*")}
+    for name in ("config.cfg", "new.out", "vocab/new"):
+        assert "[RX181]" in invoke(command, model, data, "-o", model / name, exit_code=1).stderr
+    assert {path: path.stat().st_mtime_ns for path in model.rglob("*")} == before
+
+
 def test_output_that_is_standard_input(model, tmp_path):
     texts = tmp_path / "texts.txt"
     texts.write_text(TEXT, encoding="utf8")

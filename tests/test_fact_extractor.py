@@ -28,9 +28,10 @@ from spacy.training import Example
 from thinc.api import Config
 
 from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.evaluation import evaluate
 from spacy_relx.extensions import has_fact_scores, set_bag, set_facts
 from spacy_relx.facts import Bag, Evidence, Fact
-from spacy_relx.types import Mention
+from spacy_relx.types import Mention, Relation
 
 
 @pytest.fixture(scope="module")
@@ -460,6 +461,73 @@ def test_the_config_in_the_repository(pytestconfig):
     losses = [nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])["fact_extractor"] for _ in range(6)]
     assert losses[-1] < losses[0]
     assert nlp.pipe_names == ["entity_type_marker", "fact_extractor"]
+
+
+CONFIGS = ["amnre", "bags_bigru", "bags_bigru_adv", "bags_pcnn", "bags_pcnn_adv", "bags_transformer"]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_configs_bound_the_pairs_of_a_text_and_never_those_of_a_training_bag(name, pytestconfig):
+    config = spacy.util.load_config(pytestconfig.rootpath / "configs" / f"{name}.cfg")
+    settings, max_sentences = config["components"]["entity_type_marker"], config["corpora"]["train"]["max_sentences"]
+    assert settings["max_pairs"] == 10_000
+    nlp = spacy.blank("xx")
+    marker = nlp.add_pipe("entity_type_marker", config={key: settings[key] for key in ("generator", "max_pairs")})
+    n = 102
+    crowd = text_doc(nlp.vocab, " ".join(["Ann"] * n), [(i, i + 1, "PERSON", f"ann{i}") for i in range(n)])
+    with pytest.warns(RelxWarning, match=r"RX024.* 10302 candidate pairs; the 10000 nearest .* 302 are left out"):
+        marker(crowd)
+    kept = set(map(tuple, crowd._.candidates.pairs.tolist()))
+    left_out = {abs(i - j) for i in range(n) for j in range(n) if i != j and (i, j) not in kept}
+    assert len(kept) == 10_000 and min(left_out) >= max(abs(i - j) for i, j in kept)
+    bag = make_bag(nlp.vocab, "ann", "acme", [], ["Ann|h of Acme|t"] * max_sentences)
+    assert len(marker(bag)._.candidates) == max_sentences and bag._.candidates.dropped == 0
+
+
+# `evaluate` says why there is nothing to see
+
+
+def test_evaluate_says_that_labels_are_unknown(trained):
+    other = [(head, tail, [f"P{len(label)}" for label in labels], texts) for head, tail, labels, texts in FACTS]
+    with pytest.warns(
+        RelxWarning, match=r"RX198. 6 of 6 gold facts .*\(P7, P8, P9\).*knows based_in, founded, works_for"
+    ):
+        scores = evaluate(trained, [make_bag(trained.vocab, *row) for row in other])
+    assert scores["fact_micro_f"] == 0
+    some = [*FACTS, ("ann", "rome", ["born_in"], ["Ann|h came from Rome|t"])]
+    with pytest.warns(RelxWarning, match=r"RX198. 1 of 7 gold facts .*\(born_in\)"):
+        evaluate(trained, [make_bag(trained.vocab, *row) for row in some])
+    assert evaluate(trained, [make_bag(trained.vocab, *row) for row in FACTS])["fact_micro_f"] == 1
+
+
+def test_evaluate_says_that_sentences_are_no_bags(trained):
+    mentions = [(0, 1, "PERSON", "ann"), (3, 4, "ORG", "acme")]
+    doc = text_doc(trained.vocab, "Ann works for Acme .", mentions)
+    head, tail = (Mention(*mention) for mention in mentions)
+    doc._.relations = [Relation(head, "works_for", tail)]
+    for given in (False, True):
+        with pytest.warns(RelxWarning, match=r"RX199.*none of the 1 documents.*1 gold relations.*relx bags") as caught:
+            evaluate(trained, [doc], gold_entities=given)
+        assert len(caught) == 1
+    doc._.facts = [Fact("ann", "works_for", "acme")]
+    assert evaluate(trained, [doc], gold_entities=True)["fact_micro_f"] == 1
+
+
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (lambda doc: doc.spans.pop("mentions"), "2 sentences and 0 mentions"),
+        (lambda doc: [setattr(token, "is_sent_start", False) for token in doc[1:]], "1 sentences and 4 mentions"),
+        (lambda doc: set_bag(doc, ("ann", "globex")), r"mention \[3, 4\) is of 'acme', not of 'globex'"),
+        (lambda doc: set_bag(doc, ("acme", "ann")), r"mention \[0, 1\) is of 'ann', not of 'acme'"),
+    ],
+)
+def test_evaluate_refuses_bags_that_are_not_made_as_they_must_be(trained, change, problem):
+    doc = make_bag(trained.vocab, *FACTS[0])
+    change(doc)
+    set_facts(doc, [])
+    with pytest.raises(RelxError, match=rf"RX144.*{problem}.*relx bags"):
+        evaluate(trained, [doc])
 
 
 def test_evidence_is_plain_data(trained):

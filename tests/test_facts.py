@@ -13,9 +13,16 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from spacy_relx.errors import RelxError
-from spacy_relx.extensions import get_sentence_langs, has_fact_scores, set_extensions, set_sentence_langs
-from spacy_relx.facts import Bag, Evidence, Fact, FactList, FactScores
-from spacy_relx.types import Mention
+from spacy_relx.extensions import (
+    get_sentence_langs,
+    has_fact_scores,
+    merge_docs,
+    set_extensions,
+    set_sentence_langs,
+    span_as_doc,
+)
+from spacy_relx.facts import Bag, Evidence, Fact, FactList, FactScores, merge_facts
+from spacy_relx.types import MENTIONS_KEY, Mention
 
 set_extensions()
 HEAD, TAIL = Mention(0, 1, "PERSON", "Q1"), Mention(3, 5, "PLACE", "Q2")
@@ -27,12 +34,15 @@ PAIRS, LABELS = [("Q1", "Q2"), ("Q2", "Q1")], ["born_in", "dies_in", "lives_in"]
 SCORES = np.arange(6, dtype="float32").reshape(2, 3) / 8
 
 
-def make_doc() -> Doc:
-    return Doc(Vocab(), words=["Ann", "was", "from", "New", "Ulm", ".", "She", "Ulm"])
+VOCAB = Vocab()
 
 
-def annotated() -> Doc:
-    doc = make_doc()
+def make_doc(vocab: Vocab | None = None) -> Doc:
+    return Doc(Vocab() if vocab is None else vocab, words=["Ann", "was", "from", "New", "Ulm", ".", "She", "Ulm"])
+
+
+def annotated(vocab: Vocab | None = None) -> Doc:
+    doc = make_doc(vocab)
     doc._.bag = Bag("Q1", "Q2")
     doc._.facts = [FACT, BARE]
     doc._.fact_scores = FactScores(PAIRS, LABELS, SCORES)
@@ -106,6 +116,66 @@ def test_sentence_langs_of_a_doc_with_one_language():
     assert get_sentence_langs(doc) == [(0, 8, "en")]
     set_sentence_langs(doc, [(0, 5, "de"), (5, 8, "")])
     assert get_sentence_langs(doc) == [(0, 5, "de"), (5, 8, "en")]
+
+
+# merged Docs and parts of Docs
+
+
+def bag_doc(pair=("Q1", "Q2"), sent_starts=(0, 5)) -> Doc:
+    """Two sentences that mention a pair."""
+    doc = make_doc(VOCAB)
+    for token in doc:
+        token.is_sent_start = token.i in sent_starts
+    doc.spans[MENTIONS_KEY] = [m.span(doc) for each in (EVIDENCE, SECOND) for m in (each.head, each.tail)]
+    doc._.bag = pair
+    doc._.facts = [FACT, BARE]
+    return doc
+
+
+def test_merge_docs_makes_one_fact_of_the_same_ones():
+    first, second = annotated(VOCAB), make_doc(VOCAB)
+    first._.bag = None
+    better = Fact("Q1", "born_in", "Q2", 0.75, (Evidence(0, 5, HEAD, TAIL, 0.5),))
+    other = Fact("Q2", "born_in", "Q1", 0.25, (SECOND,))
+    second._.facts = [other, better]
+    merged = merge_docs([first, Doc(first.vocab), second])
+    found = merged._.facts
+    assert [(f.head, f.label, f.tail, f.score) for f in found] == [
+        ("Q1", "born_in", "Q2", 0.75),
+        ("Q1", "lives_in", "Q2", 1.0),
+        ("Q2", "born_in", "Q1", 0.25),
+    ]
+    assert found[0].evidence == (EVIDENCE, better.evidence[0].shift(8), SECOND)
+    assert [each.sentence(merged).text for each in found[0].evidence][:2] == ["Ann was from New Ulm"] * 2
+    assert found[0].evidence[1].head.text(merged) == "Ann" and found[2].evidence == (SECOND.shift(8),)
+    assert merged._.bag is None and not has_fact_scores(merged)
+    assert first._.facts == [FACT, BARE] and second._.facts == [other, better]
+
+
+def test_merge_facts_takes_evidence_once():
+    assert merge_facts([FACT, FACT]) == [FACT] and merge_facts([]) == []
+
+
+def test_merged_bags():
+    """One bag where all are of one pair and sentences stay apart; `Doc.from_docs` keeps the mentions."""
+    both = merge_docs([bag_doc(), bag_doc()])
+    assert both._.bag == Bag("Q1", "Q2") and len(both.spans[MENTIONS_KEY]) == 8 and len(list(both.sents)) == 4
+    assert [fact.label for fact in both._.facts] == ["born_in", "lives_in"]
+    plain = make_doc(VOCAB)
+    for docs in ([bag_doc(), bag_doc(("Q1", "Q3"))], [bag_doc(), bag_doc(sent_starts=())], [bag_doc(), plain]):
+        assert merge_docs(docs)._.bag is None
+    assert merge_docs([bag_doc(), bag_doc()], exclude=["spans"])._.bag is None
+
+
+def test_span_as_doc_keeps_facts_with_their_evidence_there():
+    doc = bag_doc()
+    part = span_as_doc(doc[5:8])
+    assert part._.facts == [Fact("Q1", "born_in", "Q2", 0.5, (SECOND.shift(-5),))]
+    assert part._.facts[0].triple(part) == (".", "born_in", "Ulm")
+    assert span_as_doc(doc[:])._.facts == [FACT]
+    for nothing in (doc[0:4], doc[6:8], doc[4:7]):  # no sentence is whole
+        assert span_as_doc(nothing)._.facts == []
+    assert part._.bag is None and span_as_doc(doc[:])._.bag is None and doc._.facts == [FACT, BARE]
 
 
 # bags

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import spacy
-from bag_util import FACTS, make_nlp, text_doc, train
+import torch
+from bag_util import FACTS, LABELS, make_nlp, text_doc, train
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
 from spacy_relx.corpora.instances import candidate_instances
+from spacy_relx.kb.consistency import Consistency
+from spacy_relx.kb.embeddings import KBEmbeddings
+from spacy_relx.kb.read import read_triples
+from spacy_relx.kb.triples import KnowledgeBase
+from spacy_relx.nn.complex import ComplEx
 
 
 def invoke(*args, exit_code=0):
@@ -96,6 +103,15 @@ def test_an_input_is_not_overwritten(folder):
     )
 
 
+def test_the_pipeline_is_not_written_to(folder):
+    config = (folder / "pipeline" / "config.cfg").read_bytes()
+    for name in ("facts.jsonl", "config.cfg", "vocab/strings.json"):
+        output = folder / "pipeline" / name
+        assert "RX181" in invoke(folder / "pipeline", folder / "part0.spacy", "--output", output, exit_code=1).output
+    assert (folder / "pipeline" / "config.cfg").read_bytes() == config
+    assert not (folder / "pipeline" / "facts.jsonl").exists()
+
+
 def test_candidate_instances_take_the_nearest_pair_of_each_sentence():
     nlp = make_nlp()
     words = "Ann saw that Ann met Bob . Bob left ."
@@ -127,3 +143,92 @@ def test_texts_without_linked_entities_are_not_a_silent_success(folder, tmp_path
     nlp.add_pipe("sentencizer", first=True)
     nlp.to_disk(tmp_path / "pipeline")
     assert "RX068" in invoke(tmp_path / "pipeline", tmp_path / "texts.txt").output
+
+
+# How far a knowledge base supports the facts
+
+MANY = ("--min-score", 0.001, "--max-evidence", 1)
+
+
+@pytest.fixture(scope="module")
+def base(folder):
+    """Embeddings that have all entities but Rome, and triples: Ann works for Acme."""
+    entities = sorted({name for head, tail, *_ in FACTS for name in (head, tail)} - {"rome"})
+    vectors = ComplEx.random(len(entities), len(LABELS), 4, scale=1.0, generator=torch.Generator().manual_seed(0))
+    ids = KnowledgeBase(entities, LABELS, np.zeros((0, 3), "int32"))
+    KBEmbeddings(ids, vectors).save(folder / "embeddings")
+    (folder / "kb.tsv").write_text("ann\tworks_for\tacme\n", encoding="utf8")
+    return folder / "embeddings", folder / "kb.tsv"
+
+
+def facts_of(folder, output, *options):
+    result = invoke(folder / "pipeline", folder / "part0.spacy", "--output", output, *MANY, *options)
+    return read(output), result.output
+
+
+def triple(fact):
+    return fact["head"], fact["label"], fact["tail"]
+
+
+def test_facts_are_checked(folder, base, tmp_path):
+    kb, known = base
+    plain, _ = facts_of(folder, tmp_path / "plain.jsonl")
+    facts, output = facts_of(folder, tmp_path / "all.jsonl", "--kb", kb, "--known", known)
+    n = len(facts)
+    assert [triple(fact) for fact in facts] == [triple(fact) for fact in plain] and n > 4
+    assert not any(key in fact for fact in plain for key in ("kb_score", "known", "kb_rank"))
+    wanted = Consistency(KBEmbeddings.load(kb), read_triples(known)).check([triple(fact) for fact in facts]).fields()
+    for fact, row in zip(facts, wanted, strict=True):
+        assert fact.get("kb_score") == (row["kb_score"] and pytest.approx(row["kb_score"], abs=1e-6))
+        assert fact["known"] is row["known"] is (triple(fact) == ("ann", "works_for", "acme"))
+        assert fact.get("kb_rank") == row["kb_rank"]
+        assert ("kb_score" in fact) is ("rome" not in triple(fact))
+    scored = sum("kb_score" in fact for fact in facts)
+    assert 0 < scored < n
+    assert f"Of {n} facts found, the knowledge base has 1, lacks {n - 1}, and gives {scored} a kb_score" in output
+
+
+def test_facts_are_chosen(folder, base, tmp_path):
+    kb, known = base
+    facts, _ = facts_of(folder, tmp_path / "all.jsonl", "--kb", kb, "--known", known)
+    new, output = facts_of(folder, tmp_path / "new.jsonl", "--known", known, "--new")
+    assert [triple(fact) for fact in new] == [triple(fact) for fact in facts if not fact["known"]]
+    assert not any("kb_score" in fact for fact in new) and f"Saved {len(new)} facts" in output
+    scores = sorted(fact["kb_score"] for fact in facts if "kb_score" in fact)
+    bar = scores[len(scores) // 2] - 1e-5  # what is written is rounded
+    plausible, _ = facts_of(folder, tmp_path / "plausible.jsonl", "--kb", kb, "--min-kb-score", bar)
+    assert [triple(fact) for fact in plausible] == [triple(fact) for fact in facts if fact.get("kb_score", -1) >= bar]
+    assert 0 < len(plausible) < len(scores) and "known" not in plausible[0]
+    both, _ = facts_of(folder, tmp_path / "2.jsonl", "--kb", kb, "--known", known, "--new", "--min-kb-score", bar)
+    assert both == [fact for fact in facts if fact.get("kb_score", -1) >= bar and not fact["known"]]
+
+
+def test_the_checker_of_the_pipeline(folder, base, tmp_path):
+    """Is used as it is; the options stand in place of what it has."""
+    nlp = spacy.load(folder / "pipeline")
+    nlp.add_pipe("fact_checker", config={"embeddings": str(base[0]), "triples": str(base[1])})
+    nlp.to_disk(tmp_path / "pipeline")
+    args = (tmp_path / "pipeline", folder / "part0.spacy", *MANY, "--output")
+    invoke(*args, tmp_path / "own.jsonl")
+    facts = read(tmp_path / "own.jsonl")
+    assert facts == facts_of(folder, tmp_path / "options.jsonl", "--kb", base[0], "--known", base[1])[0]
+    other = tmp_path / "other.tsv"
+    new = next(triple(fact) for fact in facts if not fact["known"])
+    other.write_text("\t".join(new) + "\n", encoding="utf8")
+    invoke(*args, tmp_path / "other.jsonl", "--known", other)
+    again = read(tmp_path / "other.jsonl")
+    assert [triple(fact) for fact in again if fact["known"]] == [new]
+    assert [fact.get("kb_score") for fact in again] == [fact.get("kb_score") for fact in facts]
+
+
+def test_what_cannot_be_chosen_is_said_first(folder, base, tmp_path):
+    kb, known = base
+    args = (folder / "pipeline", folder / "part0.spacy", "--output", tmp_path / "facts.jsonl")
+    least = ["--min-kb-score", 0.1]
+    for options in (["--new"], ["--new", "--kb", kb], least, [*least, "--known", known]):
+        output = invoke(*args, *options, exit_code=1).output
+        assert "RX251" in output and options[0] in output
+    assert "RX250" in invoke(*args, "--kb", tmp_path / "nowhere", exit_code=1).output
+    assert "RX231" in invoke(*args, "--kb", tmp_path, exit_code=1).output
+    assert "RX189" in invoke(*args[:3], known, "--known", known, exit_code=1).output
+    assert not (tmp_path / "facts.jsonl").exists()

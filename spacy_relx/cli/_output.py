@@ -14,14 +14,17 @@ from ..corpora.files import check_writable, same_file, write_whole
 from ..errors import RelxError
 
 
-def check_output(path: Path | None, *inputs: str | Path | None) -> None:
+def check_output(path: Path | None, *inputs: str | Path | None, model: str | None = None) -> None:
     """Make sure that an output can be written, with its parent folders, and is no input. None: standard output.
 
-    inputs: files, folders (all the .spacy files in them), or "-" for standard input.
-    RAISES: RelxError RX189 (it is an input), RX186 (it cannot be written).
+    inputs: files, folders (all the .spacy files in them), or "-" for standard input. model: the pipeline that is used;
+    where that is a folder, the output must not lie in it.
+    RAISES: RelxError RX189 (it is an input), RX181 (it lies in the pipeline), RX186 (it cannot be written).
     """
     if path is None:
         return
+    if model is not None and Path(model, "config.cfg").exists() and Path(model).resolve() in path.resolve().parents:
+        raise RelxError("RX181", path=path, model=model)
     for source in inputs:
         if source is not None and _is_input(path, source):
             raise RelxError("RX189", path=path)

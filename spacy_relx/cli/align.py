@@ -70,7 +70,9 @@ def align_cli(
         int, typer.Option("--max-negatives-per-sentence", min=0, help="Unrelated pairs of a sentence, 0 for no limit")
     ] = 10,
     test: Annotated[Path | None, typer.Option("--test", "-t", help="Second file or folder, for test bags")] = None,
-    test_share: Annotated[float, typer.Option("--test-share", help="About which part of the pairs goes there")] = 0.2,
+    test_share: Annotated[
+        float | None, typer.Option("--test-share", help="About which part of the pairs goes there (0.2)")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of both draws")] = 0,
     shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="In folders: bags to a file, at most")] = 5000,
     max_sentences: Annotated[

@@ -16,7 +16,9 @@ def bags_cli(
     inputs: Annotated[list[Path], typer.Argument(help=".spacy files of sentences with entity ids, or folders of them")],
     output: Annotated[Path, typer.Argument(help="File that ends in .spacy, or a folder for several")],
     test: Annotated[Path | None, typer.Option("--test", "-t", help="Second file or folder, for test bags")] = None,
-    test_share: Annotated[float, typer.Option("--test-share", help="About which part of the pairs goes there")] = 0.2,
+    test_share: Annotated[
+        float | None, typer.Option("--test-share", help="About which part of the pairs goes there (0.2)")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", "-s", help="Seed of that draw")] = 0,
     shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="In folders: bags to a file, at most")] = 5000,
     max_sentences: Annotated[

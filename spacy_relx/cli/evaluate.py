@@ -66,7 +66,7 @@ def evaluate_cli(
 
     Facts are scored too, where the pipeline finds facts. Documents that are bags always come with their mentions.
     """
-    check_output(output, data, code)
+    check_output(output, data, code, model=model)
     use_gpu(gpu)
     import_code(code)
     settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from ..errors import RelxError, warn
 from ..extensions import get_candidates
+from ..types import support_of
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from ..corpora.bag_spool import BagSpool
     from ..facts import Fact
+    from ..pipeline.fact_checker import FactChecker
 
 
 @relx_app.command("facts")
@@ -52,6 +55,17 @@ def facts_cli(
     max_evidence: Annotated[
         int | None, typer.Option("--max-evidence", min=0, help="Sentences to give with each fact, best first")
     ] = None,
+    kb: Annotated[
+        Path | None, typer.Option("--kb", help="Embeddings, from relx kb train: how plausible each fact is")
+    ] = None,
+    known: Annotated[
+        Path | None, typer.Option("--known", "-k", help="Triples that are true: which facts are known, which are new")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Only facts that are not known")] = False,
+    min_kb_score: Annotated[
+        float | None,
+        typer.Option("--min-kb-score", min=0, max=1, help="Only facts with such a kb_score or a greater one"),
+    ] = None,
     batch_size: BatchOpt = None,
     on_error: OnErrorOpt = OnError.fail,
     code: CodeOpt = None,
@@ -61,26 +75,102 @@ def facts_cli(
     Write what all texts together say about each pair of entities, one JSON object a line: head, label, tail, score and
     evidence. The pipeline needs a fact_extractor, and components that find and link entities (or .spacy files that have
     them). Sentences wait in temporary files, so the corpus may be larger than memory.
+
+    With a fact_checker in the pipeline, --kb or --known each fact also says how far a knowledge base supports it:
+    kb_score, known and kb_rank, see docs/knowledge-base.md.
     """
     from ..corpora.bag_spool import BagSpool
 
     for source in texts:
-        check_output(output, source, code)
+        check_output(output, source, code, kb, known, model=model)
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
     name = prepare(nlp, min_score, max_evidence)
+    checker = find_checker(nlp, kb, known)
+    wanted = Wanted(new, min_kb_score)
+    wanted.check_possible(checker)
+    counts = Counts()
     with BagSpool(nlp.vocab) as spool:
         read_pairs(nlp, name, texts, spool, batch_size, on_error)
-        n_facts = n_bags = 0
+        docs = extract(nlp, name, spool, batch_size)
+        if checker is not None:
+            docs = checker.pipe(docs, batch_size=batch_size or nlp.batch_size)
         with line_writer(output) as write:
-            for doc in progress(extract(nlp, name, spool, batch_size), unit=" pairs"):
-                n_bags += 1
+            for doc in progress(docs, unit=" pairs"):
+                counts.bags += 1
                 for fact in doc._.facts:
-                    n_facts += 1
-                    write(json.dumps(fact_record(doc, fact), ensure_ascii=False))
+                    if counts.add(fact, wanted(fact)):
+                        write(json.dumps(fact_record(doc, fact), ensure_ascii=False))
     if output is not None:
-        typer.secho(f"✔ Saved {n_facts} facts about {n_bags} pairs of entities to {output}", fg="green")
+        typer.secho(f"✔ Saved {counts.saved} facts about {counts.bags} pairs of entities to {output}", fg="green")
+        if checker is not None:
+            typer.echo(counts.support())
+
+
+@dataclass
+class Counts:
+    """bags: pairs of entities. found: facts about them; of these known, new and scored (with a kb_score) to the
+    knowledge base, and saved."""
+
+    bags: int = 0
+    found: int = 0
+    known: int = 0
+    new: int = 0
+    scored: int = 0
+    saved: int = 0
+
+    def add(self, fact: Fact, saved: bool) -> bool:
+        """Count one fact. RETURNS: saved."""
+        self.found += 1
+        self.known += fact.known is True
+        self.new += fact.known is False
+        self.scored += fact.kb_score is not None
+        self.saved += saved
+        return saved
+
+    def support(self) -> str:
+        return (
+            f"Of {self.found} facts found, the knowledge base has {self.known}, lacks {self.new}, and gives "
+            f"{self.scored} a kb_score."
+        )
+
+
+class Wanted(NamedTuple):
+    """Which facts are written. new: those that are not known. min_kb_score: those with such a kb_score or a greater
+    one; None for all, also those without any."""
+
+    new: bool
+    min_kb_score: float | None
+
+    def __call__(self, fact: Fact) -> bool:
+        if self.new and fact.known is not False:
+            return False
+        return self.min_kb_score is None or (fact.kb_score is not None and fact.kb_score >= self.min_kb_score)
+
+    def check_possible(self, checker: FactChecker | None) -> None:
+        """RAISES: RelxError RX251 where nothing says what is asked for, RX250 and others where it cannot be read."""
+        base = None if checker is None else checker.consistency
+        if self.new and (base is None or base.known is None):
+            raise RelxError("RX251", option="--new", part="triples", need="triples", remedy="--known TRIPLES")
+        if self.min_kb_score is not None and (base is None or base.embeddings is None):
+            remedy = "--kb FOLDER"
+            raise RelxError("RX251", option="--min-kb-score", part="embeddings", need="their folder", remedy=remedy)
+
+
+def find_checker(nlp: Language, kb: Path | None, known: Path | None) -> FactChecker | None:
+    """The pipeline's fact_checker, or one for the options alone; None without both.
+
+    kb, known: embeddings and triples in place of the pipeline's. RAISES: RelxError RX250, and what reading them raises.
+    """
+    from ..pipeline.fact_checker import FactChecker
+
+    found = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, FactChecker)]
+    if not found and kb is None and known is None:
+        return None
+    checker = found[-1] if found else FactChecker("relx facts")
+    checker.read_paths(embeddings=kb, triples=known)
+    return checker
 
 
 def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) -> str:
@@ -140,11 +230,16 @@ def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -
 def fact_record(doc: Doc, fact: Fact) -> dict[str, Any]:
     """A fact of a bag Doc as plain data. Offsets of evidence count characters of its sentence.
 
-    head, label, tail, score, head_text and tail_text (as the best evidence has them), sentences (how many the bag has),
-    evidence (text, head, tail, weight, lang, and source: the file and the id of the text in it).
+    head, label, tail, score, kb_score, known and kb_rank (those that are set), head_text and tail_text (as the best
+    evidence has them), sentences (how many the bag has), evidence (text, head, tail, weight, lang, and source: the file
+    and the id of the text in it).
     """
     head_text, _, tail_text = fact.triple(doc)
-    record = {"head": fact.head, "label": fact.label, "tail": fact.tail, "score": round(fact.score, 6)}
+    record: dict[str, Any] = {"head": fact.head, "label": fact.label, "tail": fact.tail, "score": round(fact.score, 6)}
+    support = support_of(fact)
+    if "kb_score" in support:
+        support["kb_score"] = round(support["kb_score"], 6)
+    record.update(support)
     sources = doc.user_data.get("sources", ())
     starts = {sent.start: i for i, sent in enumerate(doc.sents)}
     evidence = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..types import support_of
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -51,7 +52,7 @@ def predict_cli(
 
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
-    check_output(output, texts, code)
+    check_output(output, texts, code, model=model)
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
@@ -63,13 +64,17 @@ def predict_cli(
 
 
 def relation_records(doc: Doc) -> list[dict[str, Any]]:
-    """The relations of a Doc as plain data: head, label, tail, score; start and end count characters."""
+    """The relations of a Doc as plain data: head, label, tail, score; kb_score, known, kb_rank, where they are set.
+
+    start and end count characters.
+    """
     return [
         {
             "head": _mention_record(doc, relation.head),
             "label": relation.label,
             "tail": _mention_record(doc, relation.tail),
             "score": relation.score,
+            **support_of(relation),
         }
         for relation in doc._.relations
     ]

@@ -31,6 +31,8 @@ from ._output import check_output, write_output
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
+    from ..types import Relation
+
 
 @relx_app.command("show")
 @report_errors
@@ -50,7 +52,7 @@ def show_cli(
     """
     from ..viz import render
 
-    check_output(output, texts, code)
+    check_output(output, texts, code, model=model)
     use_gpu(gpu)
     import_code(code)
     docs: list[Doc] = []
@@ -69,7 +71,18 @@ def _print_triples(doc: Doc) -> None:
     typer.echo(f"\n{doc._.lang or '??'}  {doc.text}")
     for relation in doc._.relations:
         head, label, tail = relation.triple(doc)
-        typer.echo(f"    {head} --{label}--> {tail}  ({relation.score:.2f})")
+        typer.echo(f"    {head} --{label}--> {tail}  ({', '.join(_scores(relation))})")
+
+
+def _scores(relation: Relation) -> Iterator[str]:
+    """The score, and what a knowledge base says."""
+    yield f"{relation.score:.2f}"
+    if relation.known is not None:
+        yield "known" if relation.known else "new"
+    if relation.kb_score is not None:
+        yield f"kb_score {relation.kb_score:.2f}"
+    if relation.kb_rank is not None:
+        yield f"kb_rank {relation.kb_rank:g}"
 
 
 def _docs(model: str, texts: str, limit: int, on_error: OnError) -> Iterator[Doc]:

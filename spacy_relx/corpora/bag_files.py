@@ -21,15 +21,23 @@ from .instances import all_instances
 from .leakage import BagIndex, Leakage, leakage, sentence_key
 from .reader import corpus_files
 
+_ADVICE = (
+    "A sentence belongs to a bag if it has a relation, or exactly two mentions, between entities that have different "
+    "ids (kb_id): see docs/bags.md."
+)
+
 
 @dataclass
 class BagReport:
-    """What became of the sentences. read: Docs. instances: sentences with a pair. duplicates: those that a bag has
+    """What became of the sentences. read: Docs; taken: those of them that fulfil all conditions on meta; meta: how many
+    fulfil each. instances: sentences with a pair. duplicates: those that a bag has
     already, merged. excluded: bags left out since their pair is in the excluded file; excluded_sentences: sentences
     left out since they are. lost: see `sentence_instances`.
     outputs: by file. leakage: of the test output or, without one, of the excluded file."""
 
     read: int = 0
+    taken: int = 0
+    meta: dict[str, int] = field(default_factory=dict)
     instances: int = 0
     duplicates: int = 0
     excluded: int = 0
@@ -41,7 +49,7 @@ class BagReport:
     def summary(self) -> str:
         lost = [f"{reason} {n}" for reason, n in sorted(self.lost.items())]
         lines = [
-            f"documents read     {self.read}",
+            f"documents read     {self.read}" + (f" (taken by their meta {self.taken})" * bool(self.meta)),
             f"sentences of pairs {self.instances}"
             + (f" (merged duplicates {self.duplicates})" * bool(self.duplicates)),
         ]
@@ -74,7 +82,7 @@ def write_bags(
     vocab: Vocab,
     *,
     test: str | Path | None = None,
-    test_share: float = 0.2,
+    test_share: float | None = None,
     seed: int = 0,
     shard_size: int = 5000,
     max_sentences: int = 0,
@@ -86,26 +94,30 @@ def write_bags(
     """Group the sentences of .spacy files into bags, and write these.
 
     inputs: .spacy files, or folders of them, of annotated sentences with entity ids (see `sentence_instances`), or of
-    bags. output, test: a .spacy file, or a folder for files of at most shard_size bags. test gets about test_share of
-    the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same side.
-    max_sentences: larger bags are split, 0 for none. exclude: bags, a file or folder; their pairs are left out, in
-    either order, and with exclude_sentences their sentences as well, whatever the pair. meta: conditions KEY=VALUE on
-    `doc.user_data["meta"]` that Docs must fulfil, all of them. progress: wraps the stream of Docs.
+    bags. output, test: a .spacy file, or a folder for files of at most shard_size bags. test gets about test_share
+    (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same
+    side. max_sentences: larger bags are split, 0 for none. exclude: bags, a file or folder; their pairs are left out,
+    in either order, and with exclude_sentences their sentences as well, whatever the pair. meta: conditions KEY=VALUE
+    on `doc.user_data["meta"]` that Docs must fulfil, all of them. progress: wraps the stream of Docs.
     RAISES: RelxError RX119 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
     used), RX123 (writing), RX141 (temporary files), RX143 and RX144 (exclude).
     """
     if exclude_sentences and exclude is None:
         raise RelxError("RX119", name="exclude_sentences", value=True, need="given with 'exclude'")
-    conditions = [_condition(each) for each in meta]
+    conditions = {text: _condition(text) for text in meta}
     sources = [file for path in inputs for file in corpus_files(Path(path))]
     left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))
-    report = BagReport()
+    report = BagReport(meta=dict.fromkeys(conditions, 0))
 
     def docs() -> Iterator[Doc]:
         for file in sources:
             for doc in read_docs(file, vocab):
                 report.read += 1
-                if _fulfils(doc, conditions):
+                held = [text for text, condition in conditions.items() if _holds(doc, *condition)]
+                for text in held:
+                    report.meta[text] += 1
+                if len(held) == len(conditions):
+                    report.taken += 1
                     yield doc
 
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
@@ -139,9 +151,9 @@ def _condition(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _fulfils(doc: Doc, conditions: Sequence[tuple[str, str]]) -> bool:
+def _holds(doc: Doc, key: str, value: str) -> bool:
     meta = doc.user_data.get("meta") or {}
-    return all(key in meta and str(meta[key]) == value for key, value in conditions)
+    return key in meta and str(meta[key]) == value
 
 
 def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
@@ -149,9 +161,15 @@ def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
     empty = [path for path, counts in outputs.items() if not counts.bags]
     if not empty:
         return
-    reason = f"of {report.read} documents that were read, {report.instances} sentences have a pair of entities with ids"
+    if report.read and not report.taken:
+        counts = ", ".join(f"{text} holds for {n}" for text, n in report.meta.items())
+        reason = f"--meta takes none of the {report.read} documents that were read ({counts})"
+        raise RelxError("RX142", path=empty[0], reason=reason, advice="Keys and values are compared letter by letter.")
+    reason = (
+        f"of {report.taken} documents that were taken, {report.instances} sentences have a pair of entities with ids"
+    )
     if report.excluded or report.excluded_sentences:
         reason += f"; --exclude left out {report.excluded} bags and {report.excluded_sentences} sentences"
     if len(empty) < len(outputs):
         reason += "; the draw put all bags into one of the two files: change --test-share or --seed"
-    raise RelxError("RX142", path=empty[0], reason=reason)
+    raise RelxError("RX142", path=empty[0], reason=reason, advice=_ADVICE)

@@ -23,6 +23,8 @@ from .reader import FILE_TYPE
 #: A file of a folder of bags, and the pattern of those we may replace.
 _SHARD = "bags-{:05d}.spacy"
 _OURS = re.compile(r"bags-\d{5}\.spacy")
+#: About which part of the pairs goes to the test bags, where nothing else is said.
+TEST_SHARE = 0.2
 #: Docs that wait to be packed: `quick_msgpack` costs as much as packing one.
 _CHUNK = 256
 
@@ -152,10 +154,10 @@ def _check_folder(path: Path) -> None:
 class SplitWriter:
     """Bags for training, and if wanted others for test; nothing is there before `commit`. A context manager.
 
-    output, test: see `BagWriter`. test gets about test_share of the pairs of entities, drawn by their ids and the seed
-    alone; (a, b) and (b, a) go to the same side. max_sentences: larger bags are split, 0 for no limit. inputs: files
-    that must not be replaced.
-    RAISES: RelxError RX119 (settings), RX145 (an output that cannot be used).
+    output, test: see `BagWriter`. test gets about test_share (None: `TEST_SHARE`) of the pairs of entities, drawn by
+    their ids and the seed alone; (a, b) and (b, a) go to the same side. max_sentences: larger bags are split, 0 for no
+    limit. inputs: files that must not be replaced.
+    RAISES: RelxError RX119 (settings; also a test_share without test), RX145 (an output that cannot be used).
     """
 
     def __init__(
@@ -163,12 +165,17 @@ class SplitWriter:
         output: str | Path,
         test: str | Path | None = None,
         *,
-        test_share: float = 0.2,
+        test_share: float | None = None,
         seed: int = 0,
         shard_size: int = 5000,
         max_sentences: int = 0,
         inputs: Iterable[str | Path] = (),
     ):
+        if test is None and test_share is not None:
+            raise RelxError(
+                "RX119", name="test_share", value=test_share, need="given with 'test' (--test), or not at all"
+            )
+        test_share = TEST_SHARE if test_share is None else test_share
         _check_settings(test_share, shard_size, max_sentences)
         outputs = [Path(path) for path in (output, test) if path is not None]
         _check_outputs(outputs, [Path(path) for path in inputs])

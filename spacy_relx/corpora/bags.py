@@ -131,9 +131,13 @@ def bag_sentences(doc: Doc) -> list[BagSentence]:
     words, spaces = token_arrays(doc)
     sentences = []
     for (start, end), head, tail, source in zip(bounds, spans[::2], spans[1::2], sources):
-        for span in (head, tail):
+        for span, kb_id in ((head, bag.head), (tail, bag.tail)):
             if not start <= span.start < span.end <= end:
                 raise _broken(doc, bag, f"the mention [{span.start}, {span.end}) is not in its sentence")
+            if span.kb_id_ != kb_id:
+                raise _broken(
+                    doc, bag, f"the mention [{span.start}, {span.end}) is of {span.kb_id_!r}, not of {kb_id!r}"
+                )
         first, second = (Mention.from_any(span).shift(-start) for span in (head, tail))
         blanks = None if spaces is None else spaces[start:end]
         sentences.append(BagSentence(words[start:end], blanks, first, second, langs.get(start) or common, source))

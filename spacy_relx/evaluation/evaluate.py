@@ -12,6 +12,7 @@ from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..corpora.bags import bag_sentences
 from ..corpora.mentions import copy_mentions
 from ..errors import RelxError, warn
 from ..extensions import (
@@ -68,16 +69,18 @@ def evaluate(
     spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that
     spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
-    RX174 where gold mentions do not fit the pipeline's tokens.
-    RAISES: RelxError RX170 for an unknown match, RX175 for an unknown scheme, RX191 for a bag with facts of another
-    pair, RX192 for bags among other documents without gold_entities, and what the components raise.
+    RX174 where gold mentions do not fit the pipeline's tokens, RX198 for gold labels that the pipeline does not know,
+    RX199 where the pipeline finds facts alone and the documents have neither bags nor facts.
+    RAISES: RelxError RX144 for a bag that is not made as one must be, RX170 for an unknown match, RX175 for an unknown
+    scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_entities, and
+    what the components raise.
     """
     if scheme is not None and scheme not in SCHEMES:
         raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
     counters: list[_AnyCounter] = [RelationCounter(match=match, no_relation=no_relation)]
     if scheme is not None:
         counters.append(SCHEMES[scheme](no_relation=no_relation))
-    if _assigns_facts(nlp):
+    if _assigning(nlp, "doc._.facts"):
         counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
     run = _Run(nlp, docs, spans_key, gold_entities, retokenize)
     disable = mention_writers(nlp) if run.mentions else []
@@ -99,8 +102,11 @@ def evaluate(
         warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
     if run.n_lost:
         warn("RX174", lost=run.n_lost)
-    if n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
+    if n_out and _only_facts(nlp) and not (run.n_bags or scores["fact_n_gold"]):
+        warn("RX199", n=n_out, relations=scores["rel_n_gold"])
+    elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
         warn("RX171", n=n_out)
+    _check_labels(nlp, scores)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     return {
@@ -125,8 +131,37 @@ def mention_writers(nlp: Language) -> list[str]:
     ]
 
 
-def _assigns_facts(nlp: Language) -> bool:
-    return any("doc._.facts" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
+def _assigning(nlp: Language, attribute: str) -> list[Any]:
+    """The components that declare to assign this."""
+    return [pipe for name, pipe in nlp.pipeline if attribute in nlp.get_pipe_meta(name).assigns]
+
+
+def _only_facts(nlp: Language) -> bool:
+    return bool(_assigning(nlp, "doc._.facts")) and not _assigning(nlp, "doc._.relations")
+
+
+def _check_labels(nlp: Language, scores: dict[str, Any]) -> None:
+    """Say how many gold relations and facts the pipeline cannot find, since it does not know their labels.
+
+    Components that do not say which labels they know could know all. WARNS: RX198.
+    """
+    for what, prefix in (("relations", "rel"), ("facts", "fact")):
+        found_by = _assigning(nlp, f"doc._.{what}")
+        if not found_by or not all(getattr(pipe, "labels", ()) for pipe in found_by):
+            continue
+        known = {label for pipe in found_by for label in pipe.labels}
+        gold = {label: row["support"] for label, row in (scores[f"{prefix}_per_type"] or {}).items() if row["support"]}
+        unknown = {label: n for label, n in gold.items() if label not in known}
+        if unknown:
+            counts = {"unknown": sum(unknown.values()), "gold": sum(gold.values())}
+            warn("RX198", what=what, labels=_names(unknown), known=_names(known), **counts)
+
+
+def _names(labels: Iterable[str], limit: int = 10) -> str:
+    """The first labels, in order, and how many there are more."""
+    names = sorted(labels)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
 class _Run:
@@ -147,15 +182,19 @@ class _Run:
         self._retokenize = retokenize
         self._outside = 0.0
         self.waiting: dict[int, Doc] = {}
-        self.n_words = self.n_lost = 0
+        self.n_words = self.n_lost = self.n_bags = 0
         self.seconds = 0.0
 
     def inputs(self) -> Iterator[tuple[Doc, int]]:
         """(document for the pipeline, its number); the time this takes is not the pipeline's."""
         start = perf_counter()
         for number, reference in enumerate(self._docs):
-            if self._alike and (get_bag(reference) is not None) != self._bags:
+            is_bag = get_bag(reference) is not None
+            if self._alike and is_bag != self._bags:
                 raise RelxError("RX192", number=number + 1)
+            if is_bag:
+                bag_sentences(reference)  # raises where something is wrong with it, which the pipeline would pass over
+                self.n_bags += 1
             doc = _blank(self._nlp, reference, self._retokenize)
             if self.mentions:
                 self.n_lost += copy_mentions(reference, doc, self._spans_key)

@@ -30,7 +30,7 @@ def align_to_bags(
     negatives: float = 1.0,
     max_negatives: int = 10,
     test: str | Path | None = None,
-    test_share: float = 0.2,
+    test_share: float | None = None,
     seed: int = 0,
     shard_size: int = 5000,
     max_sentences: int = 0,
@@ -39,9 +39,9 @@ def align_to_bags(
     """Label sentences with a knowledge base, see `align`, and write them as bags.
 
     docs: with sentence boundaries, of this vocab; streamed. output, test: a .spacy file, or a folder for files of at
-    most shard_size bags. inputs: files that the outputs must not replace. test gets about test_share of the pairs of
-    entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same side. max_sentences: larger bags
-    are split, 0 for no limit. progress: wraps the stream of bags.
+    most shard_size bags. inputs: files that the outputs must not replace. test gets about test_share (None: a fifth)
+    of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same side.
+    max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
     RETURNS: counts, with what training and test bags have in common.
     RAISES: RelxError RX208, RX119 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked), RX221
     (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX123 (writing).
@@ -64,14 +64,33 @@ def align_to_bags(
 def _check_found(report: AlignReport, path: Path, by_alias: bool) -> None:
     """RAISES: RelxError RX220, RX221."""
     if not report.linked:
-        advice = (
-            "Do the ids of the table of names fit those of the knowledge base, and is case right (--ignore-case)?"
-            if by_alias
-            else "Give names of entities (--aliases), or documents or a pipeline whose mentions have a kb_id."
-        )
-        raise RelxError("RX220", mentions=report.mentions, texts=report.texts, advice=advice)
+        reason, advice = _nothing_linked(report, by_alias)
+        raise RelxError("RX220", reason=reason, advice=advice)
     if not report.bags:
         raise RelxError("RX221", path=path, report=report.summary())
+
+
+def _nothing_linked(report: AlignReport, by_alias: bool) -> tuple[str, str]:
+    """Why no mention is linked, and what to do."""
+    if not report.sentences:
+        read = (
+            f"None of the {report.texts} texts has a word in it" if report.texts else "There are no texts in the inputs"
+        )
+        return read, "Are these the right files? Texts are .txt (one a line), .jsonl, .spacy, or - for standard input."
+    if by_alias and not report.mentions:
+        reason = f"None of the names is found in the {report.texts} texts"
+        return reason, "Are the names in the language of the texts, and is case right (--ignore-case)?"
+    reason = (
+        f"None of the {report.mentions} mentions in {report.texts} texts is linked with an entity of the knowledge base"
+        if report.mentions
+        else f"There are no mentions in the {report.texts} texts"
+    )
+    if by_alias:
+        several = f" {report.ambiguous} are names of several entities, which are left out (--ambiguous)."
+        advice = "Do the ids of the table of names fit those of the knowledge base, letter by letter?"
+        return reason, advice + several * bool(report.ambiguous)
+    given = "Give names of entities (--aliases), or documents or a pipeline whose mentions have a kb_id"
+    return reason, f"{given}. Ids are compared letter by letter."
 
 
 def _write(writer: SplitWriter, report: AlignReport) -> None:

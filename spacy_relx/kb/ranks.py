@@ -68,6 +68,7 @@ class Answers:
     """
 
     def __init__(self, triples: np.ndarray, asked: int, n_relations: int):
+        self.asked = asked
         self._given = TAIL if asked == HEAD else HEAD
         self._n_relations = n_relations
         triples = triples[(triples >= 0).all(axis=1)]
@@ -118,10 +119,23 @@ def entity_ranks(
     unknown to the embeddings, have the last rank. asked: `HEAD` or `TAIL`. max_scores: so many are computed at a time.
     progress: may show how the chunks pass. RETURNS: float64 (n,).
     """
+    answers = Answers(known, asked, max(1, model.n_relations))
+    return filtered_ranks(model, triples, answers, max_scores=max_scores, progress=progress)
+
+
+def filtered_ranks(
+    model: ComplEx,
+    triples: np.ndarray,
+    answers: Answers,
+    *,
+    max_scores: int = MAX_SCORES,
+    progress: Callable[[Sequence[int]], Any] = iter,
+) -> np.ndarray:
+    """As `entity_ranks`, for who asks often: the known triples, sorted once. The column asked for is theirs."""
+    asked = answers.asked
     n = len(model.entities)
     ranks = np.full(len(triples), float(n))
     places = np.flatnonzero((triples >= 0).all(axis=1))
-    answers = Answers(known, asked, max(1, model.n_relations))
     size = max(1, max_scores // max(1, n))
     with torch.no_grad():
         for first in progress(range(0, len(places), size)):

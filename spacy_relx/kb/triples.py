@@ -197,7 +197,11 @@ class KnowledgeBase:
             # Last and first: a folder that was not written to its end, or is being rewritten, has none.
             (folder / "meta.json").unlink(missing_ok=True)
             for name in _ARRAYS:
-                np.save(folder / f"{name}.npy", np.asarray(getattr(self, name)), allow_pickle=False)
+                # Under another name first: the file there may be the one that the array is mapped from.
+                temporary = folder / f"{name}.npy.tmp"
+                with temporary.open("wb") as stream:
+                    np.save(stream, np.asarray(getattr(self, name)), allow_pickle=False)
+                temporary.replace(folder / f"{name}.npy")
             for name, ids in (("entities", self.entity_ids), ("relations", self.relation_ids)):
                 (folder / _STRINGS[name]).write_bytes("".join(f"{each}\n" for each in ids).encode("utf8"))
             meta = {"format": FORMAT, "version": VERSION, **counts, "shapes": sizes}

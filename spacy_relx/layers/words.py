@@ -167,6 +167,9 @@ def read_vectors(path: str) -> Vocab:
     from spacy.training.initialize import convert_vectors
 
     place = Path(path)
+    if not place.exists() and not spacy.util.is_package(path):
+        reason = "there is no such file or folder, and no installed pipeline of that name."
+        raise RelxError("RX061", path=path, reason=reason)
     try:
         if place.is_file():
             nlp = spacy.blank("xx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -12,8 +13,15 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
-from ..errors import RelxError
-from ..extensions import get_candidates, get_facts, set_extensions, set_fact_scores, set_facts
+from ..errors import RelxError, warn
+from ..extensions import (
+    get_candidates,
+    get_facts,
+    get_sentence_langs,
+    set_extensions,
+    set_fact_scores,
+    set_facts,
+)
 from ..facts import Evidence, Fact, FactScores
 from ..grouping import group_pairs
 from ..types import NO_RELATION
@@ -132,6 +140,7 @@ class FactExtractor(TrainedPipe):
         """Collect the relations, unless given, and the words of all training Docs, and build the model.
 
         RAISES: RelxError RX063 without relations, RX062 without a marker component.
+        WARNS: RX069 where no training sentence is in one of the model's languages.
         """
         validate_get_examples(get_examples, "FactExtractor.initialize")
         self.begin_initialize(
@@ -139,9 +148,28 @@ class FactExtractor(TrainedPipe):
         )
         self.read_markers(nlp)
         self.set_sizes()
-        self.model.initialize(X=((eg.x for eg in get_examples()), None))
+        langs: set[str] = set()
+        docs = _noting_langs((eg.x for eg in get_examples()), langs)
+        self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.check_thresholds()
+        if self.model.attrs.get("langs"):
+            deque(docs, maxlen=0)  # a model that collects no words has not read them
+            self._check_langs(langs, nlp)
+
+    def _check_langs(self, found: set[str], nlp: Language | None) -> None:
+        """Encoders of languages that training does not have would answer at random: say so before hours of training.
+
+        Not where languages are not known yet, because a component before this one sets them. WARNS: RX069.
+        """
+        missing = [lang for lang in self.model.attrs["langs"] if lang not in found]
+        if missing and not ("" in found and nlp is not None and self._langs_are_set(nlp)):
+            warn("RX069", name=self.name, missing=missing, found=sorted(found))
+
+    def _langs_are_set(self, nlp: Language) -> bool:
+        """Whether a component before this one sets languages."""
+        before = nlp.pipe_names[: nlp.pipe_names.index(self.name)]
+        return any("doc._.lang" in nlp.get_pipe_meta(name).assigns for name in before)
 
     def predict(self, docs: Iterable[Doc]) -> list[DocFacts]:
         """What the model says of each Doc. RAISES: RelxError RX062 for Docs that no marker has seen, RX050 for a model
@@ -222,3 +250,10 @@ class FactExtractor(TrainedPipe):
                     target[rows[fact.head, fact.tail], columns[fact.label]] = 1.0
             parts.append(target)
         return np.concatenate(parts)
+
+
+def _noting_langs(docs: Iterable[Doc], langs: set[str]) -> Iterator[Doc]:
+    """The same Docs; `langs` takes the languages of their sentences, "" for unknown."""
+    for doc in docs:
+        langs.update(lang for _, _, lang in get_sentence_langs(doc))
+        yield doc

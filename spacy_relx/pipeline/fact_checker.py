@@ -1,0 +1,245 @@
+"""`fact_checker`: what a knowledge base says of the facts and relations that were found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Callable, Union
+
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..errors import RelxError, warn
+from ..extensions import FACTS, RELATIONS, get_facts, get_relations, set_extensions, set_facts, set_relations
+from ..types import SUPPORT, Relation
+
+if TYPE_CHECKING:
+    from ..kb.consistency import Consistency
+    from ..kb.embeddings import KBEmbeddings
+    from ..kb.triples import KnowledgeBase
+
+#: What a knowledge base consists of, and what path is wanted for it.
+_PARTS = {
+    "embeddings": "folder of embeddings that 'relx kb train' wrote",
+    "triples": "file of triples (head, relation, tail and tabs between, or .nt), or a folder of KnowledgeBase.save",
+}
+#: Relations that a warning names at most.
+_NAMED = 10
+_UNCHECKED: dict[str, Any] = dict.fromkeys(SUPPORT)
+
+
+# It finds nothing itself, so it does not declare that it assigns doc._.facts: those components are scored.
+@Language.factory("fact_checker", default_config={"embeddings": None, "triples": None})
+def make_fact_checker(nlp: Language, name: str, embeddings: str | None, triples: str | None) -> FactChecker:
+    """Make the component that says how far a knowledge base supports each fact and each relation of linked mentions.
+
+    embeddings: folder that `relx kb train` wrote; null for no `kb_score` and no `kb_rank`. triples: file of triples
+    that are true, or a folder of `KnowledgeBase.save`; null for no `known` and no `kb_rank`.
+    """
+    return FactChecker(name, embeddings=embeddings, triples=triples)
+
+
+class FactChecker(Pipe):
+    """Sets `kb_score`, `known` and `kb_rank` of `doc._.facts`, and of those `doc._.relations` whose mentions both have
+    a kb_id; of other relations they become None. Stands behind what finds these, and needs neither of them.
+
+    kb_score: float in [0, 1], probability of the relation given the two entities; None where the embeddings lack an
+    entity or the relation, or there are none. known: whether the triple is in the knowledge base; None without
+    triples. kb_rank: of a triple that is not known and has a kb_score, the rank of its tail among all entities for
+    (head, relation, ?), from 1, without the known ones; else None. See `kb.consistency`.
+
+    The paths are read when they are first needed: with the first Doc, in `initialize`, or when the pipeline is saved.
+    A saved pipeline has its knowledge base with it. It is read from the paths again only where its config has been
+    given another path since.
+    RAISES: RelxError RX253 for the first Doc without a knowledge base; RX250 for a path that is not there, and what
+    `KBEmbeddings.load` and `read_triples` raise, when it is read.
+    WARNS: RX252, once, for a batch of Docs none of whose relations the knowledge base has.
+    """
+
+    def __init__(
+        self, name: str = "fact_checker", *, embeddings: str | Path | None = None, triples: str | Path | None = None
+    ):
+        set_extensions()
+        self.name = name
+        paths = {"embeddings": embeddings, "triples": triples}
+        self.paths = {part: None if path is None else str(path) for part, path in paths.items()}
+        self._parts: dict[str, Any] = dict.fromkeys(_PARTS)
+        self._consistency: Consistency | None = None
+        self._warned = False
+
+    def set_knowledge(self, *, embeddings: KBEmbeddings | None = None, triples: KnowledgeBase | None = None) -> None:
+        """Take what is given in place of what there was; None leaves it."""
+        for part, value in (("embeddings", embeddings), ("triples", triples)):
+            if value is not None:
+                self._parts[part] = value
+        self._consistency, self._warned = None, False
+
+    def read_paths(self, *, embeddings: str | Path | None = None, triples: str | Path | None = None) -> None:
+        """Read a knowledge base now, in place of what there was; None leaves it. RAISES: as the class."""
+        paths = {"embeddings": embeddings, "triples": triples}
+        self.set_knowledge(**{part: self._read(part, path) for part, path in paths.items() if path is not None})
+
+    @property
+    def consistency(self) -> Consistency:
+        """The knowledge base, read from the paths where that has not been done. RAISES: as the class."""
+        if self._consistency is None:
+            from ..kb.consistency import Consistency
+
+            self._read_missing()
+            self._consistency = Consistency(self._parts["embeddings"], self._parts["triples"])
+        return self._consistency
+
+    def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
+        """Read the knowledge base, so that what is wrong with it is said before training. Nothing is learned."""
+        self._read_missing()
+
+    # Docs
+
+    def __call__(self, doc: Doc) -> Doc:
+        error_handler = self.get_error_handler()
+        try:
+            self.check([doc])
+        except Exception as err:
+            error_handler(self.name, self, [doc], err)
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Check a stream of Docs, a batch at a time.
+
+        Where a batch fails its Docs are tried one by one, so that the error handler gets the bad ones only.
+        """
+        error_handler = self.get_error_handler()
+        for docs in util.minibatch(stream, size=batch_size):
+            try:
+                self.check(docs)
+            except Exception:
+                for doc in docs:
+                    try:
+                        self.check([doc])
+                    except Exception as err:
+                        error_handler(self.name, self, [doc], err)
+                    else:
+                        yield doc
+            else:
+                yield from docs
+
+    def check(self, docs: Sequence[Doc]) -> None:
+        """Check the facts and relations of a batch of Docs, in place, with one question to the knowledge base.
+
+        RAISES and WARNS: as the class.
+        """
+        consistency = self.consistency
+        # A Doc that has none is not given an empty list of them.
+        facts = [list(get_facts(doc)) if doc.user_data.get(FACTS) else [] for doc in docs]
+        relations = [list(get_relations(doc)) if doc.user_data.get(RELATIONS) else [] for doc in docs]
+        rows = [(fact.head, fact.label, fact.tail) for part in facts for fact in part]
+        rows += [_linked(relation) for part in relations for relation in part if _is_linked(relation)]
+        self._check_labels(consistency, rows)
+        fields = consistency.check(rows).fields()
+        for doc, part in zip(docs, facts):
+            if part:
+                set_facts(doc, [replace(fact, **next(fields)) for fact in part])
+        for doc, own in zip(docs, relations):
+            if own:
+                checked = (next(fields) if _is_linked(each) else _UNCHECKED for each in own)
+                set_relations(doc, [replace(each, **found) for each, found in zip(own, checked)])
+
+    def _check_labels(self, consistency: Consistency, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Say once that none of the relations is known: other names for the same, most likely. WARNS: RX252."""
+        labels = {label for _, label, _ in rows}
+        if labels and not self._warned and consistency.relations.isdisjoint(labels):
+            self._warned = True
+            found, known = (", ".join(sorted(names)[:_NAMED]) for names in (labels, consistency.relations))
+            warn("RX252", name=self.name, labels=found, known=known)
+
+    # Files
+
+    def _read_missing(self) -> None:
+        """Read the paths of the config, where there is nothing in their place."""
+        for part, path in self.paths.items():
+            if path is not None and self._parts[part] is None:
+                self._parts[part] = self._read(part, path)
+
+    def _read(self, part: str, path: str | Path) -> Any:
+        from ..kb.embeddings import KBEmbeddings
+        from ..kb.read import read_triples
+
+        if not Path(path).exists():
+            raise RelxError("RX250", name=self.name, part=part, path=path, need=_PARTS[part])
+        return KBEmbeddings.load(path, mmap=False) if part == "embeddings" else read_triples(path)
+
+    @property
+    def _cfg(self) -> dict[str, Any]:
+        """What is saved beside the knowledge base: the config's paths, and which parts there are."""
+        return {"paths": self.paths, "parts": [part for part, value in self._parts.items() if value is not None]}
+
+    def _restore(self, part: str, cfg: dict[str, Any], files: Path | dict[str, bytes]) -> None:
+        """Take a saved part, unless the config has another path than when it was saved."""
+        self._consistency = None
+        other = self.paths[part] not in (None, cfg["paths"][part])
+        self._parts[part] = _load(part, files) if part in cfg["parts"] and not other else None
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Write the paths, and folders with the embeddings (`KBEmbeddings.save`) and the triples."""
+        self._read_missing()
+        writers: dict[str, Callable[[Path], None]] = {"cfg": lambda p: srsly.write_json(p, self._cfg)}
+        writers.update((part, self._parts[part].save) for part in self._cfg["parts"])
+        util.to_disk(path, writers, exclude)
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> FactChecker:
+        """Read what `to_disk` wrote. RAISES: RelxError RX231, RX205 where it is broken."""
+        cfg = srsly.read_json(Path(path) / "cfg")
+        util.from_disk(path, {part: partial(self._restore, part, cfg) for part in _PARTS}, exclude)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """The files of `to_disk`."""
+        self._read_missing()
+        getters: dict[str, Callable[[], Any]] = {"cfg": lambda: self._cfg}
+        getters.update((part, partial(_files_of, self._parts[part].save)) for part in self._cfg["parts"])
+        return util.to_bytes(getters, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> FactChecker:
+        """Read what `to_bytes` gave. RAISES: RelxError RX231, RX205 where it is broken."""
+        data = srsly.msgpack_loads(bytes_data)
+        for part in _PARTS:
+            if part not in exclude:
+                self._restore(part, data["cfg"], data.get(part, {}))
+        return self
+
+
+def _is_linked(relation: Relation) -> bool:
+    return bool(relation.head.kb_id and relation.tail.kb_id)
+
+
+def _linked(relation: Relation) -> tuple[str, str, str]:
+    return relation.head.kb_id, relation.label, relation.tail.kb_id
+
+
+def _load(part: str, files: Path | dict[str, bytes]) -> Any:
+    """A part from its folder, or from what would be in it. Read, not mapped: a pipeline's folder may be written anew,
+    and what is read is looked through."""
+    from ..kb.embeddings import KBEmbeddings
+    from ..kb.triples import KnowledgeBase
+
+    kind: Any = KBEmbeddings if part == "embeddings" else KnowledgeBase
+    if isinstance(files, Path):
+        return kind.load(files, mmap=False)
+    with TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / Path(name).name).write_bytes(content)
+        return kind.load(folder, mmap=False)
+
+
+def _files_of(save: Callable[[Path], None]) -> dict[str, bytes]:
+    """What a folder would hold that is saved in this way: content by name."""
+    with TemporaryDirectory() as folder:
+        save(Path(folder))
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
