@@ -285,8 +285,12 @@ MESSAGES: dict[str, str] = {
     "instance --paths.knowledge FOLDER.",
     "RX243": "There are no triples in {paths}: facts need bags, or relations whose mentions are linked (kb_id). {left_out} were "
     "left out by --exclude.",
-    "RX244": "The triple {triple!r} has a tab or a line break in an id, which a file of triples cannot hold. Give the entity "
-    "another id.",
+    "RX244": "The triple {triple!r} has an id with a tab, a line break, or a blank at its beginning or end, which a file of "
+    "triples cannot hold. Give the entity another id.",
+    "RX246": "The folder {path} holds something else than embeddings: its meta.json is of another kind. It would be lost. Choose "
+    "another folder.",
+    "RX247": "Triples are written as text with tabs, which {path} would not be read as: .nt is for N-Triples. Choose another "
+    "ending, such as .tsv.",
     "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say little: make the "
     "triples anew with --exclude of relx kb triples.",
     # 250-259: how far a knowledge base supports facts

@@ -398,3 +398,10 @@ def test_nothing_to_train_or_to_validate():
 def test_divergence():
     with raises("RX237"):
         train_complex(circle(), ComplExSettings(**{**SMALL, "lr": 1e30, "init_scale": 1e15}))
+
+
+def test_settings_that_sampled_training_does_not_use():
+    for name in ("relation_weight", "candidates"):
+        with raises("RX230") as err:
+            ComplExSettings(loss="sampled", **{name: 1})
+        assert name in str(err.value)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
 from spacy_relx.kb.embeddings import KBEmbeddings
+from spacy_relx.kb.read import read_triples
 
 N = 12
 NEXT = [(f"e{i}", "next", f"e{(i + 1) % N}") for i in range(N)]
@@ -175,3 +176,10 @@ def naive_ranks(embeddings, *known, test):
         wrong = [heads[name] for name in names if (name, relation, tail) not in true]
         ranks[1].append(1 + sum(x > heads[head] for x in wrong) + sum(x == heads[head] for x in wrong) / 2)
     return ranks
+
+
+def test_a_folder_of_something_else_is_not_written_over(files, tmp_path):
+    read_triples(files[0]).save(tmp_path / "kb")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kb").iterdir()}
+    assert "RX246" in invoke("train", files[0], tmp_path / "kb", *FAST, exit_code=1).output
+    assert {path.name: path.read_bytes() for path in (tmp_path / "kb").iterdir()} == before

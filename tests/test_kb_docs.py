@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 from spacy_relx.cli import relx_app
 from spacy_relx.extensions import set_relations
 from spacy_relx.kb.from_docs import collect_triples, known_facts
+from spacy_relx.kb.read import read_triples
 from spacy_relx.kb.triples import KnowledgeBase
 from spacy_relx.types import Mention, Relation
 
 VOCAB = spacy.blank("xx").vocab
+HEADER = "head\trelation\ttail\n"
 ROWS = [(head, label, tail) for head, tail, labels, *_ in FACTS for label in labels]
 
 
@@ -59,10 +61,10 @@ def test_commands(tmp_path):
         tmp_path / "kb.tsv",
     )
     leaky = invoke("triples", train, kb)
-    assert leaky.exit_code == 0 and kb.read_text() == "".join("\t".join(row) + "\n" for row in ROWS)
+    assert leaky.exit_code == 0 and kb.read_text() == HEADER + "".join("\t".join(row) + "\n" for row in ROWS)
     assert "RX245" in invoke("leakage", kb, test).output
     assert invoke("triples", train, kb, "--exclude", test).exit_code == 0
-    assert kb.read_text() == "".join("\t".join(row) + "\n" for row in ROWS[3:])
+    assert kb.read_text() == HEADER + "".join("\t".join(row) + "\n" for row in ROWS[3:])
     clean = invoke("leakage", kb, test)
     assert clean.exit_code == 0 and "RX245" not in clean.output and "facts that it has already: 0" in clean.output
 
@@ -72,6 +74,15 @@ def test_bad_input(tmp_path):
     assert "RX243" in invoke("triples", train, tmp_path / "kb.tsv", "--exclude", train).output
     assert "RX131" in invoke("triples", tmp_path / "no.spacy", tmp_path / "kb.tsv").output
     assert "RX189" in invoke("triples", train, train).output
-    odd = save(tmp_path / "odd.spacy", [make_bag(VOCAB, "a\tb", "c", ["r"], ["A|h met C|t"])])
-    assert "RX244" in invoke("triples", odd, tmp_path / "kb.tsv").output
-    assert not (tmp_path / "kb.tsv").exists()
+    for name in ("a\tb", " a", "a\u2028 "):
+        odd = save(tmp_path / "odd.spacy", [make_bag(VOCAB, name, "c", ["r"], ["A|h met C|t"])])
+        assert "RX244" in invoke("triples", odd, tmp_path / "kb.tsv").output
+    assert "RX247" in invoke("triples", train, tmp_path / "kb.nt").output
+    assert not (tmp_path / "kb.tsv").exists() and not (tmp_path / "kb.nt").exists()
+
+
+def test_triples_that_look_like_a_header_are_read_back(tmp_path):
+    docs = save(tmp_path / "docs.spacy", [make_bag(VOCAB, "h", "t", ["r"], ["A|h met C|t"])])
+    assert invoke("triples", docs, tmp_path / "kb.tsv").exit_code == 0
+    base = read_triples(tmp_path / "kb.tsv")
+    assert base.decode(base.triples) == [("h", "r", "t")]

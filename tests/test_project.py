@@ -67,6 +67,8 @@ def test_configs_are_complete(path):
     config = load_config(path)
     if any("source" in part or "transformer" in str(part) for part in config["components"].values()):
         pytest.skip("needs a trained pipeline or a transformer's weights")
+    command = next((line for line in path.read_text("utf8").splitlines() if line.startswith("# Train:")), "")
+    assert not command or f"configs/{path.name} " in command
     nlp = spacy.util.load_model_from_config(config, auto_fill=True)
     assert nlp.pipe_names == config["nlp"]["pipeline"]
 

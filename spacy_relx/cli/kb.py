@@ -212,7 +212,17 @@ def predict_cli(
 
 
 def _check_folder(output: Path) -> None:
-    """Make sure that the folder can be written before training begins. RAISES: RelxError RX238."""
+    """Make sure that the folder can be written before training begins, and holds nothing but embeddings.
+
+    RAISES: RelxError RX238, RX246.
+    """
+    from ..kb.embeddings import FORMAT, META, VERSION, read_meta
+
+    if (output / META).exists():
+        try:
+            read_meta(output, FORMAT, VERSION)
+        except RelxError as err:
+            raise RelxError("RX246", path=output) from err
     try:
         output.mkdir(parents=True, exist_ok=True)
         (output / f".{STATE}").touch()

@@ -16,6 +16,7 @@ from .kb import TRIPLES_HELP, kb_app
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
+HEADER = ("head", "relation", "tail")
 DOCS_HELP = ".spacy files of bags or of sentences with entity ids, or folders of them"
 
 
@@ -35,14 +36,17 @@ def triples_cli(
     """
     from ..kb.from_docs import collect_triples
 
+    if output.suffix == ".nt":
+        raise RelxError("RX247", path=output)
     check_output(output, *inputs, *(exclude or []))
     triples, left_out = collect_triples(progress(_docs(inputs), unit=" docs"), _docs(exclude or []))
     if not triples:
         raise RelxError("RX243", paths=", ".join(map(str, inputs)), left_out=left_out)
     for triple in triples:
-        if any(char in name for name in triple for char in "\t\n\r"):
+        if any(name != name.strip() or char in name for name in triple for char in "\t\n\r"):
             raise RelxError("RX244", triple=triple)
-    write_output(output, "".join("\t".join(triple) + "\n" for triple in triples))
+    # with a header, or a first triple such as (h, r, t) would be taken for one
+    write_output(output, "".join("\t".join(row) + "\n" for row in [HEADER, *triples]))
     typer.secho(f"✔ Saved {len(triples)} triples to {output}, left out {left_out}", fg="green")
 
 

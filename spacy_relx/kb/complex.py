@@ -88,6 +88,10 @@ class ComplExSettings:
                     raise RelxError("RX230", name=name, value=value, need=f"one of {', '.join(known)}")
             elif not least.get(name, 0) <= value < math.inf:
                 raise RelxError("RX230", name=name, value=value, need=f"{least.get(name, 0)} or more")
+        for name in ("relation_weight", "candidates"):
+            if self.loss == "sampled" and getattr(self, name):
+                need = '0 with the loss "sampled", which does not use it'
+                raise RelxError("RX230", name=name, value=getattr(self, name), need=need)
         for name in ("lr", "init_scale"):
             if not getattr(self, name):
                 raise RelxError("RX230", name=name, value=0, need="more than 0")
