@@ -298,9 +298,9 @@ MESSAGES: dict[str, str] = {
     "its own folder, and reads it from elsewhere only where the config names another path than when it was saved.)",
     "RX251": "{option} needs {part} to check facts against. Name {need} with {remedy}, or add a 'fact_checker' that has them to "
     "the pipeline.",
-    "RX252": "'{name}' finds none of the relations {labels} in the knowledge base, whose relations are {known}. So none of these "
-    "facts and relations is known, and none has a kb_score. Names are compared letter by letter: use the same in both "
-    "(relx convert --labels gives annotated data other names).",
+    "RX252": "'{name}' finds none of the {what} {names} in the {part} of the knowledge base, whose {what} are {known}, ... So it "
+    "says nothing of these facts, or takes all for new. Names are compared letter by letter: use the same in both (relx "
+    "convert --labels gives the relations of annotated data other names).",
     "RX253": "There is no knowledge base to check facts against. Give the folder of its 'embeddings', a file of its 'triples', or "
     "both, in the config of the 'fact_checker'.",
     "RX254": "What a knowledge base says of a fact or a relation is 'kb_score', a number in [0, 1], 'known', true or false, and "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -312,7 +313,23 @@ def test_relations_of_other_names_are_warned_of_once(nlp):
         doc._.facts = [Fact("ann", "P108", "acme")]
     with pytest.warns(RelxWarning, match="RX252") as caught:
         assert len(list(nlp.pipe(docs, batch_size=1))) == 2
-    assert len(caught) == 1 and "P108" in str(caught[0].message) and "twin_of" in str(caught[0].message)
+    message = str(caught[0].message)
+    assert len(caught) == 1 and "relations P108 in the embeddings" in message
+    assert all(name in message for name in nlp.get_pipe("fact_checker").consistency.embeddings.ids.relation_ids)
+
+
+@pytest.mark.parametrize("part", ["embeddings", "triples"])
+def test_entities_of_other_names_are_warned_of_if_they_are_many(sources, part):
+    checker = FactChecker(**{part: str(sources[part == "triples"])})
+    doc = spacy.blank("xx").make_doc("Ann and Bob")
+    relation = next(iter(checker.consistency.strangers([("x", "no such", "y")])[3]))
+    doc._.facts = [Fact(f"http://x/{i}", relation, "http://x/y") for i in range(18)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checker(doc)
+    doc._.facts = [Fact(f"http://x/{i}", relation, "http://x/y") for i in range(19)]
+    with pytest.warns(RelxWarning, match=f"RX252.*entities.*{part}"):
+        checker(doc)
 
 
 def test_only_a_part(sources):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,9 @@ from ..types import SUPPORT
 from .embeddings import KBEmbeddings
 from .ranks import MAX_SCORES, Answers, filtered_ranks
 from .triples import TAIL, KnowledgeBase
+
+#: So many entities that are all unknown are taken for names of another kind.
+MANY = 20
 
 
 class Support(NamedTuple):
@@ -58,11 +60,24 @@ class Consistency:
         self.max_scores = max_scores
         self._answers = None if embeddings is None or known is None else _answers(embeddings, known)
 
-    @cached_property
-    def relations(self) -> frozenset[str]:
-        """The relations that have a vector or a triple."""
-        bases = (self.known, None if self.embeddings is None else self.embeddings.ids)
-        return frozenset(name for base in bases if base is not None for name in base.relation_ids)
+    def strangers(self, rows: Sequence[tuple[str, str, str]]) -> tuple[str, list[str], str, list[str]] | None:
+        """Where names of the triples and of the knowledge base seem to be of two worlds.
+
+        rows: as in `check`. RETURNS: "relations" or "entities", those of the triples, "embeddings" or "triples", which
+        has none of them, and the names there; None where each part has some. Of entities there must be `MANY`, since a
+        few may well be new.
+        """
+        relations = {relation for _, relation, _ in rows}
+        entities = {name for head, _, tail in rows for name in (head, tail)}
+        parts = {"embeddings": None if self.embeddings is None else self.embeddings.ids, "triples": self.known}
+        for part, ids in parts.items():
+            if ids is None:
+                continue
+            if relations and relations.isdisjoint(ids.relation_index):
+                return "relations", sorted(relations), part, ids.relation_ids
+            if len(entities) >= MANY and entities.isdisjoint(ids.entity_index):
+                return "entities", sorted(entities), part, ids.entity_ids
+        return None
 
     def check(self, rows: Sequence[tuple[str, str, str]]) -> Support:
         """rows: n triples of ids (head, relation, tail), any ids, also the same triple again and again."""

@@ -30,7 +30,7 @@ _PARTS = {
     "embeddings": "folder of embeddings that 'relx kb train' wrote",
     "triples": "file of triples (head, relation, tail and tabs between, or .nt), or a folder of KnowledgeBase.save",
 }
-#: Relations that a warning names at most.
+#: Names that a warning gives at most.
 _NAMED = 10
 _UNCHECKED: dict[str, Any] = dict.fromkeys(SUPPORT)
 
@@ -60,7 +60,7 @@ class FactChecker(Pipe):
     given another path since.
     RAISES: RelxError RX253 for the first Doc without a knowledge base; RX250 for a path that is not there, and what
     `KBEmbeddings.load` and `read_triples` raise, when it is read.
-    WARNS: RX252, once, for a batch of Docs none of whose relations the knowledge base has.
+    WARNS: RX252, once, for a batch of Docs none of whose relations, or of whose many entities, a part of the base has.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class FactChecker(Pipe):
         relations = [list(get_relations(doc)) if doc.user_data.get(RELATIONS) else [] for doc in docs]
         rows = [(fact.head, fact.label, fact.tail) for part in facts for fact in part]
         rows += [_linked(relation) for part in relations for relation in part if _is_linked(relation)]
-        self._check_labels(consistency, rows)
+        self._check_names(consistency, rows)
         fields = consistency.check(rows).fields()
         for doc, part in zip(docs, facts):
             if part:
@@ -151,13 +151,14 @@ class FactChecker(Pipe):
                 checked = (next(fields) if _is_linked(each) else _UNCHECKED for each in own)
                 set_relations(doc, [replace(each, **found) for each, found in zip(own, checked)])
 
-    def _check_labels(self, consistency: Consistency, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Say once that none of the relations is known: other names for the same, most likely. WARNS: RX252."""
-        labels = {label for _, label, _ in rows}
-        if labels and not self._warned and consistency.relations.isdisjoint(labels):
+    def _check_names(self, consistency: Consistency, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Say once that no relation, or no entity, is known: other names for the same, most likely. WARNS: RX252."""
+        found = None if self._warned else consistency.strangers(rows)
+        if found is not None:
             self._warned = True
-            found, known = (", ".join(sorted(names)[:_NAMED]) for names in (labels, consistency.relations))
-            warn("RX252", name=self.name, labels=found, known=known)
+            what, names, part, known = found
+            own, there = (", ".join(each[:_NAMED]) for each in (names, known))
+            warn("RX252", name=self.name, what=what, names=own, part=part, known=there)
 
     # Files
 
