@@ -183,3 +183,13 @@ def test_a_folder_of_something_else_is_not_written_over(files, tmp_path):
     before = {path.name: path.read_bytes() for path in (tmp_path / "kb").iterdir()}
     assert "RX246" in invoke("train", files[0], tmp_path / "kb", *FAST, exit_code=1).output
     assert {path.name: path.read_bytes() for path in (tmp_path / "kb").iterdir()} == before
+
+
+def test_scores_are_not_written_into_the_embeddings(files, tmp_path):
+    folder = tmp_path / "embeddings"
+    invoke("train", files[0], folder, *FAST)
+    before = (folder / "meta.json").read_bytes()
+    scores = ("evaluate", folder, files[2], "--output")
+    assert "RX189" in invoke(*scores, folder / "meta.json", exit_code=1).output
+    assert "RX189" in invoke(*scores, folder / "new" / "scores.json", exit_code=1).output
+    assert (folder / "meta.json").read_bytes() == before

@@ -77,6 +77,8 @@ def _is_input(path: Path, source: str | Path) -> bool:
     if source == "-":
         return _is_standard_input(path)
     source = Path(source)
+    if (source / "meta.json").is_file() and source.resolve() in path.resolve().parents:
+        return True  # in the folder of a knowledge base or of embeddings
     files = source.rglob("*.spacy") if source.is_dir() else [source]
     return any(same_file(path, file) for file in files)
 

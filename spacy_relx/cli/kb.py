@@ -157,7 +157,7 @@ def evaluate_cli(
     from ..kb.ranks import rank_triples
     from ..kb.read import read_triples
 
-    check_output(output, test, *(filters or []))
+    check_output(output, embeddings, test, *(filters or []))
     model = KBEmbeddings.load(embeddings, mmap=False)
     base = read_triples(test)
     known = [model.encode(base)]
