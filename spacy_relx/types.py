@@ -83,6 +83,12 @@ class Relation:
         """(head text, label, tail text)."""
         return self.head.text(doc), self.label, self.tail.text(doc)
 
+    @property
+    def linked(self) -> tuple[str, str, str] | None:
+        """(head id, label, tail id), by the `kb_id` of the mentions; None where one has none."""
+        head, tail = self.head.kb_id, self.tail.kb_id
+        return (head, self.label, tail) if head and tail else None
+
     def shift(self, offset: int) -> Relation:
         return replace(self, head=self.head.shift(offset), tail=self.tail.shift(offset))
 

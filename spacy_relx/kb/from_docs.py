@@ -21,8 +21,8 @@ def doc_triples(doc: Doc) -> Iterator[Triple]:
         if fact.label != NO_RELATION:
             yield fact.head, fact.label, fact.tail
     for relation in get_relations(doc):
-        if relation.label != NO_RELATION and relation.head.kb_id and relation.tail.kb_id:
-            yield relation.head.kb_id, relation.label, relation.tail.kb_id
+        if relation.label != NO_RELATION and relation.linked:
+            yield relation.linked
 
 
 def doc_pairs(doc: Doc) -> Iterator[tuple[str, str]]:

@@ -55,12 +55,13 @@ class BagNetwork(nn.Module):
         return encode_in_parts(self.encoder, words, batch, self.batch_tokens)
 
 
-def word_groups(scope: str, batch: InstanceBatch, bags: Bags) -> tuple[Tensor, int]:
-    """Which words share a norm: int64 (n_tokens,) and the number of groups. scope: see `perturbation.SCOPES`."""
+def word_groups(scope: str, batch: InstanceBatch, bags: Bags | None = None) -> tuple[Tensor, int]:
+    """Which words share a norm: int64 (n_tokens,) and the number of groups. scope: see `perturbation.SCOPES`; without
+    bags each sentence is one."""
     owners = batch.owners()
     if scope == "batch":
         return torch.zeros_like(owners), 1
-    if scope == "bag":
+    if scope == "bag" and bags is not None:
         return bags.owners().index_select(0, owners), len(bags)
     return owners, len(batch)
 

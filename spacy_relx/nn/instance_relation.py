@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .bags import encode_in_parts
+from .bags import encode_in_parts, word_groups
 from .chunks import chunked_logits
 from .heads import Head
 from .instances import InstanceBatch
@@ -40,12 +40,11 @@ class InstanceNetwork(nn.Module):
         """targets: *Shape:* (n_instances, n_labels), 0 or 1. RETURNS: a scalar."""
         if self.perturbation is None or not self.training:
             return self.head.loss(self._logits(batch), targets)
-        owners = batch.owners()
-        whole = self.perturbation.scope == "batch"
+        groups, n_groups = word_groups(self.perturbation.scope, batch)
         return self.perturbation.loss(
             self.words(batch),
-            owners * 0 if whole else owners,
-            1 if whole else len(batch),
+            groups,
+            n_groups,
             lambda words: self.head.loss(self.head(self._encode(words, batch)), targets),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Callable, Union
 import srsly
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import RelxError, warn
 from ..extensions import FACTS, RELATIONS, get_facts, get_relations, set_extensions, set_facts, set_relations
-from ..types import SUPPORT, Relation
+from ..types import SUPPORT
+from .batched import BatchedPipe
 
 if TYPE_CHECKING:
     from ..kb.consistency import Consistency
@@ -46,7 +46,7 @@ def make_fact_checker(nlp: Language, name: str, embeddings: str | None, triples:
     return FactChecker(name, embeddings=embeddings, triples=triples)
 
 
-class FactChecker(Pipe):
+class FactChecker(BatchedPipe):
     """Sets `kb_score`, `known` and `kb_rank` of `doc._.facts`, and of those `doc._.relations` whose mentions both have
     a kb_id; of other relations they become None. Stands behind what finds these, and needs neither of them.
 
@@ -102,33 +102,9 @@ class FactChecker(Pipe):
 
     # Docs
 
-    def __call__(self, doc: Doc) -> Doc:
-        error_handler = self.get_error_handler()
-        try:
-            self.check([doc])
-        except Exception as err:
-            error_handler(self.name, self, [doc], err)
-        return doc
-
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Check a stream of Docs, a batch at a time.
-
-        Where a batch fails its Docs are tried one by one, so that the error handler gets the bad ones only.
-        """
-        error_handler = self.get_error_handler()
-        for docs in util.minibatch(stream, size=batch_size):
-            try:
-                self.check(docs)
-            except Exception:
-                for doc in docs:
-                    try:
-                        self.check([doc])
-                    except Exception as err:
-                        error_handler(self.name, self, [doc], err)
-                    else:
-                        yield doc
-            else:
-                yield from docs
+    def annotate(self, docs: Sequence[Doc]) -> None:
+        """Check the facts and relations of a batch of Docs, in place. RAISES and WARNS: as the class."""
+        self.check(docs)
 
     def check(self, docs: Sequence[Doc]) -> None:
         """Check the facts and relations of a batch of Docs, in place, with one question to the knowledge base.
@@ -140,7 +116,7 @@ class FactChecker(Pipe):
         facts = [list(get_facts(doc)) if doc.user_data.get(FACTS) else [] for doc in docs]
         relations = [list(get_relations(doc)) if doc.user_data.get(RELATIONS) else [] for doc in docs]
         rows = [(fact.head, fact.label, fact.tail) for part in facts for fact in part]
-        rows += [_linked(relation) for part in relations for relation in part if _is_linked(relation)]
+        rows += [relation.linked for part in relations for relation in part if relation.linked]
         self._check_names(consistency, rows)
         fields = consistency.check(rows).fields()
         for doc, part in zip(docs, facts):
@@ -148,7 +124,7 @@ class FactChecker(Pipe):
                 set_facts(doc, [replace(fact, **next(fields)) for fact in part])
         for doc, own in zip(docs, relations):
             if own:
-                checked = (next(fields) if _is_linked(each) else _UNCHECKED for each in own)
+                checked = (next(fields) if each.linked else _UNCHECKED for each in own)
                 set_relations(doc, [replace(each, **found) for each, found in zip(own, checked)])
 
     def _check_names(self, consistency: Consistency, rows: Sequence[tuple[str, str, str]]) -> None:
@@ -214,14 +190,6 @@ class FactChecker(Pipe):
             if part not in exclude:
                 self._restore(part, data["cfg"], data.get(part, {}))
         return self
-
-
-def _is_linked(relation: Relation) -> bool:
-    return bool(relation.head.kb_id and relation.tail.kb_id)
-
-
-def _linked(relation: Relation) -> tuple[str, str, str]:
-    return relation.head.kb_id, relation.label, relation.tail.kb_id
 
 
 def _load(part: str, files: Path | dict[str, bytes]) -> Any:

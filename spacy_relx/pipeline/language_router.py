@@ -1,25 +1,24 @@
 """`language_router`: writes the language of a Doc, and of its sentences where asked."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
-from spacy.pipeline.pipe import Pipe
 from spacy.tokens import Doc
-from spacy.util import minibatch
 
 from ..errors import RelxError, warn
 from ..extensions import get_lang, has_sentence_langs, set_extensions, set_lang, set_sentence_langs
 from ..types import LanguageDetector
+from .batched import BatchedPipe
 
 _CODE = re.compile(r"[a-z]{2,3}|")
 #: ISO 639-2 for undetermined and several languages, and spaCy's own for the latter.
 _NO_LANGUAGE = {"und", "mul", "xx"}
 
 
-class LanguageRouter(Pipe):
+class LanguageRouter(BatchedPipe):
     """Sets `doc._.lang`, from the first of these that knows it:
 
     1. `doc._.lang`, where somebody has set it already: it is left as it is;
@@ -54,34 +53,9 @@ class LanguageRouter(Pipe):
         self._missing: RelxError | None = None
         self._warned = False
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Set the language of one Doc. RAISES: as `route`."""
-        error_handler = self.get_error_handler()
-        try:
-            self.route([doc])
-        except Exception as err:
-            error_handler(self.name, self, [doc], err)
-        return doc
-
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Set the languages of a stream of Docs, a batch at a time.
-
-        Where a batch fails its Docs are tried one by one, so that the error handler gets the bad ones only.
-        """
-        error_handler = self.get_error_handler()
-        for docs in minibatch(stream, size=batch_size):
-            try:
-                self.route(docs)
-            except Exception:
-                for doc in docs:
-                    try:
-                        self.route([doc])
-                    except Exception as err:
-                        error_handler(self.name, self, [doc], err)
-                    else:
-                        yield doc
-            else:
-                yield from docs
+    def annotate(self, docs: Sequence[Doc]) -> None:
+        """Set the languages of a batch of Docs in place. RAISES: as `route`."""
+        self.route(docs)
 
     def route(self, docs: Sequence[Doc]) -> None:
         """Set the languages of a batch of Docs in place, with one call of the detector.
