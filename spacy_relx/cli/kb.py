@@ -216,7 +216,8 @@ def _check_folder(output: Path) -> None:
 
     RAISES: RelxError RX238, RX246.
     """
-    from ..kb.embeddings import FORMAT, META, VERSION, read_meta
+    from ..kb.embeddings import FORMAT, VERSION
+    from ..kb.folders import META, read_meta
 
     if (output / META).exists():
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,10 +13,10 @@ from torch import Tensor
 
 from ..errors import RelxError
 from ..nn.complex import ComplEx
+from .folders import META, read_arrays, read_ids, read_meta, save_ids, write_arrays
 from .triples import KnowledgeBase
 
 FORMAT, VERSION = "spacy_relx.ComplEx", 1
-META = "meta.json"
 _TABLES = ("entities", "relations")
 #: Names suggested for an unknown one, and names it is compared with at most.
 _SUGGESTIONS, _COMPARED = 3, 50_000
@@ -125,7 +124,7 @@ class KBEmbeddings:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / META).unlink(missing_ok=True)  # a folder that is not written to its end has none
             for name, names in ids.items():
-                (folder / f"{name}.txt").write_bytes("".join(f"{each}\n" for each in names).encode("utf8"))
+                save_ids(folder, name, names)
         except OSError as err:
             raise RelxError("RX238", path=folder, reason=err.strerror or err) from err
         write_arrays(folder, arrays, meta)
@@ -141,7 +140,9 @@ class KBEmbeddings:
         folder = Path(folder)
         meta = read_meta(folder, FORMAT, VERSION)
         arrays = read_arrays(folder, meta, _TABLES, mmap=mmap)
-        names = {name: _read_ids(folder, name, meta) for name in _TABLES}
+        counts = meta.get("n_ids")
+        n_ids = counts if isinstance(counts, dict) else {}
+        names = {name: read_ids(folder, name, n_ids.get(name)) for name in _TABLES}
         try:
             ids = KnowledgeBase(names["entities"], names["relations"], np.zeros((0, 3), "int32"))
         except RelxError as err:
@@ -173,70 +174,6 @@ def _number(kind: str, name: str, index: dict[str, int]) -> int:
     close = get_close_matches(name, names, n=_SUGGESTIONS)
     advice = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"None of the {len(index)} is alike."
     raise RelxError("RX232", kind=kind, name=name, advice=advice)
-
-
-# Folders of arrays
-
-
-def write_arrays(folder: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-    """Write NAME.npy for each array, and last meta.json with their shapes and types. RAISES: RelxError RX238."""
-    found = {name: {"dtype": str(array.dtype), "shape": list(array.shape)} for name, array in arrays.items()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, array in arrays.items():
-            # Under another name first: the file there may be the one that the array is mapped from.
-            temporary = folder / f"{name}.npy.tmp"
-            with temporary.open("wb") as stream:
-                np.save(stream, array, allow_pickle=False)
-            temporary.replace(folder / f"{name}.npy")
-        (folder / META).write_text(json.dumps({**meta, "arrays": found}, indent=1), encoding="utf8")
-    except OSError as err:
-        raise RelxError("RX238", path=folder, reason=err.strerror or err) from err
-
-
-def read_meta(folder: Path, kind: str, version: int) -> dict[str, Any]:
-    """The meta.json of a folder. RAISES: RelxError RX231."""
-    try:
-        meta = json.loads((folder / META).read_text(encoding="utf8"))
-    except (OSError, ValueError) as err:
-        raise _broken(folder, f"its {META} cannot be read ({err})") from err
-    if not isinstance(meta, dict) or meta.get("format") != kind:
-        raise _broken(folder, f"its {META} does not say that it is a {kind}")
-    if meta.get("version") != version:
-        raise _broken(folder, f"it has version {meta.get('version')!r}, this package reads version {version}")
-    return meta
-
-
-def read_arrays(folder: Path, meta: dict[str, Any], names: Sequence[str], *, mmap: bool) -> dict[str, np.ndarray]:
-    """The arrays of a folder, of the shapes and types that its meta.json names. RAISES: RelxError RX231."""
-    arrays = {}
-    for name in names:
-        try:
-            wanted = (str(meta["arrays"][name]["dtype"]), list(meta["arrays"][name]["shape"]))
-        except (KeyError, TypeError) as err:
-            raise _broken(folder, f"its {META} does not say of what shape {name}.npy is") from err
-        try:
-            # Copy on write: PyTorch has no read-only tensors.
-            array = np.load(folder / f"{name}.npy", mmap_mode="c" if mmap else None, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as err:
-            raise _broken(folder, f"its {name}.npy cannot be read ({err})") from err
-        if (str(array.dtype), list(array.shape)) != wanted:
-            found = f"{array.dtype} {list(array.shape)}"
-            raise _broken(folder, f"its {name}.npy is {found}, but {wanted[0]} {wanted[1]} is wanted")
-        arrays[name] = array
-    return arrays
-
-
-def _read_ids(folder: Path, name: str, meta: dict[str, Any]) -> list[str]:
-    try:
-        ids = (folder / f"{name}.txt").read_bytes().decode("utf8").split("\n")
-    except (OSError, ValueError) as err:
-        raise _broken(folder, f"its {name}.txt cannot be read ({err})") from err
-    counts = meta.get("n_ids")
-    wanted = counts.get(name) if isinstance(counts, dict) else None
-    if ids.pop() != "" or len(ids) != wanted:
-        raise _broken(folder, f"its {name}.txt has {len(ids)} lines, but {wanted} are wanted")
-    return ids
 
 
 def _notes(meta: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import RelxError
 from ..nn.table_optimizers import set_state, state_tensors
-from .embeddings import META, read_arrays, read_meta, write_arrays
+from .folders import META, read_arrays, read_meta, write_arrays
 
 if TYPE_CHECKING:
     from .complex import _Trainer

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import RelxError
+from .folders import META, read_array, read_ids, read_meta, save_array, save_ids
 
 #: Columns of a row of triples.
 HEAD, RELATION, TAIL = range(3)
 FORMAT, VERSION = "spacy_relx.KnowledgeBase", 1
 _ARRAYS = {"triples": ("int32", 2), "pairs": ("int64", 1), "pair_starts": ("int64", 1), "by_pair": ("int64", 1)}
-_STRINGS = {"entities": "entities.txt", "relations": "relations.txt"}
+#: The error of a folder that is no saved knowledge base, or a broken one.
+_BROKEN = "RX205"
 
 
 class KnowledgeBase:
@@ -195,19 +197,15 @@ class KnowledgeBase:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # Last and first: a folder that was not written to its end, or is being rewritten, has none.
-            (folder / "meta.json").unlink(missing_ok=True)
+            (folder / META).unlink(missing_ok=True)
             for name in _ARRAYS:
-                # Under another name first: the file there may be the one that the array is mapped from.
-                temporary = folder / f"{name}.npy.tmp"
-                with temporary.open("wb") as stream:
-                    np.save(stream, np.asarray(getattr(self, name)), allow_pickle=False)
-                temporary.replace(folder / f"{name}.npy")
+                save_array(folder, name, np.asarray(getattr(self, name)))
             for name, ids in (("entities", self.entity_ids), ("relations", self.relation_ids)):
-                (folder / _STRINGS[name]).write_bytes("".join(f"{each}\n" for each in ids).encode("utf8"))
+                save_ids(folder, name, ids)
             meta = {"format": FORMAT, "version": VERSION, **counts, "shapes": sizes}
-            (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf8")
+            (folder / META).write_text(json.dumps(meta, indent=1), encoding="utf8")
         except OSError as err:
-            raise RelxError("RX205", path=folder, reason=f"it cannot be written: {err}") from err
+            raise RelxError(_BROKEN, path=folder, reason=f"it cannot be written: {err}") from err
 
     @classmethod
     def load(cls, folder: str | Path, *, mmap: bool = True) -> KnowledgeBase:
@@ -217,11 +215,11 @@ class KnowledgeBase:
         RAISES: RelxError RX205 for what is no such folder, for another version, for sizes that do not agree.
         """
         folder = Path(folder)
-        meta = _load_meta(folder)
+        meta = read_meta(folder, FORMAT, VERSION, code=_BROKEN)
         kb = cls.__new__(cls)
         kb.duplicates = 0
-        kb.entity_ids = _load_ids(folder, "entities", meta)
-        kb.relation_ids = _load_ids(folder, "relations", meta)
+        kb.entity_ids = read_ids(folder, "entities", meta.get("entities"), code=_BROKEN)
+        kb.relation_ids = read_ids(folder, "relations", meta.get("relations"), code=_BROKEN)
         kb.entity_index = dict(zip(kb.entity_ids, range(len(kb.entity_ids))))
         kb.relation_index = dict(zip(kb.relation_ids, range(len(kb.relation_ids))))
         for name in _ARRAYS:
@@ -276,38 +274,13 @@ def _check_triples(triples: Any, n_entities: int, n_relations: int) -> np.ndarra
 
 
 def _broken(folder: Path, reason: str) -> RelxError:
-    return RelxError("RX205", path=folder, reason=reason)
-
-
-def _load_meta(folder: Path) -> dict[str, Any]:
-    try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf8"))
-    except (OSError, ValueError) as err:
-        raise _broken(folder, f"its meta.json cannot be read ({err})") from err
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise _broken(folder, f"its meta.json does not say that it is a {FORMAT}")
-    if meta.get("version") != VERSION:
-        raise _broken(folder, f"it has version {meta.get('version')!r}, this package reads version {VERSION}")
-    return meta
-
-
-def _load_ids(folder: Path, name: str, meta: dict[str, Any]) -> list[str]:
-    try:
-        ids = (folder / _STRINGS[name]).read_bytes().decode("utf8").split("\n")
-    except (OSError, ValueError) as err:
-        raise _broken(folder, f"its {_STRINGS[name]} cannot be read ({err})") from err
-    if ids.pop() != "" or len(ids) != meta.get(name):
-        raise _broken(folder, f"its {_STRINGS[name]} has {len(ids)} lines, but {meta.get(name)} are wanted")
-    return ids
+    return RelxError(_BROKEN, path=folder, reason=reason)
 
 
 def _load_array(folder: Path, name: str, meta: dict[str, Any], mmap: bool) -> np.ndarray:
     dtype, ndim = _ARRAYS[name]
-    wanted = (meta.get("shapes") or {}).get(name)
-    try:
-        array = np.load(folder / f"{name}.npy", mmap_mode="r" if mmap else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as err:
-        raise _broken(folder, f"its {name}.npy cannot be read ({err})") from err
-    if array.dtype != dtype or array.ndim != ndim or list(array.shape) != wanted:
-        raise _broken(folder, f"its {name}.npy is {array.dtype} {list(array.shape)}, but {dtype} {wanted} is wanted")
+    shape = (meta.get("shapes") or {}).get(name)
+    array = read_array(folder, name, dtype, shape, mmap_mode="r" if mmap else None, code=_BROKEN)
+    if array.ndim != ndim:
+        raise _broken(folder, f"its {name}.npy is {array.dtype} {shape}, but {ndim} dimensions are wanted")
     return array
