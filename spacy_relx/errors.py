@@ -305,6 +305,26 @@ MESSAGES: dict[str, str] = {
     "both, in the config of the 'fact_checker'.",
     "RX254": "What a knowledge base says of a fact or a relation is 'kb_score', a number in [0, 1], 'known', true or false, and "
     "'kb_rank', a number from 1, each where there is one, but got {value!r}.",
+    # 260-279: mentions and relations from raw text, several languages, training that goes on from another's weights
+    "RX260": "Nothing of '{name}' can start from {path}: {reason}",
+    "RX261": "The pattern {pattern!r} of what to train names no parameter of '{name}'. They are: {known}.",
+    "RX262": "The layer '{layer}' of '{name}' cannot be held still by a pattern, since it is spaCy's own. Put it into a "
+    "component of its own and name that under [training] frozen_components, or train it too ('{layer}.*').",
+    "RX263": "No relations found for '{name}': the training data has no Doc with relations. Check the data, or give the "
+    "labels: [initialize.components.{name}.labels] with a file made by `spacy init labels`.",
+    "RX264": "'{name}' is to learn the relation '{label}' or the type '{type}', which it does not know. Initialise it with "
+    "labels from all training data. In: {text!r}",
+    "RX265": "{lost} of {gold} gold relations among the first training Docs are out of reach for '{name}': {crossing} lie "
+    "between sentences, {long} have a mention of more than {limit} tokens (max_mention). They count as missed.",
+    "RX266": "No training Doc for '{name}' has a language (doc._.lang), so its switcher has nothing to switch by. Set "
+    "languages in the data (relx convert --lang), or put a 'language_router' into the pipeline and name its languages.",
+    "RX267": "No model here was trained on the language '{lang}' ({known}): such texts take {route}. Said once for each "
+    "language.",
+    "RX269": "The pipeline has no switcher of language-specific layers, so there are no routes to show. Components with a "
+    "model: {names}. A switcher is part of spacy_relx.LanguageEncoder.v1.",
+    "RX270": "There is no component '{name}' with a switcher. There are: {known}.",
+    "RX271": "Routes are written to .svg (a heatmap) or .json (the numbers), but the output is {path}.",
+    "RX272": "A heatmap shows one component, but there are {names}. Name one with --component, or write .json.",
 }
 
 

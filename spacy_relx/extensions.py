@@ -34,6 +34,7 @@ def _key(name: str) -> Any:  # a tuple, as spaCy has them, though it types the k
 
 
 RELATIONS, CANDIDATES, LANG, SENT_LANGS = (_key(n) for n in ("relations", "candidates", "lang", "sent_langs"))
+ROUTES = _key("routes")
 BAG, FACTS, FACT_SCORES = (_key(n) for n in ("bag", "facts", "fact_scores"))
 
 
@@ -136,6 +137,21 @@ def set_sentence_langs(doc: Doc, langs: Sequence[tuple[int, int, str]]) -> None:
 def get_sentence_langs(doc: Doc) -> list[tuple[int, int, str]]:
     """(start, end, code) of each part of one language; all of the Doc where it is not known by sentence."""
     return _lang_parts(doc[:])
+
+
+def set_routes(doc: Doc, routes: Sequence[tuple[int, int, str]] | None) -> None:
+    """Store whose route through language-specific layers parts of the Doc take: (start, end, code), token offsets, ""
+    for the average of all routes. None: each part takes that of its own language."""
+    if routes is None:
+        doc.user_data.pop(ROUTES, None)
+    else:
+        doc.user_data[ROUTES] = [[int(start), int(end), str(lang)] for start, end, lang in routes]
+
+
+def get_routes(doc: Doc) -> list[tuple[int, int, str]]:
+    """(start, end, code) of the parts of a Doc that take the route of one language, see `set_routes`."""
+    routes = doc.user_data.get(ROUTES)
+    return get_sentence_langs(doc) if routes is None else [(start, end, lang) for start, end, lang in routes]
 
 
 def has_sentence_langs(doc: Doc) -> bool:

@@ -15,6 +15,8 @@ from .errors import RelxError
 
 #: The name that stands for "no relation" in reports; it is never stored on a Doc.
 NO_RELATION = "no_relation"
+#: Entity type where there is none: `Doc.ents` silently drops a span without a label.
+UNTYPED = "ENT"
 #: `Doc.spans` group that holds all mentions, overlapping ones too (`Doc.ents` cannot).
 MENTIONS_KEY = "mentions"
 #: Fields of a fact or a relation between linked entities that say how far a knowledge base supports it.

@@ -8,14 +8,12 @@ from functools import partial
 from typing import Any, Callable, cast
 
 import numpy as np
-import srsly
 import torch
 from spacy.tokens import Doc
 from thinc.api import Model
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..errors import RelxError
 from ..extensions import get_candidates
 from ..nn.heads import sample_pairs
 from ..nn.marked import MarkedNetwork
@@ -26,8 +24,8 @@ from .marking import MarkedDoc, Marking
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
 from .relation import RelationInput
-from .shim import TorchShim
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
+from .transformer_shim import TransformerShim
 
 
 @dataclass(frozen=True)
@@ -49,46 +47,8 @@ MakeMarking = Callable[[str, LoadedTransformer, int], Marking]
 StartMarkers = Callable[[MarkedNetwork, LoadedTransformer, Sequence[str]], None]
 
 
-class MarkedShim(TorchShim):
-    """A `TorchShim` that also keeps the transformer's configuration and tokenizer, from which it builds itself anew."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loaded: LoadedTransformer | None = None
-        self.make: Callable[[LoadedTransformer], MarkedNetwork] | None = None
-
-    def build_from(self, loaded: LoadedTransformer) -> None:
-        """Build the network. RAISES: RelxError RX050 when the sizes are not known yet."""
-        if self.make is None:
-            raise RelxError("RX050")
-        self.build(self.make(loaded))
-        self.loaded = loaded
-
-    @property
-    def transformer(self) -> LoadedTransformer:
-        """RAISES: RelxError RX050 before it is loaded."""
-        if self.loaded is None:
-            raise RelxError("RX050")
-        return self.loaded
-
-    def to_bytes(self) -> bytes:
-        if not self.is_built:
-            return srsly.msgpack_dumps({})
-        return srsly.msgpack_dumps({"transformer": self.transformer.to_dict(), "weights": self.weights()})
-
-    def from_bytes(self, bytes_data: bytes) -> MarkedShim:
-        """Build the network from what was saved. RAISES: RelxError RX051 when the weights do not fit it."""
-        state = srsly.msgpack_loads(bytes_data)
-        if state:
-            if set(state) != {"transformer", "weights"}:
-                raise RelxError("RX051", name="transformer", found="missing", wanted="saved with the weights", count=1)
-            self.build_from(LoadedTransformer.from_dict(state["transformer"]))
-            self.load_weights(state["weights"])
-        return self
-
-
-def shim_of(model: Model) -> MarkedShim:
-    return cast(MarkedShim, model.shims[0])
+def shim_of(model: Model) -> TransformerShim:
+    return cast(TransformerShim, model.shims[0])
 
 
 def make_marked_layer(
@@ -104,7 +64,7 @@ def make_marked_layer(
         "marked_relation",
         layer.forward,  # bound here: what stands in `attrs` is saved and would beat the config
         init=partial(init, source, start_markers),
-        shims=[MarkedShim()],
+        shims=[TransformerShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
         attrs={"build": build, "build_network": build_network, "marker_names": []},
     )

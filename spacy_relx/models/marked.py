@@ -19,8 +19,7 @@ from ._checks import check_at_least, check_one_of, check_probability
 from .heads import HeadFactory
 from .mention_pairs import MentionPairFactory
 from .pooling import PoolingFactory
-
-PRECISIONS = ("fp32", "bf16", "auto")
+from .transformer import PRECISIONS
 
 
 def build_marked_model(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
 from ..errors import RelxError
+from ..layers.token_transformer import make_token_transformer
 from ..layers.transformer import TransformerSource
-from ._checks import check_at_least, check_positive, check_probability
+from ._checks import check_at_least, check_one_of, check_positive, check_probability
+
+#: Of a transformer's numbers; "auto" is bf16 where the device computes it in hardware.
+PRECISIONS = ("fp32", "bf16", "auto")
 
 
 def make_transformer(
@@ -52,3 +60,19 @@ def make_transformer(
         use_fast=use_fast,
         layers=layers,
     )
+
+
+def build_token_transformer(
+    transformer: TransformerSource, batch_tokens: int = 4096, precision: str = "auto"
+) -> Model[list[Doc], list[Floats2d]]:
+    """`spacy_relx.TokenTransformer.v1`: a transformer as an encoder, Docs -> token vectors, the means of subwords.
+
+    Documents of any length: what is longer than the transformer reads is read in windows, each token where it lies most
+    centrally. transformer: `spacy_relx.Transformer.v1`. batch_tokens: subwords that are worked on at once. precision:
+    "fp32", "bf16", or "auto", bf16 where the device computes it in hardware.
+
+    RAISES: RelxError RX021 for settings that make no sense.
+    """
+    check_at_least(1, batch_tokens=batch_tokens)
+    check_one_of(PRECISIONS, precision=precision)
+    return make_token_transformer(transformer, batch_tokens, precision)

@@ -58,7 +58,7 @@ class SpanAttention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: *Shape:* (n_tokens, width). RETURNS: prefix sums, *Shape:* (n_tokens + 1, width_out + heads)."""
         weights = torch.exp(self.cap * torch.tanh(self.query(tokens) / self.cap))
-        values = self.value(tokens).view(len(tokens), self.heads, -1) * weights.unsqueeze(2)
+        values = self.value(tokens).unflatten(1, (self.heads, -1)) * weights.unsqueeze(2)
         return prefix_sums(torch.cat([values.flatten(1), weights], dim=1))
 
     def pool(self, sums: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
@@ -66,5 +66,5 @@ class SpanAttention(nn.Module):
         # index_select: the gradient of sums[ends] is summed up in an order that differs from run to run
         span = (sums.index_select(0, ends) - sums.index_select(0, starts)).to(self.value.weight.dtype)
         values, weights = span[:, : -self.heads], span[:, -self.heads :]
-        values = values.view(len(span), self.heads, -1) / weights.clamp(min=1e-6).unsqueeze(2)
+        values = values.view(len(span), self.heads, values.shape[1] // self.heads) / weights.clamp(min=1e-6).unsqueeze(2)
         return values.flatten(1)

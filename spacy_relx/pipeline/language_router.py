@@ -3,19 +3,35 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
+import srsly
+from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
+from spacy.training import Example
 
+from .._compat import optional_import
 from ..errors import RelxError, warn
-from ..extensions import get_lang, has_sentence_langs, set_extensions, set_lang, set_sentence_langs
+from ..extensions import (
+    get_lang,
+    get_sentence_langs,
+    has_sentence_langs,
+    set_extensions,
+    set_lang,
+    set_routes,
+    set_sentence_langs,
+)
 from ..types import LanguageDetector
 from .batched import BatchedPipe
 
 _CODE = re.compile(r"[a-z]{2,3}|")
 #: ISO 639-2 for undetermined and several languages, and spaCy's own for the latter.
 _NO_LANGUAGE = {"und", "mul", "xx"}
+#: What becomes of texts in languages that no model was trained on.
+UNKNOWN = ("average", "nearest")
+#: CLDR's distance up to which a language is near: 0 is the same, those of one family are at about 80.
+MAX_DISTANCE = 60
 
 
 class LanguageRouter(BatchedPipe):
@@ -31,6 +47,11 @@ class LanguageRouter(BatchedPipe):
     language. metadata_key: None to ignore metadata. per_sentence: also set `span._.lang`, by detection on each
     sentence (the whole Doc where sentences are not set); sentences that cannot be told take the language of the Doc.
 
+    languages: those that the pipeline's models were trained on. None: learned at initialisation, in a pipeline in
+    which a model has language-specific layers. A Doc, or a sentence, of another language takes the route of the one
+    that `fallbacks` names for it; else, if `unknown` is "nearest", that of the nearest of them (by CLDR's distances of
+    languages, with the package langcodes), and if that is too far away or `unknown` is "average", the average route.
+
     Codes are ISO 639: two letters where a language has them (ISO 639-1), else three. Metadata may say "EN" or "pt-BR":
     the part before the region is taken, in lower case.
     """
@@ -43,15 +64,25 @@ class LanguageRouter(BatchedPipe):
         default: str | None = None,
         metadata_key: str | None = "lang",
         per_sentence: bool = False,
+        languages: Sequence[str] | None = None,
+        unknown: str = "average",
+        fallbacks: Mapping[str, str] | None = None,
     ):
         set_extensions()
+        if unknown not in UNKNOWN:
+            raise RelxError("RX021", name="unknown", value=unknown, need="one of " + ", ".join(UNKNOWN))
         self.name = name
         self.detector = detector
         self.default = None if default is None else _primary_code(default, "the setting 'default'")
         self.metadata_key = metadata_key
         self.per_sentence = per_sentence
+        self.languages = None if languages is None else _codes(languages, "the setting 'languages'")
+        self.unknown = unknown
+        where = "the setting 'fallbacks'"
+        self.fallbacks = {_primary_code(a, where): _primary_code(b, where) for a, b in (fallbacks or {}).items()}
         self._missing: RelxError | None = None
         self._warned = False
+        self._routes: dict[str, str] = {}
 
     def annotate(self, docs: Sequence[Doc]) -> None:
         """Set the languages of a batch of Docs in place. RAISES: as `route`."""
@@ -76,6 +107,53 @@ class LanguageRouter(BatchedPipe):
             set_lang(doc, lang)
             if sent_langs:
                 set_sentence_langs(doc, sent_langs)
+            self._set_routes(doc)
+
+    def _set_routes(self, doc: Doc) -> None:
+        """Where a part of the Doc is of a language that no model knows, say whose route it takes."""
+        if not self.languages:
+            return
+        parts = get_sentence_langs(doc)
+        if all(lang in self.languages for _, _, lang in parts):
+            set_routes(doc, None)
+        else:
+            set_routes(doc, [(start, end, self.route_of(lang)) for start, end, lang in parts])
+
+    def route_of(self, lang: str) -> str:
+        """The language whose route texts of this language take; "" for the average of all.
+
+        WARNS: RX267, once for each language that no model was trained on.
+        """
+        known = self.languages or []
+        if lang in known or not known:
+            return lang
+        if lang not in self._routes:
+            route = self.fallbacks.get(lang, "")
+            if route not in known:
+                route = _nearest(lang, known) if self.unknown == "nearest" and lang else ""
+            self._routes[lang] = route
+            if lang:
+                name = f"the route of '{route}'" if route else "the average of all routes"
+                warn("RX267", lang=lang, known=", ".join(known), route=name)
+        return self._routes[lang]
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        languages: list[str] | None = None,
+    ) -> None:
+        """Learn which languages there are, unless they are given or no model of the pipeline asks for them."""
+        if languages is not None:
+            self.languages = _codes(languages, "the languages given to initialize")
+        elif self.languages is None and nlp is not None and switched(nlp):
+            parts = (part for eg in get_examples() for part in get_sentence_langs(eg.reference))
+            self.languages = sorted({lang for _, _, lang in parts if lang}) or None
+
+    def routes(self, nlp: Language) -> dict[str, dict[str, list[float]]]:
+        """The trained routes of the pipeline's languages, see `route_tables`."""
+        return route_tables(nlp)
 
     def _metadata(self, doc: Doc) -> str:
         """The language that the Doc's metadata names, "" for none. RAISES: RelxError RX042."""
@@ -120,20 +198,66 @@ class LanguageRouter(BatchedPipe):
             warn("RX041", name=self.name, reason=reason, default=self.default)
         return False
 
-    # All state comes from the config, which the pipeline saves: there is nothing to write, and what the config of a
-    # loaded pipeline says is what holds.
+    # The settings come from the config, and what the config of a loaded pipeline says is what holds; saved beside it
+    # are the languages, where they were learned.
+
+    def _state(self) -> dict[str, Any]:
+        return {"languages": self.languages}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        if self.languages is None and state.get("languages"):
+            self.languages = list(state["languages"])
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Nothing to save: the pipeline's config has it all."""
+        """Save the languages."""
+        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self._state())}, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
+        if (Path(path) / "cfg").exists():
+            util.from_disk(path, {"cfg": lambda p: self._restore(srsly.read_json(p))}, exclude)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        return b""
+        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self._state())}, exclude)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
+        if data:
+            util.from_bytes(data, {"cfg": lambda b: self._restore(srsly.json_loads(b))}, exclude)
         return self
+
+
+def switched(nlp: Language) -> list[tuple[str, Any]]:
+    """(name, component) of the components whose model has language-specific layers."""
+    found = []
+    for name, pipe in nlp.pipeline:
+        model = getattr(pipe, "model", None)
+        if (
+            model is not None
+            and hasattr(model, "walk")
+            and any(node.name == "language_encoder" for node in model.walk())
+        ):
+            found.append((name, pipe))
+    return found
+
+
+def route_tables(nlp: Language) -> dict[str, dict[str, list[float]]]:
+    """How much of each language-specific sub-module each language takes in prediction, for each component of the
+    pipeline that has such; under "" what languages that are not known take."""
+    from ..layers.language import route_table  # torch, which factories do without
+
+    tables = {name: route_table(pipe.model) for name, pipe in switched(nlp)}
+    return {name: table for name, table in tables.items() if table}
+
+
+def _codes(values: Iterable[Any], where: str) -> list[str]:
+    """RAISES: RelxError RX042."""
+    return list(dict.fromkeys(_primary_code(value, where) for value in values))
+
+
+def _nearest(lang: str, known: Sequence[str]) -> str:
+    """The nearest of the languages that is near at all, "" for none. RAISES: RelxError RX005."""
+    langcodes = optional_import("langcodes", extra="langid", purpose="the nearest language (unknown = 'nearest')")
+    return langcodes.closest_supported_match(lang, list(known), max_distance=MAX_DISTANCE) or ""
 
 
 def _has_words(text: str) -> bool:
@@ -169,6 +293,9 @@ def _primary_code(value: Any, where: str) -> str:
         "default": None,
         "metadata_key": "lang",
         "per_sentence": False,
+        "languages": None,
+        "unknown": "average",
+        "fallbacks": {},
     },
 )
 def make_language_router(
@@ -178,8 +305,18 @@ def make_language_router(
     default: str | None,
     metadata_key: str | None,
     per_sentence: bool,
+    languages: list[str] | None,
+    unknown: str,
+    fallbacks: dict[str, str],
 ) -> LanguageRouter:
-    """Factory of `language_router`: see `LanguageRouter`. RAISES: RelxError RX042 (the default is no code)."""
+    """Factory of `language_router`: see `LanguageRouter`. RAISES: RelxError RX042 (no code), RX021 (`unknown`)."""
     return LanguageRouter(
-        name, detector=detector, default=default, metadata_key=metadata_key, per_sentence=per_sentence
+        name,
+        detector=detector,
+        default=default,
+        metadata_key=metadata_key,
+        per_sentence=per_sentence,
+        languages=languages,
+        unknown=unknown,
+        fallbacks=fallbacks,
     )

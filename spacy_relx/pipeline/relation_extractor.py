@@ -110,16 +110,22 @@ class RelationExtractor(TrainedPipe):
         *,
         nlp: Language | None = None,
         labels: list[str] | None = None,
+        start_from: str | None = None,
+        train: list[str] | None = None,
     ) -> None:
         """Collect the labels, unless given, and build the model.
 
         The marker vocabulary's size is asked of the component before this one that sets `doc._.candidates`.
-        RAISES: RelxError RX053 without labels, RX054 without a marker component.
+        start_from, train: as for `JointExtractor.initialize`; entity types must be those of the pipeline to start from.
+        RAISES: RelxError RX053 without labels, RX054 without a marker component; RX260, RX261, RX262 for what cannot be
+        started from or trained.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
+        source = self.load_source(start_from)
         self.begin_initialize(
-            labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053"
+            labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053", source
         )
+        self.set_languages(nlp, get_examples, source)
         marker = self.read_markers(nlp)
         docs: Any = (eg.x for eg in get_examples())
         if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
@@ -127,6 +133,7 @@ class RelationExtractor(TrainedPipe):
         self.set_sizes()
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
+        self.finish_initialize(source, start_from, train)
         self.check_thresholds()
         self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
 
@@ -182,7 +189,7 @@ class RelationExtractor(TrainedPipe):
         """
         relations: list[list[Relation]] = [[] for _ in candidates]
         flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
-        pairs, columns = self._taken(flat).nonzero()
+        pairs, columns = self.taken(flat, multi_label=self._shim.module.head.multi_label).nonzero()
         if not len(pairs):
             return relations
         starts = np.cumsum([0] + [len(part) for part in scores])
@@ -192,20 +199,6 @@ class RelationExtractor(TrainedPipe):
             candidate = candidates[i][pair]
             relations[i].append(Relation(candidate.head, self.labels[column], candidate.tail, score))
         return relations
-
-    def _taken(self, scores: np.ndarray) -> np.ndarray:
-        """bool (n_pairs, n_labels): the labels that pass their threshold; with an exclusive head the best of them."""
-        labels = scores[:, 1:]
-        bars = np.empty_like(labels)
-        bars[:] = scores[:, :1] if self.threshold is None else self.threshold
-        for label, value in self.label_thresholds.items():
-            if label in self.labels:
-                bars[:, self.labels.index(label)] = value
-        taken = labels > bars
-        if not self._shim.module.head.multi_label:
-            best = np.where(taken, labels, -1.0).argmax(axis=1)
-            taken &= np.arange(labels.shape[1]) == best[:, None]
-        return taken
 
     def get_loss(self, examples: Iterable[Example], scores: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """Mean negative log-likelihood of the gold labels under `predict`'s scores, and its gradient to the scores.

@@ -55,13 +55,47 @@ class TrainedPipe(TrainablePipe):
         self.cfg["labels"].append(label)
         return 1
 
-    def begin_initialize(self, labels: list[str] | None, find: Callable[[], Iterable[str]], code: str) -> None:
-        """Set the labels, those given or those that are found. RAISES: RelxError `code` without any."""
+    def load_source(self, path: Union[str, Path, None]) -> Any:
+        """The component of this name of a saved pipeline to start from, None without one. RAISES: RelxError RX260."""
+        if path is None:
+            return None
+        from .transfer import load_source
+
+        return load_source(path, self.name, type(self))
+
+    def set_languages(
+        self, nlp: Language | None, get_examples: Callable[[], Iterable[Example]], source: Any = None
+    ) -> None:
+        """Tell language-specific layers of the model which languages there are, see `transfer.set_languages`."""
+        from .transfer import set_languages
+
+        set_languages(self, nlp, get_examples, source)
+
+    def finish_initialize(self, source: Any, path: Union[str, Path, None], train: Sequence[str] | None) -> None:
+        """Take the source's weights, and hold still what is not to be trained.
+
+        RAISES: RelxError RX260, RX261, RX262.
+        """
+        from .transfer import copy_weights, train_only
+
+        if source is not None and path is not None:
+            copy_weights(self, source, path)
+        if train is not None:
+            train_only(self, train)
+
+    def begin_initialize(
+        self, labels: list[str] | None, find: Callable[[], Iterable[str]], code: str, source: Any = None
+    ) -> None:
+        """Set the labels: those of the source, and those given or those that are found.
+
+        RAISES: RelxError `code` without any.
+        """
         if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
             self.cfg["labels"] = []
         if labels is None:
             labels = sorted(set(find()) - {NO_RELATION})
-        self.cfg["labels"] = list(dict.fromkeys([*self.labels, *labels]))
+        known = () if source is None else source.labels
+        self.cfg["labels"] = list(dict.fromkeys([*known, *self.labels, *labels]))
         if not self.labels:
             raise RelxError(code, name=self.name)
 
@@ -106,6 +140,23 @@ class TrainedPipe(TrainablePipe):
         """RAISES: RelxError RX050 for a model that was never initialised."""
         if not self._shim.is_built:
             raise RelxError("RX050")
+
+    def taken(self, scores: np.ndarray, *, multi_label: bool) -> np.ndarray:
+        """The labels that pass their threshold; of each pair only the best of them, unless it may have several.
+
+        scores: float32 (n_pairs, n_labels + 1), column 0 is no-relation. RETURNS: bool (n_pairs, n_labels).
+        """
+        labels = scores[:, 1:]
+        bars = np.empty_like(labels)
+        bars[:] = scores[:, :1] if self.threshold is None else self.threshold
+        for label, value in self.label_thresholds.items():
+            if label in self.labels:
+                bars[:, self.labels.index(label)] = value
+        taken = labels > bars
+        if not multi_label:
+            best = np.where(taken, labels, -1.0).argmax(axis=1)
+            taken &= np.arange(labels.shape[1]) == best[:, None]
+        return taken
 
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """float32, 1 where a gold label holds: a row for each thing that is classified, a column for each label."""

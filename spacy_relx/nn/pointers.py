@@ -1,0 +1,160 @@
+"""One triple a sentence: its relation, and four pointers to head and tail (Wang et al. 2023, eq. 3, 9, 12)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .joint_batch import Found, JointBatch, JointTargets
+from .marked_batch import padded_rows
+
+#: What a sentence's vector is: that of its first token (a transformer's special one), or the mean or maximum of all.
+POOLINGS = ("first", "mean", "max")
+
+
+class OneTriple(nn.Module):
+    """The relation from the pooled sentence (eq. 3); the entities from [token; relation] (eq. 9). They have no types.
+
+    width: of the token vectors. n_markers: is not used. n_labels: relations; no-relation comes before them, as row 0 of
+    the relation embedding. pooling: see `POOLINGS`. relation_width: of the relation embedding; None for `width`, as in
+    the paper. hidden: columns of W_y, None for `width`. max_length: tokens of a mention at most. joint: choose start
+    and end of a mention together, the start not behind the end; false: each by itself as in the paper, and a mention
+    that ends before it begins is none. entity_weight, relation_weight: alpha and beta of eq. 12. unrelated_pairs:
+    whether sentences of no relation are about a pair, too (`JointTargets` has it), which is to be found. dropout: on
+    the token vectors.
+    """
+
+    multi_label = False
+
+    def __init__(
+        self,
+        width: int,
+        n_markers: int,
+        n_labels: int,
+        *,
+        pooling: str = "mean",
+        relation_width: int | None = None,
+        hidden: int | None = None,
+        max_length: int = 12,
+        joint: bool = True,
+        entity_weight: float = 2.0,
+        relation_weight: float = 1.0,
+        unrelated_pairs: bool = False,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        relation_width, hidden = relation_width or width, hidden or width
+        self.pooling = pooling
+        self.max_length = max_length
+        self.joint = joint
+        self.unrelated_pairs = unrelated_pairs
+        self.entity_weight = entity_weight
+        self.relation_weight = relation_weight
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(width, n_labels + 1, bias=False)
+        self.relations = nn.Embedding(n_labels + 1, relation_width)
+        # W_y over [token; relation] is a sum of two products: tokens are projected once, whatever the relation
+        self.of_tokens = nn.Linear(width, 4 * hidden, bias=False)
+        self.of_relations = nn.Linear(relation_width, 4 * hidden, bias=False)
+        self.pointers = nn.Parameter(torch.empty(4, hidden).uniform_(-1, 1) / hidden**0.5)
+
+    def loss(self, tokens: Tensor, batch: JointBatch, targets: JointTargets) -> Tensor:
+        """Eq. 12 as a mean over sentences; of several triples of a sentence one is drawn in each update.
+
+        A sentence without a pair is of no relation, and its pointers learn nothing. tokens: *Shape:* (n_tokens,
+        width). RETURNS: a scalar.
+        """
+        tokens = self.dropout(tokens)
+        drawn = draw_relations(batch, targets.spans, targets.relations)
+        owners = batch.owners()[targets.spans[drawn[:, 0], 0]]
+        gold = torch.zeros_like(batch.lengths).index_copy(0, owners, drawn[:, 1])
+        index, mask = padded_rows(batch.lengths)
+        logits = self.classifier(self.pool(tokens, index, mask))
+        loss = self.relation_weight * nn.functional.cross_entropy(logits, gold)
+        if len(drawn):
+            pointers = self.point(tokens, index[owners], mask[owners], drawn[:, 1])
+            wanted = torch.cat([targets.spans[drawn[:, 0]], targets.spans[drawn[:, 2]]], dim=1)
+            wanted = wanted - batch.parts()[owners, :1] - torch.tensor([0, 1, 0, 1], device=wanted.device)
+            entity = nn.functional.cross_entropy(pointers.flatten(0, 1), wanted.flatten(), reduction="sum")
+            loss = loss + self.entity_weight / 2 * entity / len(gold)
+        return loss
+
+    def forward(self, tokens: Tensor, batch: JointBatch) -> Found:
+        """The best relation of each sentence and the best pair for it."""
+        index, mask = padded_rows(batch.lengths)
+        logits = self.classifier(self.pool(tokens, index, mask))
+        if batch.allowed is not None:
+            logits = logits.masked_fill(~batch.allowed, -torch.inf)
+        probabilities = torch.softmax(logits, dim=1)
+        best, labels = probabilities.max(dim=1)
+        log_p = torch.log_softmax(self.point(tokens, index, mask, labels), dim=2)
+        spans, span_scores = self._spans(log_p.unflatten(1, (2, 2)), batch)
+        whole = best * span_scores.prod(dim=1)
+        scores = torch.zeros_like(probabilities).scatter(1, labels[:, None], whole[:, None])
+        there = (spans[:, :, 1] > spans[:, :, 0]).all(dim=1)
+        if not self.unrelated_pairs:
+            there &= labels > 0
+        n = int(there.sum())
+        return Found(
+            spans=spans[there].flatten(0, 1),
+            types=torch.full((2 * n,), -1, dtype=torch.int64, device=tokens.device),
+            mention_scores=span_scores[there].flatten(),
+            pairs=torch.arange(2 * n, device=tokens.device).view(n, 2),
+            scores=scores[there],
+        )
+
+    def pool(self, tokens: Tensor, index: Tensor, mask: Tensor) -> Tensor:
+        """*Shape:* (n_parts, width): h_p of eq. 3. index, mask: as of `padded_rows`."""
+        if self.pooling == "first":
+            return tokens.index_select(0, index[:, 0])
+        padded = tokens.index_select(0, index.flatten()).view(*index.shape, -1)
+        if self.pooling == "max":
+            return padded.masked_fill(~mask.unsqueeze(2), -torch.inf).max(dim=1).values
+        return (padded * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+
+    def point(self, tokens: Tensor, index: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        """Logits of eq. 9. labels: *Shape:* (n_parts,), 0 is no-relation. index, mask: as of `padded_rows`.
+
+        RETURNS: *Shape:* (n_parts, 4, longest), -inf behind the end; head start, head end, tail start, tail end.
+        """
+        projected = self.of_tokens(tokens).index_select(0, index.flatten()).view(*index.shape, -1)
+        states = torch.tanh(projected + self.of_relations(self.relations(labels)).unsqueeze(1))
+        logits = torch.einsum("plxh,xh->pxl", states.unflatten(2, (4, -1)), self.pointers)
+        return logits.masked_fill(~mask.unsqueeze(1), -torch.inf)
+
+    def _spans(self, log_p: Tensor, batch: JointBatch) -> tuple[Tensor, Tensor]:
+        """log_p: *Shape:* (n_parts, 2, 2, longest): head or tail, start or end. RETURNS: spans in the batch, *Shape:*
+        (n_parts, 2, 2), and their probabilities, *Shape:* (n_parts, 2)."""
+        starts, ends = log_p.unbind(2)
+        if self.joint:
+            first, last, score = best_spans(starts, ends, self.max_length)
+        else:
+            (p_first, first), (p_last, last) = starts.max(dim=2), ends.max(dim=2)
+            score = p_first + p_last
+        spans = torch.stack([first, last + 1], dim=2) + batch.parts()[:, :1, None]
+        return spans, score.exp()
+
+
+def best_spans(starts: Tensor, ends: Tensor, max_length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The best start and end together, the start not behind the end and at most `max_length` tokens from one to the
+    other. starts, ends: *Shape:* (..., n_tokens), logarithms. RETURNS: first and last token, and the best sum."""
+    n = starts.shape[-1]
+    sums = [
+        nn.functional.pad(starts[..., : n - k] + ends[..., k:], (0, k), value=-torch.inf)
+        for k in range(min(max_length, n))
+    ]
+    score, place = torch.stack(sums, dim=-1).flatten(-2).max(dim=-1)
+    first = place // len(sums)
+    return first, first + place % len(sums), score
+
+
+def draw_relations(batch: JointBatch, spans: Tensor, relations: Tensor) -> Tensor:
+    """At most one relation of each part, at random, and none between parts. RETURNS: *Shape:* (n, 3)."""
+    owners = batch.owners()
+    heads, tails = (owners[spans[relations[:, i], 0]] for i in (0, 2))
+    rows = (heads == tails).nonzero().squeeze(1)
+    rows = rows[torch.randperm(len(rows), device=rows.device)]
+    rows = rows[torch.argsort(heads[rows], stable=True)]
+    first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    first[1:] = heads[rows][1:] != heads[rows][:-1]
+    return relations[rows[first]]

@@ -1,0 +1,275 @@
+"""`joint_extractor`: raw text -> mentions and relations, in one model that needs no other component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+
+from ..errors import RelxError, warn
+from ..extensions import get_relations, get_sentence_langs, set_extensions, set_relations
+from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
+from .joint_targets import Reach, gold_mentions, joint_gold
+from .trained import TrainedPipe
+
+if TYPE_CHECKING:
+    from ..layers.joint import DocFound, JointGold
+
+DEFAULT_MODEL_CONFIG = """
+[model]
+@architectures = "spacy_relx.JointModel.v1"
+
+[model.encoder]
+@architectures = "spacy_relx.HashBiGRU.v1"
+
+[model.finder]
+@architectures = "spacy_relx.AllTriples.v1"
+
+[model.finder.pairs]
+@architectures = "spacy_relx.PairFeatures.v1"
+
+[model.finder.head]
+@architectures = "spacy_relx.SoftmaxHead.v1"
+"""
+DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
+#: Docs that show the model its sizes at initialisation, and Docs on which the reach of gold relations is looked at.
+N_SAMPLE_DOCS = 10
+N_COVER_DOCS = 200
+MIN_COVER = 0.9
+
+
+@Language.factory(
+    "joint_extractor",
+    assigns=["doc._.relations", "doc.ents", "doc.spans"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "threshold": None,
+        "label_thresholds": {},
+        "spans_key": MENTIONS_KEY,
+        "set_ents": True,
+        "mask_labels": False,
+        "scorer": {"@scorers": "spacy_relx.JointScorer.v1"},
+    },
+    default_score_weights={"rel_micro_f": 1.0, "rel_micro_p": None, "rel_micro_r": None, "mention_micro_f": None},
+)
+def make_joint_extractor(
+    nlp: Language,
+    name: str,
+    model: Model,
+    threshold: float | None,
+    label_thresholds: dict[str, float],
+    spans_key: str | None,
+    set_ents: bool,
+    mask_labels: bool,
+    scorer: Callable | None,
+) -> JointExtractor:
+    """Make the component that finds mentions and relations: see `JointExtractor`."""
+    return JointExtractor(
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        label_thresholds=label_thresholds,
+        spans_key=spans_key,
+        set_ents=set_ents,
+        mask_labels=mask_labels,
+        scorer=scorer,
+    )
+
+
+class JointExtractor(TrainedPipe):
+    """Sets `doc._.relations`, `doc.spans[spans_key]` and `doc.ents` from the text.
+
+    model: `spacy_relx.JointModel.v1`. threshold: a triple is predicted when its score, the probability that both
+    mentions and the relation are right, is greater; None: when it beats no-relation. label_thresholds: of single
+    labels, before the common one. spans_key: group of all mentions found; None for none. set_ents: also set `doc.ents`,
+    to those that do not overlap, the surest first; what was there is replaced. mask_labels: in a language that training
+    showed, predict only relations that it showed in that language. scorer: as for any
+    component.
+
+    Thresholds are settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
+    """
+
+    unmarked = "RX054"
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "joint_extractor",
+        *,
+        threshold: float | None = None,
+        label_thresholds: dict[str, float] | None = None,
+        spans_key: str | None = MENTIONS_KEY,
+        set_ents: bool = True,
+        mask_labels: bool = False,
+        scorer: Callable | None = None,
+    ):
+        set_extensions()
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.threshold = threshold
+        self.label_thresholds = dict(label_thresholds or {})
+        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
+        self.spans_key = spans_key
+        self.set_ents = set_ents
+        self.mask_labels = mask_labels
+        self.scorer = scorer
+        self.cfg: dict[str, Any] = {"labels": [], "types": [], "lang_labels": {}, "n_markers": None, "width": None}
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Entity types that it can find."""
+        return tuple(self.cfg["types"])
+
+    @property
+    def label_data(self) -> dict[str, Any]:  # type: ignore[override]
+        """Relations, entity types, and the relations of each language."""
+        return {name: self.cfg[name] for name in ("labels", "types", "lang_labels")}
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: dict[str, Any] | None = None,
+        start_from: str | None = None,
+        train: list[str] | None = None,
+    ) -> None:
+        """Collect relations, entity types and languages, unless given, and build the model.
+
+        labels: as `label_data` gives them. start_from: a saved pipeline, whose component of this name gives its labels,
+        languages and, layer by layer, its weights as far as they fit; what is new stays as drawn. train: patterns like
+        "language_encoder.switcher.*"; only parameters of such names move in training. null: all.
+        RAISES: RelxError RX263 without relations, RX260, RX261, RX262 for what cannot be started from or trained.
+        WARNS: RX265 where much of the gold data is out of reach.
+        """
+        validate_get_examples(get_examples, "JointExtractor.initialize")
+        source = self.load_source(start_from)
+        if labels is None:
+            labels = self._collect(get_examples())
+        found = list(labels.get("labels", []))
+        self.begin_initialize(found, lambda: found, "RX263", source)
+        kept = source.cfg if source is not None else {"types": [], "lang_labels": {}}
+        self.cfg["types"] = list(dict.fromkeys([*kept["types"], *labels.get("types", [])])) or [UNTYPED]
+        self.cfg["lang_labels"] = {**kept["lang_labels"], **labels.get("lang_labels", {})}
+        self.cfg["n_markers"] = len(self.types) + 1
+        self.set_languages(nlp, get_examples, source)
+        self.set_sizes()
+        docs = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
+        self.model.initialize(X=(docs, None))
+        self.cfg["width"] = self.model.get_dim("nI")
+        self.finish_initialize(source, start_from, train)
+        self.check_thresholds()
+        self._check_reach(islice(get_examples(), N_COVER_DOCS))
+
+    def _collect(self, examples: Iterable[Example]) -> dict[str, Any]:
+        found: set[str] = set()
+        types: set[str] = set()
+        by_lang: dict[str, set[str]] = {}
+        for eg in examples:
+            doc = eg.reference
+            types.update(mention.label for mention in gold_mentions(doc, self.spans_key))
+            names = {relation.label for relation in get_relations(doc)} - {NO_RELATION}
+            found |= names
+            for _, _, lang in get_sentence_langs(doc):
+                if lang:
+                    by_lang.setdefault(lang, set()).update(names)
+        langs = {lang: sorted(names) for lang, names in sorted(by_lang.items())}
+        return {"labels": sorted(found), "types": sorted(types), "lang_labels": langs}
+
+    def set_sizes(self) -> None:
+        super().set_sizes()
+        rows = {label: row for row, label in enumerate(self.labels)}
+        masks = {lang: [rows[name] for name in names] for lang, names in self.cfg["lang_labels"].items()}
+        self.model.attrs["label_masks"] = masks if self.mask_labels else {}
+
+    def check_marked(self, docs: Iterable[Doc]) -> None:
+        """It needs no candidates."""
+
+    def _check_reach(self, examples: Iterable[Example]) -> None:
+        """Gold relations that no prediction can be: say so before hours of training."""
+        module = self._shim.module
+        reach = Reach(max_mention=getattr(module, "max_length", None) or module.spans.max_length)
+        for eg in examples:
+            reach.add(eg.reference)
+        if reach.gold and reach.lost > (1 - MIN_COVER) * reach.gold:
+            counts = {"lost": reach.lost, "gold": reach.gold, "crossing": reach.crossing, "long": reach.long}
+            warn("RX265", name=self.name, limit=reach.max_mention, **counts)
+
+    def predict(self, docs: Iterable[Doc]) -> list[DocFound]:
+        """RAISES: RelxError RX050 for a model that was never initialised."""
+        self.check_built()
+        return self.model.predict((list(docs), None))
+
+    def set_annotations(self, docs: Iterable[Doc], found: Sequence[DocFound]) -> None:
+        for doc, part in zip(docs, found):
+            self._annotate(doc, part)
+
+    def _annotate(self, doc: Doc, found: DocFound) -> None:
+        types = [self.types[row] if row >= 0 else UNTYPED for row in found.types.tolist()]
+        mentions = [Mention(start, end, label) for (start, end), label in zip(found.spans.tolist(), types)]
+        if self.spans_key is not None:
+            spans = [mention.span(doc) for mention in mentions]
+            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=spans)
+        if self.set_ents:
+            doc.ents = _flat(doc, mentions, found.mention_scores)
+        relations = [
+            Relation(mentions[found.pairs[row, 0]], self.labels[column], mentions[found.pairs[row, 1]], score)
+            for row, column, score in self._taken(found.scores)
+        ]
+        set_relations(doc, relations)
+
+    def _taken(self, scores: np.ndarray) -> Iterator[tuple[int, int, float]]:
+        """(row of the pair, row of the label, score) of the triples that pass their threshold."""
+        taken = self.taken(scores, multi_label=self._shim.module.multi_label)
+        rows, columns = taken.nonzero()
+        yield from zip(rows.tolist(), columns.tolist(), scores[rows, columns + 1].tolist())
+
+    def get_loss(self, examples: Iterable[Example], found: Sequence[DocFound]) -> tuple[float, None]:
+        """Share of the gold triples that `predict`'s output does not hold; training has the model's own loss."""
+        gold = hits = 0
+        for target, part in zip(self.targets(list(examples)), found):
+            spans = {tuple(span): row for row, span in enumerate(part.spans.tolist())}
+            pairs = {tuple(pair): row for row, pair in enumerate(part.pairs.tolist())}
+            taken = {(row, column) for row, column, _ in self._taken(part.scores)}
+            for head, column, tail in target.relations[target.relations[:, 1] > 0].tolist():
+                ends = [spans.get(tuple(target.spans[each].tolist()), -1) for each in (head, tail)]
+                gold += 1
+                hits += (pairs.get(tuple(ends), -1), column - 1) in taken
+        return (1 - hits / gold if gold else 0.0), None
+
+    def targets(self, examples: Sequence[Example]) -> list[JointGold]:  # type: ignore[override]
+        """What is to be found in each Doc. Mentions are matched by their characters, so the two Docs may be tokenized
+        differently. RAISES: RelxError RX264 for a relation or a type that is not known."""
+        labels = {label: row for row, label in enumerate(self.labels)}
+        types = {label: row for row, label in enumerate(self.types)}
+        untyped, unrelated = len(types) == 1, self._shim.module.unrelated_pairs
+        gold = []
+        for eg in examples:
+            try:
+                gold.append(joint_gold(eg, labels, types, self.spans_key, untyped, unrelated))
+            except KeyError as err:
+                kinds = {"label": "", "type": "", err.args[0][0]: err.args[0][1]}
+                raise RelxError("RX264", name=self.name, text=eg.reference.text[:60], **kinds) from err
+        return gold
+
+
+def _flat(doc: Doc, mentions: Sequence[Mention], scores: np.ndarray) -> list[Span]:
+    """Mentions that do not overlap, the surest first."""
+    taken = np.zeros(len(doc), dtype=bool)
+    flat = []
+    for row in np.argsort(-scores, kind="stable").tolist():
+        mention = mentions[row]
+        if not taken[mention.start : mention.end].any():
+            taken[mention.start : mention.end] = True
+            flat.append(mention.span(doc))
+    return flat

@@ -1,0 +1,138 @@
+"""Training that goes on from the weights of another pipeline, and that moves some parameters only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Model
+
+from ..errors import RelxError, warn
+from ..extensions import get_sentence_langs
+from ..layers.language import language_layers, shim_of
+from ..layers.shim import TorchShim
+from ..nn.language_layers import leading
+
+if TYPE_CHECKING:
+    from .trained import TrainedPipe
+
+
+#: spaCy's code for no language in particular: the only one of models whose training data has no languages.
+NO_LANGUAGE = "xx"
+
+
+def load_source(path: str | Path, name: str, kind: type) -> Any:
+    """The component of that name in a saved pipeline. RAISES: RelxError RX260 where there is none of this kind."""
+    try:
+        source = spacy.load(path)
+    except (OSError, ValueError) as err:
+        raise RelxError("RX260", name=name, path=path, reason=f"it is no pipeline: {err}") from err
+    if name not in source.pipe_names:
+        reason = f"it has no component of that name, only {', '.join(source.pipe_names) or 'none at all'}."
+        raise RelxError("RX260", name=name, path=path, reason=reason)
+    pipe = source.get_pipe(name)
+    if type(pipe) is not kind:
+        raise RelxError("RX260", name=name, path=path, reason=f"its '{name}' is a {type(pipe).__name__}.")
+    return pipe
+
+
+def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> None:
+    """Give the pipe's layers the weights of the source's layers of the same name, as far as shapes allow it: a table or
+    matrix with more rows keeps its own further rows. RAISES: RelxError RX260 where nothing fits."""
+    layers = {node.name: node for node in source.model.walk()}
+    copied = 0
+    for node in pipe.model.walk():
+        old = layers.get(node.name)
+        if old is None:
+            continue
+        for ours, theirs in zip(node.shims, old.shims):
+            if isinstance(ours, TorchShim) and isinstance(theirs, TorchShim) and ours.is_built and theirs.is_built:
+                copied += _copy_state(ours.module, theirs.module)
+        for param in node.param_names:
+            if old.has_param(param) and old.get_param(param).shape == node.get_param(param).shape:
+                node.set_param(param, old.get_param(param))
+                copied += 1
+    if not copied:
+        raise RelxError("RX260", name=pipe.name, path=path, reason="no weight has a layer of the same name and shape.")
+
+
+def _copy_state(module: torch.nn.Module, source: torch.nn.Module) -> int:
+    state, copied = module.state_dict(), 0
+    for name, old in source.state_dict().items():
+        values = leading(state[name], old) if name in state else None
+        if values is not None:
+            state[name] = values
+            copied += 1
+    module.load_state_dict(state)
+    return copied
+
+
+def parameters(model: Model) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """The parameters of our own layers in a model: ("layer.parameter", parameter)."""
+    for node in model.walk():
+        for shim in node.shims:
+            if isinstance(shim, TorchShim) and shim.is_built:
+                yield from ((f"{node.name}.{name}", each) for name, each in shim.module.named_parameters())
+
+
+def train_only(pipe: TrainedPipe, patterns: Sequence[str]) -> None:
+    """Let training move the parameters alone whose names (`parameters`) match one of the patterns.
+
+    RAISES: RelxError RX261 for a pattern that matches none, RX262 for layers of spaCy's own that none matches.
+    """
+    named = dict(parameters(pipe.model))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in named):
+            raise RelxError("RX261", pattern=pattern, name=pipe.name, known=", ".join(named))
+    for node in pipe.model.walk():
+        if node.param_names and not any(fnmatchcase(f"{node.name}.{p}", q) for p in node.param_names for q in patterns):
+            raise RelxError("RX262", layer=node.name, name=pipe.name)
+    for name, parameter in named.items():
+        parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def set_languages(
+    pipe: TrainedPipe,
+    nlp: Language | None,
+    get_examples: Callable[[], Iterable[Example]],
+    source: TrainedPipe | None,
+) -> None:
+    """Tell the model's language-specific layers, where it has any, which languages there are.
+
+    These are the source's, then those of a component before this one that has languages, or else of the Examples.
+    WARNS: RX266 where there are none.
+    """
+    layers = language_layers(pipe.model)
+    if not layers:
+        return
+    old = language_layers(source.model) if source is not None else []
+    known = list(shim_of(old[0]).sizes["languages"]) if old else []
+    named = _languages_before(pipe.name, nlp)
+    if named is None:
+        named = sorted({lang for eg in get_examples() for _, _, lang in get_sentence_langs(eg.reference) if lang})
+    languages = list(dict.fromkeys([*known, *named]))
+    if not languages:
+        warn("RX266", name=pipe.name)
+        languages = [NO_LANGUAGE]
+    old_switcher = shim_of(old[0]).module.switcher if old else None
+    old_modules = len(old_switcher.submodules) if old_switcher is not None and not old_switcher.one_to_one else 0
+    for node in layers:
+        sizes = shim_of(node).sizes
+        sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
+
+
+def _languages_before(name: str, nlp: Language | None) -> list[str] | None:
+    """The languages of a router before that component, if it has any."""
+    if nlp is None or name not in nlp.pipe_names:
+        return None
+    for _, each in reversed(nlp.pipeline[: nlp.pipe_names.index(name)]):
+        languages = getattr(each, "languages", None)
+        if languages:
+            return list(languages)
+    return None
