@@ -325,6 +325,71 @@ MESSAGES: dict[str, str] = {
     "RX270": "There is no component '{name}' with a switcher. There are: {known}.",
     "RX271": "Routes are written to .svg (a heatmap) or .json (the numbers), but the output is {path}.",
     "RX272": "A heatmap shows one component, but there are {names}. Name one with --component, or write .json.",
+    "RX273": "Gold mentions were to be given (--gold-entities), but {names} finds mentions and relations together and takes "
+    "none. Its scores are those of raw text.",
+    # 300-319: more data formats, and telling them apart
+    "RX300": "The format of {path} cannot be told: {reason}. Name the format instead of 'auto', see docs/formats.md; in folders, "
+    "choose files with a pattern (--pattern '*.jsonl').",
+    "RX301": "The inputs are of different formats: {found}. Convert them one by one, or choose files with a pattern (--pattern "
+    "'*.jsonl').",
+    "RX302": "{where}: there is no text beside these annotations: {name} is missing. brat keeps a text and its annotations in one "
+    "folder, under one name. {text}",
+    "RX303": "{where}: there are no annotations beside this text (.ann, .a1, .a2); it is skipped. {text}",
+    "RX304": "{where}: events are passed over, which are no relations between two mentions; only their triggers are mentions. "
+    "Further ones are counted with this. In: {text!r}",
+    "RX305": "{where}: {kind} are passed over, for they are neither mentions nor relations. More such are counted with this. In: "
+    "{text!r}",
+    "RX306": "{where}: the mention {parts!r} is not in one piece; it was made the one that covers it, {whole!r}. In: {text!r}",
+    "RX307": "{where}: an annotation of no width at {start} (layer {layer}) is left out, with its relations. In: {text!r}",
+    "RX308": "{where}: a relation without a label is left out. In: {text!r}",
+    "RX309": "{where}: the {what} is longer than {limit} bytes. That is no annotated text: is the file of this format? {text}",
+    "RX310": "{where}: this is Label Studio's export JSON_MIN, which has lost the relations. Export the project as JSON. In: "
+    "{text!r}",
+    "RX311": "{where}: this is {found}, which cannot be read. Export the document as {wanted}. {text}",
+    "RX312": "{where}: of {n} annotations of this task, one is taken: number {chosen}, the ground truth or the one changed last. Further "
+    "such tasks are counted with this. In: {text!r}",
+    "RX313": "{where}: these tasks have no annotations: their predictions are read. Further such tasks are counted with this. In: "
+    "{text!r}",
+    "RX314": "{where}: a mention has two links, {taken!r} and {other!r}; the first is taken. In: {text!r}",
+    "RX316": "{where}: doc._.rel is a {found}, but in this format it is {wanted}. Is the format {other}? In: {text!r}",
+    "RX317": "{where}: no document of this file has anything in doc._.rel. If its relations are in doc._.relations, there is nothing "
+    "to convert. Was it saved with store_user_data? {text}",
+    # 330-359: export of triples, and graphs
+    "RX330": "The format '{name}' is unknown. Triples can be written as: {known}.",
+    "RX331": "What is exported of a Doc is one of {known}, but not {value!r}.",
+    "RX332": "What format {path} shall have cannot be told by its ending. Name it with --to, or let the file end in one of "
+    "{known}.",
+    "RX333": "Triples wait in a temporary database to be merged, and it failed: {reason}. Is there room in the folder for "
+    "temporary files? (TMPDIR names another.)",
+    "RX334": "In {where}: {value!r} gives no IRI. A base is an http, https or urn IRI without blanks, # and "
+    "?, such as http://example.org/, and a rule is PREFIX=IRI, =IRI, or one of the names {names}.",
+    "RX335": "{path} cannot be written: {reason}. Choose another name, or make room there.",
+    "RX336": "There are no triples to export: {path} is valid, but empty.",
+    "RX337": "The triple {triple} has a number that is not finite ({value}) where a score is expected. Train or predict anew, or "
+    "leave the triple out.",
+    "RX338": "{path} cannot be exported: {reason}. Give .spacy files with relations or facts, folders of them, or JSON Lines of "
+    "relx predict, relx facts or relx export (- for standard input).",
+    "RX339": "{where}: {reason}. In: {text!r}. Lines are those of relx predict, relx facts or relx export; to leave broken ones "
+    "out, skip errors (--on-error skip).",
+    "RX340": "{path} is no file of RDF triples that a graph can be built of. Such files end in {known}; relx export writes them.",
+    "RX341": "{path} cannot be read as RDF: {reason}. The ending of a file says which syntax it has.",
+    "RX342": "{path} holds no graph: {reason}. Make one with relx graph build.",
+    "RX343": "{path} lies in the folder {folder}, which is replaced by the new graph. Choose another folder.",
+    "RX344": "The graph cannot answer: {reason}. Queries are SPARQL 1.1: SELECT, ASK, CONSTRUCT or DESCRIBE, which change nothing.",
+    "RX345": "The query has a SERVICE, which would ask another machine. A graph is asked by itself: load what you need from "
+    "elsewhere with relx graph build.",
+    "RX346": "The query found no answer within {seconds:g} seconds and was given up. Make it narrower, or allow more (--timeout).",
+    "RX347": "{option} says nothing about the format {format}. It is for: {known}.",
+    "RX348": "{n} broken lines were left out, the first: {where}: {reason}.",
+    "RX349": "There are more than {limit} rows, and the others are left out. Ask for more with --limit, 0 for all.",
+    "RX350": "The meta.json of the pipeline {path} cannot be read: {reason}. Give --model a name, or the folder of a pipeline.",
+    # 320-329: pre-annotations for annotation tools
+    "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",
+    "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets. In the output {names}; visual.conf shows the "
+    "true names.",
+    "RX323": "{n} texts of nothing but blanks were left out.",
+    "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
+    "RX324": "{n} texts were read, but there is nothing to write. Give texts that are not empty.",
 }
 
 

@@ -12,17 +12,28 @@ from spacy_relx.corpora.records import Record, Report
 from spacy_relx.errors import RelxError
 
 FORMATS = [
+    "ace",
+    "brat",
     "crossre",
     "dbpedia_pt",
+    "doccano",
     "docred",
+    "finre",
     "gids",
+    "inception",
     "jsonl",
+    "labelstudio",
     "nyt10",
     "opennre",
     "prodigy",
     "redfm",
+    "rel_component",
     "semeval2010",
     "smiler",
+    "spacy_llm",
+    "spert",
+    "tacred",
+    "webanno",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from formats_util import raises, read, relations, write
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_relx.corpora.convert import choose_inputs
 from spacy_relx.corpora.formats import get_format
 from spacy_relx.corpora.formats._markers import parse_markers
 from spacy_relx.corpora.records import Report
@@ -373,3 +375,40 @@ def test_counts_of_real_data(name, files, counts):
         assert len(facts) == 17448 <= found[2]
     if name == "crossre":
         assert {record.lang for record in records} == {"de" if "german" in files else "en"}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "counts"),
+    [
+        ("spert", "ade/train_triples.json", (3845, 9769, 6155)),
+        ("spert", "ade/test_triples.json", (427, 1070, 666)),
+        ("spert", "scierc/train_triples.json", (1861, 5598, 3219)),
+        ("spert", "scierc/test_triples.json", (551, 1685, 974)),
+        ("finre", "finre/test.txt", (3727, 7454, 2722)),
+        ("finre", "sanwen/test.txt", (2220, 4440, 1560)),
+    ],
+)
+def test_counts_of_more_real_data(data_folder, name, file, counts):
+    if not (data_folder / file).is_file():
+        pytest.skip("the data set is absent")
+    assert choose_inputs("auto", [data_folder / file])[0] == name
+    report = Report()
+    records = list(get_format(name)(data_folder / file, report))
+    found = (len(records), sum(len(r.mentions) for r in records), sum(len(r.relations) for r in records))
+    assert found == counts
+    assert not report.problems
+
+
+def test_nerel(data_set, tmp_path):
+    with tarfile.open(data_set("nerel") / "NEREL-v1.1.tar.gz") as archive:
+        members = [member for member in archive if member.isfile() and "/dev/" in member.name]
+        for member in members:
+            (tmp_path / Path(member.name).name).write_bytes(archive.extractfile(member).read())
+    name, paths = choose_inputs("auto", [tmp_path])
+    assert (name, len(paths)) == ("brat", 94)
+    report = Report()
+    records = [record for path in paths for record in get_format(name)(path, report)]
+    assert sum(len(record.mentions) for record in records) == 5590
+    assert sum(len(record.relations) for record in records) == 4012
+    assert sum(mention.kb_id.startswith("Q") for record in records for mention in record.mentions) > 3000
+    assert set(report.problem_counts) == {"RX306"}

@@ -43,6 +43,7 @@ def all_triples(head=SoftmaxHead, **settings):
     relations = RelationNetwork(pairs, head(12, N_LABELS), batch_pairs=7)
     spans = SpanScorer(WIDTH, N_TYPES, hidden=10, max_length=3, dropout=0.0)
     defaults = {"mention_weight": 1.0, "threshold": 0.3, "overlap": "none", "max_mentions": 8, "max_noise": 1.0}
+    defaults["type_noise"] = 0.0
     return AllTriples(spans, relations, **{**defaults, **settings})
 
 
@@ -231,6 +232,16 @@ def test_wrong_mentions_join_the_pairs():
     assert len(pairs.mention_spans) == 8  # four gold ones, and as many wrong ones
     assert len({tuple(span) for span in pairs.mention_spans.tolist()}) == 8
     assert labels.sum() == 2
+
+
+def test_gold_mentions_are_paired_under_other_types():
+    model = all_triples(max_noise=0.0, type_noise=0.999999)
+    model.spans.output.bias.data[2] = 9.0  # the model takes all for the second type
+    tokens, batch = data(*LENGTHS)
+    seen = []
+    model.relations.loss = lambda tokens, pairs, labels: seen.append((pairs, labels)) or tokens.sum()
+    model.loss(tokens, batch, GOLD)
+    assert seen[0][0].markers.tolist() == [2] * 4 and seen[0][1].sum() == 2
 
 
 def test_found_scores_are_products_of_probabilities():

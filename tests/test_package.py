@@ -52,7 +52,7 @@ def test_entry_points_are_installed():
 
 def test_names():
     for group, name, _ in ENTRY_POINTS:
-        if group in ("spacy_factories", "spacy_cli", "spacy_relx_formats"):
+        if group in ("spacy_factories", "spacy_cli", "spacy_relx_formats", "spacy_relx_exports"):
             assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
         else:
             assert re.fullmatch(r"spacy_relx\.[A-Z]\w+\.v\d+", name)
@@ -179,7 +179,9 @@ LIGHT = {"spacy_relx.models", "spacy_relx.models.candidates"}
 def test_blank_pipeline_loads_nothing_heavy(run_python):
     modules = set(run_python(PROBE).split())
     assert "spacy_relx.pipeline.language_router" in modules
-    rooms = tuple(f"spacy_relx.{room}" for room in ("nn", "layers", "models", "corpora", "evaluation", "viz", "cli"))
+    rooms = tuple(
+        f"spacy_relx.{room}" for room in ("nn", "layers", "models", "corpora", "evaluation", "export", "viz", "cli")
+    )
     heavy = {name for name in modules if name.startswith(rooms)} - LIGHT
     assert not heavy
 

@@ -2,7 +2,23 @@
 
 from spacy.cli._util import app
 
-from . import align, bags, convert, curves, evaluate, facts, kb, kb_docs, predict, show, transfer  # noqa: F401  (they register their commands)
+from . import (  # noqa: F401  (they register their commands)
+    align,
+    bags,
+    convert,
+    curves,
+    evaluate,
+    export,
+    facts,
+    graph,
+    kb,
+    kb_docs,
+    predict,
+    prelabel,
+    routes,
+    show,
+    transfer,
+)
 from ._app import relx_app
 
 app.add_typer(relx_app, name="relx")

@@ -33,7 +33,12 @@ class SplitBy(str, Enum):
 @relx_app.command("convert")
 @report_errors
 def convert_cli(
-    format: Annotated[str, typer.Argument(help="Format of the input: jsonl (our own), crossre, docred, opennre, ...")],
+    format: Annotated[
+        str,
+        typer.Argument(
+            help="Format of the input: jsonl (our own), brat, docred, opennre, ...; auto to tell it by the content"
+        ),
+    ],
     inputs: Annotated[list[Path], typer.Argument(help="Files, or folders to search for files")],
     output: Annotated[Path, typer.Argument(help="File to write; ends in .spacy")],
     lang: Annotated[str | None, typer.Option("--lang", "-l", help="Language of texts that do not say theirs")] = None,
@@ -66,8 +71,11 @@ def convert_cli(
     Convert annotated data to a .spacy file for training (reader spacy_relx.RelationCorpus.v1). Says what was kept and
     what was lost, and where.
     """
-    from ..corpora.convert import convert
+    from ..corpora.convert import AUTO, choose_inputs, convert
 
+    if format == AUTO:
+        format, _ = choose_inputs(format, inputs, pattern or ["*"])
+        typer.echo(f"format             {format}")
     report = convert(
         format,
         inputs,

@@ -47,7 +47,10 @@ def evaluate_cli(
     gold_entities: GoldEntitiesOpt = False,
     match: Annotated[Match, MATCH_OPTION] = Match.boundary,
     scheme: Annotated[
-        str | None, typer.Option("--scheme", help="An official score to add: semeval2010 ((9+1)-way macro-F1)")
+        str | None,
+        typer.Option(
+            "--scheme", help="A published score to add: semeval2010 ((9+1)-way macro-F1), one_triple (as SMiLER)"
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the scores")] = None,
     across_docs: Annotated[
@@ -114,6 +117,8 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
     overall: list[tuple[str, ...]] = [
         (title, *(percent(scores[f"{key}_{part}"]) for part in "prf")) for title, key in names.items()
     ]
+    if scores.get("mention_micro_f") is not None:
+        overall.append(("mentions", *(percent(scores[f"mention_micro_{part}"]) for part in "prf")))
     if "semeval_macro_f" in scores:
         overall.append(("SemEval-2010 macro", "", "", percent(scores["semeval_macro_f"])))
     overall.append(("micro, with no-relation", "", "", percent(scores["rel_micro_f_na"])))
@@ -125,6 +130,13 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
     if scores["rel_per_lang"]:
         rows = [(*_row(lang, row), percent(row["macro_f"])) for lang, row in scores["rel_per_lang"].items()]
         yield Table("Per language", ("P", "R", "F", "gold", "macro F"), rows)
+    if scores.get("one_triple_per_lang"):
+        parts = ("triple", "relation", "entities", "head", "tail")
+        langs = scores["one_triple_per_lang"]
+        rows = [(lang, *(percent(row[name]) for name in parts), str(row["support"])) for lang, row in langs.items()]
+        total = (percent(scores[f"one_triple_{part}f"]) for part in ("", "relation_", "entities_", "head_", "tail_"))
+        rows.append(("all", *total, str(sum(row["support"] for row in langs.values()))))
+        yield Table("One triple a sentence, F", (*parts, "gold"), rows)
 
 
 def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:

@@ -21,11 +21,14 @@ from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .files import is_hidden, same_file
 from .formats import get_format
+from .formats.detect import detect_format
 from .labels import check_use, read_labels, rename_relations
 from .records import UNTYPED, LabelCounts, Record, Report, excerpt, is_lang_code
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
+#: Instead of the name of a format: tell it by the content.
+AUTO = "auto"
 #: What must not stand both in the output and in its dev part.
 SPLITS = ("text", "id")
 
@@ -55,26 +58,26 @@ def convert(
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
 
-    format: name of an importer, see docs/formats.md. inputs: files, or folders, which are searched at all depths for
-    files whose names fit one of `patterns` (globs; hidden files never do), in sorted order. lang: language of the
-    records that do not say theirs. nlp: its tokenizer splits texts (default: `default_nlp()`); data that comes in
-    tokens keeps them. on_error: "raise", or "skip" broken lines. alignment: see `records_to_docs`. limit: Docs to
-    write at most, 0 for all. dev: a second file, for about dev_share of the Docs (in (0, 1)), drawn with the seed; as
-    long as there is more than one text, neither file is left empty.
+    format: name of an importer, see docs/formats.md, or "auto": the content tells it (see `choose_inputs`). inputs:
+    files, or folders, which are searched at all depths for files whose names fit one of `patterns` (globs; hidden files
+    never do), in sorted order. lang: language of the records that do not say theirs. nlp: its tokenizer splits texts
+    (default: `default_nlp()`); data that comes in tokens keeps them. on_error: "raise", or "skip" broken lines.
+    alignment: see `records_to_docs`. limit: Docs to write at most, 0 for all. dev: a second file, for about dev_share
+    of the Docs (in (0, 1)), drawn with the seed; as long as there is more than one text, neither file is left empty.
     split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     labels: a file with new names for relations, see `spacy_relx.corpora.labels.read_labels`; relations that it does not
     name keep their names. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where that file renames and leaves out nothing of what was read.
-    RAISES: RelxError RX042 (lang), RX100 (format), RX119 (settings), RX120 (input), RX121 (nothing to write), RX122
-    (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels), and the errors of the importer.
+    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX119 (settings), RX120 (input), RX121 (nothing to
+    write), RX122 (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels), and the errors of the importer.
     """
     report = Report(on_error)
-    read = get_format(format)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
     _check_settings(alignment, limit, dev_share, split_by, lang)
     names = read_labels(labels) if labels is not None else {}
     counts = report.labels = LabelCounts() if labels is not None else None
-    paths = find_inputs(inputs, patterns)
+    format, paths = choose_inputs(format, inputs, patterns)
+    read = get_format(format)
     _check_outputs(outputs, paths if labels is None else [*paths, Path(labels)])
 
     def records() -> Iterator[Record]:
@@ -101,6 +104,23 @@ def convert(
     if labels is not None and counts is not None:
         check_use(labels, counts)
     return report
+
+
+def choose_inputs(
+    format: str, inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)
+) -> tuple[str, list[Path]]:
+    """The format that is meant, and the files to call its importer with: of a format whose records are made of several
+    files, not all. RAISES: RelxError RX100, RX120, and for "auto" RX132, RX300, RX301.
+    """
+    if format == AUTO:
+        return detect_format(find_inputs(inputs, patterns))
+    importer = get_format(format)
+    paths = find_inputs(inputs, patterns)
+    choose = getattr(importer, "select_inputs", None)
+    chosen = paths if choose is None else choose(paths)
+    if not chosen:
+        raise RelxError("RX120", path=paths[0].parent, reason=f"there are files, but none of the format {format}")
+    return format, chosen
 
 
 def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
@@ -190,10 +210,10 @@ def records_to_docs(
 ) -> Iterator[Doc]:
     """Make the annotated Doc of each record.
 
-    Texts are split by nlp's tokenizer; words stay as they are. All mentions go to `doc.spans["mentions"]`, those that
-    do not overlap (the longest first) to `doc.ents`, relations to `doc._.relations`, the language to `doc._.lang`,
-    id and meta, where there are any, to `doc.user_data["id"]` and `["meta"]`. Exact duplicates are merged. Mentions
-    without a type get ENT.
+    Texts are split by nlp's tokenizer; words stay as they are, also those of a text that brings its own. All mentions
+    go to `doc.spans["mentions"]`, those that do not overlap (the longest first) to `doc.ents`, relations to
+    `doc._.relations`, the language to `doc._.lang`, id and meta, where there are any, to `doc.user_data["id"]` and
+    `["meta"]`. Exact duplicates are merged. Mentions without a type get ENT.
 
     alignment: of a mention of characters that does not begin and end with tokens. "strict": it is left out, counted
     and noted (RX110), and so are its relations; "expand" and "contract": it takes all tokens it touches, or all it
@@ -219,7 +239,7 @@ def records_to_docs(
 
 def _make_tokens(record: Record, nlp: Language) -> Doc:
     """The Doc without mentions."""
-    if record.text is not None:
+    if record.text is not None and record.words is None:
         return nlp.make_doc(record.text)
     sent_starts: list[bool | int | None] | None = None
     if record.sent_starts is not None:

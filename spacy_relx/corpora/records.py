@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import MESSAGES, RelxError
+from ..types import UNTYPED as UNTYPED
 from ..types import Mention
 
-#: Entity type where the data has none: `Doc.ents` silently drops a span without a label.
-UNTYPED = "ENT"
 #: What to do with a broken line.
 ON_ERROR = ("raise", "skip")
 #: Problems that a report keeps; it counts all of them.

@@ -3,6 +3,7 @@
 from .curves import Curve, curve_scores, curves_by_group, mean_curve, precision_recall
 from .evaluate import evaluate, mention_writers
 from .facts import FactCounter, make_fact_scorer, score_facts
+from .joint import make_joint_scorer, score_mentions
 from .scorer import RelationCounter, make_relation_scorer, score_relations
 from .transfer import transfer_report
 
@@ -14,11 +15,13 @@ __all__ = [
     "curves_by_group",
     "evaluate",
     "make_fact_scorer",
+    "make_joint_scorer",
     "make_relation_scorer",
     "mean_curve",
     "mention_writers",
     "precision_recall",
     "score_facts",
+    "score_mentions",
     "score_relations",
     "transfer_report",
 ]

@@ -29,12 +29,13 @@ from ..extensions import (
 )
 from ..types import MENTIONS_KEY, NO_RELATION
 from .facts import FactCounter
+from .joint import MentionCounter, OneTripleCounter
 from .scorer import RelationCounter
 from .semeval import SemevalCounter
 
 #: Official scores of shared tasks, by name.
-SCHEMES = {"semeval2010": SemevalCounter}
-_AnyCounter = RelationCounter | SemevalCounter | FactCounter
+SCHEMES = {"semeval2010": SemevalCounter, "one_triple": OneTripleCounter}
+_AnyCounter = RelationCounter | SemevalCounter | OneTripleCounter | FactCounter | MentionCounter
 #: What a component declares that would overwrite mentions given to it.
 _MENTION_ATTRIBUTES = {"doc.ents", "doc.spans", "token.ent_iob"}
 
@@ -64,13 +65,14 @@ def evaluate(
     Bag Docs are always given with their mentions, as with gold_entities, and with their sentences, the languages of
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
-    RETURNS: the scores of `score_relations`, those of `score_facts` where facts are scored, "gold_entities" (whether
-    the pipeline was given the gold mentions), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds
-    spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that
-    spaCy gives it.
+    RETURNS: the scores of `score_relations`, those of `score_mentions` where the pipeline was not given the mentions,
+    those of `score_facts` where facts are scored, "gold_entities" (whether it was given the mentions), and of the run:
+    n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s,
+    and "speed", which is words_per_s by the name that spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
     RX174 where gold mentions do not fit the pipeline's tokens, RX198 for gold labels that the pipeline does not know,
-    RX199 where the pipeline finds facts alone and the documents have neither bags nor facts.
+    RX199 where the pipeline finds facts alone and the documents have neither bags nor facts, RX273 where a component
+    finds mentions itself that were to be given.
     RAISES: RelxError RX144 for a bag that is not made as one must be, RX170 for an unknown match, RX175 for an unknown
     scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_entities, and
     what the components raise.
@@ -83,6 +85,10 @@ def evaluate(
     if _assigning(nlp, "doc._.facts"):
         counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
     run = _Run(nlp, docs, spans_key, gold_entities, retokenize)
+    if run.mentions:
+        _check_finders(nlp)
+    else:
+        counters.append(MentionCounter(match=match, spans_key=spans_key))
     disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = n_out = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
@@ -129,6 +135,13 @@ def mention_writers(nlp: Language) -> list[str]:
         if not type(pipe).__module__.startswith("spacy_relx.")
         and _MENTION_ATTRIBUTES.intersection(nlp.get_pipe_meta(name).assigns)
     ]
+
+
+def _check_finders(nlp: Language) -> None:
+    """Say which components find mentions and relations together, and so cannot be given mentions. WARNS: RX273."""
+    names = [name for name in nlp.pipe_names if {"doc.ents", "doc._.relations"} <= set(nlp.get_pipe_meta(name).assigns)]
+    if names:
+        warn("RX273", names=", ".join(names))
 
 
 def _assigning(nlp: Language, attribute: str) -> list[Any]:

@@ -50,6 +50,7 @@ def make_all_triples(
     overlap: str = "none",
     max_mentions: int = 64,
     max_noise: float = 1.0,
+    type_noise: float = 0.0,
     batch_pairs: int = 8192,
     dropout: float = 0.3,
 ) -> FinderFactory:
@@ -60,14 +61,15 @@ def make_all_triples(
     mention_weight: of the mentions' loss beside that of the relations. mention_threshold: a span is a mention from this
     probability on. overlap: mentions may overlap: "none", "nested", one within the other, or "any". max_mentions: the
     best so many mentions of a sentence are kept. max_noise: in training at most so many wrong mentions for each gold
-    one are paired too. batch_pairs: pairs that are worked on at once.
+    one are paired too. type_noise: how often a gold mention is paired under the type that the model gives it, in
+    training. batch_pairs: pairs that are worked on at once.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
     check_at_least(1, hidden=hidden, max_mention=max_mention, max_mentions=max_mentions, batch_pairs=batch_pairs)
     check_at_least(0, max_noise=max_noise)
     check_positive(mention_weight=mention_weight)
-    check_probability(mention_threshold=mention_threshold, dropout=dropout)
+    check_probability(mention_threshold=mention_threshold, type_noise=type_noise, dropout=dropout)
     check_one_of(OVERLAPS, overlap=overlap)
     spans = partial(SpanScorer, hidden=hidden, max_length=max_mention, dropout=dropout)
     settings = {
@@ -76,6 +78,7 @@ def make_all_triples(
         "overlap": overlap,
         "max_mentions": max_mentions,
         "max_noise": max_noise,
+        "type_noise": type_noise,
     }
     return partial(_build_all_triples, spans, pairs, head, batch_pairs, settings)
 

@@ -60,7 +60,8 @@ class AllTriples(nn.Module):
     marker. mention_weight: of the mentions' loss beside that of the relations. threshold: a span is a mention when it
     is none with a probability of less than 1 - threshold. overlap: see `OVERLAPS`. max_mentions: the best so many of
     each sentence are paired. max_noise: in training, so many spans for each gold mention that the model takes for
-    mentions while they are not join the pairs, as they will in prediction.
+    mentions while they are not join the pairs, as they will in prediction. type_noise: probability that a gold mention
+    is paired under the type that the model gives it, for the same reason.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class AllTriples(nn.Module):
         overlap: str,
         max_mentions: int,
         max_noise: float,
+        type_noise: float,
     ):
         super().__init__()
         self.spans = spans
@@ -82,6 +84,7 @@ class AllTriples(nn.Module):
         self.overlap = overlap
         self.max_mentions = max_mentions
         self.max_noise = max_noise
+        self.type_noise = type_noise
 
     unrelated_pairs = False
 
@@ -94,11 +97,11 @@ class AllTriples(nn.Module):
         of those that the model mistakes for such. RETURNS: a scalar."""
         spans = self.spans.spans(batch)
         logits = self.spans(tokens, spans)
-        gold = self._gold_types(spans, targets, len(tokens))
+        gold, places = self._gold_types(spans, targets, len(tokens))
         mention_loss = nn.functional.cross_entropy(logits, gold, reduction="sum") / len(tokens)
         noise, noise_types = self._noise(spans, logits.detach(), gold, len(targets.spans))
-        all_spans = torch.cat([targets.spans, noise])
-        pairs = self._pair_batch(batch, all_spans, torch.cat([targets.types, noise_types]))
+        types = self._mixed_types(targets.types, logits.detach(), places)
+        pairs = self._pair_batch(batch, torch.cat([targets.spans, noise]), torch.cat([types, noise_types]))
         labels = self._gold_labels(pairs, targets, self.relations.head.output.out_features)
         if not len(pairs):
             return self.mention_weight * mention_loss
@@ -108,10 +111,10 @@ class AllTriples(nn.Module):
         """All mentions and all pairs of mentions of one sentence."""
         spans = self.spans.spans(batch)
         probabilities = torch.softmax(self.spans(tokens, spans), dim=1)
-        rows = (1 - probabilities[:, 0] > self.threshold).nonzero().squeeze(1)
-        best, types = probabilities[rows, 1:].max(dim=1)
-        kept = self._keep(batch, spans[rows], 1 - probabilities[rows, 0])
-        found, types, sure = spans[rows[kept]], types[kept], best[kept]
+        sure = 1 - probabilities[:, 0]
+        rows = (sure > self.threshold).nonzero().squeeze(1)
+        rows = rows[self._keep(batch, spans[rows], sure[rows])]
+        found, sure, types = spans[rows], sure[rows], probabilities[rows, 1:].argmax(dim=1)
         pairs = self._pair_batch(batch, found, types)
         scores = self.relations(tokens, pairs)
         if batch.allowed is not None:
@@ -122,15 +125,20 @@ class AllTriples(nn.Module):
         none = scores[:, :1] if self.multi_label else 1 - labels.sum(dim=1, keepdim=True)
         return Found(found, types, sure, pairs.pairs, torch.cat([none, labels], dim=1))
 
-    def _gold_types(self, spans: Tensor, targets: JointTargets, n_tokens: int) -> Tensor:
+    def _gold_types(self, spans: Tensor, targets: JointTargets, n_tokens: int) -> tuple[Tensor, Tensor]:
         """int64 (n_spans,): 0 or the type's row plus one; of a span with two types one. Mentions that are too long to
-        be spans are left out here, and are still paired."""
+        be spans are left out here, and are still paired. And int64 (n_mentions,): the span of each, -1 for none."""
         keys = spans[:, 0] * (n_tokens + 1) + spans[:, 1]
         wanted = targets.spans[:, 0] * (n_tokens + 1) + targets.spans[:, 1]
         rows = torch.searchsorted(keys, wanted).clamp(max=max(len(keys) - 1, 0))
         there = keys[rows] == wanted if len(keys) else torch.zeros_like(wanted, dtype=torch.bool)
         gold = torch.zeros(len(spans), dtype=torch.int64, device=spans.device)
-        return gold.index_copy(0, rows[there], targets.types[there] + 1)
+        return gold.index_copy(0, rows[there], targets.types[there] + 1), torch.where(there, rows, -1)
+
+    def _mixed_types(self, types: Tensor, logits: Tensor, places: Tensor) -> Tensor:
+        """The gold types, some of them replaced by the model's own. places: the span of each mention, -1 for none."""
+        swap = (torch.rand(len(types), device=types.device) < self.type_noise) & (places >= 0)
+        return torch.where(swap, logits[places, 1:].argmax(dim=1), types)
 
     def _noise(self, spans: Tensor, logits: Tensor, gold: Tensor, n_gold: int) -> tuple[Tensor, Tensor]:
         """Spans that are taken for mentions and are none, the surest first, and their types."""

@@ -7,7 +7,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json
@@ -15,6 +15,11 @@ from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Repo
 #: Labels that data sets use for "these two are not related".
 NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
 Row = dict[str, Any]
+_Importer = TypeVar("_Importer", bound=Callable[..., Any])
+
+#: Longest line, and largest file where one file is one thing, in bytes: what is longer is no annotated text.
+MAX_LINE = 64 << 20
+MAX_FILE = 2 << 30
 
 _PACKED_ERRORS = (OSError, EOFError, zlib.error)
 
@@ -29,13 +34,17 @@ def open_binary(path: Path) -> IO[bytes]:
 def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
     """The lines of a UTF-8 file with their places, without line ends. A byte order mark is passed over.
 
-    BROKEN: RX108 for a line that is not UTF-8, RX109 for a file that cannot be read (to its end).
+    BROKEN: RX108 for a line that is not UTF-8, RX109 for a file that cannot be read (to its end), RX309 for a line
+    longer than `MAX_LINE`.
     """
     number = 0
     try:
         with open_binary(path) as stream:
-            for number, raw in enumerate(stream, start=1):
+            for number, raw in enumerate(_bounded_lines(stream), start=1):
                 place = Place(path, number)
+                if len(raw) > MAX_LINE:
+                    report.broken("RX309", place, "", what="line", limit=MAX_LINE)
+                    continue
                 try:
                     line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as err:
@@ -44,6 +53,70 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
                 yield place, line.rstrip("\r\n")
     except _PACKED_ERRORS as err:
         report.broken("RX109", Place(path, number + 1), "", reason=str(err) or type(err).__name__)
+
+
+def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream; of one longer than MAX_LINE only its beginning, one byte too long."""
+    while raw := stream.readline(MAX_LINE + 1):
+        yield raw
+        if len(raw) > MAX_LINE:
+            while not raw.endswith(b"\n") and (raw := stream.readline(MAX_LINE)):
+                pass
+
+
+def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
+    """All of a UTF-8 file, unpacked where need be; line ends stay as they are.
+
+    encoding: "utf-8" keeps a byte order mark as a character. RAISES: BadRecord RX108, RX109, RX309 (too large).
+    """
+    try:
+        with open_binary(path) as stream:
+            raw = stream.read(MAX_FILE + 1)
+    except _PACKED_ERRORS as err:
+        raise BadRecord("RX109", reason=str(err) or type(err).__name__) from err
+    if len(raw) > MAX_FILE:
+        raise BadRecord("RX309", what="file", limit=MAX_FILE)
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as err:
+        raise BadRecord("RX108", reason=err.reason, offset=err.start) from err
+
+
+def read_json(path: Path, report: Report) -> Any:
+    """The value of a file that is one JSON value, None where it cannot be read.
+
+    BROKEN: RX101, RX102 (a key twice), RX108, RX109, RX309.
+    """
+    place = Place(path, 1)
+    try:
+        return load_json(read_text(path))
+    except BadRecord as err:
+        report.broken(err.code, place, "", **err.values)
+    except DuplicateKeyError as err:
+        report.broken("RX102", place, "", problem=err)
+    except (ValueError, RecursionError) as err:
+        report.broken("RX101", place, "", reason=err)
+    return None
+
+
+def read_json_list(path: Path, report: Report, show: Callable[[Row], str] = str) -> Iterator[tuple[Place, str, Row]]:
+    """The objects of a file that is a JSON list: (place, text for messages, object). Places count documents.
+
+    show: object -> that text. BROKEN: as `read_json`; RX102 for a file that is no list, and for what is no object.
+    """
+    broken = report.records_broken
+    rows = read_json(path, report)
+    if report.records_broken > broken:
+        return
+    if not isinstance(rows, list):
+        report.broken("RX102", Place(path, 1), "", problem=f"the file must be a JSON list, this is {json_name(rows)}")
+        return
+    for number, row in enumerate(rows, start=1):
+        place = Place(path, number, "document")
+        if isinstance(row, dict):
+            yield place, show(row), row
+        else:
+            report.broken("RX102", place, str(row), problem=f"a document must be an object, this is {json_name(row)}")
 
 
 def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:
@@ -160,6 +233,24 @@ def mention_index(mentions: list[Mention], index: dict[tuple[int, int], int], st
     index[start, end] = len(mentions)
     mentions.append(Mention(start, end, UNTYPED))
     return index[start, end], True
+
+
+def select_inputs(choose: Callable[[list[Path]], list[Path]]) -> Callable[[_Importer], _Importer]:
+    """For an importer whose records are made of several files: choose, of the files found, those to call it with."""
+
+    def mark(importer: _Importer) -> _Importer:
+        importer.select_inputs = choose  # type: ignore[attr-defined]
+        return importer
+
+    return mark
+
+
+def pass_over(report: Report, code: str, place: Place, text: str, **values: Any) -> None:
+    """Count something that the format has and a relation has no use for; the first is a problem in detail."""
+    if report.problem_counts[code]:
+        report.problem_counts[code] += 1
+    else:
+        report.note(code, place, text, **values)
 
 
 def find_places(name: str, text: str, joins: Callable[[str], bool]) -> Iterator[tuple[int, int]]:

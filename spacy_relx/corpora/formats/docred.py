@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, load_json
-from ._read import Row, get, get_objects, get_words, int_list, json_name, open_binary, parse_rows
+from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ._read import Row, get, get_objects, get_words, int_list, parse_rows, read_json_list
 
 
 def read_docred(path: Path, report: Report) -> Iterator[Record]:
@@ -19,35 +19,7 @@ def read_docred(path: Path, report: Report) -> Iterator[Record]:
     every two of their mentions that share a sentence, and where none do, between the two nearest.
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109; places count documents.
     """
-    yield from parse_rows(_documents(path, report), _parse, report)
-
-
-def _documents(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:
-    place = Place(path, 1)
-    try:
-        with open_binary(path) as stream:
-            rows = load_json(stream.read().decode("utf-8-sig"))
-    except UnicodeDecodeError as err:
-        report.broken("RX108", place, "", reason=err.reason, offset=err.start)
-        return
-    except DuplicateKeyError as err:
-        report.broken("RX102", place, "", problem=err)
-        return
-    except (ValueError, RecursionError) as err:
-        report.broken("RX101", place, "", reason=err)
-        return
-    except (OSError, EOFError) as err:
-        report.broken("RX109", place, "", reason=err)
-        return
-    if not isinstance(rows, list):
-        report.broken("RX102", place, "", problem=f"the file must be a JSON list, this is {json_name(rows)}")
-        return
-    for number, row in enumerate(rows, start=1):
-        place = Place(path, number, "document")
-        if isinstance(row, dict):
-            yield place, str(row.get("title", "")), row
-        else:
-            report.broken("RX102", place, str(row), problem=f"a document must be an object, this is {json_name(row)}")
+    yield from parse_rows(read_json_list(path, report, lambda row: str(row.get("title", ""))), _parse, report)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

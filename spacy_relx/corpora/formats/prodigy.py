@@ -8,7 +8,7 @@ from typing import Any
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
-from ._read import Row, get, get_objects, mention_index, parse_rows, read_json_lines
+from ._read import Row, get, get_id, get_objects, mention_index, parse_rows, read_json_lines
 
 _ANSWERS = ("accept", "reject", "ignore")
 
@@ -18,7 +18,7 @@ def read_prodigy(path: Path, report: Report) -> Iterator[Record]:
 
     Only accepted answers are used; a line without "answer" counts as accepted. A relation may join tokens that are no
     annotated span: they become mentions of the type ENT, and are noted (RX112). The language is "lang" or
-    "meta"["lang"], where given.
+    "meta"["lang"], where given; a span may have a "kb_id".
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109.
     """
     yield from parse_rows(read_json_lines(path, report), _parse, report)
@@ -43,7 +43,8 @@ def _parse(row: Row, place: Place, report: Report) -> Record | None:
         start, end = _token_span(span, tokens)
         index.setdefault((start, end), len(record.mentions))
         last.setdefault(end - 1, len(record.mentions))
-        record.mentions.append(Mention(start, end, get(span, "label", str, "in a span, ", default="") or UNTYPED))
+        label = get(span, "label", str, "in a span, ", default="") or UNTYPED
+        record.mentions.append(Mention(start, end, label, get_id(span, "kb_id")))
     for relation in get_objects(row, "relations"):
         label = get(relation, "label", str, "in a relation, ")
         head, tail = (_end(relation, key, tokens, record, index, last, report) for key in ("head", "child"))
@@ -110,6 +111,10 @@ def _end(
         if not 0 <= token < len(tokens):
             raise BadRecord("RX104", value=f"token {token}", n=len(record.mentions))
         start, end = token, token + 1
+    if isinstance(span, dict):  # of several mentions of these tokens, the one that is meant
+        meant = Mention(start, end, str(span.get("label") or UNTYPED), get_id(span, "kb_id"))
+        if meant in record.mentions:
+            return record.mentions.index(meant)
     number, added = mention_index(record.mentions, index, start, end)
     if added:
         label = span.get("label") if isinstance(span, dict) else None

@@ -1,0 +1,94 @@
+"""Texts that bring their own tokens, and offsets that count UTF-16 units."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..records import BadRecord, Record
+
+_PIECE = re.compile(r"\s+|\S+")
+Span = tuple[int, int]
+
+
+@dataclass
+class TokenizedRecord(Record):
+    """A record of both text and words: words and spaces make up the text, mentions count its characters.
+
+    So a mention that cuts a token is treated like one of any other text, and the tokens stay as they are.
+    """
+
+
+def tokenize(record: Record, tokens: Sequence[Span], sentences: Iterable[int] = ()) -> Record:
+    """The same record with tokens of its own.
+
+    tokens: [start, end) of each in characters of record.text, in order; text between them becomes tokens, too.
+    sentences: the characters at which sentences begin, none for unknown.
+    RETURNS: a `TokenizedRecord`, or the record as it is, where the tokens overlap, are empty or do not fit the text.
+    """
+    text = record.text or ""
+    words: list[str] = []
+    spaces: list[bool] = []
+    starts: list[int] = []
+    position = 0
+    for start, end in [*tokens, (len(text), len(text))]:
+        if not position <= start <= end <= len(text) or (start == end and start < len(text)):
+            return record
+        for piece in _PIECE.finditer(text, position, start):
+            _add(words, spaces, starts, piece.group(), piece.start())
+        if start < end:
+            words.append(text[start:end])
+            spaces.append(False)
+            starts.append(start)
+        position = end
+    known = {bisect_left(starts, start) for start in sentences} - {len(starts)}
+    return TokenizedRecord(
+        place=record.place,
+        text=text,
+        words=words,
+        spaces=spaces,
+        mentions=record.mentions,
+        relations=record.relations,
+        sent_starts=sorted({0, *known}) if known else None,
+        id=record.id,
+        lang=record.lang,
+        meta=record.meta,
+    )
+
+
+def _add(words: list[str], spaces: list[bool], starts: list[int], piece: str, start: int) -> None:
+    """Add what stands between two tokens. spaCy keeps one blank with the token before it."""
+    if words and piece[0] == " " and not spaces[-1]:
+        spaces[-1] = True
+        piece, start = piece[1:], start + 1
+    if piece:
+        words.append(piece)
+        spaces.append(False)
+        starts.append(start)
+
+
+class Utf16Offsets:
+    """From offsets that count UTF-16 units (as Java and JavaScript have them) to those that count characters."""
+
+    def __init__(self, text: str):
+        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        starts = np.concatenate([[0], np.cumsum(1 + (points > 0xFFFF))])
+        self.length = int(starts[-1])
+        # None where offsets are the same in both, as in nearly all texts; -1 is the middle of a character.
+        self._points: np.ndarray | None = None
+        if self.length > len(text):
+            self._points = np.full(self.length + 1, -1)
+            self._points[starts] = np.arange(len(starts))
+
+    def span(self, start: int, end: int) -> Span:
+        """[start, end) in characters. RAISES: BadRecord RX103 where it does not fit the text, or cuts a character."""
+        points = (-1, -1)
+        if 0 <= start <= end <= self.length:
+            points = (start, end) if self._points is None else (int(self._points[start]), int(self._points[end]))
+        if min(points) < 0:
+            raise BadRecord("RX103", start=start, end=end, length=self.length, unit="UTF-16 units")
+        return points

@@ -1,0 +1,197 @@
+"""brat standoff (Stenetorp et al. 2012; BioNLP shared tasks): a text, and beside it files of annotations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...types import Mention
+from ..records import BadRecord, Place, Record, Report
+from ._read import check_record, pass_over, read_text, select_inputs
+
+#: Suffixes of annotations, in the order in which they are read: brat's own, then those of the shared tasks.
+SUFFIXES = (".ann", ".a1", ".a2", ".co", ".rel")
+_TEXT, _SETTINGS = ".txt", ".conf"
+_MENTION = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)\s*")
+_ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
+_LINK = re.compile(r"\S+ (\S+) [^\s:]+:(\S+)\s*")
+_ROLES = ["Arg1", "Arg2"]
+_PASSED_OVER = {"A": "attributes", "M": "attributes", "#": "notes", "*": "equivalences"}
+#: What stands for "in no knowledge base" in links.
+_NO_LINK = "NULL"
+
+
+def choose_files(paths: list[Path]) -> list[Path]:
+    """One path for each text: the first of its files of annotations. brat's settings (.conf) go; other files stay."""
+    there = set(paths)
+    chosen: dict[Path, None] = {}
+    for path in paths:
+        if path.suffix == _SETTINGS:
+            continue
+        own = _annotations(path) if path.suffix in (*SUFFIXES, _TEXT) else []
+        chosen[next((file for file in own if file in there), own[0] if own else path)] = None
+    return list(chosen)
+
+
+@select_inputs(choose_files)
+def read_brat(path: Path, report: Report) -> Iterator[Record]:
+    """Read one text of a brat collection, with all files of annotations beside it. path: any one of these.
+
+    A mention of several fragments becomes the one that covers them, which is noted (RX306), unless there are only
+    blanks between them. The id of an N line becomes the kb_id (NULL is none; of several the first, RX314). An R line
+    has two arguments, of which Arg1 is the head; one that names an event means its trigger. Events (RX304), attributes,
+    notes and equivalences (RX305) are passed over and counted. The record's id is the name of the file. A text without
+    annotations is skipped (RX303).
+    BROKEN, the whole text: RX102 (a line is not of the format, an id is there twice), RX103 (offsets), RX104 (an
+    argument names nothing), RX105 (the line's own text is another one), RX108, RX109, RX302 (no text), RX309.
+    """
+    place = Place(path, 1)
+    if not path.exists():
+        report.broken("RX109", place, "", reason="there is no such file")
+        return
+    if path.suffix not in (*SUFFIXES, _TEXT):
+        report.broken("RX102", place, path.name, problem=f"a brat file ends in {', '.join(SUFFIXES)} or {_TEXT}")
+        return
+    files = _annotations(path)
+    text_file = _beside(path, _TEXT)
+    if not files:
+        report.records_skipped += 1
+        report.note("RX303", place, "")
+        return
+    if not text_file.is_file():
+        report.broken("RX302", place, "", name=text_file.name)
+        return
+    reader = _Reader(Place(text_file, 1, "document"))
+    try:
+        reader.record.text = read_text(text_file, "utf-8")
+        for file in files:
+            reader.read(file)
+        reader.finish(report)
+        check_record(reader.record)
+    except BadRecord as err:
+        report.broken(err.code, reader.place, reader.line, **err.values)
+        return
+    yield reader.record
+
+
+def _annotations(path: Path) -> list[Path]:
+    """The files of annotations that a text has. path: any of its files."""
+    return [file for file in (_beside(path, suffix) for suffix in SUFFIXES) if file.is_file()]
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.stem + suffix)
+
+
+@dataclass
+class _Reader:
+    """What is known of one text. place, line: of the annotation that is looked at."""
+
+    place: Place
+    line: str = ""
+    ids: set[str] = field(default_factory=set)
+    #: id -> its place in record.mentions
+    mentions: dict[str, int] = field(default_factory=dict)
+    triggers: dict[str, str] = field(default_factory=dict)
+    links: list[tuple[Place, str, str, str]] = field(default_factory=list)
+    relations: list[tuple[Place, str, str, list[str]]] = field(default_factory=list)
+    #: (place, line, code, values) of what is to be noted if the text can be used
+    notes: list[tuple[Place, str, str, dict[str, str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.record = Record(self.place, id=self.place.file.stem)
+
+    def read(self, file: Path) -> None:
+        """Read a file of annotations. RAISES: BadRecord."""
+        self.place, self.line = Place(file, 1), ""
+        for number, line in enumerate(read_text(file).split("\n"), start=1):
+            self.place, self.line = Place(file, number), line.rstrip("\r")
+            if self.line.strip():
+                self._read_line(*self.line.partition("\t")[::2])
+
+    def _read_line(self, name: str, rest: str) -> None:
+        kind = name[:1]
+        if kind not in {"T", "R", "N", "E", *_PASSED_OVER} or not rest:
+            raise BadRecord("RX102", problem="this is no line of brat's: an id such as T1, a tab, and what it is")
+        if kind != "*" and kind != "#":
+            if name in self.ids:
+                raise BadRecord("RX102", problem=f"the id {name} is there twice")
+            self.ids.add(name)
+        data, _, text = rest.partition("\t")
+        if kind == "T":
+            self._add_mention(name, data, text)
+        elif kind == "R":
+            self._add_relation(data)
+        elif kind == "N":
+            link = _LINK.fullmatch(data)
+            if link is None:
+                raise BadRecord("RX102", problem="a link must be as in 'Reference T1 Wikidata:Q42'")
+            self.links.append((self.place, self.line, link[1], link[2]))
+        elif kind == "E":
+            self.triggers[name] = data.split(" ")[0].rpartition(":")[2]
+            self.notes.append((self.place, self.line, "RX304", {}))
+        else:
+            self.notes.append((self.place, self.line, "RX305", {"kind": _PASSED_OVER[kind]}))
+
+    def _add_mention(self, name: str, data: str, shown: str) -> None:
+        match = _MENTION.fullmatch(data)
+        if match is None:
+            raise BadRecord("RX102", problem="a mention must be as in 'PERSON 0 5' or 'PERSON 0 5;9 12'")
+        label, fragments = match[1], [tuple(map(int, part.split())) for part in match[2].split(";")]
+        text = self.record.text or ""
+        for start, end in fragments:
+            if not 0 <= start < end <= len(text):
+                raise BadRecord("RX103", start=start, end=end, length=len(text), unit="characters")
+        start, end = min(fragments)[0], max(end for _, end in fragments)
+        found = " ".join(text[start:end] for start, end in fragments)
+        if shown and _bare(found) != _bare(shown):
+            raise BadRecord("RX105", start=start, end=end, found=found, wanted=shown)
+        if len(fragments) > 1 and _bare(found) != _bare(text[start:end]):
+            self.notes.append((self.place, self.line, "RX306", {"parts": found, "whole": text[start:end]}))
+        self.mentions[name] = len(self.record.mentions)
+        self.record.mentions.append(Mention(start, end, label))
+
+    def _add_relation(self, data: str) -> None:
+        label, *arguments = data.split()
+        pairs = [match.groups() for match in map(_ARGUMENT.fullmatch, arguments) if match]
+        if len(arguments) != 2 or len(pairs) != 2:
+            raise BadRecord("RX102", problem="a relation must have two arguments, as in 'Label Arg1:T1 Arg2:T2'")
+        if [role for role, _ in pairs] == _ROLES[::-1]:
+            pairs.reverse()
+        self.relations.append((self.place, self.line, label, [name for _, name in pairs]))
+
+    def finish(self, report: Report) -> None:
+        """Resolve what names other annotations, which may come later in the files. RAISES: BadRecord RX104."""
+        for place, line, name, target in self.links:
+            self.place, self.line = place, line
+            index = self._resolve(name)
+            mention = self.record.mentions[index]
+            if target == _NO_LINK or target == mention.kb_id:
+                continue
+            if mention.kb_id:
+                self.notes.append((self.place, self.line, "RX314", {"taken": mention.kb_id, "other": target}))
+                continue
+            self.record.mentions[index] = Mention(mention.start, mention.end, mention.label, target)
+        for place, line, label, names in self.relations:
+            self.place, self.line = place, line
+            head, tail = map(self._resolve, names)
+            self.record.relations.append((head, tail, label))
+        for place, line, code, values in self.notes:
+            if code in ("RX306", "RX314"):
+                report.note(code, place, line, **values)
+            else:
+                pass_over(report, code, place, line, **values)
+        self.place, self.line = self.record.place, self.record.content
+
+    def _resolve(self, name: str) -> int:
+        name = self.triggers.get(name, name)
+        if name not in self.mentions:
+            raise BadRecord("RX104", value=name, n=len(self.mentions))
+        return self.mentions[name]
+
+
+def _bare(text: str) -> str:
+    """A text without its blanks: brat writes one line, and a blank between fragments."""
+    return "".join(text.split())

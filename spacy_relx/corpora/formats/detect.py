@@ -1,0 +1,221 @@
+"""Telling the format of a file by its content."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ...errors import RelxError
+from . import brat, gids, smiler
+from ._read import open_binary
+from .jsonl import _KEYS
+
+#: What is looked at: the beginning of the file, and so many of its records.
+_BYTES, _ROWS = 16 << 20, 20
+_BRAT = re.compile(r"(?:[TREANM]\d+|#\d*|\*)\t\S+")
+_MARKED = re.compile(r"<e1>.*</e1>.*<e2>.*</e2>|<e2>.*</e2>.*<e1>.*</e1>")
+_END = "###END###"
+_DBPEDIA = re.compile(r"SENTENCE\s*:")
+_TASK = ({"data", "annotations"}, {"data", "predictions"}, {"data", "completions"}, {"annotation_id", "lead_time"})
+
+
+@dataclass
+class Sample:
+    """The beginning of a file. lines: those that are not empty. rows: the JSON objects, where it holds any. whole: the
+    one JSON object that the file is, or what can be seen of its beginning. listed: rows come from a list."""
+
+    path: Path
+    lines: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    listed: bool = False
+    whole: str = ""
+
+
+def detect_format(paths: Iterable[Path]) -> tuple[str, list[Path]]:
+    """Tell the one format of all these files by their content.
+
+    RETURNS: its name, and the files to read (of brat, one for each text).
+    RAISES: RelxError RX300 where a file's format cannot be told, naming those that it may be; RX301 where the files
+    have different formats.
+    """
+    paths = brat.choose_files(list(paths))
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = _detect(path)
+        found.setdefault(name, path)
+        if len(found) > 1:
+            raise RelxError("RX301", found="; ".join(f"{path} is {name}" for name, path in found.items()))
+    return next(iter(found)), paths
+
+
+def _detect(path: Path) -> str:
+    """RAISES: RelxError RX300."""
+    if path.suffix == ".spacy":
+        return _detect_docbin(path)
+    sample = _read_sample(path)
+    candidates = [name for name, fits in _TESTS.items() if fits(sample)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        reason = f"it may be {' or '.join(candidates)}, which look alike"
+    else:
+        reason = f"its content is of none of {', '.join(sorted([*_TESTS, *_DOCBINS]))}"
+    raise RelxError("RX300", path=path, reason=reason)
+
+
+def _detect_docbin(path: Path) -> str:
+    from .spacy_rel import first_rel
+
+    rel = first_rel(path)
+    for name, kind in _DOCBINS.items():
+        if isinstance(rel, kind):
+            return name
+    raise RelxError(
+        "RX300",
+        path=path,
+        reason="no document of it has relations in doc._.rel; if it has them in "
+        "doc._.relations, there is nothing to convert",
+    )
+
+
+def _read_sample(path: Path) -> Sample:
+    try:
+        with open_binary(path) as stream:
+            raw = stream.read(_BYTES)
+    except (OSError, EOFError) as err:
+        raise RelxError("RX300", path=path, reason=str(err)) from err
+    text = raw.decode("utf-8-sig", "replace").strip()
+    sample = Sample(path)
+    if text[:1] == "[":
+        sample.listed = True
+        sample.rows = list(islice(_listed(text), _ROWS))
+    elif text[:1] == "{":
+        first = _lines(text)
+        sample.rows = [row for row in map(_parse, first) if isinstance(row, dict)]
+        if not sample.rows:
+            sample.whole = text
+    else:
+        sample.lines = _lines(text)
+    return sample
+
+
+def _lines(text: str) -> list[str]:
+    lines = (line.rstrip("\r") for line in text.split("\n", 10 * _ROWS)[: 10 * _ROWS])
+    return list(islice((line for line in lines if line.strip()), _ROWS))
+
+
+def _parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _listed(text: str) -> Iterable[dict[str, Any]]:
+    """The objects of a JSON list of which perhaps only the beginning is there."""
+    decoder, position = json.JSONDecoder(), 1
+    while True:
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        try:
+            row, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(row, dict):
+            yield row
+
+
+def _rows(test: Callable[[dict[str, Any]], bool], listed: bool) -> Callable[[Sample], bool]:
+    return lambda sample: bool(sample.rows) and sample.listed is listed and all(map(test, sample.rows))
+
+
+def _has(*keys: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda row: set(keys) <= set(row)
+
+
+def _lines_all(test: Callable[[str], bool]) -> Callable[[Sample], bool]:
+    return lambda sample: bool(sample.lines) and all(map(test, sample.lines))
+
+
+def _is_own(row: dict[str, Any]) -> bool:
+    return set(row) <= _KEYS and (("text" in row) != ("tokens" in row)) and not _is_prodigy(row)
+
+
+def _is_prodigy(row: dict[str, Any]) -> bool:
+    tokens = row.get("tokens")
+    return isinstance(tokens, list) and bool(tokens) and all(isinstance(token, dict) for token in tokens)
+
+
+def _is_opennre(row: dict[str, Any]) -> bool:
+    return {"h", "t"} <= set(row) and bool({"token", "tokens", "text"} & set(row))
+
+
+def _is_redfm(row: dict[str, Any]) -> bool:
+    return isinstance(row.get("text"), str) and "label" in row and _MARKED.search(row["text"]) is not None
+
+
+def _is_doccano(row: dict[str, Any]) -> bool:
+    if not isinstance(row.get("text"), str) or _is_redfm(row):
+        return False
+    if "entities" in row:
+        return True
+    return isinstance(row.get("label"), list) and "mentions" not in row
+
+
+def _is_task(row: dict[str, Any]) -> bool:
+    return any(keys <= set(row) for keys in _TASK)
+
+
+def _is_marked_block(sample: Sample) -> bool:
+    """SemEval-2010: a marked sentence every few lines, of at most two columns."""
+    marked = [line for line in sample.lines if _MARKED.search(line) and not line.startswith("Comment")]
+    return bool(marked) and len(marked) < len(sample.lines) and all(line.count("\t") <= 1 for line in marked)
+
+
+def _is_smiler(line: str) -> bool:
+    cells = line.split("\t")
+    return len(cells) == len(smiler.COLUMNS) and (cells == smiler.COLUMNS or _MARKED.search(cells[4]) is not None)
+
+
+def _is_brat(sample: Sample) -> bool:
+    """A file without annotations is empty."""
+    known = [line for line in sample.lines if _BRAT.match(line)]
+    return sample.path.suffix in brat.SUFFIXES and bool(known or not sample.lines)
+
+
+def _is_six_columns(sample: Sample) -> bool:
+    columns = (len(line.removesuffix(_END).rstrip("\t").split("\t")) for line in sample.lines)
+    return _lines_all(lambda line: _END in line)(sample) and all(n == len(gids.COLUMNS) for n in columns)
+
+
+#: Whether a sample may be of a format; those that differ in nothing that can be seen are all true.
+_TESTS: dict[str, Callable[[Sample], bool]] = {
+    "ace": _rows(_has("sentences", "relations"), False),
+    "brat": _is_brat,
+    "crossre": _rows(_has("sentence", "ner", "relations"), False),
+    "dbpedia_pt": lambda sample: any(_DBPEDIA.match(line) for line in sample.lines),
+    "doccano": _rows(_is_doccano, False),
+    "docred": _rows(_has("sents", "vertexSet"), True),
+    "finre": _lines_all(lambda line: line.count("\t") == 3 and _END not in line and not _MARKED.search(line)),
+    "gids": _is_six_columns,
+    "inception": lambda sample: (
+        '"%FEATURE_STRUCTURES"' in sample.whole or any("%FEATURE_STRUCTURES" in row for row in sample.rows)
+    ),
+    "jsonl": _rows(_is_own, False),
+    "labelstudio": _rows(_is_task, True),
+    "nyt10": _is_six_columns,
+    "opennre": _rows(_is_opennre, False),
+    "prodigy": _rows(_is_prodigy, False),
+    "redfm": _rows(_is_redfm, False),
+    "semeval2010": _is_marked_block,
+    "smiler": _lines_all(_is_smiler),
+    "spert": _rows(_has("tokens", "entities", "relations"), True),
+    "tacred": _rows(_has("token", "subj_start", "obj_start", "relation"), True),
+    "webanno": lambda sample: bool(sample.lines) and sample.lines[0].startswith("#FORMAT=WebAnno TSV"),
+}
+_DOCBINS: dict[str, Any] = {"rel_component": dict, "spacy_llm": (list, tuple)}

@@ -1,0 +1,131 @@
+"""`relx convert auto`: the format told by the content."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from formats_util import FORMATS
+from test_formats_json import ace, docbin, spert, tacred
+from test_formats_tools import ANN, REGIONS, TEXT, doccano_row, task
+from test_formats_uima import HEADER, ROWS, STRUCTURES, cas
+from typer.testing import CliRunner
+
+from spacy_relx.cli import relx_app
+from spacy_relx.corpora.convert import choose_inputs, convert
+from spacy_relx.errors import RelxError
+
+MARKED = "<e1>Ann</e1> met <e2>Bob</e2>."
+SEMEVAL = f'1\t"{MARKED}"\nMet(e1,e2)\nComment: <e1>\n\n'
+#: A file of each format; gids and nyt10 look alike. A list is a JSON list, a tuple JSON lines.
+SAMPLES = {
+    "ace": (ace(), ace(ner=[])),
+    "brat": ANN,
+    "crossre": ({"doc_key": "a", "sentence": ["Ann"], "ner": [], "relations": []},),
+    "dbpedia_pt": "****\nSENTENCE : Ann\nMANUALLY CHECKED : TRUE\nENTITY1 : Ann\n",
+    "doccano": ({"id": 1, "text": "Ann", "entities": [], "relations": []}, doccano_row()),
+    "docred": [{"title": "a", "sents": [["Ann"]], "vertexSet": [], "labels": []}],
+    "finre": "甲\t乙\tr\t甲和乙\r\n\r\n乙\t甲\tr\t甲和乙\r\n",
+    "inception": json.dumps(cas(*STRUCTURES), indent=2),
+    "jsonl": ({"text": "Ann"}, {"tokens": ["Ann"], "mentions": [], "relations": []}),
+    "labelstudio": [task(*REGIONS), {"data": {"text": "Ann"}, "predictions": []}],
+    "opennre": ({"token": ["Ann"], "h": {}, "t": {}, "relation": "r"}, {"text": "Ann", "h": {}, "t": {}}),
+    "prodigy": ({"text": "Ann", "tokens": [{"text": "Ann"}], "spans": [], "relations": []},),
+    "redfm": ({"text": MARKED, "label": "r", "lang": "en"},),
+    "semeval2010": SEMEVAL * 30,
+    "smiler": f"id\tentity_1\tentity_2\tlabel\ttext\tlang\n1\tAnn\tBob\tmet\t{MARKED}\ten\n",
+    "spert": [spert(), spert(orig_id=3)],
+    "tacred": [tacred(), tacred()],
+    "webanno": "\n".join([*HEADER, *ROWS]),
+}
+GIDS = "m.1\tm.2\tAnn_Bee\tUlm\t/r\tAnn_Bee lives in Ulm . ###END###\n"
+
+
+def save(path: Path, content) -> Path:
+    if isinstance(content, list):
+        content = json.dumps(content, ensure_ascii=False)
+    elif isinstance(content, tuple):
+        content = "\n".join(json.dumps(row, ensure_ascii=False) for row in content)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content.encode())
+    return path
+
+
+def name_of(format: str) -> str:
+    return "x.ann" if format == "brat" else "x.txt"
+
+
+def choose(*paths: Path) -> str:
+    return choose_inputs("auto", paths)[0]
+
+
+def test_there_is_a_sample_of_every_format():
+    assert sorted([*SAMPLES, "gids", "nyt10", "rel_component", "spacy_llm"]) == FORMATS
+
+
+@pytest.mark.parametrize("format", SAMPLES)
+def test_a_format_is_known_by_its_content(tmp_path, format):
+    path = save(tmp_path / name_of(format), SAMPLES[format])
+    assert choose(path) == format
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert choose(path) == format
+
+
+@pytest.mark.parametrize("format", [name for name in SAMPLES if name != "brat"])
+def test_packed_files_and_long_ones(tmp_path, format, monkeypatch):
+    path = tmp_path / "x.txt.gz"
+    path.write_bytes(gzip.compress(save(tmp_path / "x", SAMPLES[format]).read_bytes()))
+    assert choose(path) == format
+    if format not in ("inception", "labelstudio", "docred", "spert", "tacred"):  # one thing must be there as a whole
+        monkeypatch.setattr("spacy_relx.corpora.formats.detect._BYTES", 1 << 16)
+        assert choose(path) == format
+
+
+def test_docbins(tmp_path):
+    assert choose(docbin(tmp_path / "a.spacy", None, {(1, 4): {"met": 1.0}})) == "rel_component"
+    assert choose(docbin(tmp_path / "b.spacy", [{"dep": 0, "dest": 1, "relation": "met"}])) == "spacy_llm"
+    with pytest.raises(RelxError, match=r"RX300.*nothing to convert"):
+        choose(docbin(tmp_path / "c.spacy", None))
+    with pytest.raises(RelxError, match="RX132"):
+        choose(save(tmp_path / "d.spacy", "no DocBin"))
+
+
+def test_formats_that_look_alike(tmp_path):
+    with pytest.raises(RelxError, match=r"RX300.*x\.txt.*gids or nyt10"):
+        choose(save(tmp_path / "x.txt", GIDS * 3))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "Just text.\nAnd more.", "{}", "[]", "[1, 2]", '{"a": 1}', "\x00\x01\x02", "a\tb"]
+)
+def test_what_is_of_no_format(tmp_path, content):
+    with pytest.raises(RelxError, match=r"RX300.*x\.txt.*none of ace, brat.*webanno"):
+        choose(save(tmp_path / "x.txt", content))
+
+
+def test_several_files(tmp_path):
+    one, other = (save(tmp_path / "in" / name, SAMPLES["jsonl"]) for name in ("a.jsonl", "b.jsonl"))
+    assert choose_inputs("auto", [tmp_path / "in"]) == ("jsonl", [one, other])
+    save(tmp_path / "in" / "c.jsonl", SAMPLES["doccano"])
+    with pytest.raises(RelxError, match=r"RX301.*a\.jsonl is jsonl; .*c\.jsonl is doccano"):
+        choose(tmp_path / "in")
+    with pytest.raises(RelxError, match="RX120"):
+        choose(tmp_path / "none")
+
+
+def test_a_brat_folder(tmp_path):
+    for name, content in (("x.txt", TEXT), ("x.ann", ANN), ("y.txt", "Zoë"), ("y.ann", ""), ("annotation.conf", "[e]")):
+        save(tmp_path / "in" / name, content)
+    assert choose_inputs("auto", [tmp_path / "in"])[1] == [tmp_path / "in" / "x.ann", tmp_path / "in" / "y.ann"]
+    report = convert("auto", [tmp_path / "in"], tmp_path / "x.spacy", alignment="expand")
+    assert (report.records_written, report.relations_kept) == (2, 2)
+
+
+def test_the_command_says_what_it_chose(tmp_path):
+    path = save(tmp_path / "x.json", SAMPLES["spert"])
+    result = CliRunner().invoke(relx_app, ["convert", "auto", str(path), str(tmp_path / "o.spacy")])
+    assert result.exit_code == 0 and "format             spert" in result.output
+    result = CliRunner().invoke(relx_app, ["convert", "auto", str(save(path, GIDS)), str(tmp_path / "o.spacy")])
+    assert result.exit_code == 1 and "RX300" in result.output

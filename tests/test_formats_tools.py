@@ -1,0 +1,341 @@
+"""Importers of what annotation tools export: brat, Label Studio, doccano; and bounds on the size of files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from formats_util import raises, read, relations, write
+
+from spacy_relx.corpora.convert import choose_inputs, convert
+from spacy_relx.corpora.docbin import read_docs
+from spacy_relx.corpora.formats import _read
+from spacy_relx.errors import RelxError
+from spacy_relx.types import Mention
+
+# brat
+
+TEXT = "😀 Ann Bee of Acme Inc\r\nand (with Bob) Co met Zoë."
+ANN = """\
+T1\tPERSON 2 9\tAnn Bee
+T2\tNAME 2 5\tAnn
+T3\tORG 13 21;38 40\tAcme Inc Co
+T4\tPERSON 45 48\tZoë
+T5\tMeeting 41 44\tmet
+R1\tworks_for Arg1:T1 Arg2:T3\t
+R2\tmet Arg2:T4 Arg1:E1
+N1\tReference T1 Wikidata:Q1\tAnn
+N2\tReference T2 Wikidata:NULL\tAnn
+N3\tReference T1 Wikidata:Q2\tAnn
+E1\tMeeting:T5 Who:T1 Who2:T4
+A1\tNegation E1
+M1\tDoubt E1
+*\tEquiv T1 T2
+#1\tAnnotatorNotes T1\tsure of it
+"""
+
+
+def collection(folder: Path, text: str = TEXT, **files: str) -> Path:
+    """A folder with one text and files of annotations, by suffix. RETURNS: the first of these."""
+    folder.mkdir(exist_ok=True)
+    (folder / "a.b.txt").write_bytes(text.encode())
+    for suffix, content in files.items():
+        (folder / f"a.b.{suffix}").write_bytes(content.encode())
+    return folder / f"a.b.{next(iter(files))}"
+
+
+def test_brat(tmp_path):
+    (record,), report = read("brat", collection(tmp_path, ann=ANN))
+    assert (record.id, record.text) == ("a.b", TEXT)
+    assert record.mentions == [
+        Mention(2, 9, "PERSON", "Q1"),
+        Mention(2, 5, "NAME"),
+        Mention(13, 40, "ORG"),
+        Mention(45, 48, "PERSON"),
+        Mention(41, 44, "Meeting"),
+    ]
+    assert relations(record) == [("Ann Bee", "works_for", TEXT[13:40]), ("met", "met", "Zoë")]
+    assert report.problem_counts == {"RX304": 1, "RX305": 4, "RX306": 1, "RX314": 1}
+    assert [problem.code for problem in report.problems].count("RX305") == 1  # the rest is only counted
+    (discontinuous,) = (problem for problem in report.problems if problem.code == "RX306")
+    assert discontinuous.line == 3
+    assert "'Acme Inc Co'" in discontinuous.message
+
+
+def test_brat_fragments_with_blanks_between_are_one_piece(tmp_path):
+    ann = "T1\tORG 0 4;6 9\tAcme Inc\n"
+    (record,), report = read("brat", collection(tmp_path, "Acme\r\nInc.", ann=ann))
+    assert record.mentions == [Mention(0, 9, "ORG")]
+    assert not report.problem_counts
+
+
+def test_brat_several_files_of_annotations(tmp_path):
+    lines = ANN.splitlines(keepends=True)
+    path = collection(tmp_path, a1="".join(lines[:5]), a2="".join(lines[5:]))
+    whole = collection(tmp_path / "whole", ann=ANN)
+    for file in (path, path.with_suffix(".a2")):
+        assert read("brat", file)[0][0].relations == read("brat", whole)[0][0].relations
+    assert choose_inputs("brat", [tmp_path], ["a.b.a*", "a.b.txt"]) == ("brat", [path, whole])
+
+
+def test_brat_folders(tmp_path):
+    folder = tmp_path / "in"
+    path = collection(folder, ann=ANN)
+    for name, content in (("annotation.conf", "[entities]\n"), ("visual.conf", ""), ("lonely.txt", "No annotations.")):
+        (folder / name).write_text(content)
+    assert choose_inputs("brat", [folder])[1] == [path, folder / "lonely.txt"]
+    assert choose_inputs("brat", [path.with_suffix(".txt")])[1] == [path]
+    output = tmp_path / "x.spacy"
+    report = convert("brat", [folder], output, alignment="expand")
+    assert (report.records_written, report.records_skipped, report.mentions_kept) == (1, 1, 5)
+    assert report.problem_counts["RX303"] == 1
+    (folder / "notes.md").write_text("# not data")
+    with pytest.raises(RelxError, match=r"RX102.*notes\.md"):
+        convert("brat", [folder], output)
+    with pytest.raises(RelxError, match="RX120"):
+        convert("brat", [folder / "annotation.conf"], output)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("T9\tPERSON 2 5", None),
+        ("T1\tPERSON 2 5\tAnn", "RX102"),  # the id is there twice
+        ("T9\tPERSON 2 99\tAnn", "RX103"),
+        ("T9\tPERSON 5 2\tAnn", "RX103"),
+        ("T9\tPERSON 2 x\tAnn", "RX102"),
+        ("T9\tPERSON 2 5\tBob", "RX105"),
+        ("T9\tPERSON 4 7\tAnn", "RX105"),  # offsets that count UTF-16 units or bytes
+        ("T9 PERSON 2 5 Ann", "RX102"),
+        ("T9", "RX102"),
+        ("R9\tmet Arg1:T1", "RX102"),
+        ("R9\tmet T1 T2", "RX102"),
+        ("R9\tmet Arg1:T1 Arg2:T77", "RX104"),
+        ("N9\tReference T77 Wikidata:Q1\tx", "RX104"),
+        ("N9\tReference T1 Q1", "RX102"),
+        ("X1\tno such kind", "RX102"),
+        ("just text", "RX102"),
+    ],
+)
+def test_brat_says_what_is_wrong(tmp_path, line, code):
+    path = collection(tmp_path, ann="T1\tPERSON 2 9\tAnn Bee\n" + line + "\n")
+    if code is None:
+        assert len(read("brat", path)[0][0].mentions) == 2
+        return
+    assert "a.b.ann, line 2" in raises(code, "brat", path)
+
+
+def test_brat_broken_files(tmp_path):
+    path = collection(tmp_path, ann=ANN)
+    path.write_bytes(ANN.encode("utf-16"))
+    raises("RX108", "brat", path)
+    path.write_text(ANN[: ANN.index("R2") + 12])  # cut in the middle of a line
+    raises("RX102", "brat", path)
+    path.write_text(ANN)
+    path.with_suffix(".txt").write_bytes("Zoë".encode("latin-1"))
+    assert "a.b.txt" in raises("RX108", "brat", path)
+    path.with_suffix(".txt").unlink()
+    assert "a.b.txt is missing" in raises("RX302", "brat", path)
+
+
+def test_brat_the_rest_survives(tmp_path):
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text("Ann met Bob.")
+        (tmp_path / f"{number}.ann").write_text(f"T1\tP 0 3\tAnn\nT2\tP {8 + 50 * (number == 1)} 11\tBob\n")
+    output = tmp_path / "x.spacy"
+    report = convert("brat", [tmp_path], output, on_error="skip")
+    assert (report.records_written, report.records_broken) == (2, 1)
+    assert report.problems[0].file.name == "1.ann" and report.problems[0].line == 2
+
+
+# Label Studio
+
+
+def region(name, start, end, text, *labels):
+    value = {"start": start, "end": end, "text": text, "labels": list(labels)}
+    return {"id": name, "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+
+
+def link(head, tail, direction, *labels):
+    return {"type": "relation", "from_id": head, "to_id": tail, "direction": direction, "labels": list(labels)}
+
+
+LS_TEXT = "😀 Ann Bee met Zoë."
+REGIONS = [
+    region("a", 2, 9, "Ann Bee", "PERSON", "SINGER"),
+    region("b", 2, 5, "Ann", "NAME"),
+    region("z", 14, 17, "Zoë", "PERSON"),
+]
+
+
+def task(*results, text=LS_TEXT, **more):
+    annotation = {"id": 5, "was_cancelled": False, "result": list(results)}
+    return {"id": 1, "data": {"text": text}, "annotations": [annotation], "predictions": [], **more}
+
+
+def listed(path: Path, *rows) -> Path:
+    path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf8")
+    return path
+
+
+def test_labelstudio(tmp_path):
+    links = [link("a", "z", "right", "met", "saw"), link("a", "b", "left", "part_of"), link("a", "z", "bi", "knows")]
+    path = listed(tmp_path / "x.json", task(*links, *REGIONS, {"type": "choices", "value": {}}))
+    (record,), report = read("labelstudio", path)
+    assert (record.id, record.text) == ("1", LS_TEXT)
+    assert record.mentions[:2] == [Mention(2, 9, "PERSON"), Mention(2, 9, "SINGER")]
+    assert relations(record) == [
+        ("Ann Bee", "met", "Zoë"),
+        ("Ann Bee", "saw", "Zoë"),
+        ("Ann", "part_of", "Ann Bee"),
+        ("Ann Bee", "knows", "Zoë"),
+        ("Zoë", "knows", "Ann Bee"),
+    ]
+    assert report.problem_counts == {"RX305": 1}
+    assert str(record.place).endswith("x.json, task 1")
+
+
+def test_labelstudio_offsets_of_before_1_4(tmp_path):
+    shifted = [
+        region(r["id"], r["value"]["start"] + 1, r["value"]["end"] + 1, r["value"]["text"], "P") for r in REGIONS
+    ]
+    (record,), _ = read("labelstudio", listed(tmp_path / "x.json", task(*shifted)))
+    assert [record.text[m.start : m.end] for m in record.mentions] == ["Ann Bee", "Ann", "Zoë"]
+
+
+def test_labelstudio_which_annotation(tmp_path):
+    def annotation(number, **more):
+        return {"id": number, "result": [region("a", 2, 5 + number, "", "P")] if number else [], **more}
+
+    def ends(*annotations, **more):
+        path = listed(tmp_path / "x.json", {"data": {"text": LS_TEXT}, "annotations": annotations, **more})
+        records, report = read("labelstudio", path)
+        return [record.mentions[0].end for record in records], report
+
+    row = annotation(1, updated_at="2020"), annotation(2, updated_at="2021"), annotation(3, ground_truth=True)
+    for one in (*row, annotation(4)):
+        one["result"][0]["value"].pop("text")
+    assert ends(row[0])[0] == [6]
+    assert ends(row[1], row[0])[0] == [7]
+    found, report = ends(*row)
+    assert found == [8] and report.problem_counts == {"RX312": 1}
+    assert ends({**row[1], "was_cancelled": True}, row[0])[0] == [6]
+    found, report = ends({**row[1], "was_cancelled": True}, predictions=[annotation(1)])
+    assert found == [] and report.records_skipped == 1  # predictions are no annotations
+    path = listed(tmp_path / "y.json", {"data": {"text": LS_TEXT}, "predictions": [{"result": REGIONS}]})
+    (record,), report = read("labelstudio", path)
+    assert len(record.mentions) == 4 and report.problem_counts == {"RX313": 1}
+
+
+def test_labelstudio_finds_the_text(tmp_path):
+    row = task(*REGIONS)
+    row["data"] = {"title": "Ann", "body": LS_TEXT, "lang": "en", "n": 3}
+    (record,), _ = read("labelstudio", listed(tmp_path / "x.json", row))
+    assert (record.text, record.lang) == (LS_TEXT, "en")
+    row["data"] = {"one": "x", "other": "y"}
+    assert "['one', 'other']" in raises("RX102", "labelstudio", listed(tmp_path / "x.json", row))
+
+
+def test_labelstudio_a_relation_without_a_label(tmp_path):
+    (record,), report = read("labelstudio", listed(tmp_path / "x.json", task(*REGIONS, link("a", "z", "right"))))
+    assert record.relations == [] and report.relations_dropped == report.problem_counts["RX308"] == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ({"id": 1, "text": "Ann", "label": [], "annotator": 1, "annotation_id": 2, "lead_time": 1.0}, "RX310"),
+        ({"text": "Ann"}, "RX102"),
+        (task(region("a", 2, 99, "Ann", "P")), "RX103"),
+        (task(region("a", 3, 6, "Ann", "P"), region("b", 2, 5, "Ann", "P")), "RX105"),
+        (task(region("a", "/p[1]/text()[1]", "/p[1]/text()[1]", "Ann", "P")), "RX102"),
+        (task({**REGIONS[0], "type": "hypertextlabels"}), "RX102"),
+        (task(REGIONS[0], REGIONS[0]), "RX102"),
+        (task(*REGIONS, link("a", "none", "right", "r")), "RX104"),
+        (task(*REGIONS, link("a", "b", "up", "r")), "RX102"),
+        (task(*REGIONS, {**link("a", "b", "right"), "labels": [1]}), "RX102"),
+    ],
+)
+def test_labelstudio_says_what_is_wrong(tmp_path, row, code):
+    path = listed(tmp_path / "x.json", task(*REGIONS), row, task(*REGIONS))
+    assert "task 2" in raises(code, "labelstudio", path)
+    assert len(read("labelstudio", path, "skip")[0]) == 2
+
+
+def test_labelstudio_broken_files(tmp_path):
+    path = listed(tmp_path / "x.json", task(*REGIONS))
+    path.write_bytes(path.read_bytes()[:-30])
+    raises("RX101", "labelstudio", path)
+    path.write_bytes(json.dumps([task(*REGIONS)], ensure_ascii=False).encode("latin-1", "replace"))
+    raises("RX108", "labelstudio", path)
+    path.write_text("{}")
+    raises("RX102", "labelstudio", path)
+
+
+# doccano
+
+
+def doccano_row(**change):
+    entities = [(7, 2, 9, "PERSON"), (8, 2, 5, "NAME"), (9, 14, 17, "PERSON")]
+    return {
+        "id": 3,
+        "text": LS_TEXT,
+        "entities": [{"id": i, "start_offset": s, "end_offset": e, "label": name} for i, s, e, name in entities],
+        "relations": [{"id": 1, "from_id": 9, "to_id": 7, "type": "met"}],
+        "Comments": [],
+        **change,
+    }
+
+
+def test_doccano(tmp_path):
+    labelled = {"text": LS_TEXT, "label": [[2, 5, "NAME"]]}
+    records, report = read("doccano", write(tmp_path / "x.jsonl", doccano_row(), labelled))
+    assert relations(records[0]) == [("Zoë", "met", "Ann Bee")]
+    assert (records[0].id, len(records[0].mentions)) == ("3", 3)
+    assert records[1].mentions == [Mention(2, 5, "NAME")]
+    assert not report.problems
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"entities": [{"id": 7, "start_offset": 2, "end_offset": 99, "label": "P"}], "relations": []}, "RX103"),
+        ({"entities": [{"id": 7, "start_offset": "2", "end_offset": 9, "label": "P"}]}, "RX102"),
+        ({"entities": [{"id": [7], "start_offset": 2, "end_offset": 9, "label": "P"}]}, "RX102"),
+        ({"entities": doccano_row()["entities"] * 2}, "RX102"),
+        ({"relations": [{"from_id": 7, "to_id": 77, "type": "r"}]}, "RX104"),
+        ({"relations": [{"from_id": 7, "to_id": 8}]}, "RX102"),
+        ({"label": [[1, 2]]}, "RX102"),
+        ({"text": ""}, "RX102"),
+    ],
+)
+def test_doccano_says_what_is_wrong(tmp_path, change, code):
+    path = write(tmp_path / "x.jsonl", doccano_row(), doccano_row(**change), doccano_row())
+    assert "line 2" in raises(code, "doccano", path)
+    assert len(read("doccano", path, "skip")[0]) == 2
+
+
+# sizes
+
+
+def test_a_huge_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(_read, "MAX_LINE", 600)
+    path = write(tmp_path / "x.jsonl", doccano_row(), doccano_row(text="x" * 2000), doccano_row())
+    assert "line 2" in raises("RX309", "doccano", path)
+    assert [record.place.line for record in read("doccano", path, "skip")[0]] == [1, 3]
+
+
+def test_a_huge_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(_read, "MAX_FILE", 100)
+    raises("RX309", "labelstudio", listed(tmp_path / "x.json", task(*REGIONS)))
+    assert "a.b.ann" in raises("RX309", "brat", collection(tmp_path, ann=ANN))
+
+
+def test_from_a_tool_to_a_doc(tmp_path):
+    from spacy.vocab import Vocab
+
+    convert("doccano", [write(tmp_path / "x.jsonl", doccano_row())], tmp_path / "x.spacy", lang="de")
+    (doc,) = read_docs(tmp_path / "x.spacy", Vocab())
+    assert doc._.triples == [("Zoë", "met", "Ann Bee")]
+    assert (doc._.lang, doc.user_data["id"]) == ("de", "3")
