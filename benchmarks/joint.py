@@ -15,7 +15,6 @@ import spacy
 import torch
 from spacy.tokens import Doc, DocBin
 
-from spacy_relx.layers.language import language_layers, shim_of
 
 
 def blank(nlp, reference):
@@ -37,8 +36,8 @@ def main():
     joint = nlp.get_pipe("joint_extractor")
     docs = DocBin().from_disk(args.data).get_docs(nlp.vocab)
     references = [blank(nlp, doc) for doc in islice(docs, args.limit)]
-    layer = language_layers(joint.model)[0]
-    module = shim_of(layer).module
+    layer = next(node for node in joint.model.walk() if node.name == "language_encoder")
+    module = layer.shims[0].module
     passes = {
         "encoder": lambda docs: layer.layers[0].predict(docs),
         "aggregator": lambda docs: without_switcher(layer, module, docs),

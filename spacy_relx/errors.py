@@ -383,6 +383,35 @@ MESSAGES: dict[str, str] = {
     "RX348": "{n} broken lines were left out, the first: {where}: {reason}.",
     "RX349": "There are more than {limit} rows, and the others are left out. Ask for more with --limit, 0 for all.",
     "RX350": "The meta.json of the pipeline {path} cannot be read: {reason}. Give --model a name, or the folder of a pipeline.",
+    # 380-399: how far to trust a relation: calibration, constraints, hard negatives
+    "RX380": "The pipeline has no component whose scores can be calibrated: it has {names}. The last one that sets "
+    "doc._.relations must be a relation_extractor or a joint_extractor.",
+    "RX381": "'{name}' is trained further, which changes its scores: its calibration is dropped, and its own thresholds hold "
+    "again. Calibrate it anew (python -m spacy relx calibrate).",
+    "RX382": "The saved calibration cannot be read: {reason}. It lies in the file cfg of the component's folder; calibrate the "
+    "pipeline anew (python -m spacy relx calibrate).",
+    "RX383": "{n} predicted relations have scores that are not in [0, 1]; they are left out of ECE and Brier score.",
+    "RX384": "'{name}' names relations that no component before it can find: {names}. Constraints on these do nothing. Relations "
+    "that are found: {known}.",
+    "RX385": "The settings of '{name}' contradict each other: {reason}.",
+    "RX386": "The setting '{setting}' of '{name}' must be {need}, but got {value!r}.",
+    "RX387": "Nothing can be fitted: of {n} scored pairs {right} are right, and both right and wrong ones are needed. Give more "
+    "documents, with the relations that the pipeline knows; a pipeline that finds no mentions itself needs --gold-entities.",
+    "RX388": "No threshold reaches a precision of {precision} on these data for {names}: such relations are never predicted. Ask "
+    "for a lower precision, or give more documents.",
+    "RX389": "The output {path} must be a folder that is new or empty, and not in the folder of the pipeline. Choose another, so "
+    "that nothing is lost.",
+    "RX390": "The calibration cannot be made as asked: {reason}",
+    "RX391": "Scores must be finite numbers in [0, 1], at least one, with as many answers, right or wrong: there are {n} scores "
+    "and {right} answers.",
+    "RX392": "The picture of reliability is an .svg file, but not '{path}'. Choose another name with --reliability.",
+    "RX393": "There is nothing to draw: no relation was predicted and no pair was scored.",
+    "RX394": "{path} has no relations to learn constraints from. Give annotated documents, as for training.",
+    "RX395": "{path} gives no hard negatives: it has {n} documents with {relations} relations. Give annotated documents with "
+    "relations that the pipeline knows.",
+    "RX396": "There is no way here to deny a sentence in {names}: {n} relations in such languages are left out of the test of "
+    "negation. Known: {known}.",
+    "RX397": "The {setting} must be relations of the data, but {names} occur nowhere. The data has: {known}.",
     # 320-329: pre-annotations for annotation tools
     "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",
     "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets. In the output {names}; visual.conf shows the "

@@ -52,7 +52,7 @@ def make_doc(n_tokens, spans, pairs=None):
     candidates = Candidates(mentions, markers, np.array(pairs).reshape(-1, 2))
     subwords = DocSubwords(np.arange(2 * n_tokens), 2 * np.arange(n_tokens + 1))
     doc = Doc(VOCAB, words=["word"] * n_tokens)
-    return MarkedDoc(doc, subwords, candidates, markers, candidates.pairs.astype("int64"))
+    return MarkedDoc(doc, subwords, candidates, markers, candidates.pairs.astype("int64"), np.arange(n) % 2)
 
 
 @st.composite

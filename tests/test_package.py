@@ -98,6 +98,7 @@ GROUND = {
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
     "grouping": {"errors", "types"},
+    "calibration": {"errors", "types"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
     "__init__": {"errors", "types", "facts", "extensions", "about"},
 }

@@ -186,6 +186,41 @@ def test_a_switcher_in_the_pair_extractor(tmp_path):
     assert set(LanguageRouter().routes(loaded)["relation_extractor"]) == {*LANGS, ""}
 
 
+@pytest.mark.parametrize("mode", ["single", "packed", "shared"])
+def test_a_switcher_over_entity_type_markers(mode, tmp_path):
+    pytest.importorskip("spacy_transformers")
+    from tiny import make_transformer
+    from tiny import model_config as marked_config
+
+    (tmp_path / "tiny").mkdir()
+    folder = make_transformer(tmp_path / "tiny")
+    nlp = make_nlp(marked_config(folder, mode, switcher=SWITCHER))
+    examples = make_examples(nlp.vocab)
+    for i, eg in enumerate(examples):
+        eg.reference._.lang = eg.predicted._.lang = LANGS[i % 3]
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.003
+    for _ in range(2):
+        nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])
+    switcher = nlp.get_pipe("relation_extractor").model.shims[0].module.switcher
+    assert switcher.codes == list(LANGS) and len(switcher.submodules) == 3
+
+    def scores(pipeline, lang):
+        docs = [eg.predicted.copy() for eg in examples]
+        for doc in docs:
+            doc._.lang = lang
+            pipeline.get_pipe("entity_type_marker")(doc)
+        return pipeline.get_pipe("relation_extractor").predict(docs)
+
+    nlp.to_disk(tmp_path / "saved")
+    loaded = spacy.load(tmp_path / "saved")
+    assert set(LanguageRouter().routes(loaded)["relation_extractor"]) == {*LANGS, ""}
+    for a, b in zip(scores(nlp, "de"), scores(loaded, "de")):
+        assert abs(a - b).max(initial=0) < 1e-6
+    differ = [abs(a - b).max(initial=0) for a, b in zip(scores(nlp, "de"), scores(nlp, "fr"))]
+    assert max(differ) > 1e-5
+
+
 # Shown
 
 

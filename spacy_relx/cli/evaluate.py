@@ -35,6 +35,8 @@ class Match(str, Enum):
     strict = "strict"
 
 
+#: Levels of reliability, by the names that they have in tables and pictures.
+RELIABILITY = {"predicted": "predicted relations", "pairs": "all pairs"}
 GoldEntitiesOpt = Annotated[bool, typer.Option("--gold-entities", help="Give the pipeline the gold mentions")]
 MATCH_OPTION = typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")
 
@@ -56,6 +58,9 @@ def evaluate_cli(
     across_docs: Annotated[
         bool, typer.Option("--across-docs", help="Facts: the same pair of entities in several documents is one pair")
     ] = False,
+    reliability: Annotated[
+        Path | None, typer.Option("--reliability", help="SVG file for a reliability diagram of the scores")
+    ] = None,
     retokenize: Annotated[
         bool, typer.Option("--retokenize", help="Use the pipeline's own tokens, not the gold ones")
     ] = False,
@@ -70,6 +75,9 @@ def evaluate_cli(
     Facts are scored too, where the pipeline finds facts. Documents that are bags always come with their mentions.
     """
     check_output(output, data, code, model=model)
+    if reliability is not None and reliability.suffix.lower() != ".svg":
+        raise RelxError("RX392", path=reliability)
+    check_output(reliability, data, code, output, model=model)
     use_gpu(gpu)
     import_code(code)
     settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}
@@ -79,6 +87,13 @@ def evaluate_cli(
     if output is not None:
         write_output(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
+    if reliability is not None:
+        from ..viz import reliability_svg
+
+        levels = scores["rel_reliability"]
+        named = {name: levels[key] for key, name in RELIABILITY.items() if levels[key] is not None}
+        write_output(reliability, reliability_svg(named))
+        typer.secho(f"✔ Saved to {reliability}", fg="green")
 
 
 def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match, **settings: Any) -> dict[str, Any]:
@@ -130,6 +145,15 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
     if scores["rel_per_lang"]:
         rows = [(*_row(lang, row), percent(row["macro_f"])) for lang, row in scores["rel_per_lang"].items()]
         yield Table("Per language", ("P", "R", "F", "gold", "macro F"), rows)
+    levels = {RELIABILITY[key]: row for key, row in scores["rel_reliability"].items() if row is not None and row["n"]}
+    if levels:
+        parts = ("mean_score", "share_right", "ece", "ece_adaptive", "brier")
+        rows = []
+        for name, level in levels.items():
+            langs = level["per_lang"] if len(level["per_lang"]) > 1 else {}
+            for title, row in {name: level, **{f"  {lang}": row for lang, row in langs.items()}}.items():
+                rows.append((title, str(row["n"]), *(percent(row[part]) for part in parts)))
+        yield Table("Reliability", ("n", "mean score", "right", "ECE", "adaptive", "Brier"), rows)
     if scores.get("one_triple_per_lang"):
         parts = ("triple", "relation", "entities", "head", "tail")
         langs = scores["one_triple_per_lang"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from time import perf_counter
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..calibration import PairScores
 from ..corpora.bags import bag_sentences
 from ..corpora.mentions import copy_mentions
 from ..errors import RelxError, warn
@@ -30,6 +31,7 @@ from ..extensions import (
 from ..types import MENTIONS_KEY, NO_RELATION
 from .facts import FactCounter
 from .joint import MentionCounter, OneTripleCounter
+from .reliability import ReliabilityCounter, all_scores
 from .scorer import RelationCounter
 from .semeval import SemevalCounter
 
@@ -52,6 +54,7 @@ def evaluate(
     batch_size: int | None = None,
     scheme: str | None = None,
     across_docs: bool = False,
+    on_scores: Callable[[Doc, Doc, PairScores], None] | None = None,
 ) -> dict[str, Any]:
     """Run `nlp.pipe` over the words of gold documents and score the relations it finds, and the facts.
 
@@ -61,11 +64,13 @@ def evaluate(
     anew; else the words of the gold documents are kept, and where its sentences begin, as in training. batch_size: of
     `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is
     always given to the pipeline, gold relations and facts never.
+    on_scores: called with each gold document, its prediction and all scores of the pairs, where the component that finds
+    relations hands these out.
     Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
     Bag Docs are always given with their mentions, as with gold_entities, and with their sentences, the languages of
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
-    RETURNS: the scores of `score_relations`, those of `score_mentions` where the pipeline was not given the mentions,
+    RETURNS: the scores of `score_relations`, those of `ReliabilityCounter`, those of `score_mentions` where the pipeline was not given the mentions,
     those of `score_facts` where facts are scored, "gold_entities" (whether it was given the mentions), and of the run:
     n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s,
     and "speed", which is words_per_s by the name that spaCy gives it.
@@ -92,18 +97,24 @@ def evaluate(
     disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = n_out = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
-    for predicted, number in run.timed(stream):
-        reference = run.waiting.pop(number)
-        for each in counters:
-            each.add(reference, predicted)
-        n_out += 1
-        n_candidates += len(get_candidates(predicted))
-        n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(get_relations(predicted))
-        n_found += len(get_facts(predicted))
+    reliability = ReliabilityCounter(match=match, no_relation=no_relation)
+    with all_scores(nlp) as scores_of:
+        for predicted, number in run.timed(stream):
+            reference = run.waiting.pop(number)
+            for each in counters:
+                each.add(reference, predicted)
+            found = scores_of(predicted)
+            reliability.add(reference, predicted, found)
+            if found is not None and on_scores is not None:
+                on_scores(reference, predicted, found)
+            n_out += 1
+            n_candidates += len(get_candidates(predicted))
+            n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(get_relations(predicted))
+            n_found += len(get_facts(predicted))
     for reference in run.waiting.values():
         for each in counters:
             each.add(reference, _blank(nlp, reference, retokenize))
-    scores = {key: value for each in counters for key, value in each.scores().items()}
+    scores = {key: value for each in (*counters, reliability) for key, value in each.scores().items()}
     if run.waiting:
         warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
     if run.n_lost:

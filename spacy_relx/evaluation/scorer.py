@@ -98,7 +98,7 @@ class RelationCounter:
         """Count the relations of one Doc, gold and predicted. The two Docs must be of the same text."""
         lang = get_lang(reference) or UNKNOWN_LANG
         skip_space = reference.text != predicted.text  # the same words, spaced otherwise
-        views = [_View(doc, skip_space) for doc in (reference, predicted)]
+        views = [DocView(doc, skip_space) for doc in (reference, predicted)]
         for name, counts in self._counts.items():
             counts[lang].add(*views, strict=name == "strict", no_relation=self._no_relation)
 
@@ -126,7 +126,7 @@ class RelationCounter:
         return out
 
 
-class _View:
+class DocView:
     """A Doc's relations and candidate mentions, with the places of characters read once."""
 
     def __init__(self, doc: Doc, skip_space: bool):
@@ -174,7 +174,7 @@ class _Counts:
     def support(self) -> int:
         return sum(self.gold.values())
 
-    def add(self, reference: _View, predicted: _View, *, strict: bool, no_relation: str) -> None:
+    def add(self, reference: DocView, predicted: DocView, *, strict: bool, no_relation: str) -> None:
         all_gold, all_pred = reference.labelled_pairs(strict), predicted.labelled_pairs(strict)
         named = {pair for pair, _ in all_gold | all_pred}
         n_candidates, covered = predicted.candidate_pairs(strict, named)

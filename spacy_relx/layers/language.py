@@ -17,7 +17,6 @@ from ..nn.language_layers import LanguageLayers, is_trained
 from .parts import read_parts
 from .shim import TorchShim
 
-NAME = "language_encoder"
 #: (width, languages, languages that were there before, sub-modules that were there before) -> the network.
 Build = Callable[[int, list[str], int, int], LanguageLayers]
 
@@ -55,9 +54,9 @@ def shim_of(model: Model) -> LanguageShim:
     return cast(LanguageShim, model.shims[0])
 
 
-def language_layers(model: Model) -> list[Model]:
-    """The layers of this kind in a model, if any."""
-    return [node for node in model.walk() if node.name == NAME]
+def language_shims(model: Model) -> list[Any]:
+    """The shims in a model that know of languages, if any: `sizes` has them, `module.switcher` may switch by them."""
+    return [shim for node in model.walk() for shim in node.shims if getattr(shim, "sizes", None) is not None]
 
 
 def make_language_layer(
@@ -68,7 +67,7 @@ def make_language_layer(
     The languages are to be set as `shim_of(model).sizes` before it is initialised.
     """
     return Model(
-        NAME,
+        "language_encoder",
         partial(forward, max_length),
         init=init,
         layers=[encoder],
@@ -130,8 +129,7 @@ def _places(docs: list[Doc], max_length: int, shim: LanguageShim) -> tuple[torch
 def route_table(model: Model) -> dict[str, list[float]]:
     """How much of each sub-module each language takes in prediction, of the first switcher in a model; under "" what
     languages that are not known take. Empty where there is no switcher."""
-    for node in language_layers(model):
-        shim = shim_of(node)
+    for shim in language_shims(model):
         switcher = shim.module.switcher if shim.is_built else None
         if switcher is not None:
             switcher.eval()

@@ -14,7 +14,7 @@ from thinc.api import Model
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..extensions import get_candidates
+from ..extensions import get_candidates, get_routes
 from ..nn.heads import sample_pairs
 from ..nn.marked import MarkedNetwork
 from ..nn.marked_batch import MarkedBatch
@@ -23,6 +23,7 @@ from .batch import hidden_types, offsets, sub_batches
 from .marking import MarkedDoc, Marking
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
+from .parts import codes_at
 from .relation import RelationInput
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
 from .transformer_shim import TransformerShim
@@ -39,8 +40,8 @@ class MarkedSettings:
     marker_dropout: float
 
 
-#: (transformer, n_markers, n_labels) -> the network.
-Build = Callable[[LoadedTransformer, int, int], MarkedNetwork]
+#: (transformer, n_markers, n_labels, sizes) -> the network; sizes: those of its switcher, see `TransformerShim`.
+Build = Callable[..., MarkedNetwork]
 #: (mode, transformer, n_markers) -> how texts are marked.
 MakeMarking = Callable[[str, LoadedTransformer, int], Marking]
 #: (network, the transformer it was built of, names of the markers): first values of the marker tokens.
@@ -57,14 +58,17 @@ def make_marked_layer(
     make_marking: MakeMarking,
     start_markers: StartMarkers,
     settings: MarkedSettings,
+    has_switcher: bool = False,
 ) -> Model:
     """The model of a `relation_extractor` that reads marked texts with a transformer. See `RelationInput`."""
     layer = MarkedLayer(make_marking, settings)
+    shim = TransformerShim()
+    shim.sizes = {"languages": [], "n_old": 0, "old_modules": 0} if has_switcher else None
     return Model(
         "marked_relation",
         layer.forward,  # bound here: what stands in `attrs` is saved and would beat the config
         init=partial(init, source, start_markers),
-        shims=[TransformerShim()],
+        shims=[shim],
         dims={"nO": None, "nI": None, "n_markers": None},
         attrs={"build": build, "build_network": build_network, "marker_names": []},
     )
@@ -83,7 +87,10 @@ def build_network(model: Model, width: int) -> None:
     """Set the last dimension; the network is built when its transformer is there. width: of the transformer."""
     model.set_dim("nI", width)
     shim_of(model).make = partial(
-        model.attrs["build"], n_markers=model.get_dim("n_markers"), n_labels=model.get_dim("nO")
+        model.attrs["build"],
+        n_markers=model.get_dim("n_markers"),
+        n_labels=model.get_dim("nO"),
+        sizes=shim_of(model).sizes,
     )
 
 
@@ -125,7 +132,8 @@ class MarkedLayer:
         for i, part in zip(used, subwords):
             markers = marking.known(candidates[i].markers).astype("int64")
             pairs = candidates[i].pairs[kept[i]].astype("int64")
-            parts.append(MarkedDoc(docs[i], part, candidates[i], markers, pairs))
+            langs = mention_routes(docs[i], candidates[i], shim_of(model).sizes)
+            parts.append(MarkedDoc(docs[i], part, candidates[i], markers, pairs, langs))
         if mode == "shared":
             return MentionPlan(parts, marking)
         return PairPlan(parts, marking, self.settings.batch_tokens)
@@ -176,6 +184,15 @@ class MarkedLayer:
                 for rows, part in _score(network, plan, device, self.settings.batch_tokens):
                     scores[rows] = part.cpu().numpy()
         return np.split(scores, bounds[1:-1])
+
+
+def mention_routes(doc: Doc, candidates: Candidates, sizes: dict[str, Any] | None) -> np.ndarray:
+    """int64 (n_mentions,): row of the language whose route each mention takes. sizes: see `TransformerShim`."""
+    if sizes is None:
+        return np.zeros(candidates.n_mentions, dtype="int64")
+    rows = {code: row for row, code in enumerate(sizes["languages"])}
+    codes = codes_at(doc, candidates.spans[:, 0], get_routes)
+    return np.array([rows.get(code, len(rows)) for code in codes], dtype="int64")
 
 
 def _score(network: MarkedNetwork, plan: Any, device: torch.device, batch_tokens: int):

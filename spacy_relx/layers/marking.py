@@ -104,7 +104,8 @@ class MarkedDoc(NamedTuple):
     """A Doc that is to be marked, and what is to be marked in it.
 
     candidates: of the Doc. markers: int64 (n_mentions,), the mentions' rows in the marker vocabulary, all of them
-    known. pairs: int64 (n_pairs, 2), rows of the mentions: the pairs that are wanted.
+    known. pairs: int64 (n_pairs, 2), rows of the mentions: the pairs that are wanted. langs: int64 (n_mentions,), row
+    of the language whose route each mention takes.
     """
 
     doc: Doc
@@ -112,6 +113,7 @@ class MarkedDoc(NamedTuple):
     candidates: Candidates
     markers: np.ndarray
     pairs: np.ndarray
+    langs: np.ndarray
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

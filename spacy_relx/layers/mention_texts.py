@@ -117,7 +117,8 @@ class MentionPlan:
     def __init__(self, docs: Sequence[MarkedDoc], marking: Marking):
         self.marking = marking
         parts: list[np.ndarray] = []
-        columns: dict[str, list[np.ndarray]] = {n: [] for n in ("texts", "spans", "extents", "pairs", "markers")}
+        names = ("texts", "spans", "extents", "pairs", "markers", "langs")
+        columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
         n_entities = 0
         for doc in docs:
             cut = cut_windows(mark_doc(doc, marking), doc.pairs, marking)
@@ -126,10 +127,11 @@ class MentionPlan:
             columns["extents"].append(cut.extents)
             columns["pairs"].append(cut.pairs + n_entities)
             columns["markers"].append(doc.markers[cut.mentions])
+            columns["langs"].append(doc.langs[cut.mentions])
             parts.extend(cut.parts)
             n_entities += len(cut.texts)
         self.texts = Texts.of(parts)
-        self._entity_texts, self._spans, self._extents, self._pairs, self._markers = (
+        self._entity_texts, self._spans, self._extents, self._pairs, self._markers, self._langs = (
             np.concatenate(column) for column in columns.values()
         )
         self._entity_starts = bounds_of(self._entity_texts, len(parts))
@@ -157,6 +159,7 @@ class MentionPlan:
             "lengths": lengths,
             "texts": of_entity,
             "markers": self._markers[entities],
+            "langs": self._langs[entities],
             "pairs": local[self._pairs[pair_rows]],
         }
         if self.marking.inline:
@@ -180,6 +183,7 @@ class MentionPlan:
             lengths=nothing,
             texts=np.zeros(len(extents)),
             markers=self._markers[self.entities_apart],
+            langs=self._langs[self.entities_apart],
             pairs=np.searchsorted(self.entities_apart, self._pairs[self.apart]),
             **(
                 _ends_inline(extents)

@@ -8,7 +8,7 @@ out, however far its mentions lie apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from spacy.tokens import Doc
@@ -36,13 +36,14 @@ class Entries:
     """Pairs that are marked alike share an entry: both directions of a pair whose markers tell no direction.
 
     texts: (n,) the text of each. spans: (n, 2, 2) start and end of its two mentions in that text. markers: (n, 2).
-    In the order of the texts. pair_rows: (n_pairs,) the entry of each pair; flipped: (n_pairs,) whether its head is
-    the entry's second mention.
+    langs: (n, 2), see `MarkedDoc`. In the order of the texts. pair_rows: (n_pairs,) the entry of each pair; flipped:
+    (n_pairs,) whether its head is the entry's second mention.
     """
 
     texts: np.ndarray
     spans: np.ndarray
     markers: np.ndarray
+    langs: np.ndarray
     pair_rows: np.ndarray
     flipped: np.ndarray
 
@@ -74,7 +75,7 @@ def doc_entries(doc: MarkedDoc, marking: Marking) -> tuple[np.ndarray, Entries]:
     mentions = np.stack([first, second], axis=1)[chosen]
     in_second = far[chosen, None] & (mentions == late[chosen, None])
     local = spans[mentions] + np.take_along_axis(shifts[texts], in_second.astype("int64"), 1)[..., None]
-    return parts, Entries(texts, local, markers[mentions], rows, flipped)
+    return parts, Entries(texts, local, markers[mentions], doc.langs[mentions], rows, flipped)
 
 
 def clip_mentions(spans: np.ndarray, limit: int, doc: Doc) -> np.ndarray:
@@ -148,12 +149,12 @@ class PairPlan:
         words = offsets([len(doc.subwords.ids) for doc in docs])
         for doc, first in zip(docs, words):
             texts, e = doc_entries(doc, marking)
-            entries.append(Entries(e.texts + n_texts, e.spans, e.markers, e.pair_rows + n_entries, e.flipped))
+            entries.append(replace(e, texts=e.texts + n_texts, pair_rows=e.pair_rows + n_entries))
             parts.append(texts + np.array([first, 0]))
             n_texts += len(texts)
             n_entries += len(e.texts)
         self.texts = framed(np.concatenate(parts), [doc.subwords.ids for doc in docs], marking)
-        fields = ("texts", "spans", "markers", "pair_rows", "flipped")
+        fields = ("texts", "spans", "markers", "langs", "pair_rows", "flipped")
         self.entries = Entries(*(np.concatenate([getattr(e, name) for e in entries]) for name in fields))
         # pairs by entry, so that those of an item are found without a search
         self._order = np.argsort(self.entries.pair_rows, kind="stable")
@@ -183,6 +184,7 @@ class PairPlan:
         flipped = self.entries.flipped[pair_rows]
         arrays = {
             "markers": self.entries.markers[entries].ravel(),
+            "langs": self.entries.langs[entries].ravel(),
             "pairs": np.stack([first + flipped, first + ~flipped], axis=1),
         }
         mark = self._mark_inline if self.marking.mode == "single" else self._mark_beside

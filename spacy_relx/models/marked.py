@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from thinc.api import Model
 
@@ -17,6 +18,7 @@ from ..nn.marked import MarkedNetwork
 from ..nn.marker_embedding import MarkerEmbedding
 from ._checks import check_at_least, check_one_of, check_probability
 from .heads import HeadFactory
+from .language import SwitcherFactory
 from .mention_pairs import MentionPairFactory
 from .pooling import PoolingFactory
 from .transformer import PRECISIONS
@@ -35,6 +37,7 @@ def build_marked_model(
     batch_pairs: int = 8192,
     precision: str = "fp32",
     marker_dropout: float = 0.0,
+    switcher: SwitcherFactory | None = None,
 ) -> Model:
     """`spacy_relx.MarkedModel.v1`: texts in which mentions are marked -> transformer -> entity vectors -> pair vectors
     -> labels (Ni et al. 2020). Whether markers are typed or uniform is a setting of the `entity_type_marker`.
@@ -55,7 +58,8 @@ def build_marked_model(
     are scored at once. They bound memory and change no score. precision: "bf16" runs the transformer in bfloat16,
     "auto" does so where the device computes it in hardware.
     marker_dropout: probability that all types of a Doc, and again that a single mention's type, are hidden in training,
-    which is what teaches the uniform markers that unknown types fall back to.
+    which is what teaches the uniform markers that unknown types fall back to. switcher: null, or
+    `spacy_relx.LanguageSwitcher.v1`, which refines the entity vectors by their language.
 
     RAISES: RelxError RX021 for settings that make no sense, RX081 for such that do not go together.
     """
@@ -83,6 +87,7 @@ def build_marked_model(
         beside="packed" in modes or ("shared" in modes and not inline),
         precision=precision,
         batch_pairs=batch_pairs,
+        switcher=switcher,
     )
     return make_marked_layer(
         transformer,
@@ -90,6 +95,7 @@ def build_marked_model(
         parts.make_marking,
         partial(_start_markers, roles),
         MarkedSettings(mode, predicted, batch_tokens, marker_dropout),
+        has_switcher=switcher is not None,
     )
 
 
@@ -124,8 +130,11 @@ class MarkedParts:
     beside: bool
     precision: str
     batch_pairs: int
+    switcher: SwitcherFactory | None = None
 
-    def build_network(self, loaded: LoadedTransformer, n_markers: int, n_labels: int) -> MarkedNetwork:
+    def build_network(
+        self, loaded: LoadedTransformer, n_markers: int, n_labels: int, sizes: dict[str, Any] | None = None
+    ) -> MarkedNetwork:
         """RAISES: RelxError RX082 for markers beside the text that the transformer cannot have; RX051, RX084 for other
         layers than it has."""
         if self.beside and not loaded.flat:
@@ -147,6 +156,7 @@ class MarkedParts:
             pad_id=loaded.subwords.pad_id,
             precision=self.precision,
             batch_pairs=self.batch_pairs,
+            switcher=None if self.switcher is None else self.switcher(pooling.width_out, **(sizes or {})),
         )
 
     def make_marking(self, mode: str, loaded: LoadedTransformer, n_markers: int) -> Marking:

@@ -13,6 +13,7 @@ from .flat_transformer import flat_states, padded_states
 from .heads import full_precision
 from .marked_batch import MarkedBatch
 from .pooling import EntityPooling
+from .switcher import LanguageSwitcher
 
 
 @lru_cache
@@ -38,6 +39,7 @@ class MarkedNetwork(nn.Module):
     head: pair vectors -> labels. flat: whether the transformer is BERT-like (`nn.flat_transformer`). pad_id: for those
     that are not. precision: "fp32", "bf16" (under PyTorch's autocast), or "auto", bf16 where the device computes it in
     hardware; what follows the transformer is in full precision. batch_pairs: so many pairs are scored at once.
+    switcher: refines the entity vectors by their language, or None.
     """
 
     head: Any
@@ -53,6 +55,7 @@ class MarkedNetwork(nn.Module):
         pad_id: int,
         precision: str,
         batch_pairs: int,
+        switcher: LanguageSwitcher | None = None,
     ):
         super().__init__()
         self.transformer = transformer
@@ -63,6 +66,7 @@ class MarkedNetwork(nn.Module):
         self.pad_id = pad_id
         self.precision = precision
         self.batch_pairs = batch_pairs
+        self.switcher = switcher
 
     def autocast(self, device: torch.device) -> torch.autocast:
         """The precision that the transformer runs in on that device, as a context."""
@@ -81,7 +85,8 @@ class MarkedNetwork(nn.Module):
     def entities(self, batch: MarkedBatch) -> tuple[Tensor, Tensor]:
         """RETURNS: entity vectors, *Shape:* (n_entities, entity width), and the states they were taken from."""
         states = self.encode(batch)
-        return self.pooling(states, batch), states
+        vectors = self.pooling(states, batch)
+        return vectors if self.switcher is None else self.switcher(vectors, batch.langs), states
 
     def loss(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None, targets: Tensor) -> Tensor:
         """targets: *Shape:* (n_pairs, n_labels). RETURNS: weighted mean over the batch's pairs, a scalar."""

@@ -40,6 +40,7 @@ class MarkedBatch(Batch):
         one beside the text.
     markers: (n_entities,) row of the entity's type in the marker vocabulary, 0 is the uniform marker.
     pairs: (n_pairs, 2) rows of the entities: head, tail.
+    langs: (n_entities,) row of the language whose route each takes, see `LanguageSwitcher`; None where nobody asks.
     All int64.
     """
 
@@ -55,6 +56,7 @@ class MarkedBatch(Batch):
     sentences: Tensor
     markers: Tensor
     pairs: Tensor
+    langs: Tensor | None = None
 
     def text_starts(self) -> Tensor:
         """int64 (n_texts,): the first row of each text."""

@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import RelxError, warn
-from ..extensions import get_relations, get_sentence_langs, set_extensions, set_relations
+from ..extensions import get_lang, get_relations, get_sentence_langs, set_extensions, set_relations
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import Reach, gold_mentions, joint_gold
 from .trained import TrainedPipe
@@ -224,23 +224,26 @@ class JointExtractor(TrainedPipe):
             doc.ents = _flat(doc, mentions, found.mention_scores)
         relations = [
             Relation(mentions[found.pairs[row, 0]], self.labels[column], mentions[found.pairs[row, 1]], score)
-            for row, column, score in self._taken(found.scores)
+            for row, column, score in self._taken(found.scores, get_lang(doc))
         ]
         set_relations(doc, relations)
+        self.hand_out(doc, mentions, found.pairs, found.scores, multi_label=self._shim.module.multi_label)
 
-    def _taken(self, scores: np.ndarray) -> Iterator[tuple[int, int, float]]:
+    def _taken(self, scores: np.ndarray, lang: str) -> Iterator[tuple[int, int, float]]:
         """(row of the pair, row of the label, score) of the triples that pass their threshold."""
-        taken = self.taken(scores, multi_label=self._shim.module.multi_label)
-        rows, columns = taken.nonzero()
-        yield from zip(rows.tolist(), columns.tolist(), scores[rows, columns + 1].tolist())
+        multi_label = self._shim.module.multi_label
+        rows, columns, values = self.decide(scores, multi_label=multi_label, langs=[lang], sizes=[len(scores)])
+        yield from zip(rows.tolist(), columns.tolist(), values.tolist())
 
     def get_loss(self, examples: Iterable[Example], found: Sequence[DocFound]) -> tuple[float, None]:
         """Share of the gold triples that `predict`'s output does not hold; training has the model's own loss."""
         gold = hits = 0
-        for target, part in zip(self.targets(list(examples)), found):
+        examples = list(examples)
+        langs = [get_lang(eg.predicted) for eg in examples]
+        for target, part, lang in zip(self.targets(examples), found, langs):
             spans = {tuple(span): row for row, span in enumerate(part.spans.tolist())}
             pairs = {tuple(pair): row for row, pair in enumerate(part.pairs.tolist())}
-            taken = {(row, column) for row, column, _ in self._taken(part.scores)}
+            taken = {(row, column) for row, column, _ in self._taken(part.scores, lang)}
             for head, column, tail in target.relations[target.relations[:, 1] > 0].tolist():
                 ends = [spans.get(tuple(target.spans[each].tolist()), -1) for each in (head, tail)]
                 gold += 1

@@ -230,12 +230,8 @@ def switched(nlp: Language) -> list[tuple[str, Any]]:
     """(name, component) of the components whose model has language-specific layers."""
     found = []
     for name, pipe in nlp.pipeline:
-        model = getattr(pipe, "model", None)
-        if (
-            model is not None
-            and hasattr(model, "walk")
-            and any(node.name == "language_encoder" for node in model.walk())
-        ):
+        nodes: Iterable[Any] = getattr(getattr(pipe, "model", None), "walk", tuple)()
+        if any(getattr(shim, "sizes", None) is not None for node in nodes for shim in node.shims):
             found.append((name, pipe))
     return found
 

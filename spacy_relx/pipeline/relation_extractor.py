@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import warn
-from ..extensions import CANDIDATES, get_candidates, get_relations, set_extensions, set_relations
+from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations, set_extensions, set_relations
 from ..types import Candidates, Relation
 from .targets import pair_targets
 from .trained import TrainedPipe
@@ -178,24 +178,37 @@ class RelationExtractor(TrainedPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
         docs = list(docs)
-        for doc, relations in zip(docs, self.decode([get_candidates(doc) for doc in docs], scores)):
+        candidates = [get_candidates(doc) for doc in docs]
+        decoded = self.decode(candidates, scores, [get_lang(doc) for doc in docs])
+        for doc, pairs, part, relations in zip(docs, candidates, scores, decoded):
             set_relations(doc, relations)
+            if self.on_scores is not None:
+                self.hand_out(doc, pairs.mentions, pairs.pairs, part, multi_label=self._multi_label)
 
-    def decode(self, candidates: Sequence[Candidates], scores: Sequence[np.ndarray]) -> list[list[Relation]]:
+    @property
+    def _multi_label(self) -> bool:
+        return self._shim.module.head.multi_label
+
+    def decode(
+        self, candidates: Sequence[Candidates], scores: Sequence[np.ndarray], langs: Sequence[str] | None = None
+    ) -> list[list[Relation]]:
         """The relations that scores stand for.
 
-        candidates: of each Doc. scores: of each Doc, float32 (n_pairs, n_labels + 1), column 0 is no-relation.
+        candidates: of each Doc. scores: of each Doc, float32 (n_pairs, n_labels + 1), column 0 is no-relation. langs:
+        language of each Doc, for a calibration by language; None: they are not known.
         RETURNS: for each Doc its relations, in the order of the pairs.
         """
         relations: list[list[Relation]] = [[] for _ in candidates]
         flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
-        pairs, columns = self.taken(flat, multi_label=self._shim.module.head.multi_label).nonzero()
+        sizes = [len(part) for part in scores]
+        langs = [""] * len(sizes) if langs is None else langs
+        pairs, columns, values = self.decide(flat, multi_label=self._multi_label, langs=langs, sizes=sizes)
         if not len(pairs):
             return relations
-        starts = np.cumsum([0] + [len(part) for part in scores])
+        starts = np.cumsum([0, *sizes])
         owners = np.searchsorted(starts, pairs, side="right") - 1
-        values = flat[pairs, columns + 1].tolist()
-        for i, pair, column, score in zip(owners.tolist(), (pairs - starts[owners]).tolist(), columns.tolist(), values):
+        places = (owners, pairs - starts[owners], columns, values)
+        for i, pair, column, score in zip(*(each.tolist() for each in places)):
             candidate = candidates[i][pair]
             relations[i].append(Relation(candidate.head, self.labels[column], candidate.tail, score))
         return relations
@@ -210,7 +223,7 @@ class RelationExtractor(TrainedPipe):
         flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
         if not len(flat):
             return 0.0, [np.zeros_like(part) for part in scores]
-        if self._shim.module.head.multi_label:
+        if self._multi_label:
             held = np.clip(np.where(targets > 0, flat[:, 1:], 1 - flat[:, 1:]), 1e-8, None)
             likelihood = held.prod(axis=1)
             gradient = np.pad(np.where(targets > 0, -1.0, 1.0) / held / len(flat), ((0, 0), (1, 0)))

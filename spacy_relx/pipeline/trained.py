@@ -15,9 +15,10 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer, set_dropout_rate
 
+from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
-from ..extensions import has_candidates
-from ..types import NO_RELATION
+from ..extensions import get_lang, has_candidates
+from ..types import NO_RELATION, Mention
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -32,6 +33,10 @@ class TrainedPipe(TrainablePipe):
     cfg: dict[str, Any]
     threshold: float | None
     label_thresholds: dict[str, float]
+    #: Fitted on held-out data, saved with the weights; see `calibration`.
+    calibration: Calibration | None = None
+    #: Called with each Doc and all its scores, where someone asks for them; not saved.
+    on_scores: Callable[[Doc, PairScores], None] | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -92,6 +97,7 @@ class TrainedPipe(TrainablePipe):
         """
         if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
             self.cfg["labels"] = []
+        self.set_calibration(None)
         if labels is None:
             labels = sorted(set(find()) - {NO_RELATION})
         known = () if source is None else source.labels
@@ -158,6 +164,55 @@ class TrainedPipe(TrainablePipe):
             taken &= np.arange(labels.shape[1]) == best[:, None]
         return taken
 
+    def set_calibration(self, calibration: Calibration | None) -> None:
+        """Apply and save this calibration; None for none."""
+        self.calibration = calibration
+        if calibration is None:
+            self.cfg.pop("calibration", None)
+        else:
+            self.cfg["calibration"] = calibration.to_dict()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The component's own thresholds."""
+        return {"threshold": self.threshold, "label_thresholds": dict(self.label_thresholds)}
+
+    def decide(
+        self, scores: np.ndarray, *, multi_label: bool, langs: Sequence[str], sizes: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is predicted: rows, columns (both int64) and scores (float64) of labels that pass their threshold.
+
+        scores: as for `taken`, of one Doc after the other. langs, sizes: language and number of pairs of each Doc.
+        With a calibration its scores count and its thresholds, unless the component's own have been changed since it
+        was fitted: then those. Of a pair that may have one label only the best by the model's own score is considered.
+        """
+        calibration = self.calibration
+        if calibration is None:
+            rows, columns = self.taken(scores, multi_label=multi_label).nonzero()
+            return rows, columns, scores[rows, columns + 1].astype("float64")
+        rows, columns = items_of(scores[:, 1:], multi_label=multi_label)
+        raw = scores[rows, columns + 1]
+        per_doc = np.diff(np.searchsorted(rows, np.cumsum([0, *sizes]))).tolist()
+        fits = calibration.rows(self.labels, columns, langs, per_doc)
+        values = calibration.apply(raw, fits)
+        if calibration.settings == self.settings:
+            taken = values > calibration.thresholds(fits)
+        else:
+            bars = np.array([self.label_thresholds.get(label, np.nan) for label in self.labels])[columns]
+            rest = raw > scores[rows, 0] if self.threshold is None else values > self.threshold
+            taken = np.where(np.isnan(bars), rest, values > bars)
+        return rows[taken], columns[taken], values[taken]
+
+    def hand_out(
+        self, doc: Doc, mentions: Sequence[Mention], pairs: np.ndarray, scores: np.ndarray, *, multi_label: bool
+    ) -> None:
+        """Give all scores of a Doc to who asked for them (`on_scores`). scores: as for `taken`."""
+        if self.on_scores is not None:
+            found = PairScores(
+                mentions, pairs, self.labels, scores[:, 1:], multi_label, get_lang(doc), self.calibration
+            )
+            self.on_scores(doc, found)
+
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """float32, 1 where a gold label holds: a row for each thing that is classified, a column for each label."""
         raise NotImplementedError
@@ -190,6 +245,9 @@ class TrainedPipe(TrainablePipe):
             raise RelxError("RX056", loss=loss, name=self.name)
         backprop(1.0)
         if sgd is not None:
+            if self.calibration is not None:
+                warn("RX381", name=self.name)
+                self.set_calibration(None)
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
@@ -232,6 +290,8 @@ class TrainedPipe(TrainablePipe):
     def _restore(self, cfg: dict[str, Any]) -> None:
         """Build the module from saved labels and sizes, so that weights have somewhere to go."""
         self.cfg = cfg
+        saved = cfg.get("calibration")
+        self.calibration = None if saved is None else Calibration.from_dict(saved)
         self.check_thresholds()
         if cfg["width"] is None or self._shim.is_built:
             return

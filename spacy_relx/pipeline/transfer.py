@@ -15,7 +15,7 @@ from thinc.api import Model
 
 from ..errors import RelxError, warn
 from ..extensions import get_sentence_langs
-from ..layers.language import language_layers, shim_of
+from ..layers.language import language_shims
 from ..layers.shim import TorchShim
 from ..nn.language_layers import leading
 
@@ -108,11 +108,11 @@ def set_languages(
     These are the source's, then those of a component before this one that has languages, or else of the Examples.
     WARNS: RX266 where there are none.
     """
-    layers = language_layers(pipe.model)
-    if not layers:
+    shims = language_shims(pipe.model)
+    if not shims:
         return
-    old = language_layers(source.model) if source is not None else []
-    known = list(shim_of(old[0]).sizes["languages"]) if old else []
+    old = language_shims(source.model) if source is not None else []
+    known = list(old[0].sizes["languages"]) if old else []
     named = _languages_before(pipe.name, nlp)
     if named is None:
         named = sorted({lang for eg in get_examples() for _, _, lang in get_sentence_langs(eg.reference) if lang})
@@ -120,11 +120,10 @@ def set_languages(
     if not languages:
         warn("RX266", name=pipe.name)
         languages = [NO_LANGUAGE]
-    old_switcher = shim_of(old[0]).module.switcher if old else None
+    old_switcher = old[0].module.switcher if old else None
     old_modules = len(old_switcher.submodules) if old_switcher is not None and not old_switcher.one_to_one else 0
-    for node in layers:
-        sizes = shim_of(node).sizes
-        sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
+    for shim in shims:
+        shim.sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
 
 
 def _languages_before(name: str, nlp: Language | None) -> list[str] | None:

@@ -1,0 +1,153 @@
+"""`relx calibrate`: scores that can be taken as probabilities, and thresholds, fitted on held-out documents."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import RelxError
+from ._app import BatchOpt, CodeOpt, GpuOpt, ModelArg, import_code, load_pipeline, progress, read_docs, relx_app
+from ._app import report_errors, use_gpu
+from ._output import cannot_write
+from ._tables import Table, percent, text_table
+from .evaluate import GoldEntitiesOpt
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+
+class Method(str, Enum):
+    """How scores are calibrated."""
+
+    temperature = "temperature"
+    isotonic = "isotonic"
+
+
+#: Names of `--per`.
+PER = ("relation", "language")
+
+
+@relx_app.command("calibrate")
+@report_errors
+def calibrate_cli(
+    model: ModelArg,
+    data: Annotated[Path, typer.Argument(help="Gold documents, not those of training: a .spacy file or a folder")],
+    output: Annotated[Path, typer.Argument(help="Folder for the calibrated pipeline, new or empty")],
+    method: Annotated[
+        Method, typer.Option("--method", help="temperature: one number; isotonic: any rising function, for much data")
+    ] = Method.temperature,
+    precision: Annotated[
+        float | None, typer.Option("--precision", help="Thresholds for this precision, above 0 and at most 1")
+    ] = None,
+    best_f1: Annotated[bool, typer.Option("--best-f1", help="Thresholds for the best F1 (the default)")] = False,
+    per: Annotated[
+        str, typer.Option("--per", help="Fits of their own, where examples suffice: relation, language, or both")
+    ] = "",
+    min_examples: Annotated[
+        int,
+        typer.Option("--min-examples", min=2, help="Right items, and wrong items, that a fit of its own needs"),
+    ] = 30,
+    gold_entities: GoldEntitiesOpt = False,
+    batch_size: BatchOpt = None,
+    code: CodeOpt = None,
+    gpu: GpuOpt = -1,
+) -> None:
+    """
+    Fit scores and thresholds of a trained pipeline to held-out documents, and save a pipeline that applies them. Its
+    weights stay as they are. See docs/trust.md.
+    """
+    from ..evaluation import evaluate
+    from ..evaluation.calibration import FitItems, fit_calibration
+    from ..evaluation.reliability import scoring_component
+
+    names = [name.strip() for name in per.split(",") if name.strip()]
+    _check_settings(precision, best_f1, names)
+    _check_folder(output, model)
+    use_gpu(gpu)
+    import_code(code)
+    nlp = load_pipeline(model)
+    pipe = scoring_component(nlp)
+    if pipe is None:
+        raise RelxError("RX380", names=", ".join(nlp.pipe_names) or "no components")
+    items = FitItems(pipe.labels)
+    docs = progress(read_docs(data, nlp.vocab))
+    before = evaluate(nlp, docs, gold_entities=gold_entities, batch_size=batch_size, on_scores=items.add)
+    if not before["n_docs"]:
+        raise RelxError("RX173", where=data)
+    calibration = fit_calibration(
+        items,
+        method=method.value,
+        precision=precision,
+        per=names,
+        min_examples=min_examples,
+        settings=pipe.settings,
+    )
+    pipe.set_calibration(calibration)
+    docs = progress(read_docs(data, nlp.vocab))
+    after = evaluate(nlp, docs, gold_entities=gold_entities, batch_size=batch_size)
+    typer.echo(text_table(_fits_table(calibration)) + text_table(_effect_table(before, after)))
+    typer.echo("Both rows are of the documents that were fitted to: measure on others (relx evaluate).")
+    save_pipeline(nlp, output)
+    typer.secho(f"✔ Saved the calibrated pipeline to {output}", fg="green")
+
+
+def _check_settings(precision: float | None, best_f1: bool, per: list[str]) -> None:
+    """RAISES: RelxError RX390."""
+    if precision is not None and best_f1:
+        raise RelxError("RX390", reason="give either --precision or --best-f1.")
+    if precision is not None and not 0 < precision <= 1:
+        raise RelxError("RX390", reason=f"--precision must be above 0 and at most 1, but is {precision}.")
+    unknown = [name for name in per if name not in PER]
+    if unknown:
+        raise RelxError("RX390", reason=f"--per takes relation, language, or both with a comma, not {unknown[0]!r}.")
+
+
+def _check_folder(output: Path, model: str) -> None:
+    """RAISES: RelxError RX389, RX186."""
+    try:
+        taken = output.exists() and (not output.is_dir() or any(output.iterdir()))
+        inside = Path(model).is_dir() and Path(model).resolve() in [output.resolve(), *output.resolve().parents]
+        if taken or inside:
+            raise RelxError("RX389", path=output)
+        output.resolve().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output.resolve().parent):
+            pass
+    except OSError as err:
+        raise cannot_write(output, err) from err
+
+
+def save_pipeline(nlp: Language, output: Path) -> None:
+    """Write a pipeline, whole or not at all: under another name beside it first. RAISES: RelxError RX186."""
+    output = output.resolve()
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
+            nlp.to_disk(Path(folder) / "pipeline")
+            os.replace(Path(folder) / "pipeline", output)  # an empty folder there may be replaced
+    except OSError as err:
+        raise cannot_write(output, err) from err
+
+
+def _fits_table(calibration: Any) -> Table:
+    rows = []
+    for fit in calibration.fits:
+        name = " in ".join(filter(None, (fit.label, fit.lang))) or "all"
+        shape = f"{fit.temperature:.3f}" if fit.temperature is not None else f"{len(fit.points)} points"
+        rows.append((name, str(fit.right), str(fit.wrong), shape, f"{fit.threshold:.4f}"))
+    shape = "temperature" if calibration.method == "temperature" else "steps"
+    return Table("Fitted to", ("right", "wrong", shape, "threshold"), rows)
+
+
+def _effect_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
+    rows = []
+    for name, scores in (("before", before), ("after", after)):
+        levels = scores["rel_reliability"]
+        parts = [percent(scores[f"rel_micro_{part}"]) for part in "prf"]
+        errors = [percent(levels[level]["ece"]) for level in ("predicted", "pairs")]
+        rows.append((name, *parts, str(scores["rel_n_pred"]), *errors, percent(levels["pairs"]["brier"])))
+    columns = ("P", "R", "F", "predicted", "ECE", "ECE, pairs", "Brier, pairs")
+    return Table("In percent", columns, rows)

@@ -1,0 +1,127 @@
+"""`relx graph`: RDF triples in a folder, and SPARQL queries to it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from ..errors import warn
+from ._app import relx_app, report_errors
+from ._output import line_writer
+
+if TYPE_CHECKING:
+    from ..export.graph import Answer
+
+graph_app = typer.Typer(
+    name="graph", help="Triples in a graph, and queries.", no_args_is_help=True, rich_markup_mode=None
+)
+relx_app.add_typer(graph_app, name="graph")
+# What would change a terminal instead of being shown, and line breaks, which would break the table.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+class Format(str, Enum):
+    """How an answer is written."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+@graph_app.command("build")
+@report_errors
+def build_cli(
+    triples: Annotated[list[Path], typer.Argument(help="Files of RDF: .nt, .ttl, .jsonld (of relx export), .rdf")],
+    folder: Annotated[Path, typer.Argument(metavar="GRAPH_DIR", help="Folder for the graph; an older one is replaced")],
+) -> None:
+    """
+    Make a graph of RDF triples, such as relx export writes, that relx graph query can ask.
+    """
+    from ..export.graph import build_graph
+
+    size = build_graph(triples, folder, _watched)
+    typer.secho(f"✔ Saved {size} triples to {folder}", fg="green")
+
+
+@graph_app.command("query")
+@report_errors
+def query_cli(
+    folder: Annotated[Path, typer.Argument(metavar="GRAPH_DIR", help="Folder, from relx graph build")],
+    query: Annotated[str, typer.Argument(help="SPARQL, or @FILE that holds it")],
+    format: Annotated[Format, typer.Option("--format", "-f", help="For reading, or for programs")] = Format.table,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Rows at most, 0 for all")] = 1000,
+    timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds at most, 0 for no limit")] = 60,
+) -> None:
+    """
+    Ask a graph in SPARQL: SELECT, ASK, CONSTRUCT or DESCRIBE. Nothing is changed by it.
+    """
+    from ..export.graph import query_graph
+
+    answer = query_graph(folder, _query_text(query), limit=limit, timeout=timeout or None)
+    write = {Format.table: _table, Format.json: _json, Format.csv: _csv}[format]
+    with line_writer(None) as put:
+        for line in write(answer):
+            put(line)
+    if answer.cut:
+        warn("RX349", limit=limit)
+
+
+def _query_text(query: str) -> str:
+    """RAISES: RelxError RX344 for a file that cannot be read."""
+    from ..errors import RelxError
+
+    if not query.startswith("@"):
+        return query
+    try:
+        return Path(query[1:]).read_text(encoding="utf8")
+    except (OSError, ValueError) as err:
+        raise RelxError("RX344", reason=f"the file {query[1:]} cannot be read ({err})") from err
+
+
+def _watched(stream: BinaryIO, path: Path) -> Any:
+    """The file with a progress bar on standard error, where that is a terminal."""
+    from tqdm import tqdm
+
+    from ..export.graph import WatchedFile
+
+    size = path.stat().st_size
+    bar = tqdm(total=size, unit="B", unit_scale=True, desc=path.name, file=sys.stderr, disable=not sys.stderr.isatty())
+    return WatchedFile(stream, bar.update)
+
+
+def _table(answer: Answer) -> list[str]:
+    from wasabi import table
+
+    from ..export.graph import term_text
+
+    if answer.yes is not None:
+        return ["yes" if answer.yes else "no"]
+    rows = [[_UNSHOWN.sub(" ", term_text(term)) for term in row] for row in answer.rows]
+    width = max(20, shutil.get_terminal_size((160, 0)).columns // max(1, len(answer.names)) - 3)
+    return table(rows, header=answer.names, divider=True, max_col=width).strip("\n").split("\n") if answer.names else []
+
+
+def _json(answer: Answer) -> list[str]:
+    from ..export.graph import answer_json
+
+    return [answer_json(answer)]
+
+
+def _csv(answer: Answer) -> list[str]:
+    """SPARQL 1.1 Query Results CSV Format; lines end in CR LF there."""
+    from ..export.graph import term_text
+
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(answer.names)
+    for row in [["true" if answer.yes else "false"]] if answer.yes is not None else answer.rows:
+        writer.writerow([each if isinstance(each, str) else term_text(each) for each in row])
+    return [stream.getvalue().removesuffix("\n")]

@@ -1,0 +1,183 @@
+"""From the JSON Lines of `relx predict`, `relx facts` and `relx export` to exported triples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import RelxError
+from ..types import read_support
+from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage
+
+Row = Mapping[str, Any]
+
+
+def triples_of_row(
+    row: Any, *, number: int = 1, source: str = "", model: str = "", model_version: str = ""
+) -> Iterator[Triple]:
+    """The triples of one JSON object.
+
+    row: with "relations" (of `relx predict`), with "head" and "evidence" (of `relx facts`) or with "subject" (of `relx
+    export --to jsonl`). number: the id of a row of predictions without one. source: stands before ids that are numbers.
+    model, model_version: for rows that do not say it.
+    RAISES: ValueError that says what is wrong; whoever reads the file adds the place.
+    """
+    if not isinstance(row, dict):
+        raise ValueError("the line must be an object")
+    try:
+        if "relations" in row:
+            triples = _of_prediction(row, document_id(row.get("id", number), source))
+        elif "subject" in row:
+            triples = _of_export(row)
+        elif "head" in row and "evidence" in row:
+            triples = _of_fact(row)
+        else:
+            raise ValueError('there is neither "relations" nor "evidence" nor "subject"')
+        for triple in triples:
+            triple.model = triple.model or clean_text(model)
+            triple.model_version = triple.model_version or clean_text(model_version)
+            yield triple
+    except RelxError as err:  # of read_support
+        raise ValueError(str(err)) from err
+
+
+def _of_prediction(row: Row, doc_id: str) -> Iterator[Triple]:
+    text, lang = _optional_string(row, "text"), _optional_string(row, "lang")
+    for relation in _rows(row, "relations"):
+        head, tail = (_part(relation, name) for name in ("head", "tail"))
+        places = [_place(part, text) for part in (head, tail)]
+        first, last = min(place[0] for place in places), max(place[1] for place in places)
+        start, end = passage(*line_bounds(text, first, last), first, last)
+        entities = []
+        for part, place in zip((head, tail), places):
+            inside = start <= place[0] and place[1] <= end
+            where = (place[0] - start, place[1] - start) if inside else (None, None)
+            kind, kb_id = _optional_string(part, "label"), _optional_string(part, "kb_id")
+            entities.append(EntityMention(text[slice(*place)], kind, kb_id, *where))
+        yield Triple(
+            entities[0],
+            _string(relation, "label"),
+            entities[1],
+            clean_text(doc_id),
+            text[start:end],
+            start,
+            end,
+            lang,
+            _score(relation),
+            **read_support(relation),
+        )
+
+
+def _of_fact(row: Row) -> Iterator[Triple]:
+    ids = [_string(row, name) for name in ("head", "tail")]
+    names = [_optional_string(row, f"{name}_text") for name in ("head", "tail")]
+    label, score, support = _string(row, "label"), _score(row), read_support(row)
+    pieces = _rows(row, "evidence")
+    for piece in pieces:
+        text = _string(piece, "text")
+        entities = []
+        for name, kb_id in zip(("head", "tail"), ids):
+            start, end = _place(_part(piece, name), text)
+            entities.append(EntityMention(text[start:end], "", kb_id, start, end))
+        lang, weight = _optional_string(piece, "lang"), _optional_number(piece, "weight")
+        doc_id = document_id(piece.get("id", ""), str(piece.get("source", "")))
+        yield Triple(
+            entities[0],
+            label,
+            entities[1],
+            clean_text(doc_id) if "id" in piece else "",
+            text,
+            lang=lang,
+            score=score,
+            weight=weight,
+            **support,
+        )
+    if not pieces:
+        head, tail = (EntityMention(name or kb_id, kb_id=kb_id) for name, kb_id in zip(names, ids))
+        yield Triple(head, label, tail, score=score, **support)
+
+
+def _of_export(row: Row) -> Iterator[Triple]:
+    relation, support = _string(row, "relation"), read_support(row)
+    kb_ids = [_optional_string(_part(row, name), "kb_id") for name in ("subject", "object")]
+    for piece in _rows(row, "evidence"):
+        entities = []
+        for name, kb_id in zip(("subject", "object"), kb_ids):
+            part = _part(piece, name)
+            words, kind = _optional_string(part, "text"), _optional_string(part, "type")
+            entities.append(EntityMention(words, kind, kb_id, _offset(part, "start"), _offset(part, "end")))
+        yield Triple(
+            entities[0],
+            relation,
+            entities[1],
+            _optional_string(piece, "document"),
+            _optional_string(piece, "sentence"),
+            _offset(piece, "sentence_start"),
+            _offset(piece, "sentence_end"),
+            _optional_string(piece, "lang"),
+            _score(piece),
+            _optional_number(piece, "weight"),
+            model=_optional_string(piece, "model"),
+            model_version=_optional_string(piece, "model_version"),
+            **support,
+        )
+
+
+# Checks: each says which key is wrong
+
+
+def _string(row: Row, key: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f'"{key}" must be a string that is not empty, but is {value!r:.80}')
+    return clean_text(value)
+
+
+def _optional_string(row: Row, key: str) -> str:
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f'"{key}" must be a string, but is {value!r:.80}')
+    return clean_text(value or "")
+
+
+def _rows(row: Row, key: str) -> list[Row]:
+    value = row.get(key)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ValueError(f'"{key}" must be a list of objects, but is {value!r:.80}')
+    return value
+
+
+def _part(row: Row, key: str) -> Row:
+    value = row.get(key)
+    if not isinstance(value, dict):
+        raise ValueError(f'"{key}" must be an object, but is {value!r:.80}')
+    return value
+
+
+def _offset(row: Row, key: str) -> int | None:
+    value = row.get(key)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 53):
+        raise ValueError(f'"{key}" must be a number of characters, but is {value!r:.80}')
+    return value
+
+
+def _place(mention: Row, text: str) -> tuple[int, int]:
+    start, end = _offset(mention, "start"), _offset(mention, "end")
+    if start is None or end is None or not start < end <= len(text):
+        raise ValueError(f"the mention [{start}, {end}) does not fit the text of {len(text)} characters")
+    return start, end
+
+
+def _score(row: Row) -> float:
+    value = _optional_number(row, "score")
+    return 1.0 if value is None else value
+
+
+def _optional_number(row: Row, key: str) -> float | None:
+    value = row.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f'"{key}" must be a number, but is {value!r:.80}')
+    return float(value)
