@@ -97,7 +97,9 @@ class Calibration:
         self.settings = dict(settings)
         self.fits = list(fits)
         self._rows = {(fit.label, fit.lang): row for row, fit in enumerate(self.fits)}
-        self._langs = {lang: i for i, lang in enumerate(sorted({fit.lang for fit in self.fits if fit.lang is not None}))}
+        self._langs = {
+            lang: i for i, lang in enumerate(sorted({fit.lang for fit in self.fits if fit.lang is not None}))
+        }
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Calibration) and self.to_dict() == other.to_dict()
@@ -114,7 +116,9 @@ class Calibration:
         keys = ((label, lang), (label, None), (None, lang))
         return next((self._rows[key] for key in keys if key in self._rows), 0)
 
-    def rows(self, labels: Sequence[str], columns: np.ndarray, langs: Sequence[str], sizes: Sequence[int]) -> np.ndarray:
+    def rows(
+        self, labels: Sequence[str], columns: np.ndarray, langs: Sequence[str], sizes: Sequence[int]
+    ) -> np.ndarray:
         """The fit of each item, int64 (n_items,).
 
         columns: int (n_items,), rows of `labels`. langs, sizes: the language of one Doc's items after the other, and
@@ -159,7 +163,8 @@ def items_of(raw: np.ndarray, *, multi_label: bool) -> tuple[np.ndarray, np.ndar
     raw: float (n_pairs, n_labels).
     """
     if multi_label:
-        return raw.nonzero()
+        rows, columns = raw.nonzero()
+        return rows, columns
     if not raw.size:
         return np.zeros(0, "int64"), np.zeros(0, "int64")
     columns = raw.argmax(axis=1)

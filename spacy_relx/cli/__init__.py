@@ -5,6 +5,9 @@ from spacy.cli._util import app
 from . import (  # noqa: F401  (they register their commands)
     align,
     bags,
+    calibrate,
+    challenge,
+    constraints,
     convert,
     curves,
     evaluate,

@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RelxError
-from ._app import BatchOpt, CodeOpt, GpuOpt, ModelArg, import_code, load_pipeline, progress, read_docs, relx_app
-from ._app import report_errors, use_gpu
+from ._app import (
+    BatchOpt,
+    CodeOpt,
+    GpuOpt,
+    ModelArg,
+    import_code,
+    load_pipeline,
+    progress,
+    read_docs,
+    relx_app,
+    report_errors,
+    use_gpu,
+)
 from ._output import cannot_write
 from ._tables import Table, percent, text_table
 from .evaluate import GoldEntitiesOpt

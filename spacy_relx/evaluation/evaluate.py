@@ -64,14 +64,15 @@ def evaluate(
     anew; else the words of the gold documents are kept, and where its sentences begin, as in training. batch_size: of
     `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is
     always given to the pipeline, gold relations and facts never.
-    on_scores: called with each gold document, its prediction and all scores of the pairs, where the component that finds
-    relations hands these out.
+    on_scores: called with each gold document, its prediction and all scores of its pairs, where the component that
+    finds relations hands these out.
     Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
     Bag Docs are always given with their mentions, as with gold_entities, and with their sentences, the languages of
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
-    RETURNS: the scores of `score_relations`, those of `ReliabilityCounter`, those of `score_mentions` where the pipeline was not given the mentions,
-    those of `score_facts` where facts are scored, "gold_entities" (whether it was given the mentions), and of the run:
+    RETURNS: the scores of `score_relations`, those of `ReliabilityCounter`, those of `score_mentions` where the
+    pipeline was not given the mentions, those of `score_facts` where facts are scored, "gold_entities" (whether it was
+    given the mentions), and of the run:
     n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s,
     and "speed", which is words_per_s by the name that spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
@@ -89,7 +90,7 @@ def evaluate(
         counters.append(SCHEMES[scheme](no_relation=no_relation))
     if _assigning(nlp, "doc._.facts"):
         counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
-    run = _Run(nlp, docs, spans_key, gold_entities, retokenize)
+    run = Run(nlp, docs, spans_key, gold_entities, retokenize)
     if run.mentions:
         _check_finders(nlp)
     else:
@@ -188,7 +189,7 @@ def _names(labels: Iterable[str], limit: int = 10) -> str:
     return ", ".join(names[:limit]) + more
 
 
-class _Run:
+class Run:
     """Makes the documents that a pipeline gets, keeps the gold ones until they come out, and times the pipeline.
 
     mentions: whether the documents have the gold mentions, because it was said so or because they are bags.

@@ -197,8 +197,8 @@ def scoring_component(nlp: Language) -> Any:
 
 @contextmanager
 def all_scores(nlp: Language) -> Iterator[Callable[[Doc], PairScores | None]]:
-    """Within this context a function gives, once, all scores of a Doc that came out of the pipeline; None where they are
-    not known."""
+    """Within this context a function gives, once, all scores of a Doc that came out of the pipeline; None where they
+    are not known."""
     pipe = scoring_component(nlp)
     found: dict[int, tuple[Doc, PairScores]] = {}  # with the Doc, whose id could be another's when it is gone
 

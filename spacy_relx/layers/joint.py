@@ -10,13 +10,13 @@ from typing import Any, Callable
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, torch2xp, xp2torch
+from thinc.api import Model, xp2torch
 from thinc.types import Floats2d
 
 from ..nn.joint_batch import Found, JointBatch, JointTargets
 from .batch import offsets, sub_batches
 from .parts import read_parts
-from .relation import build_network
+from .relation import build_network, loss_backprop
 from .shim import TorchShim, torch_shim
 
 
@@ -102,15 +102,7 @@ def _forward_loss(
             loss = shim.module.loss(tokens, batch.to(shim.device), targets.to(shim.device))
         else:
             loss = tokens.sum() * 0.0
-
-    def backprop(factor: float) -> list[Doc]:
-        (loss * factor).backward()
-        gradient = tokens.grad if tokens.grad is not None else torch.zeros_like(tokens)
-        lengths = model.ops.asarray1i([len(doc) for doc in docs])
-        backprop_encoder(model.ops.unflatten(torch2xp(gradient, ops=model.ops), lengths))
-        return docs
-
-    return float(loss.detach()), backprop
+    return float(loss.detach()), loss_backprop(model, docs, tokens, loss, backprop_encoder)
 
 
 def make_joint_batch(

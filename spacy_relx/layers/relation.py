@@ -81,6 +81,17 @@ def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: 
             # no pairs, yet the backward pass has to happen: an encoder that others listen to waits for it
             loss = tokens.sum() * 0.0
 
+    return float(loss.detach()), loss_backprop(model, docs, tokens, loss, backprop_encoder)
+
+
+def loss_backprop(
+    model: Model, docs: list[Doc], tokens: torch.Tensor, loss: torch.Tensor, backprop_encoder: Callable
+) -> Callable[[float], list[Doc]]:
+    """The backward pass of a loss over token vectors: first through the network, then through the encoder.
+
+    tokens: *Shape:* (n_tokens, width), of all Docs, as the encoder gave them. RETURNS: to be called with 1.0.
+    """
+
     def backprop(factor: float) -> list[Doc]:
         (loss * factor).backward()
         gradient = tokens.grad if tokens.grad is not None else torch.zeros_like(tokens)
@@ -88,7 +99,7 @@ def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: 
         backprop_encoder(model.ops.unflatten(torch2xp(gradient, ops=model.ops), lengths))
         return docs
 
-    return float(loss.detach()), backprop
+    return backprop
 
 
 def predict(model: Model, docs: Sequence[Doc], batch_tokens: int) -> list[np.ndarray]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example
 
-from ..errors import RelxError, warn
+from ..errors import warn
 from ..extensions import RELATIONS, get_relations, set_extensions, set_relations
 from .batched import BatchedPipe
-from .schema import ENTITIES, TWINS, Schema
+from .schema import Schema
 
 #: Plain storage of `doc._.removed_relations`.
 REMOVED: Any = ("._.", "removed_relations", None, None)
@@ -70,26 +69,30 @@ def make_relation_constraints(
 class RelationConstraints(BatchedPipe):
     """Keeps `doc._.relations` to a `Schema`. Stands behind what finds them.
 
-    What it takes away is counted in `removed`, by (label, reason), since the component was made, and listed in
+    What it takes away is counted in `removed`, by (label, reason), since the component was made (in this process: those
+    of other ones, with n_process, count for themselves), and listed in
     `doc._.removed_relations`: relations as plain data, each with its "reason" (`schema.REASONS`).
     WARNS: RX384, once, for relations of the schema that no component before this one can find.
     """
 
-    def __init__(self, name: str, schema: Schema, nlp: Language | None = None):
+    def __init__(
+        self,
+        name: str,
+        schema: Schema,
+        nlp: Language | None = None,
+        removed: Mapping[tuple[str, str], int] | None = None,
+    ):
         set_extensions()
         if not Doc.has_extension("removed_relations"):
             Doc.set_extension("removed_relations", getter=get_removed)
         self.name = name
         self.schema = schema
-        self.removed: Counter[tuple[str, str]] = Counter()
+        self.removed: Counter[tuple[str, str]] = Counter(removed)
         self._nlp = None if nlp is None else weakref.ref(nlp)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the pipeline, which need not travel to another process, and which is asked but once."""
-        return {**self.__dict__, "_nlp": None}
-
-    def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
-        """Nothing is learned."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the pipeline, which need not travel to another process and is asked but once."""
+        return type(self), (self.name, self.schema, None, self.removed)
 
     def _check_labels(self) -> None:
         nlp = self._nlp() if self._nlp is not None else None
@@ -97,7 +100,9 @@ class RelationConstraints(BatchedPipe):
         if nlp is None or self.name not in nlp.pipe_names:
             return
         before = nlp.pipe_names[: nlp.pipe_names.index(self.name)]
-        found_by = [nlp.get_pipe(name) for name in before if "doc._.relations" in nlp.get_pipe_meta(name).assigns]
+        found_by: list[Any] = [
+            nlp.get_pipe(name) for name in before if "doc._.relations" in nlp.get_pipe_meta(name).assigns
+        ]
         if not found_by or not all(getattr(pipe, "labels", ()) for pipe in found_by):
             return  # what does not say which labels it knows could know all
         known = {label for pipe in found_by for label in pipe.labels}
@@ -117,23 +122,7 @@ class RelationConstraints(BatchedPipe):
             doc.user_data[REMOVED] = [{**relation.to_dict(), "reason": reason} for relation, reason in removed]
             self.removed.update((relation.label, reason) for relation, reason in removed)
 
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Nothing: all of it is in the config."""
-        return b""
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> RelationConstraints:
-        return self
-
-    def to_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> None:
-        """Nothing: all of it is in the config."""
-
-    def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> RelationConstraints:
-        return self
-
 
 def get_removed(doc: Doc) -> list[dict[str, Any]]:
     """`doc._.removed_relations`: what `relation_constraints` has taken away, as plain data with a "reason"."""
     return list(doc.user_data.get(REMOVED, ()))
-
-
-__all__ = ["ENTITIES", "TWINS", "RelationConstraints", "get_removed", "make_relation_constraints"]

@@ -86,7 +86,7 @@ class Schema:
             self.types[label].add((head, tail))
         for label in list(self.types):  # what a relation may join, its twin may join the other way round
             twin = self._twin.get(label)
-            if twin in self.types:
+            if twin is not None and twin in self.types:
                 self.types[twin] |= {(tail, head) for head, tail in self.types[label]}
 
     @property
@@ -153,23 +153,25 @@ class Schema:
                 groups.setdefault(self._said(relation), []).append(i)
         chosen = _Chosen(self)
         best: dict[int, float] = {}
+        added: dict[int, Relation] = {}
         for members in groups.values():  # in the order of the best of each
-            first = relations[members[0]]
-            reason = chosen.add([self._edge(node, each) for each in self._alike(first)])
+            first, twin = relations[members[0]], self._twin_of(relations[members[0]])
+            reason = chosen.add([self._edge(node, each) for each in (first, twin) if each is not None])
             if reason is not None:
                 reasons.update(dict.fromkeys(members, reason))
-            elif self.twins == "one":
-                reasons.update(dict.fromkeys(members[1:], "twin"))
-            else:
-                best.update(dict.fromkeys(members, first.score))
+            elif twin is not None:
+                others = [i for i in members if _places(relations[i]) == _places(twin) != _places(first)]
+                if self.twins == "one":
+                    reasons.update(dict.fromkeys(others, "twin"))
+                else:
+                    best.update(dict.fromkeys(members, first.score))
+                    if not others and _places(twin) != _places(first):
+                        added[members[0]] = twin
         kept: list[Relation] = []
         for i, relation in enumerate(relations):
-            if i in reasons:
-                continue
-            kept.append(replace(relation, score=best.get(i, relation.score)))
-            twin = self._twin_of(relation)
-            if i in best and twin is not None and len(groups[self._said(relation)]) == 1:
-                kept.append(twin)
+            if i not in reasons:
+                kept.append(replace(relation, score=best.get(i, relation.score)))
+                kept.extend([added[i]] if i in added else [])
         return kept, [(relations[i], reasons[i]) for i in sorted(reasons)]
 
     def _nodes(self, doc: Doc) -> Callable[[Mention], _Node]:
@@ -201,14 +203,9 @@ class Schema:
             relation, head=relation.tail, label=label, tail=relation.head, kb_score=None, known=None, kb_rank=None
         )
 
-    def _alike(self, relation: Relation) -> list[Relation]:
-        twin = self._twin_of(relation)
-        return [relation] if twin is None else [relation, twin]
-
     def _said(self, relation: Relation) -> Any:
         """The same for a relation and its twin, between the same mentions."""
-        place = (relation.head.start, relation.head.end), (relation.tail.start, relation.tail.end)
-        twin = self._twin.get(relation.label)
+        place, twin = _places(relation)[:2], self._twin.get(relation.label)
         if twin is None:
             return place, relation.label
         return min((place, relation.label), (place[::-1], twin))
@@ -216,6 +213,12 @@ class Schema:
     @staticmethod
     def _edge(node: Callable[[Mention], _Node], relation: Relation) -> _Edge:
         return node(relation.head), relation.label, node(relation.tail)
+
+
+def _places(relation: Relation) -> tuple[tuple[int, int], tuple[int, int], str]:
+    """Where head and tail are, and the label."""
+    head, tail = relation.head, relation.tail
+    return (head.start, head.end), (tail.start, tail.end), relation.label
 
 
 class _Chosen:

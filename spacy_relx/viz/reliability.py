@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often items of a score are right, and how many there are of each score. SVG by ourselves."""
+"""Reliability diagrams as SVG: how often items of a score are right, and how many there are of each score."""
 
 from __future__ import annotations
 

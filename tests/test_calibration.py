@@ -1,0 +1,449 @@
+"""Calibrated scores and fitted thresholds: the numbers against naive ones, the components that apply them."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joint_util import joint_model, make_joint, raw_docs, train_joint
+from model_util import MULTILABEL, make_nlp, model_config, train
+from scipy.optimize import minimize_scalar
+from sklearn.calibration import calibration_curve
+from sklearn.isotonic import IsotonicRegression
+from spacy.tokens import Doc, DocBin
+from test_cli import invoke
+from util import SENTENCES, make_doc, make_examples
+
+from spacy_relx.calibration import Calibration, Fit, PairScores, items_of, log_odds
+from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.evaluation import calibration as module
+from spacy_relx.evaluation import evaluate
+from spacy_relx.evaluation.calibration import (
+    FitItems,
+    fit_calibration,
+    fit_temperature,
+    fit_threshold,
+    pool_adjacent_violators,
+)
+from spacy_relx.evaluation.reliability import ReliabilityCounter, reliability_scores
+from spacy_relx.types import Mention, Relation
+from spacy_relx.viz import reliability_svg
+
+
+@st.composite
+def items(draw, min_size=1, max_size=40):
+    n = draw(st.integers(min_size, max_size))
+    scores = draw(st.lists(st.integers(0, 30), min_size=n, max_size=n))
+    right = draw(st.lists(st.booleans(), min_size=n, max_size=n))
+    return np.array(scores) / 30, np.array(right)
+
+
+# Fitting
+
+
+@settings(max_examples=200, deadline=None)
+@given(items(), st.sampled_from([0, 1, module._PASSES]))
+def test_isotonic_regression_equals_sklearn(data, passes):
+    scores, right = data
+    before, module._PASSES = module._PASSES, passes
+    try:
+        x, y = pool_adjacent_violators(scores, right)
+    finally:
+        module._PASSES = before
+    assert (np.diff(x) > 0).all() and (np.diff(y) >= 0).all() and (0 <= y).all() and (y <= 1).all()
+    at = np.linspace(0, 1, 61)
+    wanted = IsotonicRegression(out_of_bounds="clip").fit(scores, right.astype(float)).predict(at)
+    assert np.interp(at, x, y) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_isotonic_regression_of_an_order_that_pools_one_by_one():
+    """A long rise and one fall at its end: each pass over all blocks could pool one only."""
+    n = 4000
+    right = np.append(np.linspace(0.5, 1, n), [0.0] * 50)
+    scores = np.linspace(0, 1, len(right))
+    x, y = pool_adjacent_violators(scores, right)
+    wanted = IsotonicRegression().fit(scores, right).predict(scores)
+    assert np.interp(scores, x, y) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_temperature_is_the_likeliest():
+    draw = np.random.default_rng(0)
+    z = draw.normal(0, 3, 4000)
+    right = draw.random(4000) < 1 / (1 + np.exp(-z / 2.5))
+    scores = 1 / (1 + np.exp(-z))
+
+    def loss(t):
+        p = 1 / (1 + np.exp(-log_odds(scores) / t))
+        return -np.log(np.where(right, p, 1 - p)).sum()
+
+    wanted = minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x
+    assert fit_temperature(scores, right) == pytest.approx(wanted, rel=1e-3) == pytest.approx(2.5, rel=0.1)
+    assert fit_temperature([0.9, 0.1], [True, False]) == pytest.approx(0.05)  # it cannot be sure enough
+
+
+@settings(max_examples=200, deadline=None)
+@given(items(), st.integers(0, 3), st.sampled_from([None, 0.5, 0.8, 1.0]))
+def test_thresholds_against_all_cuts(data, missing, precision):
+    scores, right = data
+    n_gold = int(right.sum()) + missing
+    threshold = fit_threshold(scores, right, n_gold, precision=precision)
+
+    def numbers(cut):
+        taken = scores > cut
+        hits = (taken & right).sum()
+        return hits / max(taken.sum(), 1), 2 * hits / max(taken.sum() + n_gold, 1), taken.sum()
+
+    cuts = [numbers(cut) for cut in [-1.0, *scores] if numbers(cut)[2]]
+    if precision is None:
+        assert right.any() == (threshold is not None)
+        if threshold is not None:
+            assert numbers(threshold)[1] == pytest.approx(max(f for _, f, _ in cuts)) or 0.0 in scores
+    else:
+        good = [n for p, _, n in cuts if p >= precision and p > 0]
+        assert bool(good) == (threshold is not None)
+        if threshold is not None and scores.min() > 0:
+            assert numbers(threshold)[0] >= precision and numbers(threshold)[2] == max(good)
+
+
+# Numbers of reliability
+
+
+def naive_ece(scores, right, edges):
+    total = 0.0
+    for i, (low, high) in enumerate(zip(edges, edges[1:])):
+        inside = [(s, r) for s, r in zip(scores, right) if (low < s or i == 0) and (s <= high or i == len(edges) - 2)]
+        if inside:
+            mean, share = (sum(column) / len(inside) for column in zip(*inside))
+            total += abs(mean - share) * len(inside) / len(scores)
+    return total
+
+
+@settings(max_examples=200, deadline=None)
+@given(items())
+def test_reliability_against_a_naive_computation_and_sklearn(data):
+    scores, right = data
+    found = reliability_scores(scores, right)
+    assert found["ece"] == pytest.approx(naive_ece(scores, right, np.linspace(0, 1, 11)))
+    assert found["brier"] == pytest.approx(sum((s - r) ** 2 for s, r in zip(scores, right)) / len(scores))
+    assert sum(row["n"] for row in found["bins"]) == found["n"] == len(scores)
+    share, mean = calibration_curve(right, scores, n_bins=10)
+    used = [row for row in found["bins"] if row["n"]]
+    assert [row["score"] for row in used] == pytest.approx(mean.tolist())
+    assert [row["right"] for row in used] == pytest.approx(share.tolist())
+    if len(set(np.quantile(scores, np.linspace(0, 1, 11)))) == 11:  # else sklearn's own bins are empty
+        share, mean = calibration_curve(right, scores, n_bins=10, strategy="quantile")
+        n = np.histogram(scores, np.quantile(scores, np.linspace(0, 1, 11)))[0]
+        assert found["ece_adaptive"] <= 1 and len(share) <= len(n)
+
+
+def test_adaptive_error_by_hand():
+    scores = np.arange(1, 21) / 20
+    right = np.arange(20) % 2 == 1  # one of each two, and ten bins of two
+    means = (np.arange(10) * 2 + 1.5) / 20
+    assert reliability_scores(scores, right)["ece_adaptive"] == pytest.approx(np.abs(means - 0.5).mean())
+
+
+def test_no_items_and_bad_ones():
+    assert reliability_scores([], [])["ece"] is None and reliability_scores([], [])["n"] == 0
+    for scores, right in (([0.5], []), ([1.5], [True]), ([float("nan")], [True])):
+        with pytest.raises(RelxError, match="RX391"):
+            reliability_scores(scores, right)
+    for fit in (pool_adjacent_violators, fit_temperature):
+        with pytest.raises(RelxError, match="RX391"):
+            fit([], [])
+
+
+def test_counter_of_relations_and_pairs():
+    vocab = spacy.blank("en").vocab
+    mentions = [Mention(0, 1, "A"), Mention(1, 2, "B"), Mention(2, 3, "B")]
+    reference, predicted = Doc(vocab, words=["a", "b", "c"]), Doc(vocab, words=["a", "b", "c"])
+    reference._.relations = [Relation(mentions[0], "r", mentions[1]), Relation(mentions[1], "s", mentions[2])]
+    reference._.lang = "en"
+    twice = Relation(mentions[0], "r", mentions[1], 0.5)
+    predicted._.relations = [
+        Relation(mentions[0], "r", mentions[1], 0.9),
+        twice,
+        Relation(*mentions[1::-1][:1], "s", mentions[0], 0.4),
+    ]
+    raw = np.array([[0.9, 0.05], [0.2, 0.3], [0.0, 0.0], [0.1, 0.25]], dtype="float32")
+    pairs = np.array([[0, 1], [1, 2], [2, 0], [0, 2]])
+    counter = ReliabilityCounter()
+    counter.add(reference, predicted, PairScores(mentions, pairs, ("r", "s"), raw, False, "en", None))
+    levels = counter.scores()["rel_reliability"]
+    assert (levels["predicted"]["n"], levels["predicted"]["mean_score"]) == (2, pytest.approx(0.65))
+    assert levels["predicted"]["brier"] == pytest.approx((0.1**2 + 0.4**2) / 2)
+    # of the pairs the one of scores 0 says nothing
+    assert levels["pairs"]["n"] == 3 and levels["pairs"]["share_right"] == pytest.approx(2 / 3)
+    assert levels["pairs"]["brier"] == pytest.approx((0.1**2 + 0.7**2 + 0.25**2) / 3, abs=1e-6)
+    assert set(levels["pairs"]["per_lang"]) == {"en"}
+    predicted._.relations = [Relation(mentions[0], "r", mentions[1], 3.0)]
+    counter.add(reference, predicted)
+    with pytest.warns(RelxWarning, match="RX383"):
+        assert counter.scores()["rel_reliability"]["predicted"]["n"] == 2
+
+
+def test_diagram():
+    row = reliability_scores([0.1, 0.4, 0.45, 0.9], [False, True, False, True])
+    picture = reliability_svg({"<b>&": row, "none": reliability_scores([], [])}, title="<script>")
+    root = ET.fromstring(picture)
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "<script>" in texts and "<b>&" in texts and any("n 4" in text for text in texts)
+    assert "<script>" not in picture and "none" not in texts
+    with pytest.raises(RelxError, match="RX393"):
+        reliability_svg({"none": reliability_scores([], [])})
+
+
+# What is applied
+
+
+def make_items(n=400, seed=0, langs=("en", "de")):
+    """Items of two labels: scores of the first are too high."""
+    draw = np.random.default_rng(seed)
+    found = FitItems(("r", "s"))
+    for i in range(n):
+        columns = draw.integers(0, 2, 3)
+        raw = draw.random(3).astype("float32")
+        right = draw.random(3) < raw ** (3 if i % 2 else 1)
+        found._parts.append((raw, columns.astype("int32"), right))
+        found._langs.append(langs[i % len(langs)])
+        found.gold.update((("r", "s")[c], langs[i % len(langs)]) for c, r in zip(columns, right) if r)
+    return found
+
+
+OWN = {"threshold": None, "label_thresholds": {}}
+
+
+@pytest.mark.parametrize("method", ["temperature", "isotonic"])
+def test_fits_by_relation_and_language_and_fallback(method):
+    found = make_items()
+    both = fit_calibration(found, method=method, precision=0.8, per=["relation", "language"], settings=OWN)
+    assert [(fit.label, fit.lang) for fit in both.fits] == [
+        (label, lang) for label in (None, "r", "s") for lang in (None, "de", "en")
+    ]
+    raw, columns, right, langs, sizes = found.columns()
+    rows = both.rows(("r", "s"), columns, langs, sizes)
+    values = both.apply(raw, rows)
+    for i in range(0, len(raw), 97):
+        lang = np.repeat(langs, sizes)[i]
+        fit = next(f for f in both.fits if (f.label, f.lang) == (("r", "s")[columns[i]], lang))
+        assert values[i] == pytest.approx(fit.apply(raw[i : i + 1])[0])
+        assert both.thresholds(rows)[i] == fit.threshold
+    for fit in both.fits[4:6]:  # each keeps to the precision on what it was fitted to
+        mine = (columns == 0) & (np.repeat(langs, sizes) == fit.lang)
+        taken = mine & (fit.apply(raw) > fit.threshold)
+        assert right[taken].mean() >= 0.8
+    after = reliability_scores(values, right)["ece"]
+    assert after < reliability_scores(raw, right)["ece"] / 2
+    few = fit_calibration(found, method=method, per=["relation"], min_examples=10_000, settings=OWN)
+    assert len(few.fits) == 1
+    unknown = both.rows(("t", "r"), np.array([0, 1, 0]), ["fr", "de"], [1, 2])
+    assert [(both.fits[i].label, both.fits[i].lang) for i in unknown] == [(None, None), ("r", "de"), (None, "de")]
+
+
+def test_calibration_is_plain_and_is_checked():
+    calibration = fit_calibration(make_items(), method="isotonic", per=["relation"], settings=OWN)
+    assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
+    good = calibration.to_dict()
+    for broken in (
+        None,
+        {},
+        {**good, "fits": []},
+        {**good, "method": "magic"},
+        {**good, "fits": good["fits"][1:]},
+        {**good, "fits": [{**good["fits"][0], "points": []}]},
+        {**good, "fits": [{**good["fits"][0], "points": [[0.1, 0.5], [0.2, 0.4]]}]},
+        {**good, "fits": [{**good["fits"][0], "threshold": 2}]},
+        {**good, "fits": [{**good["fits"][0], "label": 3}]},
+    ):
+        with pytest.raises(RelxError, match="RX382"):
+            Calibration.from_dict(broken)
+
+
+def test_what_cannot_be_fitted():
+    found = make_items(20)
+    for settings_, code in (({"method": "magic"}, "RX390"), ({"precision": 2.0}, "RX390"), ({"per": ["x"]}, "RX390")):
+        with pytest.raises(RelxError, match=code):
+            fit_calibration(found, settings=OWN, **settings_)
+    with pytest.raises(RelxError, match="RX387"):
+        fit_calibration(FitItems(("r",)), settings=OWN)
+    wrong = FitItems(("r",))
+    wrong._parts.append((np.array([0.9, 0.5, 0.4], "float32"), np.zeros(3, "int32"), np.array([False, True, False])))
+    wrong._langs.append("en")
+    with pytest.warns(RelxWarning, match="RX388"):
+        assert fit_calibration(wrong, precision=0.9, settings=OWN).fits[0].threshold == 1.0
+
+
+def test_items():
+    raw = np.array([[0.1, 0.5], [0.0, 0.0], [0.3, 0.3]], dtype="float32")
+    assert [each.tolist() for each in items_of(raw, multi_label=False)] == [[0, 2], [1, 0]]
+    assert [each.tolist() for each in items_of(raw, multi_label=True)] == [[0, 0, 2, 2], [0, 1, 0, 1]]
+    assert [len(each) for each in items_of(raw[:0], multi_label=False)] == [0, 0]
+
+
+# Components
+
+
+def sharp(threshold=0.5, temperature=2.0, **settings_):
+    return Calibration(
+        "temperature", {"best_f1": True}, {**OWN, **settings_}, [Fit(None, None, threshold, 9, 9, temperature)]
+    )
+
+
+def docs_of(nlp):
+    return list(nlp.pipe([make_doc(nlp.vocab, words, mentions) for words, mentions, _ in SENTENCES]))
+
+
+def rows_of(nlp):
+    return [[(r.to_dict()["head"], r.label, round(r.score, 6)) for r in doc._.relations] for doc in docs_of(nlp)]
+
+
+@pytest.mark.parametrize("head", [None, MULTILABEL])
+def test_extractor_applies_and_keeps_its_calibration(head, tmp_path):
+    nlp = make_nlp(model_config(head) if head else None)
+    train(nlp, steps=25)
+    pipe = nlp.get_pipe("relation_extractor")
+    plain = rows_of(nlp)
+    weights = pipe.model.to_bytes()
+    pipe.set_calibration(sharp(0.0, 3.0))  # a lower threshold than the model's own: more relations
+    more = rows_of(nlp)
+    assert sum(map(len, more)) > sum(map(len, plain)) > 0
+    for doc, scores in zip(docs_of(nlp), pipe.predict(docs_of(nlp))):
+        for relation in doc._.relations:
+            row = list(doc._.candidates).index(
+                next(c for c in doc._.candidates if (c.head, c.tail) == (relation.head, relation.tail))
+            )
+            raw = scores[row, 1 + pipe.labels.index(relation.label)]
+            assert relation.score == pytest.approx(1 / (1 + np.exp(-log_odds(raw) / 3.0)))
+    assert pipe.model.to_bytes() == weights
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    again = make_nlp(model_config(head) if head else None).from_bytes(nlp.to_bytes())
+    for other in (loaded, again, pickle.loads(pickle.dumps(loaded.get_pipe("relation_extractor")))):
+        calibrated = other if not hasattr(other, "get_pipe") else other.get_pipe("relation_extractor")
+        assert calibrated.calibration == pipe.calibration
+    assert rows_of(loaded) == rows_of(again) == more
+    # settings that are changed hold, on the calibrated scores
+    changed = spacy.load(tmp_path, config={"components": {"relation_extractor": {"threshold": 0.6}}})
+    assert all(score > 0.6 for row in rows_of(changed) for _, _, score in row)
+    assert rows_of(changed) == [[r for r in row if r[2] > 0.6] for row in more]
+    pipe.set_calibration(None)
+    assert rows_of(nlp) == plain and "calibration" not in pipe.cfg
+
+
+def test_own_settings_by_label_and_none():
+    nlp = make_nlp()
+    train(nlp, steps=25)
+    pipe = nlp.get_pipe("relation_extractor")
+    plain = rows_of(nlp)
+    pipe.set_calibration(sharp(0.99, 1.0, threshold=0.5))  # fitted beside another threshold: the component's own holds
+    assert rows_of(nlp) == [[(h, label, pytest.approx(s, abs=1e-5)) for h, label, s in row] for row in plain]
+    pipe.label_thresholds = {"works_for": 1.0}
+    assert all(label != "works_for" for row in rows_of(nlp) for _, label, _ in row)
+
+
+def test_training_drops_a_calibration():
+    nlp = make_nlp()
+    train(nlp, steps=2)
+    pipe = nlp.get_pipe("relation_extractor")
+    pipe.set_calibration(sharp())
+    with pytest.warns(RelxWarning, match="RX381"):
+        nlp.update(make_examples(nlp.vocab), sgd=nlp.resume_training(), annotates=["entity_type_marker"])
+    assert pipe.calibration is None and "calibration" not in pipe.cfg
+    pipe.set_calibration(sharp())
+    nlp.initialize(lambda: make_examples(nlp.vocab))
+    assert pipe.calibration is None
+
+
+def test_joint_extractor_applies_its_calibration(tmp_path):
+    nlp = make_joint(joint_model())
+    train_joint(nlp, make_examples(nlp.vocab), steps=40)
+    pipe = nlp.get_pipe("joint_extractor")
+    before = [len(doc._.relations) for doc in nlp.pipe(raw_docs(nlp))]
+    pipe.set_calibration(sharp(0.0, 4.0))
+    after = list(nlp.pipe(raw_docs(nlp)))
+    assert sum(len(doc._.relations) for doc in after) > sum(before)
+    nlp.to_disk(tmp_path)
+    loaded = list(spacy.load(tmp_path).pipe(raw_docs(nlp)))
+    wanted = [[(r.label, pytest.approx(r.score, abs=1e-5)) for r in doc._.relations] for doc in after]
+    assert [[(r.label, r.score) for r in doc._.relations] for doc in loaded] == wanted
+    levels = evaluate(nlp, gold_docs(nlp.vocab))["rel_reliability"]
+    assert levels["pairs"]["n"] >= levels["predicted"]["n"] > 0 and pipe.on_scores is None
+
+
+def gold_docs(vocab, copies=1):
+    docs = []
+    for i in range(copies):
+        for words, mentions, relations in SENTENCES:
+            doc = make_doc(vocab, words, mentions, relations)
+            doc._.lang = ("en", "de")[i % 2]
+            docs.append(doc)
+    return docs
+
+
+# Commands
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    nlp = make_nlp()
+    train(nlp, steps=12)
+    path = tmp_path_factory.mktemp("calibrate") / "pipeline"
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("calibrate") / "gold.spacy"
+    DocBin(docs=gold_docs(spacy.blank("en").vocab, 6), store_user_data=True).to_disk(path)
+    return path
+
+
+@pytest.mark.parametrize("options", [(), ("--method", "isotonic", "--precision", "0.9", "--per", "relation,language")])
+def test_calibrate_command(model, data, tmp_path, options):
+    out = tmp_path / "calibrated"
+    weights = (model / "relation_extractor" / "model").read_bytes()
+    result = invoke("calibrate", model, data, out, "--gold-entities", "--min-examples", "5", *options)
+    assert "before" in result.stdout and "threshold" in result.stdout
+    assert (out / "relation_extractor" / "model").read_bytes() == weights
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calibrated"]
+    calibration = spacy.load(out).get_pipe("relation_extractor").calibration
+    assert calibration.method == (options[1] if options else "temperature")
+    if options:
+        assert {fit.lang for fit in calibration.fits} == {None, "de", "en"}
+    picture, metrics = tmp_path / "r.svg", tmp_path / "m.json"
+    invoke("evaluate", out, data, "--gold-entities", "--reliability", picture, "--output", metrics)
+    ET.parse(picture)
+    scores = json.loads(metrics.read_text(encoding="utf8"))
+    assert set(scores["rel_reliability"]["pairs"]["per_lang"]) == {"en", "de"}
+    if options:
+        assert scores["rel_micro_p"] >= 0.9
+    else:
+        invoke("evaluate", model, data, "--gold-entities", "--output", metrics)
+        assert scores["rel_micro_f"] >= json.loads(metrics.read_text(encoding="utf8"))["rel_micro_f"]
+
+
+def test_calibrate_refuses(model, data, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "file").write_text("x", encoding="utf8")
+    for args, code in (
+        ((full,), "RX389"),
+        ((model / "inside",), "RX389"),
+        ((tmp_path / "o", "--precision", "0.9", "--best-f1"), "RX390"),
+        ((tmp_path / "o", "--precision", "1.5"), "RX390"),
+        ((tmp_path / "o", "--per", "mood"), "RX390"),
+    ):
+        assert code in invoke("calibrate", model, data, *args, exit_code=1).output
+    blank = tmp_path / "blank"
+    spacy.blank("en").to_disk(blank)
+    assert "RX380" in invoke("calibrate", blank, data, tmp_path / "o", exit_code=1).output
+    result = invoke("evaluate", model, data, "--reliability", tmp_path / "x.png", exit_code=1)
+    assert "RX392" in result.output
+    assert not (tmp_path / "o").exists()
