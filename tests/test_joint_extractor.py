@@ -326,3 +326,28 @@ def test_an_encoder_that_is_held_still_gets_no_gradient(stage_one):
     nlp.update(examples, sgd=False)  # no optimizer: gradients stay
     grads = {name for name, p in parameters(nlp.get_pipe("joint_extractor").model) if p.grad is not None}
     assert grads and all(name.startswith("joint.") for name in grads)
+
+
+# The commands
+
+
+def test_evaluate_scores_mentions_too(trained, tmp_path):
+    from spacy.tokens import DocBin
+    from typer.testing import CliRunner
+
+    from spacy_relx.cli import relx_app
+
+    trained.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in examples_in(trained.vocab)]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "gold.spacy")
+
+    def run(*args):
+        result = CliRunner().invoke(
+            relx_app, ["evaluate", str(tmp_path / "model"), str(tmp_path / "gold.spacy"), *args]
+        )
+        assert result.exit_code == 0, result.output
+        return " ".join(result.output.split())
+
+    assert "mentions 100.00 100.00 100.00" in run()
+    assert "RX273" in run("--gold-entities")
+    assert "One triple a sentence" in run("--scheme", "one_triple")

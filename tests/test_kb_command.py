@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -126,6 +127,8 @@ def test_resume(files, trained, tmp_path):
     one, two = KBEmbeddings.load(folder), KBEmbeddings.load(trained[0])
     np.testing.assert_allclose(one.model.entities.detach(), two.model.entities.detach(), atol=1e-6)
     assert "[RX236]" in invoke("train", train, folder, *FAST, "--lr", 0.3, "--resume", exit_code=1).output
+    shutil.rmtree(folder / "training")
+    assert "[RX248]" in invoke("train", train, folder, *FAST, "--resume", exit_code=1).output
 
 
 def test_sampled_loss(files, tmp_path):

@@ -55,7 +55,7 @@ def train_cli(
     output: Annotated[Path, typer.Argument(help="Folder for the embeddings")],
     valid: Annotated[Path | None, typer.Option("--valid", help="Triples that choose the best epoch")] = None,
     filters: FilterOpt = None,
-    dim: Annotated[int, typer.Option("--dim", min=1, help="Complex numbers a vector")] = 200,
+    dim: Annotated[int, typer.Option("--dim", min=1, max=10_000, help="Complex numbers a vector")] = 200,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="At most")] = 100,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Triples an update, inverse ones too")] = 500,
     lr: Annotated[float, typer.Option("--lr", help="Learning rate")] = 0.2,
@@ -72,7 +72,8 @@ def train_cli(
         int, typer.Option("--candidates", min=0, help="Entities drawn for each update, 0 for all (one-vs-all)")
     ] = 0,
     negatives: Annotated[
-        int, typer.Option("--negatives", min=1, help="Corrupted heads, tails, relations of a triple (sampled)")
+        int,
+        typer.Option("--negatives", min=1, max=10_000, help="Corrupted heads, tails, relations of a triple (sampled)"),
     ] = 10,
     optimizer: Annotated[Optimizer, typer.Option("--optimizer", help="How vectors are updated")] = Optimizer.adagrad,
     init_scale: Annotated[float, typer.Option("--init-scale", help="Standard deviation of the first vectors")] = 0.1,
@@ -84,8 +85,8 @@ def train_cli(
         int, typer.Option("--valid-triples", min=0, help="Triples of --valid that are looked at, 0 for all")
     ] = 5000,
     save_every: Annotated[int, typer.Option("--save-every", min=1, help="Epochs between saves of the state")] = 10,
-    threads: Annotated[int, typer.Option("--threads", min=0, help="Threads, 0 for what PyTorch has")] = 0,
-    seed: Annotated[int, typer.Option("--seed", "-s", min=0, help="Seed of all draws")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=0, max=1024, help="Threads, 0 for what PyTorch has")] = 0,
+    seed: Annotated[int, typer.Option("--seed", "-s", min=0, max=2**63 - 1, help="Seed of all draws")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted training was saved")] = False,
 ) -> None:
     """
@@ -93,9 +94,12 @@ def train_cli(
     best epoch is kept. See docs/knowledge-base.md.
     """
     from ..kb.complex import ComplExSettings, train_complex
+    from ..kb.folders import META
     from ..kb.read import read_triples
 
     _check_folder(output)
+    if resume and (output / META).exists() and not (output / STATE).exists():
+        raise RelxError("RX248", path=output)
     settings = ComplExSettings(
         dim=dim,
         loss=loss.value,
