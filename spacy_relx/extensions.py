@@ -240,13 +240,19 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
 
 
 def span_as_doc(span: Span) -> Doc:
-    """`span.as_doc()`, keeping the language, the relations whose mentions both lie in the span, and the facts that have
-    evidence there, with that evidence alone.
+    """`span.as_doc()`, keeping the language, the spans of `doc.spans` that lie in the span, the relations whose mentions
+    both do, and the facts that have evidence there, with that evidence alone.
 
-    Facts without evidence are left out: nothing says what they are from. So are `doc._.fact_scores` and `doc._.bag`:
-    spaCy drops `doc.spans`, which a bag must have. `corpora.bags.split_bag` divides a bag and keeps its facts.
+    Facts without evidence are left out: nothing says what they are from. So are `doc._.fact_scores` and `doc._.bag`,
+    which are about all of the Doc. `corpora.bags.split_bag` divides a bag and keeps its facts.
     """
     doc = span.as_doc()
+    for key, group in span.doc.spans.items():  # spaCy drops them
+        doc.spans[key] = [
+            Span(doc, part.start - span.start, part.end - span.start, label=part.label, kb_id=part.kb_id)
+            for part in group
+            if span.start <= part.start and part.end <= span.end
+        ]
     inside = [
         relation.shift(-span.start)
         for relation in get_relations(span.doc)

@@ -323,6 +323,19 @@ def test_span_as_doc():
     assert whole._.relations == doc._.relations
 
 
+def test_span_as_doc_keeps_spans_that_lie_in_it():
+    doc = Doc(VOCAB, words="Bob of Acme Rome met Ann".split())
+    doc.spans["mentions"] = [
+        Span(doc, 0, 1, label="PERSON"),
+        Span(doc, 2, 4, label="ORG", kb_id="Q1"),
+        Span(doc, 3, 4, label="PLACE"),
+        Span(doc, 5, 6, label="PERSON"),
+    ]
+    part = span_as_doc(doc[1:5])
+    found = [(span.start, span.end, span.label_, span.kb_id_) for span in part.spans["mentions"]]
+    assert found == [(1, 3, "ORG", "Q1"), (2, 3, "PLACE", "")]
+
+
 def test_span_as_doc_of_spans_without_language():
     part = span_as_doc(make_doc()[1:3])
     assert part._.lang == "" and len(part._.relations) == 0 and not has_sentence_langs(part)
