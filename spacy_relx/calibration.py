@@ -79,6 +79,10 @@ class Fit:
         return cls(names[0], names[1], threshold, int(data["right"]), int(data["wrong"]), temperature, points)
 
 
+def _alike(one: float | None, other: float | None) -> bool:
+    return one is other if one is None or other is None else abs(one - other) < 1e-8
+
+
 def _within(values: np.ndarray) -> bool:
     return bool(((values >= 0) & (values <= 1)).all())
 
@@ -96,6 +100,7 @@ class Calibration:
         self.target = dict(target)
         self.settings = dict(settings)
         self.fits = list(fits)
+        self._made: tuple[tuple[str, ...], np.ndarray] | None = None
         self._rows = {(fit.label, fit.lang): row for row, fit in enumerate(self.fits)}
         self._langs = {
             lang: i for i, lang in enumerate(sorted({fit.lang for fit in self.fits if fit.lang is not None}))
@@ -109,8 +114,11 @@ class Calibration:
 
     def _table(self, labels: Sequence[str]) -> np.ndarray:
         """int64 (n_langs + 1, n_labels): the row of the fit; the last row is for languages that have none."""
-        langs = [*self._langs, None]
-        return np.array([[self._row(label, lang) for label in labels] for lang in langs], dtype="int64")
+        if self._made is None or self._made[0] != tuple(labels):  # asked for Doc by Doc, for the same labels
+            langs = [*self._langs, None]
+            rows = [[self._row(label, lang) for label in labels] for lang in langs]
+            self._made = tuple(labels), np.array(rows, dtype="int64")
+        return self._made[1]
 
     def _row(self, label: str, lang: str | None) -> int:
         keys = ((label, lang), (label, None), (None, lang))
@@ -140,6 +148,11 @@ class Calibration:
         """The threshold of each item, float64 (n_items,)."""
         return np.array([fit.threshold for fit in self.fits])[rows]
 
+    def is_for(self, settings: Mapping[str, Any]) -> bool:
+        """Whether these are the component's own thresholds with which it was fitted. JSON keeps about ten digits."""
+        own, other = ({None: each["threshold"], **each["label_thresholds"]} for each in (self.settings, settings))
+        return own.keys() == other.keys() and all(_alike(value, other[name]) for name, value in own.items())
+
     def to_dict(self) -> dict[str, Any]:
         fits = [fit.to_dict() for fit in self.fits]
         return {"method": self.method, "target": self.target, "settings": self.settings, "fits": fits}
@@ -152,6 +165,8 @@ class Calibration:
             found = cls(str(data["method"]), data["target"], data["settings"], fits)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise RelxError("RX382", reason=f"{type(err).__name__}: {err}") from err
+        if not {"threshold", "label_thresholds"} <= set(found.settings):
+            raise RelxError("RX382", reason="it does not name the settings that it was fitted with")
         if found.method not in METHODS or not fits or (fits[0].label, fits[0].lang) != (None, None):
             raise RelxError("RX382", reason="it has an unknown method, or no fit of all items at the beginning")
         return found

@@ -235,11 +235,11 @@ MESSAGES: dict[str, str] = {
     "SENTENCES.spacy BAGS.spacy, or give a pipeline that finds relations.",
     # 200-229: knowledge bases, names of entities, distant supervision
     "RX200": "{where}: the line has {n} columns, but a triple has 3, divided by tabs: head, relation, tail. In: {text!r}. Is "
-    "the file of that kind? N-Triples must end in .nt; to leave broken lines out, skip errors (--on-error skip).",
-    "RX201": "{where}: the {column} of the triple is empty. Give an id, or leave broken lines out (--on-error skip). In: "
+    "the file of that kind? N-Triples must end in .nt. Commands with --on-error can leave broken lines out.",
+    "RX201": "{where}: the {column} of the triple is empty. Give an id (commands with --on-error can leave it out). In: "
     "{text!r}",
     "RX202": "{where}: this is no line of N-Triples: <head> <relation> <tail> and a full stop, IRIs without blanks, with "
-    "characters escaped as \\u0000. Mend it, or leave broken lines out (--on-error skip). In: {text!r}",
+    "characters escaped as \\u0000. Mend it (commands with --on-error can leave broken lines out). In: {text!r}",
     "RX203": "Cannot read a knowledge base from {path}: {reason}. Give a file of three columns divided by tabs (head, "
     "relation, tail) or of N-Triples (.nt), also packed (.gz, .bz2), or a folder that KnowledgeBase.save wrote.",
     "RX204": "The knowledge base {path} has no triples.\n{report}",
@@ -293,6 +293,8 @@ MESSAGES: dict[str, str] = {
     "ending, such as .tsv.",
     "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say little: make the "
     "triples anew with --exclude of relx kb triples.",
+    "RX248": "{path} has finished vectors, but no saved state of their training to go on with (--resume). Leave out --resume to train "
+    "anew in their place, or choose another folder.",
     # 250-259: how far a knowledge base supports facts
     "RX250": "'{name}' cannot read its {part}: there is no {path}. Give the {need}. (A saved pipeline has its knowledge base in "
     "its own folder, and reads it from elsewhere only where the config names another path than when it was saved.)",
@@ -383,6 +385,18 @@ MESSAGES: dict[str, str] = {
     "RX348": "{n} broken lines were left out, the first: {where}: {reason}.",
     "RX349": "There are more than {limit} rows, and the others are left out. Ask for more with --limit, 0 for all.",
     "RX350": "The meta.json of the pipeline {path} cannot be read: {reason}. Give --model a name, or the folder of a pipeline.",
+    # 360-379: pictures and pages
+    "RX360": "A picture can be {least} to {most} pixels wide, not {width}. Give another width.",
+    "RX361": "'{style}' is no way to show relations. Known: {known}.",
+    "RX362": "No page can be made of {path}: {reason}. Give .spacy files, folders of them, or JSON Lines of relx predict, "
+    "relx facts or relx export (- for standard input).",
+    "RX363": "{where}: {reason}. Lines are those of relx predict, relx facts or relx export; to leave broken ones out, skip "
+    "errors (--on-error skip).",
+    "RX364": "{n} broken lines were left out, the first: {where}: {reason}.",
+    "RX365": "{n} triples do not say in which sentence their mentions stand, and where. They are not on the page.",
+    "RX366": "There is nothing to show: {where} holds no documents.",
+    "RX367": "The options contradict each other: {reason}. For arcs in a page give --style arcs, for a picture of arcs an "
+    "output that ends in .svg.",
     # 380-399: how far to trust a relation: calibration, constraints, hard negatives
     "RX380": "The pipeline has no component whose scores can be calibrated: it has {names}. The last one that sets "
     "doc._.relations must be a relation_extractor or a joint_extractor.",

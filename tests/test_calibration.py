@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from joint_util import joint_model, make_joint, raw_docs, train_joint
 from model_util import MULTILABEL, make_nlp, model_config, train
 from scipy.optimize import minimize_scalar
-from sklearn.calibration import calibration_curve
 from sklearn.isotonic import IsotonicRegression
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import DocBin
 from test_cli import invoke
 from util import SENTENCES, make_doc, make_examples
 
-from spacy_relx.calibration import Calibration, Fit, PairScores, items_of, log_odds
+from spacy_relx.calibration import Calibration, Fit, items_of, log_odds
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import calibration as module
 from spacy_relx.evaluation import evaluate
@@ -31,9 +30,7 @@ from spacy_relx.evaluation.calibration import (
     fit_threshold,
     pool_adjacent_violators,
 )
-from spacy_relx.evaluation.reliability import ReliabilityCounter, reliability_scores
-from spacy_relx.types import Mention, Relation
-from spacy_relx.viz import reliability_svg
+from spacy_relx.evaluation.reliability import reliability_scores
 
 
 @st.composite
@@ -56,7 +53,7 @@ def test_isotonic_regression_equals_sklearn(data, passes):
         x, y = pool_adjacent_violators(scores, right)
     finally:
         module._PASSES = before
-    assert (np.diff(x) > 0).all() and (np.diff(y) >= 0).all() and (0 <= y).all() and (y <= 1).all()
+    assert (np.diff(x) > 0).all() and (np.diff(y) >= 0).all() and (y >= 0).all() and (y <= 1).all()
     at = np.linspace(0, 1, 61)
     wanted = IsotonicRegression(out_of_bounds="clip").fit(scores, right.astype(float)).predict(at)
     assert np.interp(at, x, y) == pytest.approx(wanted, abs=1e-9)
@@ -111,105 +108,23 @@ def test_thresholds_against_all_cuts(data, missing, precision):
             assert numbers(threshold)[0] >= precision and numbers(threshold)[2] == max(good)
 
 
-# Numbers of reliability
-
-
-def naive_ece(scores, right, edges):
-    total = 0.0
-    for i, (low, high) in enumerate(zip(edges, edges[1:])):
-        inside = [(s, r) for s, r in zip(scores, right) if (low < s or i == 0) and (s <= high or i == len(edges) - 2)]
-        if inside:
-            mean, share = (sum(column) / len(inside) for column in zip(*inside))
-            total += abs(mean - share) * len(inside) / len(scores)
-    return total
-
-
-@settings(max_examples=200, deadline=None)
-@given(items())
-def test_reliability_against_a_naive_computation_and_sklearn(data):
-    scores, right = data
-    found = reliability_scores(scores, right)
-    assert found["ece"] == pytest.approx(naive_ece(scores, right, np.linspace(0, 1, 11)))
-    assert found["brier"] == pytest.approx(sum((s - r) ** 2 for s, r in zip(scores, right)) / len(scores))
-    assert sum(row["n"] for row in found["bins"]) == found["n"] == len(scores)
-    share, mean = calibration_curve(right, scores, n_bins=10)
-    used = [row for row in found["bins"] if row["n"]]
-    assert [row["score"] for row in used] == pytest.approx(mean.tolist())
-    assert [row["right"] for row in used] == pytest.approx(share.tolist())
-    if len(set(np.quantile(scores, np.linspace(0, 1, 11)))) == 11:  # else sklearn's own bins are empty
-        share, mean = calibration_curve(right, scores, n_bins=10, strategy="quantile")
-        n = np.histogram(scores, np.quantile(scores, np.linspace(0, 1, 11)))[0]
-        assert found["ece_adaptive"] <= 1 and len(share) <= len(n)
-
-
-def test_adaptive_error_by_hand():
-    scores = np.arange(1, 21) / 20
-    right = np.arange(20) % 2 == 1  # one of each two, and ten bins of two
-    means = (np.arange(10) * 2 + 1.5) / 20
-    assert reliability_scores(scores, right)["ece_adaptive"] == pytest.approx(np.abs(means - 0.5).mean())
-
-
-def test_no_items_and_bad_ones():
-    assert reliability_scores([], [])["ece"] is None and reliability_scores([], [])["n"] == 0
-    for scores, right in (([0.5], []), ([1.5], [True]), ([float("nan")], [True])):
-        with pytest.raises(RelxError, match="RX391"):
-            reliability_scores(scores, right)
+def test_nothing_cannot_be_fitted():
     for fit in (pool_adjacent_violators, fit_temperature):
         with pytest.raises(RelxError, match="RX391"):
             fit([], [])
-
-
-def test_counter_of_relations_and_pairs():
-    vocab = spacy.blank("en").vocab
-    mentions = [Mention(0, 1, "A"), Mention(1, 2, "B"), Mention(2, 3, "B")]
-    reference, predicted = Doc(vocab, words=["a", "b", "c"]), Doc(vocab, words=["a", "b", "c"])
-    reference._.relations = [Relation(mentions[0], "r", mentions[1]), Relation(mentions[1], "s", mentions[2])]
-    reference._.lang = "en"
-    twice = Relation(mentions[0], "r", mentions[1], 0.5)
-    predicted._.relations = [
-        Relation(mentions[0], "r", mentions[1], 0.9),
-        twice,
-        Relation(*mentions[1::-1][:1], "s", mentions[0], 0.4),
-    ]
-    raw = np.array([[0.9, 0.05], [0.2, 0.3], [0.0, 0.0], [0.1, 0.25]], dtype="float32")
-    pairs = np.array([[0, 1], [1, 2], [2, 0], [0, 2]])
-    counter = ReliabilityCounter()
-    counter.add(reference, predicted, PairScores(mentions, pairs, ("r", "s"), raw, False, "en", None))
-    levels = counter.scores()["rel_reliability"]
-    assert (levels["predicted"]["n"], levels["predicted"]["mean_score"]) == (2, pytest.approx(0.65))
-    assert levels["predicted"]["brier"] == pytest.approx((0.1**2 + 0.4**2) / 2)
-    # of the pairs the one of scores 0 says nothing
-    assert levels["pairs"]["n"] == 3 and levels["pairs"]["share_right"] == pytest.approx(2 / 3)
-    assert levels["pairs"]["brier"] == pytest.approx((0.1**2 + 0.7**2 + 0.25**2) / 3, abs=1e-6)
-    assert set(levels["pairs"]["per_lang"]) == {"en"}
-    predicted._.relations = [Relation(mentions[0], "r", mentions[1], 3.0)]
-    counter.add(reference, predicted)
-    with pytest.warns(RelxWarning, match="RX383"):
-        assert counter.scores()["rel_reliability"]["predicted"]["n"] == 2
-
-
-def test_diagram():
-    row = reliability_scores([0.1, 0.4, 0.45, 0.9], [False, True, False, True])
-    picture = reliability_svg({"<b>&": row, "none": reliability_scores([], [])}, title="<script>")
-    root = ET.fromstring(picture)
-    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert "<script>" in texts and "<b>&" in texts and any("n 4" in text for text in texts)
-    assert "<script>" not in picture and "none" not in texts
-    with pytest.raises(RelxError, match="RX393"):
-        reliability_svg({"none": reliability_scores([], [])})
 
 
 # What is applied
 
 
 def make_items(n=400, seed=0, langs=("en", "de")):
-    """Items of two labels: scores of the first are too high."""
+    """Items of two labels in two languages, of which in the second the model is far too sure."""
     draw = np.random.default_rng(seed)
     found = FitItems(("r", "s"))
     for i in range(n):
         columns = draw.integers(0, 2, 3)
         raw = draw.random(3).astype("float32")
-        right = draw.random(3) < raw ** (3 if i % 2 else 1)
+        right = draw.random(3) < 1 / (1 + np.exp(-log_odds(raw) / (6 if i % 2 else 1)))
         found._parts.append((raw, columns.astype("int32"), right))
         found._langs.append(langs[i % len(langs)])
         found.gold.update((("r", "s")[c], langs[i % len(langs)]) for c, r in zip(columns, right) if r)
@@ -222,7 +137,7 @@ OWN = {"threshold": None, "label_thresholds": {}}
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
 def test_fits_by_relation_and_language_and_fallback(method):
     found = make_items()
-    both = fit_calibration(found, method=method, precision=0.8, per=["relation", "language"], settings=OWN)
+    both = fit_calibration(found, method=method, precision=0.7, per=["relation", "language"], settings=OWN)
     assert [(fit.label, fit.lang) for fit in both.fits] == [
         (label, lang) for label in (None, "r", "s") for lang in (None, "de", "en")
     ]
@@ -237,7 +152,7 @@ def test_fits_by_relation_and_language_and_fallback(method):
     for fit in both.fits[4:6]:  # each keeps to the precision on what it was fitted to
         mine = (columns == 0) & (np.repeat(langs, sizes) == fit.lang)
         taken = mine & (fit.apply(raw) > fit.threshold)
-        assert right[taken].mean() >= 0.8
+        assert right[taken].mean() >= 0.7
     after = reliability_scores(values, right)["ece"]
     assert after < reliability_scores(raw, right)["ece"] / 2
     few = fit_calibration(found, method=method, per=["relation"], min_examples=10_000, settings=OWN)
@@ -289,10 +204,8 @@ def test_items():
 # Components
 
 
-def sharp(threshold=0.5, temperature=2.0, **settings_):
-    return Calibration(
-        "temperature", {"best_f1": True}, {**OWN, **settings_}, [Fit(None, None, threshold, 9, 9, temperature)]
-    )
+def sharp(bar=0.5, temperature=2.0, **own):
+    return Calibration("temperature", {"best_f1": True}, {**OWN, **own}, [Fit(None, None, bar, 9, 9, temperature)])
 
 
 def docs_of(nlp):
@@ -345,6 +258,21 @@ def test_own_settings_by_label_and_none():
     assert rows_of(nlp) == [[(h, label, pytest.approx(s, abs=1e-5)) for h, label, s in row] for row in plain]
     pipe.label_thresholds = {"works_for": 1.0}
     assert all(label != "works_for" for row in rows_of(nlp) for _, label, _ in row)
+
+
+def test_fitted_thresholds_hold_after_saving(tmp_path):
+    """JSON as it is written here keeps ten digits, of which .3 does not come back as it was."""
+    config = {"threshold": 0.3, "label_thresholds": {"works_for": 0.7}}
+    nlp = make_nlp(**config)
+    train(nlp, steps=25)
+    pipe = nlp.get_pipe("relation_extractor")
+    pipe.set_calibration(sharp(0.0, 3.0, **config))
+    more = rows_of(nlp)
+    assert any(label == "works_for" and score < 0.7 for row in more for _, label, score in row)
+    nlp.to_disk(tmp_path)
+    assert rows_of(spacy.load(tmp_path)) == more
+    for other in ({"threshold": None}, {"threshold": 0.31}, {"label_thresholds": {}}, {"label_thresholds": {"x": 0.7}}):
+        assert not pipe.calibration.is_for({**config, **other})
 
 
 def test_training_drops_a_calibration():
@@ -405,13 +333,18 @@ def data(tmp_path_factory):
     return path
 
 
+def weights_of(path):
+    module_ = spacy.load(path).get_pipe("relation_extractor").model.shims[0].module
+    return {name: value.numpy() for name, value in module_.state_dict().items()}
+
+
 @pytest.mark.parametrize("options", [(), ("--method", "isotonic", "--precision", "0.9", "--per", "relation,language")])
 def test_calibrate_command(model, data, tmp_path, options):
     out = tmp_path / "calibrated"
-    weights = (model / "relation_extractor" / "model").read_bytes()
+    weights = weights_of(model)
     result = invoke("calibrate", model, data, out, "--gold-entities", "--min-examples", "5", *options)
     assert "before" in result.stdout and "threshold" in result.stdout
-    assert (out / "relation_extractor" / "model").read_bytes() == weights
+    assert all(np.array_equal(value, weights[name]) for name, value in weights_of(out).items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calibrated"]
     calibration = spacy.load(out).get_pipe("relation_extractor").calibration
     assert calibration.method == (options[1] if options else "temperature")

@@ -6,17 +6,17 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
+from viz_util import NLP, make
 
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.errors import RelxError
+from spacy_relx.types import Mention, Relation
 from spacy_relx.viz import render
-from spacy_relx.viz.html import direction
+from spacy_relx.viz._text import direction
 from spacy_relx.viz.palette import COLOURS, colour_slots
 
-NLP = spacy.blank("xx")
 VOID = {"meta", "path"}
 
 
@@ -73,17 +73,6 @@ class Page(HTMLParser):
             for name in self._open:
                 if name:
                     self.marks[name] += data
-
-
-def make(words, mentions=(), relations=(), lang="", name=None):
-    doc = Doc(NLP.vocab, words=words.split() if isinstance(words, str) else words)
-    doc.spans[MENTIONS_KEY] = [Span(doc, start, end, label=label) for start, end, label in mentions]
-    places = [Mention(*mention) for mention in mentions]
-    doc._.relations = [Relation(places[h], label, places[t], score) for h, label, t, score in relations]
-    doc._.lang = lang
-    if name is not None:
-        doc.user_data["id"] = name
-    return doc
 
 
 ANN = make("Ann works for Acme", [(0, 1, "PERSON"), (3, 4, "ORG")], [(0, "works_for", 1, 0.875)], "en", "one")
@@ -244,3 +233,34 @@ def test_colours_can_be_read():
             for ground in (page, card):
                 ground, ink = (c if len(c) == 7 else "#" + "".join(2 * d for d in c[1:]) for c in (ground, ink))
                 assert _contrast(ground, ink) >= 4.5, (ground, ink)
+
+
+def test_support_of_a_knowledge_base():
+    doc = make("Ann works for Acme", [(0, 1, "PERSON"), (3, 4, "ORG")])
+    ann, acme = Mention(0, 1, "PERSON"), Mention(3, 4, "ORG")
+    doc._.relations = [
+        Relation(ann, "works_for", acme, 0.9, kb_score=0.831, known=True, kb_rank=2.5),
+        Relation(ann, "owns", acme, 0.4, known=False),
+        Relation(acme, "employs", ann, 0.4),
+    ]
+    html = render(doc)
+    Page(html)
+    for part in ("<span>known</span><span>kb_score 0.83</span><span>kb_rank 2.5</span>", "<span>new</span></span>"):
+        assert part in html, part
+    assert html.count('class="relx-kb"') == 2  # the third was not asked about
+
+
+def test_arcs_in_a_page():
+    html = render([ANN, make("Nothing here")], style="arcs")
+    page = Page(html)
+    assert html.count("<svg") == 2 and "works_for</text>" in html and 'class="relx-rels"' not in html
+    assert not re.search(r"https?:|url\(|@import|javascript:|<script", html)
+    assert page.tags.count("article") == 2
+    assert "xmlns" not in html and "<!DOCTYPE" not in render(ANN, style="arcs", page=False)
+
+
+def test_unknown_style_and_width():
+    with pytest.raises(RelxError, match="RX361"):
+        render(ANN, style="waves")
+    with pytest.raises(RelxError, match="RX360"):
+        render(ANN, style="arcs", width=10)

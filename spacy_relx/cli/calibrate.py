@@ -138,7 +138,9 @@ def save_pipeline(nlp: Language, output: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
             nlp.to_disk(Path(folder) / "pipeline")
-            os.replace(Path(folder) / "pipeline", output)  # an empty folder there may be replaced
+            if output.exists():  # an empty folder
+                output.rmdir()
+            os.replace(Path(folder) / "pipeline", output)
     except OSError as err:
         raise cannot_write(output, err) from err
 

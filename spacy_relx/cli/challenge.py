@@ -26,7 +26,7 @@ from ._app import (
 from ._output import check_output, write_output
 from ._tables import Table, percent, text_table
 
-#: Kind -> its name in tables.
+#: Kind (in the order of the tables' columns) -> its name in tables.
 TITLES = {"cooccurrence": "mere co-occurrence", "reversed": "reversed direction", "negation": "negation"}
 
 
@@ -73,7 +73,7 @@ def report_tables(report: dict[str, Any]) -> Iterator[Table]:
     """False positive rates in percent: by kind, by relation, by language."""
     rows = [(title, *_cells(report[kind])) for kind, title in TITLES.items()]
     yield Table("Hard negatives", ("items", "predicted", "rate"), rows)
-    columns = [f"{part}, {kind}" for kind in TITLES for part in ("items", "rate")]
+    columns = [column for name in ("together", "reversed", "denied") for column in (name, "%")]
     for title, key in (("Per relation", "per_relation"), ("Per language", "per_lang")):
         names = sorted({name for kind in TITLES for name in report[kind][key]})
         none = {"n": 0, "predicted": 0, "rate": None}

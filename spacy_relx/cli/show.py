@@ -1,8 +1,9 @@
-"""`relx show`: texts and their relations as an HTML page."""
+"""`relx show`: texts and their relations as an HTML page or an SVG picture."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +32,12 @@ from ._output import check_output, write_output
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-    from ..types import Relation
+
+class Style(str, Enum):
+    """How relations are shown."""
+
+    rows = "rows"
+    arcs = "arcs"
 
 
 @relx_app.command("show")
@@ -39,19 +45,36 @@ if TYPE_CHECKING:
 def show_cli(
     model: Annotated[str, typer.Argument(help="Pipeline: folder or name; - to show what a .spacy file holds")],
     texts: TextsArg,
-    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write, or .svg for arcs alone")],
+    style: Annotated[
+        Style | None, typer.Option("--style", help="Relations as rows below the text, or as arcs over it")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", help="Of a picture of arcs, in pixels", show_default="920")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many texts")] = 100,
-    title: Annotated[str, typer.Option("--title", help="Title of the page")] = "Relations",
+    title: Annotated[
+        str | None, typer.Option("--title", help="Title of the page or picture", show_default="Relations; none in SVG")
+    ] = None,
     triples: Annotated[bool, typer.Option("--triples", help="Print each text and its triples, too")] = False,
     on_error: OnErrorOpt = OnError.fail,
     code: CodeOpt = None,
     gpu: GpuOpt = -1,
 ) -> None:
     """
-    Make an HTML page of texts, their mentions and relations. It needs no network and can be sent by mail.
+    Make an HTML page of texts, their mentions and relations, in rows or as arcs (--style arcs), or an SVG picture of
+    arcs (-o picture.svg). It needs no network and can be sent by mail.
     """
-    from ..viz import render
+    from ..viz import arcs_svg, render
+    from ..viz.arcs import check_width
 
+    is_svg = output.suffix.lower() == ".svg"
+    if is_svg and style is Style.rows:
+        raise RelxError("RX367", reason="an .svg file shows arcs, not rows")
+    if width is not None and not is_svg and style is not Style.arcs:
+        raise RelxError("RX367", reason="--width is for arcs")
+    pixels = 920 if width is None else width
+    check_width(pixels)
     check_output(output, texts, code, model=model)
     use_gpu(gpu)
     import_code(code)
@@ -61,7 +84,13 @@ def show_cli(
         docs.append(doc)
         if triples and number <= limit:
             _print_triples(doc)
-    write_output(output, render(docs[:limit], title=title))
+    if is_svg:
+        picture = arcs_svg(docs[:limit], width=pixels, title=title or "")
+    else:
+        picture = render(
+            docs[:limit], title="Relations" if title is None else title, style=(style or Style.rows).value, width=pixels
+        )
+    write_output(output, picture)
     typer.secho(f"✔ {output}: {min(len(docs), limit)} texts", fg="green", err=True)
     if len(docs) > limit:
         typer.secho(f"There are more: --limit is {limit}.", fg="yellow", err=True)
@@ -69,20 +98,12 @@ def show_cli(
 
 def _print_triples(doc: Doc) -> None:
     typer.echo(f"\n{doc._.lang or '??'}  {doc.text}")
+    from ..viz.arcs import support_words
+
     for relation in doc._.relations:
         head, label, tail = relation.triple(doc)
-        typer.echo(f"    {head} --{label}--> {tail}  ({', '.join(_scores(relation))})")
-
-
-def _scores(relation: Relation) -> Iterator[str]:
-    """The score, and what a knowledge base says."""
-    yield f"{relation.score:.2f}"
-    if relation.known is not None:
-        yield "known" if relation.known else "new"
-    if relation.kb_score is not None:
-        yield f"kb_score {relation.kb_score:.2f}"
-    if relation.kb_rank is not None:
-        yield f"kb_rank {relation.kb_rank:g}"
+        scores = ", ".join([f"{relation.score:.2f}", *support_words(relation)])
+        typer.echo(f"    {head} --{label}--> {tail}  ({scores})")
 
 
 def _docs(model: str, texts: str, limit: int, on_error: OnError) -> Iterator[Doc]:

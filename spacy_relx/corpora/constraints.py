@@ -176,11 +176,16 @@ def _propose(
         return whole >= min_count and part >= min_share * whole
 
     symmetric = names(lambda row: enough(row.both_ways, row.swappable))
-    pairs = [
-        [one, other]
-        for (one, other), n in sorted(inverse.items())
-        if enough(n, labels[one].n) and enough(n, labels[other].n) and not {one, other} & set(symmetric)
-    ]
+    pairs: list[list[str]] = []
+    free = set(labels) - set(symmetric)  # a relation has one inverse, the one that is seen most often
+    for (one, other), n in sorted(inverse.items(), key=lambda item: (-item[1], item[0])):
+        if {one, other} <= free and enough(n, labels[one].n) and enough(n, labels[other].n):
+            pairs.append([one, other])
+            free -= {one, other}
+
+    def one_way(row: _Label) -> bool:
+        return row.swappable >= min_count and row.both_ways <= (1 - min_share) * row.swappable
+
     acyclic = names(lambda row: row.chains >= min_count and not row.docs_with_cycle)
     return {
         "types": [[head, label, tail] for label, row in sorted(labels.items()) for head, tail in sorted(row.types)],
@@ -192,5 +197,5 @@ def _propose(
         ),
         "irreflexive": names(lambda row: row.n >= min_count and row.reflexive <= (1 - min_share) * row.n),
         "acyclic": [label for label in acyclic if label not in symmetric],
-        "inverse": pairs,
+        "inverse": sorted(pairs),
     }

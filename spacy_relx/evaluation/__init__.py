@@ -1,9 +1,12 @@
 """Scores of relations and of facts, evaluation of whole pipelines, and of transfer between languages."""
 
+from .calibration import fit_calibration
+from .challenge import challenge
 from .curves import Curve, curve_scores, curves_by_group, mean_curve, precision_recall
 from .evaluate import evaluate, mention_writers
 from .facts import FactCounter, make_fact_scorer, score_facts
 from .joint import make_joint_scorer, score_mentions
+from .reliability import ReliabilityCounter, reliability_scores
 from .scorer import RelationCounter, make_relation_scorer, score_relations
 from .transfer import transfer_report
 
@@ -11,15 +14,19 @@ __all__ = [
     "Curve",
     "FactCounter",
     "RelationCounter",
+    "ReliabilityCounter",
+    "challenge",
     "curve_scores",
     "curves_by_group",
     "evaluate",
+    "fit_calibration",
     "make_fact_scorer",
     "make_joint_scorer",
     "make_relation_scorer",
     "mean_curve",
     "mention_writers",
     "precision_recall",
+    "reliability_scores",
     "score_facts",
     "score_mentions",
     "score_relations",

@@ -187,9 +187,12 @@ def fit_calibration(
 
 
 def _groups(labels: Sequence[str], langs: Sequence[str], per: set[str]) -> Iterator[tuple[str | None, str | None]]:
-    """All items first, then what may have a fit of its own. Unknown languages have none."""
+    """All items first, then what may have a fit of its own. Unknown languages have none, nor one that is alone."""
     wanted: list[str | None] = [None, *(labels if "relation" in per else ())]
-    spoken: list[str | None] = [None, *((lang for lang in langs if lang) if "language" in per else ())]
+    spoken: list[str | None] = [
+        None,
+        *((lang for lang in langs if lang) if "language" in per and len(langs) > 1 else ()),
+    ]
     yield from ((label, lang) for label in wanted for lang in spoken)
 
 

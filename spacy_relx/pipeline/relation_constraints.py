@@ -10,7 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import warn
+from ..errors import RelxError, warn
 from ..extensions import RELATIONS, get_relations, set_extensions, set_relations
 from .batched import BatchedPipe
 from .schema import Schema
@@ -84,7 +84,7 @@ class RelationConstraints(BatchedPipe):
     ):
         set_extensions()
         if not Doc.has_extension("removed_relations"):
-            Doc.set_extension("removed_relations", getter=get_removed)
+            Doc.set_extension("removed_relations", getter=get_removed, setter=_refuse)
         self.name = name
         self.schema = schema
         self.removed: Counter[tuple[str, str]] = Counter(removed)
@@ -121,6 +121,10 @@ class RelationConstraints(BatchedPipe):
                 set_relations(doc, kept)
             doc.user_data[REMOVED] = [{**relation.to_dict(), "reason": reason} for relation, reason in removed]
             self.removed.update((relation.label, reason) for relation, reason in removed)
+
+
+def _refuse(doc: Doc, value: Any) -> None:
+    raise RelxError("RX008", name="doc._.removed_relations", source="doc._.relations")
 
 
 def get_removed(doc: Doc) -> list[dict[str, Any]]:

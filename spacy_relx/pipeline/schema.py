@@ -96,14 +96,14 @@ class Schema:
         return named | set(self.types) | {label for pair in self.inverse for label in pair}
 
     def _labels(self, setting: str, value: Any) -> set[str]:
-        if isinstance(value, str) or not all(isinstance(label, str) and label for label in value):
+        if not _is_list(value) or not all(isinstance(label, str) and label for label in value):
             raise RelxError("RX386", setting=setting, name=self._name, value=value, need="a list of relations")
         return set(value)
 
     def _rows(self, setting: str, value: Any, n: int) -> list[tuple[str, ...]]:
         need = "a list of [head type, relation, tail type]" if n == 3 else "a list of [relation, inverse relation]"
-        for row in value:
-            if isinstance(row, str) or len(row) != n or not all(isinstance(each, str) and each for each in row):
+        for row in value if _is_list(value) else [value]:
+            if not _is_list(row) or len(row) != n or not all(isinstance(each, str) and each for each in row):
                 raise RelxError("RX386", setting=setting, name=self._name, value=row, need=need)
         return [tuple(row) for row in value]
 
@@ -215,6 +215,10 @@ class Schema:
         return node(relation.head), relation.label, node(relation.tail)
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset))
+
+
 def _places(relation: Relation) -> tuple[tuple[int, int], tuple[int, int], str]:
     """Where head and tail are, and the label."""
     head, tail = relation.head, relation.tail
@@ -244,14 +248,14 @@ class _Chosen:
         schema, (head, label, tail) = self._schema, edge
         if label in schema.irreflexive and head == tail:
             return "irreflexive"
+        if label in schema.acyclic and self._leads(label, tail, head):
+            return "acyclic"
         if label in schema.asymmetric and head in self._tails.get((label, tail), ()):
             return "asymmetric"
         if label in schema.functional and self._tails.get((label, head), set()) - {tail}:
             return "functional"
         if label in schema.inverse_functional and self._heads.get((label, tail), set()) - {head}:
             return "inverse_functional"
-        if label in schema.acyclic and self._leads(label, tail, head):
-            return "acyclic"
         return None
 
     def _leads(self, label: str, start: _Node, goal: _Node) -> bool:

@@ -195,7 +195,7 @@ class TrainedPipe(TrainablePipe):
         per_doc = np.diff(np.searchsorted(rows, np.cumsum([0, *sizes]))).tolist()
         fits = calibration.rows(self.labels, columns, langs, per_doc)
         values = calibration.apply(raw, fits)
-        if calibration.settings == self.settings:
+        if calibration.is_for(self.settings):
             taken = values > calibration.thresholds(fits)
         else:
             bars = np.array([self.label_thresholds.get(label, np.nan) for label in self.labels])[columns]
@@ -244,10 +244,10 @@ class TrainedPipe(TrainablePipe):
         if not np.isfinite(loss):
             raise RelxError("RX056", loss=loss, name=self.name)
         backprop(1.0)
+        if self.calibration is not None:
+            warn("RX381", name=self.name)
+            self.set_calibration(None)
         if sgd is not None:
-            if self.calibration is not None:
-                warn("RX381", name=self.name)
-                self.set_calibration(None)
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses

@@ -47,6 +47,16 @@ font-size:.82rem;font-weight:600;color:var(--accent);overflow-wrap:anywhere;line
 font-variant-numeric:tabular-nums}
 .relx-score i{flex:1;height:.35rem;border-radius:1rem;background:var(--bar);overflow:hidden}
 .relx-score b{display:block;height:100%;background:var(--accent)}
+.relx-kb{grid-column:2/-1;display:flex;gap:.4rem;flex-wrap:wrap;font-size:.75rem;color:var(--soft)}
+.relx-kb span{border:1px solid var(--line);border-radius:1rem;padding:0 .5rem;font-variant-numeric:tabular-nums}
+.relx-arcs{padding:.5rem .25rem;overflow-x:auto}
+.relx-arcs svg{display:block}
+.relx .relx-ink{fill:var(--ink)}
+.relx .relx-soft{fill:var(--soft)}
+.relx .relx-paper{fill:var(--card)}
+.relx .relx-fill{fill:var(--fg)}
+.relx .relx-box{fill:var(--bg);stroke:var(--fg)}
+.relx .relx-arc{stroke:var(--fg)}
 .relx-none{margin:0;padding:.75rem 1.1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.88rem}
 .relx-hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media(max-width:40rem){.relx-rel{grid-template-columns:1fr;gap:.25rem;padding:.4rem 0}.relx-from{text-align:start}}

@@ -6,7 +6,6 @@ The picture is laid out once, as lines, areas and texts in pixels; two small wri
 from __future__ import annotations
 
 import io
-import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import numpy as np
 
 from .._compat import optional_import
 from ..errors import RelxError
-from .html import _safe
+from ._text import FONT_STACK, safe, trim
 
 #: Colours of lines that people with any colour vision can tell apart, on white: Okabe and Ito 2008, less the yellow.
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#1B1F24")
@@ -24,10 +23,6 @@ LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 DASHES: tuple[tuple[float, ...], ...] = ((), (9.0, 3.0), (2.5, 2.5), (10.0, 3.0, 2.5, 3.0))
 _INK, _SOFT, _RULE = "#1b1f24", "#57606a", "#e3e6ea"
 _FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Arabic", "Arial Unicode MS")
-_FONT_STACK = (
-    "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Noto Sans CJK SC','PingFang SC','Hiragino Sans',"
-    "'Microsoft YaHei','Noto Sans Arabic',sans-serif"
-)
 
 _WIDTH = 760
 _PLOT_HEIGHT = 420
@@ -118,7 +113,7 @@ def _layout(lines: Sequence[CurveLine], title: str, recall_max: float) -> _Pictu
     frame = _Frame(_TOP + (_TITLE if title else 0), recall_max)
     shapes: list[_Shape] = []
     if title:
-        shapes.append(_Text(_LEFT, _TOP + 6, _trim(title, _WIDTH - _LEFT - _RIGHT, 18), size=18, bold=True))
+        shapes.append(_Text(_LEFT, _TOP + 6, trim(title, _WIDTH - _LEFT - _RIGHT, 18), size=18, bold=True))
     shapes.extend(frame.axes())
     points = [_points(line, recall_max) for line in lines]
     styles = [(LINE_COLOURS[i % len(LINE_COLOURS)], DASHES[i % len(DASHES)]) for i in range(len(lines))]
@@ -208,18 +203,9 @@ def _legend(
         y += _ROW
     for line, (colour, dashes) in zip(lines, styles):
         yield _Stroke(np.array([[_LEFT, y], [_LEFT + 40, y]]), colour, 3.0, dashes)
-        yield _Text(_LEFT + 52, y, _trim(line.name, width, _SIZE))
+        yield _Text(_LEFT + 52, y, trim(line.name, width, _SIZE))
         yield from (_Text(x, y, line.numbers.get(column, "-"), anchor="end") for x, column in zip(ends, columns))
         y += _ROW
-
-
-def _trim(text: str, width: float, size: float) -> str:
-    """The text, or as much of it as fits the width, by a guess at the widths of letters."""
-    widths = [1.0 if unicodedata.east_asian_width(char) in "WF" else 0.6 for char in text]
-    if sum(widths) * size <= width:
-        return text
-    fits = int(np.searchsorted(np.cumsum(widths) * size, width - size, side="right"))
-    return f"{text[:fits].rstrip()}…"
 
 
 def _describe(lines: Sequence[CurveLine]) -> str:
@@ -232,8 +218,8 @@ def _svg(picture: _Picture, title: str, description: str) -> str:
     size = f'width="{picture.width}" height="{picture.height}" viewBox="0 0 {picture.width} {picture.height}"'
     body = "\n".join(_svg_shape(shape) for shape in picture.shapes)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{_FONT_STACK}">\n'
-        f"<title>{_safe(title)}</title>\n<desc>{_safe(description)}</desc>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT_STACK}">\n'
+        f"<title>{safe(title)}</title>\n<desc>{safe(description)}</desc>\n"
         f'<rect width="100%" height="100%" fill="#fff"/>\n{body}\n</svg>\n'
     )
 
@@ -246,7 +232,7 @@ def _svg_shape(shape: _Shape) -> str:
         # Half the height of capitals below the middle: not all programs know dominant-baseline
         return (
             f'<text x="{x}" y="{y}" dy=".36em" font-size="{shape.size:g}" fill="{shape.colour}" '
-            f'text-anchor="{shape.anchor}"{bold}{turn}>{_safe(shape.text)}</text>'
+            f'text-anchor="{shape.anchor}"{bold}{turn}>{safe(shape.text)}</text>'
         )
     places = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points.tolist())
     if isinstance(shape, _Area):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
-from html import escape
 from itertools import pairwise
+from typing import Literal
 from zlib import crc32
 
 from spacy.tokens import Doc
 
+from ..errors import RelxError
 from ..extensions import get_lang, get_relations
-from ..types import MENTIONS_KEY, Mention, Relation
+from ..types import Mention, Relation
 from ._style import style_sheet
+from ._text import count, direction, mentions_of, safe
+from .arcs import Colours, check_width, inline_svg, support_words
 from .palette import colour_slots
 
-#: Languages and scripts written from right to left.
-_RTL = {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "syr", "ug", "ur", "yi", "arab", "hebr", "thaa"}
-#: What HTML does not allow in a text, even escaped.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _ARROW = (
     '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
     '<path d="M0 5H97M92 1l6 4-6 4" fill="none" stroke="currentColor" stroke-width="1.5" '
@@ -32,46 +29,52 @@ _HEAD = (
 )
 
 
-def render(docs: Doc | Iterable[Doc], *, page: bool = True, title: str = "Relations") -> str:
+#: How relations are shown: in rows below the text, or as arcs over it.
+STYLES = ("rows", "arcs")
+
+
+def render(
+    docs: Doc | Iterable[Doc],
+    *,
+    page: bool = True,
+    title: str = "Relations",
+    style: Literal["rows", "arcs"] = "rows",
+    width: int = 920,
+) -> str:
     """Docs with their mentions and relations as HTML, a card each.
 
     docs: one Doc or several. Mentions are those of `doc.spans["mentions"]`, else of `doc.ents`, and those of the
     relations; they may be nested or overlap. The heading of a card is `doc.user_data["id"]`, else its number. page:
-    a whole page; else a fragment with its own style, for notebooks and other pages. title: heading of the page.
-    RETURNS: HTML; all that comes from the Docs is escaped.
+    a whole page; else a fragment with its own style, for notebooks and other pages. title: heading of the page. style:
+    "rows", relations in rows below the text, or "arcs", labelled arcs over it, as `arcs_svg` draws them, in pictures of
+    this width in pixels.
+    RETURNS: HTML; all that comes from the Docs is escaped. RAISES: RelxError RX361 for another style, RX360 for a width
+    that is too small or large.
     """
+    if style not in STYLES:
+        raise RelxError("RX361", style=style, known=", ".join(STYLES))
+    check_width(width)
     found = [docs] if isinstance(docs, Doc) else list(docs)
-    mentions = [_mentions(doc) for doc in found]
+    mentions = [mentions_of(doc) for doc in found]
     slots = colour_slots(mention.label for group in mentions for mention in group)
     # In a notebook several fragments meet on one page: their anchors must differ
     prefix = "relx" if page else f"relx{_fingerprint(found)}"
+    colours = Colours.of(found, slots) if style == "arcs" else None
     cards = [
-        _Card(doc, group, slots, f"{prefix}-{number}").html(str(doc.user_data.get("id", number)))
+        _Card(doc, group, slots, f"{prefix}-{number}").html(str(doc.user_data.get("id", number)), colours, width)
         for number, (doc, group) in enumerate(zip(found, mentions), start=1)
     ]
     body = "\n".join(cards)
-    style = f"<style>{style_sheet()}</style>"
+    sheet = f"<style>{style_sheet()}</style>"
     if not page:
-        return f'{style}\n<div class="relx">\n{body}\n</div>'
+        return f'{sheet}\n<div class="relx">\n{body}\n</div>'
     n_relations = sum(len(get_relations(doc)) for doc in found)
     return (
-        f"{_HEAD}<title>{_safe(title)}</title>\n{style}\n<style>body{{margin:0}}</style>\n</head>\n"
-        f'<body class="relx">\n<main class="relx-main">\n<header>\n<h1>{_safe(title)}</h1>\n'
-        f'<p class="relx-sum">{_count(len(found), "text")}, {_count(n_relations, "relation")}</p>\n'
+        f"{_HEAD}<title>{safe(title)}</title>\n{sheet}\n<style>body{{margin:0}}</style>\n</head>\n"
+        f'<body class="relx">\n<main class="relx-main">\n<header>\n<h1>{safe(title)}</h1>\n'
+        f'<p class="relx-sum">{count(len(found), "text")}, {count(n_relations, "relation")}</p>\n'
         f"{_legend(slots)}</header>\n{body}\n</main>\n</body>\n</html>\n"
     )
-
-
-def direction(text: str, lang: str = "") -> str:
-    """ "rtl" or "ltr": by the language, else by the first letter of the text that has a direction."""
-    if lang:
-        parts = lang.lower().replace("_", "-").split("-")
-        return "rtl" if _RTL.intersection((parts[0], *parts[1:2])) else "ltr"
-    for char in text:
-        kind = unicodedata.bidirectional(char)
-        if kind in ("L", "R", "AL"):
-            return "ltr" if kind == "L" else "rtl"
-    return "ltr"
 
 
 class _Card:
@@ -85,17 +88,22 @@ class _Card:
         self.relations = list(get_relations(doc))
         self.index = {(m.start, m.end, m.label): i for i, m in enumerate(mentions)}
 
-    def html(self, name: str) -> str:
+    def html(self, name: str, colours: Colours | None, width: int) -> str:
+        """colours, width: of arcs; no colours: relations in rows."""
         lang = get_lang(self.doc)
-        attributes = f'dir="{direction(self.doc.text, lang)}"' + (f' lang="{_safe(lang)}"' if lang else "")
+        attributes = f'dir="{direction(self.doc.text, lang)}"' + (f' lang="{safe(lang)}"' if lang else "")
         hidden = '<span class="relx-hidden">language </span>'
-        badge = f'<span class="relx-lang">{hidden}{_safe(lang)}</span>' if lang else ""
+        badge = f'<span class="relx-lang">{hidden}{safe(lang)}</span>' if lang else ""
+        if colours is None:
+            body = f'<p class="relx-text">{self._text()}</p>\n{self._relations()}'
+        else:
+            body = f'<div class="relx-arcs" tabindex="0">{inline_svg(self.doc, width, colours)}</div>'
         return (
             f'<article class="relx-card" aria-labelledby="{self.anchor}">\n<header class="relx-head">'
-            f'<h2 id="{self.anchor}">{_safe(name)}</h2>{badge}'
-            f'<span class="relx-n">{_count(len(self.relations), "relation")}</span></header>\n'
+            f'<h2 id="{self.anchor}">{safe(name)}</h2>{badge}'
+            f'<span class="relx-n">{count(len(self.relations), "relation")}</span></header>\n'
             f"<div {attributes}>\n"
-            f'<p class="relx-text">{self._text()}</p>\n{self._relations()}\n</div>\n</article>'
+            f"{body}\n</div>\n</article>"
         )
 
     def _text(self) -> str:
@@ -113,7 +121,7 @@ class _Card:
                 stack.append(following)
                 parts.append(self._open(following, first=True))
                 following = next(waiting, None)
-            parts.append(_safe(text[start:end]))
+            parts.append(safe(text[start:end]))
             self._close(stack, bounds, end, parts)
         return "".join(parts)
 
@@ -135,7 +143,7 @@ class _Card:
 
     def _type(self, i: int) -> str:
         label = self.mentions[i].label
-        return f'<span class="relx-type"><bdi>{_safe(label)}</bdi></span>' if label else ""
+        return f'<span class="relx-type"><bdi>{safe(label)}</bdi></span>' if label else ""
 
     def _relations(self) -> str:
         if not self.relations:
@@ -147,26 +155,23 @@ class _Card:
         percent = max(0.0, min(1.0, relation.score)) * 100
         return (
             f'<li class="relx-rel"><span class="relx-from">{self._chip(relation.head)}</span>'
-            f'<span class="relx-arrow"><bdi>{_safe(relation.label)}</bdi>{_ARROW}</span>'
+            f'<span class="relx-arrow"><bdi>{safe(relation.label)}</bdi>{_ARROW}</span>'
             f'<span class="relx-to">{self._chip(relation.tail)}</span>'
             f'<span class="relx-score" dir="ltr"><i aria-hidden="true"><b style="width:{percent:.0f}%"></b></i>'
-            f'<span class="relx-hidden">score </span>{relation.score:.2f}</span></li>'
+            f'<span class="relx-hidden">score </span>{relation.score:.2f}</span>{_support(relation)}</li>'
         )
 
     def _chip(self, mention: Mention) -> str:
         i = self.index[mention.start, mention.end, mention.label]
         slot = self.slots[mention.label]
-        text = _safe(mention.text(self.doc))
+        text = safe(mention.text(self.doc))
         return f'<a class="relx-chip relx-c{slot}" href="#{self.anchor}-m{i}"><bdi>{text}</bdi>{self._type(i)}</a>'
 
 
-def _mentions(doc: Doc) -> list[Mention]:
-    spans = doc.spans.get(MENTIONS_KEY, doc.ents)
-    found = {(span.start, span.end, span.label_): Mention.from_any(span) for span in spans}
-    for relation in get_relations(doc):
-        for mention in (relation.head, relation.tail):
-            found.setdefault((mention.start, mention.end, mention.label), mention)
-    return [found[key] for key in sorted(found)]
+def _support(relation: Relation) -> str:
+    """What a knowledge base says of a relation: kb_score, known, kb_rank, those that are set."""
+    words = "".join(f"<span>{safe(word)}</span>" for word in support_words(relation))
+    return f'<span class="relx-kb" dir="ltr">{words}</span>' if words else ""
 
 
 def _fingerprint(docs: list[Doc]) -> str:
@@ -174,13 +179,5 @@ def _fingerprint(docs: list[Doc]) -> str:
 
 
 def _legend(slots: dict[str, int]) -> str:
-    chips = [f'<li class="relx-chip relx-c{slots[label]}">{_safe(label)}</li>' for label in sorted(slots) if label]
+    chips = [f'<li class="relx-chip relx-c{slots[label]}">{safe(label)}</li>' for label in sorted(slots) if label]
     return f'<ul class="relx-legend" aria-label="Entity types">{"".join(chips)}</ul>\n' if chips else ""
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _safe(text: str) -> str:
-    return escape(_FORBIDDEN.sub("�", text), quote=True)

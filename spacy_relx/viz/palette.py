@@ -40,7 +40,7 @@ def colour_slots(labels: Iterable[str]) -> dict[str, int]:
     slots: dict[str, int] = {}
     ordered = sorted(set(labels), key=lambda label: (label.upper() not in _COMMON, label))
     for label in ordered:
-        home = _COMMON.get(label.upper(), crc32(label.encode("utf8")) % len(COLOURS))
+        home = _COMMON.get(label.upper(), crc32(label.encode("utf8", "surrogatepass")) % len(COLOURS))
         taken = set() if label.upper() in _COMMON else set(slots.values())
         free = ((home + step) % len(COLOURS) for step in range(len(COLOURS)))
         slots[label] = next((slot for slot in free if slot not in taken), home)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import RelxError
-from .curves import _INK, _RULE, _SOFT, LINE_COLOURS, _Area, _Picture, _Shape, _Stroke, _svg, _Text, _trim
+from ._text import trim
+from .curves import _INK, _RULE, _SOFT, LINE_COLOURS, _Area, _Picture, _Shape, _Stroke, _svg, _Text
 
 _LEFT, _RIGHT, _TOP, _SIDE = 78, 24, 28, 420
 _TITLE = 34
@@ -16,6 +17,7 @@ _GAP, _COUNTS = 26, 90
 _AXIS, _ROW = 62, 24
 _WIDTH = _LEFT + _SIDE + _RIGHT
 _DOT = 3.5
+_GAPS = (9.0, 7.0)
 
 
 def reliability_svg(levels: Mapping[str, Mapping[str, Any]], *, title: str = "") -> str:
@@ -38,15 +40,16 @@ def _layout(levels: Mapping[str, Mapping[str, Any]], title: str) -> _Picture:
     bottom = top + _SIDE
     shapes: list[_Shape] = []
     if title:
-        shapes.append(_Text(_LEFT, _TOP + 4, _trim(title, _SIDE, 18), size=18, bold=True))
+        shapes.append(_Text(_LEFT, _TOP + 4, trim(title, _SIDE, 18), size=18, bold=True))
     shapes.extend(_axes(top, bottom))
     floor = bottom + _GAP + _COUNTS
     most = max(each["n"] for row in levels.values() for each in row["bins"])
-    for number, row in enumerate(levels.values()):
+    # Lines may lie upon each other: the first on top, with gaps through which the others show
+    for number, row in reversed(list(enumerate(levels.values()))):
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
         bins = [each for each in row["bins"] if each["n"]]
         points = np.array([(_x(each["score"]), bottom - each["right"] * _SIDE) for each in bins])
-        shapes.append(_Stroke(points, colour, 2.0))
+        shapes.append(_Stroke(points, colour, 2.5, () if number else _GAPS))
         shapes.extend(_dot(x, y, colour) for x, y in points.tolist())
         shapes.extend(_bars(bins, number, len(levels), floor, most, colour))
     shapes.append(_Stroke(np.array([[_LEFT, floor], [_LEFT + _SIDE, floor]]), _SOFT))
@@ -95,8 +98,8 @@ def _legend(levels: Mapping[str, Mapping[str, Any]], top: float) -> Iterable[_Sh
     y = top + _ROW / 2
     for number, (name, row) in enumerate(levels.items()):
         colour = LINE_COLOURS[number % len(LINE_COLOURS)]
-        yield _Stroke(np.array([[_LEFT, y], [_LEFT + 34, y]]), colour, 3.0)
-        yield _Text(_LEFT + 44, y, _trim(name, 150, 14))
+        yield _Stroke(np.array([[_LEFT, y], [_LEFT + 34, y]]), colour, 3.0, () if number else _GAPS)
+        yield _Text(_LEFT + 44, y, trim(name, 150, 14))
         yield _Text(_LEFT + _SIDE, y, _numbers(row), anchor="end", size=13)
         y += _ROW
 

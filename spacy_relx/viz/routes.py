@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .html import _safe
+from ._text import safe
 
 _CELL, _LEFT, _TOP, _GAP, _RIGHT = 46, 150, 64, 4, 90
 _INK, _SOFT = "#1b1f24", "#57606a"
@@ -22,7 +22,7 @@ def routes_svg(rows: Mapping[str, Sequence[float]], notes: Mapping[str, str], *,
     height = _TOP + len(rows) * (30 + _GAP) + 16
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{_safe(title)}" font-family="{_FONT}" font-size="13">',
+        f'role="img" aria-label="{safe(title)}" font-family="{_FONT}" font-size="13">',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
         _text(16, 26, title, _INK, size=15, weight=600),
     ]
@@ -54,5 +54,5 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x:g}" y="{y:g}" fill="{colour}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}">'
-        f"{_safe(text)}</text>"
+        f"{safe(text)}</text>"
     )
