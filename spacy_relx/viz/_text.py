@@ -23,7 +23,7 @@ _RTL = {"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ps", "sd", "syr", "ug", "ur
 #: What HTML does not allow in a text, even escaped.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 #: Widths of letters in em, as usual fonts without serifs have them.
-_NARROW, _SLIM, _BROAD = "fijlrtI.,:;'`|!()[]{}/\\-\"", "sczJ*?_ykvxaeLEFTS", "mwMWOQGDHNU@%&"
+_NARROW, _SLIM, _BROAD = "fijlrtIıłіјІ.,:;'`|!()[]{}/\\-\"", "sczJ*?_ykvxaeLEFTS", "mwMWOQGDHNU@%&мшщжюфыМШЩЖЮФЫ"
 _WIDTHS = {
     **dict.fromkeys(map(chr, range(33, 127)), 0.6),
     **dict.fromkeys("ABCDEFGKPRSTVXYZ", 0.66),
@@ -66,12 +66,15 @@ def text_width(text: str, size: float) -> float:
 def _char_width(char: str) -> float:
     if char.isspace():
         return _BLANK
-    if char in _WIDTHS:
-        return _WIDTHS[char]
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):  # they stand above, below or in other letters
         return 0.0
     if unicodedata.east_asian_width(char) in "WF":
         return 1.0
+    letter = unicodedata.normalize("NFD", char)[0]  # without accents
+    if letter in _WIDTHS:
+        return _WIDTHS[letter]
+    if unicodedata.category(char) == "Mc":  # vowels beside a letter, of which most scripts have slim ones
+        return 0.28
     kind = unicodedata.bidirectional(char)
     if kind == "AL":
         return 0.52
