@@ -329,6 +329,8 @@ MESSAGES: dict[str, str] = {
     "RX272": "A heatmap shows one component, but there are {names}. Name one with --component, or write .json.",
     "RX273": "Gold mentions were to be given (--gold-entities), but {names} finds mentions and relations together and takes "
     "none. Its scores are those of raw text.",
+    "RX274": "Texts in the languages {names} ('' is unknown) reached a model with a switcher of {known} and no 'language_router' "
+    "has routed them: they take the average of all routes. Put a language_router before it, or set doc._.lang.",
     # 300-319: more data formats, and telling them apart
     "RX300": "The format of {path} cannot be told: {reason}. Name the format instead of 'auto', see docs/formats.md; in folders, "
     "choose files with a pattern (--pattern '*.jsonl').",
@@ -432,6 +434,8 @@ MESSAGES: dict[str, str] = {
     "true names.",
     "RX323": "{n} texts of nothing but blanks were left out.",
     "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
+    "RX326": "{where}: the mention of the tokens {start} to {last} is listed for sentence {number}, which has the tokens {first} to "
+    "{end} of the document. Offsets count tokens of the whole document, ends inclusive. In: {text!r}",
     "RX324": "{n} texts were read, but there is nothing to write. Give texts that are not empty.",
 }
 

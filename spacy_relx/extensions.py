@@ -154,6 +154,11 @@ def get_routes(doc: Doc) -> list[tuple[int, int, str]]:
     return get_sentence_langs(doc) if routes is None else [(start, end, lang) for start, end, lang in routes]
 
 
+def has_routes(doc: Doc) -> bool:
+    """Whether a router has said whose routes the Doc takes, see `set_routes`."""
+    return ROUTES in doc.user_data
+
+
 def has_sentence_langs(doc: Doc) -> bool:
     """Whether the language of any sentence is known."""
     return any(lang for _, _, lang in doc.user_data.get(SENT_LANGS, ()))
@@ -240,8 +245,8 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
 
 
 def span_as_doc(span: Span) -> Doc:
-    """`span.as_doc()`, keeping the language, the spans of `doc.spans` that lie in the span, the relations whose mentions
-    both do, and the facts that have evidence there, with that evidence alone.
+    """`span.as_doc()`, keeping the language, the spans of `doc.spans` that lie in the span, the relations of which both
+    mentions do, and the facts that have evidence there, with that evidence alone.
 
     Facts without evidence are left out: nothing says what they are from. So are `doc._.fact_scores` and `doc._.bag`,
     which are about all of the Doc. `corpora.bags.split_bag` divides a bag and keeps its facts.

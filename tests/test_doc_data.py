@@ -324,7 +324,7 @@ def test_span_as_doc():
 
 
 def test_span_as_doc_keeps_spans_that_lie_in_it():
-    doc = Doc(VOCAB, words="Bob of Acme Rome met Ann".split())
+    doc = Doc(VOCAB, words=["Bob", "of", "Acme", "Rome", "met", "Ann"])
     doc.spans["mentions"] = [
         Span(doc, 0, 1, label="PERSON"),
         Span(doc, 2, 4, label="ORG", kb_id="Q1"),

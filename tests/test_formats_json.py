@@ -107,6 +107,7 @@ def test_ace(tmp_path):
     ("change", "code"),
     [
         ({"ner": [[[1, 12, "PER"]], [], []], "relations": [[], [], []]}, "RX103"),
+        ({"ner": [[], [[0, 0, "PER"]], []], "relations": [[], [], []]}, "RX326"),  # counted from its sentence
         ({"relations": [[[1, 2, 4, 44, "met"]], [], []]}, "RX103"),
         ({"relations": [[[2, 1, 4, 4, "met"]], [], []]}, "RX103"),
         ({"ner": [[[1, 2]], [], []]}, "RX102"),

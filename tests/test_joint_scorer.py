@@ -9,7 +9,7 @@ from spacy_relx.errors import RelxError
 from spacy_relx.evaluation.joint import OneTripleCounter, make_joint_scorer, score_mentions
 from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
-WORDS = "Ann works for Acme in Rome".split()
+WORDS = ["Ann", "works", "for", "Acme", "in", "Rome"]
 
 
 def doc_with(mentions=(), relations=(), lang="", words=WORDS):

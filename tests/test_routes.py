@@ -10,6 +10,7 @@ from joint_util import (
     LANGS,
     SWITCHER,
     examples_in,
+    go_on,
     joint_model,
     language_encoder,
     make_joint,
@@ -162,6 +163,33 @@ def repeated(encoder, words):
         return [model.ops.xp.stack([rng[token.text] for token in doc]) for doc in docs], lambda grads: []
 
     return forward
+
+
+def test_a_model_that_goes_on_from_another_keeps_its_languages(saved, tmp_path):
+    """The router learns the new language, and still knows those of the model that training started from."""
+    first = spacy.load(saved)
+    nlp = make_joint(MODEL, router={"default": "en"})
+    settings = {"start_from": str(saved), "train": ["*.languages.it"]}
+    nlp.config["initialize"]["components"]["joint_extractor"] = settings
+    examples = examples_in(nlp.vocab, ["it"])
+    go_on(nlp, examples, nlp.initialize(lambda: examples), 3)
+    assert nlp.get_pipe("language_router").languages == [*LANGS, "it"]
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.get_pipe("language_router").languages == [*LANGS, "it"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RelxWarning)
+        assert outputs(loaded) == outputs(first)
+
+
+def test_texts_without_a_route_are_said_once():
+    nlp = make_joint(MODEL)
+    train_joint(nlp, examples_in(nlp.vocab), steps=1)
+    with pytest.warns(RelxWarning, match=r"RX274.*''"):
+        nlp("Bob founded Initech")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RelxWarning)
+        nlp("Bob founded Initech")
 
 
 # The pair extractor has a switcher, too

@@ -189,6 +189,11 @@ def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     return name, percent(row["p"]), percent(row["r"]), percent(row["f"]), str(row["support"])
 
 
+def _candidates(scores: dict[str, Any]) -> str:
+    """How many pairs were proposed, where a component proposes any."""
+    return "" if scores["rel_uncovered"] is None else f", {scores['n_candidates']} candidate pairs"
+
+
 def _counts(scores: dict[str, Any], has_relations: bool, has_facts: bool) -> str:
     lines = []
     if has_relations:
@@ -196,7 +201,7 @@ def _counts(scores: dict[str, Any], has_relations: bool, has_facts: bool) -> str
         covered = "" if uncovered is None else f" ({uncovered} of the gold ones without a candidate pair)"
         lines.append(
             f"{scores['rel_n_gold']} gold and {scores['rel_n_pred']} predicted relations{covered} in "
-            f"{scores['n_docs']} documents, {scores['n_candidates']} candidate pairs"
+            f"{scores['n_docs']} documents{_candidates(scores)}"
         )
     if has_facts:
         threshold = scores["fact_max_f_threshold"]
@@ -205,6 +210,6 @@ def _counts(scores: dict[str, Any], has_relations: bool, has_facts: bool) -> str
             f"{scores['fact_n_gold']} gold and {scores['fact_n_pred']} predicted facts among {scores['fact_n_bags']} "
             f"pairs of entities in {scores['n_docs']} documents, {scores['fact_n_items']} items ranked{best}"
         )
-    speeds = (scores[f"{name}_per_s"] for name in ("docs", "pairs", "words"))
-    lines.append("{:.1f} documents/s, {:.0f} pairs/s, {:.0f} words/s".format(*speeds))
+    pairs = f"{scores['pairs_per_s']:.0f} pairs/s, " if scores["n_candidates"] else ""
+    lines.append(f"{scores['docs_per_s']:.1f} documents/s, {pairs}{scores['words_per_s']:.0f} words/s")
     return "\n".join(lines)

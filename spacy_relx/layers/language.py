@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Callable, cast
 
@@ -12,11 +13,14 @@ from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
-from ..errors import RelxError
+from ..errors import RelxError, warn
+from ..extensions import get_sentence_langs, has_routes
 from ..nn.language_layers import LanguageLayers, is_trained
 from .parts import read_parts
 from .shim import TorchShim
 
+#: spaCy's code for no language in particular: the only one of models whose training data has no languages.
+NO_LANGUAGE = "xx"
 #: (width, languages, languages that were there before, sub-modules that were there before) -> the network.
 Build = Callable[[int, list[str], int, int], LanguageLayers]
 
@@ -30,6 +34,7 @@ class LanguageShim(TorchShim):
     def __init__(self, make: Build) -> None:
         super().__init__()
         self.make = make
+        self.warned = False
         self.sizes: dict[str, Any] = {"width": 0, "languages": [], "n_old": 0, "old_modules": 0}
 
     def build_from(self, sizes: dict[str, Any]) -> None:
@@ -118,12 +123,25 @@ def _learns(encoder: Model) -> bool:
 def _places(docs: list[Doc], max_length: int, shim: LanguageShim) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What `LanguageLayers` reads beside the tokens."""
     lengths, langs, routes = read_parts(docs, max_length)
+    known = shim.sizes["languages"]
+    if not shim.warned and shim.module.switcher is not None and known != [NO_LANGUAGE] and set(routes) - set(known):
+        _warn_of_unrouted(docs, shim)
     numbers: dict[str, int] = {}
     ids = torch.tensor([numbers.setdefault(lang, len(numbers)) for lang in langs])
-    rows = {code: row for row, code in enumerate(shim.sizes["languages"])}
+    rows = {code: row for row, code in enumerate(known)}
     taken = np.array([rows.get(code, len(rows)) for code in routes], dtype="int64")
     tokens = torch.from_numpy(np.repeat(taken, lengths)).to(shim.device)
     return torch.from_numpy(lengths), ids, tokens
+
+
+def _warn_of_unrouted(docs: Sequence[Doc], shim: LanguageShim) -> None:
+    """WARNS: RX274, once, where Docs of other languages come from no router, which would have said so."""
+    known = shim.sizes["languages"]
+    langs = {lang for doc in docs if not has_routes(doc) for _, _, lang in get_sentence_langs(doc)}
+    if langs - set(known):
+        shim.warned = True
+        names = ", ".join(map(repr, sorted(langs - set(known))))
+        warn("RX274", names=names, known=", ".join(known))
 
 
 def route_table(model: Model) -> dict[str, list[float]]:

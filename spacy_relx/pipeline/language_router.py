@@ -137,6 +137,11 @@ class LanguageRouter(BatchedPipe):
                 warn("RX267", lang=lang, known=", ".join(known), route=name)
         return self._routes[lang]
 
+    def add_languages(self, languages: Iterable[str]) -> None:
+        """Languages that a model of the pipeline knows besides; they come first. They are saved with the router."""
+        self.languages = list(dict.fromkeys([*languages, *(self.languages or [])]))
+        self._routes.clear()
+
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
@@ -199,14 +204,14 @@ class LanguageRouter(BatchedPipe):
         return False
 
     # The settings come from the config, and what the config of a loaded pipeline says is what holds; saved beside it
-    # are the languages, where they were learned.
+    # are the languages that its models know, to which the config can only add.
 
     def _state(self) -> dict[str, Any]:
         return {"languages": self.languages}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        if self.languages is None and state.get("languages"):
-            self.languages = list(state["languages"])
+        if state.get("languages"):
+            self.add_languages(state["languages"])
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the languages."""

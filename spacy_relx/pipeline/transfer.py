@@ -15,16 +15,12 @@ from thinc.api import Model
 
 from ..errors import RelxError, warn
 from ..extensions import get_sentence_langs
-from ..layers.language import language_shims
+from ..layers.language import NO_LANGUAGE, language_shims
 from ..layers.shim import TorchShim
 from ..nn.language_layers import leading
 
 if TYPE_CHECKING:
     from .trained import TrainedPipe
-
-
-#: spaCy's code for no language in particular: the only one of models whose training data has no languages.
-NO_LANGUAGE = "xx"
 
 
 def load_source(path: str | Path, name: str, kind: type) -> Any:
@@ -113,10 +109,13 @@ def set_languages(
         return
     old = language_shims(source.model) if source is not None else []
     known = list(old[0].sizes["languages"]) if old else []
-    named = _languages_before(pipe.name, nlp)
-    if named is None:
+    router = _router_before(pipe.name, nlp)
+    named = list(router.languages) if router is not None else []
+    if not named:
         named = sorted({lang for eg in get_examples() for _, _, lang in get_sentence_langs(eg.reference) if lang})
     languages = list(dict.fromkeys([*known, *named]))
+    if router is not None:
+        router.add_languages(known)  # or it would send those of the source on the way of unknown ones
     if not languages:
         warn("RX266", name=pipe.name)
         languages = [NO_LANGUAGE]
@@ -126,12 +125,11 @@ def set_languages(
         shim.sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
 
 
-def _languages_before(name: str, nlp: Language | None) -> list[str] | None:
-    """The languages of a router before that component, if it has any."""
+def _router_before(name: str, nlp: Language | None) -> Any:
+    """The component before that one that holds languages, if there is one."""
     if nlp is None or name not in nlp.pipe_names:
         return None
     for _, each in reversed(nlp.pipeline[: nlp.pipe_names.index(name)]):
-        languages = getattr(each, "languages", None)
-        if languages:
-            return list(languages)
+        if getattr(each, "languages", None):
+            return each
     return None

@@ -21,7 +21,7 @@ def read_ace(path: Path, report: Report) -> Iterator[Record]:
     Offsets count the tokens of the document, not of the sentence. A relation may join spans that "ner" does not list:
     they become mentions of the type ENT, and are noted (RX112). Coreference ("clusters") and events are passed over
     (RX305). The id is "doc_key".
-    BROKEN: RX101, RX102, RX103, RX108, RX109, RX309.
+    BROKEN: RX101, RX102, RX103, RX108, RX109, RX309, RX326.
     """
     yield from parse_rows(read_json_lines(path, report), _parse, report)
 
@@ -33,11 +33,15 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
     record.sent_starts = sorted(set(offsets[:-1]))
     index: dict[tuple[int, int], int] = {}
     length = offsets[-1]
-    for value in _by_sentence(row, "ner", len(sents)):
+    for number, value in _by_sentence(row, "ner", len(sents)):
         start, last = int_list(value, 2, "an item of 'ner'")
+        first, end = offsets[number : number + 2]
+        if 0 <= start <= last < length and not first <= start <= last < end:
+            # what files have, too, whose offsets count from the beginning of each sentence
+            raise BadRecord("RX326", start=start, last=last, number=number + 1, first=first, end=end - 1)
         index.setdefault((start, last + 1), len(record.mentions))
         record.mentions.append(Mention(start, last + 1, _label(value, 2, "ner") or UNTYPED))
-    for value in _by_sentence(row, "relations", len(sents)):
+    for _, value in _by_sentence(row, "relations", len(sents)):
         ends = int_list(value, 4, "an item of 'relations'")
         numbers = []
         for start, end in ((ends[0], ends[1] + 1), (ends[2], ends[3] + 1)):
@@ -55,17 +59,17 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
     return record
 
 
-def _by_sentence(row: Row, key: str, n: int) -> Iterator[Any]:
-    """What a document lists for its sentences, one after the other."""
+def _by_sentence(row: Row, key: str, n: int) -> Iterator[tuple[int, Any]]:
+    """What a document lists for its sentences, one after the other: (sentence, item)."""
     lists = get(row, key, list, default=[])
     if lists and len(lists) != n:
         raise BadRecord(
             "RX102", problem=f"'{key}' must have a list for each of the {n} sentences, but has {len(lists)}"
         )
-    for values in lists:
+    for number, values in enumerate(lists):
         if not isinstance(values, list):
             raise BadRecord("RX102", problem=f"'{key}' must hold a list for each sentence")
-        yield from values
+        yield from ((number, value) for value in values)
 
 
 def _label(value: list[Any], place: int, key: str) -> str:
