@@ -110,7 +110,7 @@ def test_evaluate_relations_and_facts(model, tmp_path):
     path = tmp_path / "both.spacy"
     DocBin(docs=[doc], store_user_data=True).to_disk(path)
     stdout = invoke("evaluate", model, path).stdout
-    assert "Overall" in stdout and "candidate pairs" in stdout and "Facts per relation" in stdout
+    assert "Overall" in stdout and "predicted relations" in stdout and "Facts per relation" in stdout
 
 
 def test_evaluate_bags_without_gold_facts(model, tmp_path):
