@@ -16,7 +16,6 @@ import torch
 from spacy.tokens import Doc, DocBin
 
 
-
 def blank(nlp, reference):
     doc = Doc(nlp.vocab, words=[token.text for token in reference], spaces=[bool(t.whitespace_) for t in reference])
     doc._.lang = reference._.lang
