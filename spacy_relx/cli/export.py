@@ -8,20 +8,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from ..corpora.records import load_json
-from ..errors import RelxError, warn
+from ..errors import RelxError
 from ._app import OnError, progress, relx_app, report_errors
 from ._output import check_output
+from ._triples import TripleLines
 
 if TYPE_CHECKING:
     from ..export import Settings, Triple, Writer
 
-#: Longest line of JSON that is read, in bytes.
-MAX_LINE = 1 << 28
 #: Field of the writers' settings -> the options that set it.
 OPTIONS = {"iris": "--base, --ids and --relation-ids", "bare": "--bare", "formulas": "--formulas"}
 INPUTS_HELP = ".spacy files with relations or facts, folders of them, .jsonl of relx predict, facts or export, or -"
@@ -167,27 +165,7 @@ def _read_lines(
     opened: AbstractContextManager[BinaryIO], name: str, source: str, model: str, version: str, on_error: OnError
 ) -> Iterator[Triple]:
     """RAISES: RelxError RX339. WARNS: RX348, at the end."""
-    from ..export import triples_of_row
-
-    skipped: list[tuple[str, str]] = []
-    n_skipped = 0
-    with opened as stream:
-        for number, raw in enumerate(iter(lambda: stream.readline(MAX_LINE), b""), start=1):
-            if not raw.strip():
-                continue
-            where = f"{name}:{number}"
-            try:
-                row: Any = load_json(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-                # a line is taken whole or not at all
-                triples = list(triples_of_row(row, number=number, source=source, model=model, model_version=version))
-            except (ValueError, RecursionError) as err:
-                reason = str(err).rstrip(" .") or type(err).__name__
-                if on_error is OnError.fail:
-                    text = raw[:80].decode("utf8", "replace").rstrip("\r\n")
-                    raise RelxError("RX339", where=where, reason=reason, text=text) from err
-                skipped = skipped or [(where, reason)]
-                n_skipped += 1
-                continue
-            yield from triples
-    if skipped:
-        warn("RX348", n=n_skipped, where=skipped[0][0], reason=skipped[0][1])
+    lines = TripleLines(on_error, broken="RX339", left_out="RX348")
+    for _, _, triples in lines.read(opened, name, source=source, model=model, model_version=version):
+        yield from triples
+    lines.report()

@@ -11,17 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from ..corpora.records import load_json
 from ..errors import RelxError, warn
 from ._app import OnError, progress, read_docs, relx_app, report_errors
 from ._output import check_output, write_output
+from ._triples import TripleLines
 
 if TYPE_CHECKING:
     from ..export import Triple
     from ..viz.page_data import PageDoc
 
-#: Longest line of JSON that is read, in bytes.
-MAX_LINE = 1 << 28
 INPUTS_HELP = ".spacy files, folders of them, .jsonl of relx predict, facts or export, or -"
 LimitOpt = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many documents")]
 
@@ -60,9 +58,8 @@ class _Reader:
     """Reads what pages are made of, and counts what it left out."""
 
     def __init__(self, on_error: OnError):
-        self._on_error = on_error
-        self._skipped: list[tuple[str, str]] = []
-        self._n_skipped = self._n_placeless = 0
+        self._lines = TripleLines(on_error, broken="RX363", left_out="RX364")
+        self._n_placeless = 0
 
     def read(self, paths: list[Path]) -> Iterator[PageDoc]:
         """RAISES: RelxError RX131, RX132 (.spacy files), RX362 for another file, RX363 for a broken line."""
@@ -85,34 +82,17 @@ class _Reader:
 
     def report(self) -> None:
         """Say what was left out. WARNS: RX364, RX365."""
-        if self._skipped:
-            warn("RX364", n=self._n_skipped, where=self._skipped[0][0], reason=self._skipped[0][1])
+        self._lines.report()
         if self._n_placeless:
             warn("RX365", n=self._n_placeless)
 
     def _read_lines(self, opened: AbstractContextManager[BinaryIO], name: str) -> Iterator[PageDoc]:
-        from ..export import triples_of_row
-
         sentences: dict[tuple[str, str, str], PageDoc] = {}
-        with opened as stream:
-            for number, raw in enumerate(iter(lambda: stream.readline(MAX_LINE), b""), start=1):
-                if not raw.strip():
-                    continue
-                where = f"{name}:{number}"
-                try:
-                    row: Any = load_json(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-                    triples = list(triples_of_row(row, number=number))  # which checks the row
-                except (ValueError, RecursionError) as err:
-                    reason = str(err).rstrip(" .") or type(err).__name__
-                    if self._on_error is OnError.fail:
-                        raise RelxError("RX363", where=where, reason=reason) from err
-                    self._skipped = self._skipped or [(where, reason)]
-                    self._n_skipped += 1
-                    continue
-                if "relations" in row:
-                    yield _prediction(row, number)
-                else:
-                    yield from self._sentences(triples, sentences)
+        for number, row, triples in self._lines.read(opened, name):  # which checks the row
+            if "relations" in row:
+                yield _prediction(row, number)
+            else:
+                yield from self._sentences(triples, sentences)
 
     def _sentences(self, triples: list[Triple], known: dict[tuple[str, str, str], PageDoc]) -> Iterator[PageDoc]:
         """A document for each sentence that was not known yet; the triples of a sentence that was are added to it."""

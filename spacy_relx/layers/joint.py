@@ -15,7 +15,7 @@ from thinc.types import Floats2d
 
 from ..nn.joint_batch import Found, JointBatch, JointTargets
 from .batch import offsets, sub_batches
-from .parts import read_parts
+from .parts import part_codes, part_lengths
 from .relation import build_network, loss_backprop
 from .shim import TorchShim, torch_shim
 
@@ -110,7 +110,8 @@ def make_joint_batch(
 ) -> JointBatch:
     """The parts of the Docs. masks: for each language the rows of the labels that it has; languages that are not named
     have all."""
-    lengths, langs, _ = read_parts(docs, max_length)
+    parts = [part_lengths(doc, max_length) for doc in docs]
+    langs = part_codes(docs, parts) if masks else []
     allowed = None
     if masks and any(lang in masks for lang in langs):
         allowed = torch.ones(len(langs), n_labels + 1, dtype=torch.bool)
@@ -118,7 +119,7 @@ def make_joint_batch(
             if lang in masks:
                 allowed[row, 1:] = False
                 allowed[row, torch.tensor(masks[lang], dtype=torch.int64) + 1] = True
-    return JointBatch(torch.from_numpy(lengths), allowed)
+    return JointBatch(torch.from_numpy(np.concatenate(parts)), allowed)
 
 
 def make_targets(docs: Sequence[Doc], gold: Sequence[JointGold]) -> JointTargets:

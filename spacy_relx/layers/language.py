@@ -14,9 +14,9 @@ from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
 from ..errors import RelxError, warn
-from ..extensions import get_sentence_langs, has_routes
+from ..extensions import get_routes, get_sentence_langs, has_routes
 from ..nn.language_layers import LanguageLayers, is_trained
-from .parts import read_parts
+from .parts import part_codes, part_lengths, route_rows
 from .shim import TorchShim
 
 #: spaCy's code for no language in particular: the only one of models whose training data has no languages.
@@ -122,15 +122,14 @@ def _learns(encoder: Model) -> bool:
 
 def _places(docs: list[Doc], max_length: int, shim: LanguageShim) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """What `LanguageLayers` reads beside the tokens."""
-    lengths, langs, routes = read_parts(docs, max_length)
+    parts = [part_lengths(doc, max_length) for doc in docs]
+    lengths, langs, routes = np.concatenate(parts), part_codes(docs, parts), part_codes(docs, parts, get_routes)
     known = shim.sizes["languages"]
     if not shim.warned and shim.module.switcher is not None and known != [NO_LANGUAGE] and set(routes) - set(known):
         _warn_of_unrouted(docs, shim)
     numbers: dict[str, int] = {}
     ids = torch.tensor([numbers.setdefault(lang, len(numbers)) for lang in langs])
-    rows = {code: row for row, code in enumerate(known)}
-    taken = np.array([rows.get(code, len(rows)) for code in routes], dtype="int64")
-    tokens = torch.from_numpy(np.repeat(taken, lengths)).to(shim.device)
+    tokens = torch.from_numpy(np.repeat(route_rows(routes, known), lengths)).to(shim.device)
     return torch.from_numpy(lengths), ids, tokens
 
 

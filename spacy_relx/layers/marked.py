@@ -23,7 +23,7 @@ from .batch import hidden_types, offsets, sub_batches
 from .marking import MarkedDoc, Marking
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
-from .parts import codes_at
+from .parts import codes_at, route_rows
 from .relation import RelationInput
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
 from .transformer_shim import TransformerShim
@@ -190,9 +190,7 @@ def mention_routes(doc: Doc, candidates: Candidates, sizes: dict[str, Any] | Non
     """int64 (n_mentions,): row of the language whose route each mention takes. sizes: see `TransformerShim`."""
     if sizes is None:
         return np.zeros(candidates.n_mentions, dtype="int64")
-    rows = {code: row for row, code in enumerate(sizes["languages"])}
-    codes = codes_at(doc, candidates.spans[:, 0], get_routes)
-    return np.array([rows.get(code, len(rows)) for code in codes], dtype="int64")
+    return route_rows(codes_at(doc, candidates.spans[:, 0], get_routes), sizes["languages"])
 
 
 def _score(network: MarkedNetwork, plan: Any, device: torch.device, batch_tokens: int):

@@ -8,7 +8,7 @@ import numpy as np
 from spacy.attrs import SENT_START
 from spacy.tokens import Doc
 
-from ..extensions import get_routes, get_sentence_langs
+from ..extensions import get_sentence_langs
 
 
 def part_lengths(doc: Doc, max_length: int) -> np.ndarray:
@@ -40,15 +40,16 @@ def codes_at(
     return [ranges[max(row, 0)][2] for row in rows.tolist()]
 
 
-def read_parts(docs: Sequence[Doc], max_length: int) -> tuple[np.ndarray, list[str], list[str]]:
-    """The parts of all Docs, one behind the other. RETURNS: int64 (n_parts,) tokens of each, its language, and the
-    language whose route it takes."""
-    lengths = [part_lengths(doc, max_length) for doc in docs]
-    langs: list[str] = []
-    routes: list[str] = []
-    for doc, sizes in zip(docs, lengths):
-        if len(sizes):
-            starts = np.cumsum(sizes) - sizes
-            langs += codes_at(doc, starts)
-            routes += codes_at(doc, starts, get_routes)
-    return np.concatenate([np.zeros(0, dtype="int64"), *lengths]), langs, routes
+def part_codes(
+    docs: Sequence[Doc],
+    lengths: Sequence[np.ndarray],
+    read: Callable[[Doc], list[tuple[int, int, str]]] = get_sentence_langs,
+) -> list[str]:
+    """The same for all parts of Docs, one Doc behind the other. lengths: of each Doc, as of `part_lengths`."""
+    return [code for doc, sizes in zip(docs, lengths) for code in codes_at(doc, np.cumsum(sizes) - sizes, read)]
+
+
+def route_rows(codes: Sequence[str], languages: Sequence[str]) -> np.ndarray:
+    """int64 (n_codes,): row of each language, as of `LanguageSwitcher`: their number for one that is not among them."""
+    rows = {code: row for row, code in enumerate(languages)}
+    return np.array([rows.get(code, len(rows)) for code in codes], dtype="int64")

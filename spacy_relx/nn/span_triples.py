@@ -130,10 +130,10 @@ class AllTriples(nn.Module):
         be spans are left out here, and are still paired. And int64 (n_mentions,): the span of each, -1 for none."""
         keys = spans[:, 0] * (n_tokens + 1) + spans[:, 1]
         wanted = targets.spans[:, 0] * (n_tokens + 1) + targets.spans[:, 1]
-        rows = torch.searchsorted(keys, wanted).clamp(max=max(len(keys) - 1, 0))
-        there = keys[rows] == wanted if len(keys) else torch.zeros_like(wanted, dtype=torch.bool)
+        rows = find_keys(keys, wanted)
+        there = rows >= 0
         gold = torch.zeros(len(spans), dtype=torch.int64, device=spans.device)
-        return gold.index_copy(0, rows[there], targets.types[there] + 1), torch.where(there, rows, -1)
+        return gold.index_copy(0, rows[there], targets.types[there] + 1), rows
 
     def _mixed_types(self, types: Tensor, logits: Tensor, places: Tensor) -> Tensor:
         """The gold types, some of them replaced by the model's own. places: the span of each mention, -1 for none."""
@@ -166,11 +166,9 @@ class AllTriples(nn.Module):
         related = targets.relations[targets.relations[:, 1] > 0]
         n = len(pairs.mention_spans) + 1
         keys, order = torch.sort(pairs.pairs[:, 0] * n + pairs.pairs[:, 1])
-        wanted = related[:, 0] * n + related[:, 2]
-        rows = torch.searchsorted(keys, wanted).clamp(max=max(len(keys) - 1, 0))
-        if len(keys):
-            there = keys[rows] == wanted
-            labels[order[rows[there]], related[there, 1] - 1] = 1.0
+        rows = find_keys(keys, related[:, 0] * n + related[:, 2])
+        there = rows >= 0
+        labels[order[rows[there]], related[there, 1] - 1] = 1.0
         return labels
 
     def _keep(self, batch: JointBatch, spans: Tensor, sure: Tensor) -> Tensor:
@@ -184,6 +182,14 @@ class AllTriples(nn.Module):
         counts = torch.bincount(owners, minlength=len(batch.lengths))
         ranks = torch.arange(len(order), device=rows.device) - (counts.cumsum(0) - counts)[owners[order]]
         return rows[order[ranks < self.max_mentions]].sort().values
+
+
+def find_keys(keys: Tensor, wanted: Tensor) -> Tensor:
+    """int64 (n_wanted,): where each stands among the keys, -1 for nowhere. keys: *Shape:* (n,), int64, sorted."""
+    if not len(keys):
+        return torch.full_like(wanted, -1)
+    rows = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+    return torch.where(keys[rows] == wanted, rows, -1)
 
 
 def pairs_within(owners: Tensor) -> Tensor:

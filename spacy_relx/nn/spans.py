@@ -66,7 +66,5 @@ class SpanAttention(nn.Module):
         # index_select: the gradient of sums[ends] is summed up in an order that differs from run to run
         span = (sums.index_select(0, ends) - sums.index_select(0, starts)).to(self.value.weight.dtype)
         values, weights = span[:, : -self.heads], span[:, -self.heads :]
-        values = values.view(len(span), self.heads, values.shape[1] // self.heads) / weights.clamp(min=1e-6).unsqueeze(
-            2
-        )
+        values = values.unflatten(1, (self.heads, -1)) / weights.clamp(min=1e-6).unsqueeze(2)
         return values.flatten(1)

@@ -18,7 +18,6 @@ from ..extensions import (
     get_candidates,
     get_facts,
     get_sentence_langs,
-    set_extensions,
     set_fact_scores,
     set_facts,
 )
@@ -116,19 +115,11 @@ class FactExtractor(TrainedPipe):
         keep_scores: bool = True,
         scorer: Callable | None = None,
     ):
-        set_extensions()
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.threshold: float = threshold
-        self.label_thresholds = dict(label_thresholds or {})
-        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
+        super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
         if max_evidence < 0:
             raise RelxError("RX021", name="max_evidence", value=max_evidence, need="0 or more")
         self.max_evidence = max_evidence
         self.keep_scores = keep_scores
-        self.scorer = scorer
-        self.cfg: dict[str, Any] = {"labels": [], "n_markers": None, "width": None}
 
     def initialize(
         self,

@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import RelxError, warn
-from ..extensions import get_lang, get_relations, get_sentence_langs, set_extensions, set_relations
+from ..extensions import get_lang, get_relations, get_sentence_langs, set_relations
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import Reach, gold_mentions, joint_gold
 from .trained import TrainedPipe
@@ -91,13 +91,10 @@ class JointExtractor(TrainedPipe):
     mentions and the relation are right, is greater; None: when it beats no-relation. label_thresholds: of single
     labels, before the common one. spans_key: group of all mentions found; None for none. set_ents: also set `doc.ents`,
     to those that do not overlap, the surest first; what was there is replaced. mask_labels: in a language that training
-    showed, predict only relations that it showed in that language. scorer: as for any
-    component.
+    showed, predict only relations that it showed in that language. scorer: as for any component.
 
     Thresholds are settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
     """
-
-    unmarked = "RX054"
 
     def __init__(
         self,
@@ -112,18 +109,11 @@ class JointExtractor(TrainedPipe):
         mask_labels: bool = False,
         scorer: Callable | None = None,
     ):
-        set_extensions()
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.threshold = threshold
-        self.label_thresholds = dict(label_thresholds or {})
-        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
+        super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
         self.spans_key = spans_key
         self.set_ents = set_ents
         self.mask_labels = mask_labels
-        self.scorer = scorer
-        self.cfg: dict[str, Any] = {"labels": [], "types": [], "lang_labels": {}, "n_markers": None, "width": None}
+        self.cfg.update(types=[], lang_labels={})
 
     @property
     def types(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import Model
 
 from .._compat import optional_import
 from ..errors import RelxError, warn
@@ -233,12 +234,10 @@ class LanguageRouter(BatchedPipe):
 
 def switched(nlp: Language) -> list[tuple[str, Any]]:
     """(name, component) of the components whose model has language-specific layers."""
-    found = []
-    for name, pipe in nlp.pipeline:
-        nodes: Iterable[Any] = getattr(getattr(pipe, "model", None), "walk", tuple)()
-        if any(getattr(shim, "sizes", None) is not None for node in nodes for shim in node.shims):
-            found.append((name, pipe))
-    return found
+    from ..layers.language import language_shims  # torch, which factories do without
+
+    models = [(name, pipe, getattr(pipe, "model", None)) for name, pipe in nlp.pipeline]
+    return [(name, pipe) for name, pipe, model in models if isinstance(model, Model) and language_shims(model)]
 
 
 def route_tables(nlp: Language) -> dict[str, dict[str, list[float]]]:

@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import warn
-from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations, set_extensions, set_relations
+from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations, set_relations
 from ..types import Candidates, Relation
 from .targets import pair_targets
 from .trained import TrainedPipe
@@ -94,15 +94,7 @@ class RelationExtractor(TrainedPipe):
         label_thresholds: dict[str, float] | None = None,
         scorer: Callable | None = None,
     ):
-        set_extensions()
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.threshold = threshold
-        self.label_thresholds = dict(label_thresholds or {})
-        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
-        self.scorer = scorer
-        self.cfg: dict[str, Any] = {"labels": [], "n_markers": None, "width": None}
+        super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
 
     def initialize(
         self,

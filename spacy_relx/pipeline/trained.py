@@ -13,11 +13,12 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from thinc.api import Optimizer, set_dropout_rate
+from spacy.vocab import Vocab
+from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
-from ..extensions import get_lang, has_candidates
+from ..extensions import get_lang, has_candidates, set_extensions
 from ..types import NO_RELATION, Mention
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 class TrainedPipe(TrainablePipe):
     """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, n_markers (size of
-    the marker vocabulary) and width (the model's dimension nI). Subclasses have `threshold` and `label_thresholds`."""
+    the marker vocabulary) and width (the model's dimension nI)."""
 
     #: Code of the error where no component has proposed candidates.
     unmarked: str
@@ -37,6 +38,27 @@ class TrainedPipe(TrainablePipe):
     calibration: Calibration | None = None
     #: Called with each Doc and all its scores, where someone asks for them; not saved.
     on_scores: Callable[[Doc, PairScores], None] | None = None
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str,
+        *,
+        threshold: float | None,
+        label_thresholds: Mapping[str, float] | None,
+        scorer: Callable | None,
+    ):
+        """RAISES: RelxError RX021 for thresholds that are no probabilities."""
+        set_extensions()
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.threshold = threshold
+        self.label_thresholds = dict(label_thresholds or {})
+        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
+        self.scorer = scorer
+        self.cfg = {"labels": [], "n_markers": None, "width": None}
 
     @property
     def labels(self) -> tuple[str, ...]:

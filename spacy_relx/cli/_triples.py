@@ -1,0 +1,62 @@
+"""Lines of triples, as `relx predict`, `relx facts` and `relx export` write them, read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..corpora.records import load_json
+from ..errors import RelxError, warn
+from ._app import OnError
+
+if TYPE_CHECKING:
+    from ..export import Triple
+
+#: Longest line of JSON that is read, in bytes.
+MAX_LINE = 1 << 28
+
+
+@dataclass
+class TripleLines:
+    """Reads such lines, and counts those that it left out.
+
+    on_error: stop at a broken line, or leave it out. broken: code of the error; left_out: of the warning.
+    """
+
+    on_error: OnError
+    broken: str
+    left_out: str
+    n_skipped: int = 0
+    first: tuple[str, str] = ("", "")
+
+    def read(
+        self, opened: AbstractContextManager[BinaryIO], name: str, **settings: Any
+    ) -> Iterator[tuple[int, dict[str, Any], list[Triple]]]:
+        """(number, row, its triples) of each line, which is taken whole or not at all. name: what is read, for errors.
+        settings: of `export.triples_of_row`. RAISES: RelxError `broken`."""
+        from ..export import triples_of_row
+
+        with opened as stream:
+            for number, raw in enumerate(iter(lambda: stream.readline(MAX_LINE), b""), start=1):
+                if not raw.strip():
+                    continue
+                where = f"{name}:{number}"
+                try:
+                    row: Any = load_json(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+                    triples = list(triples_of_row(row, number=number, **settings))
+                except (ValueError, RecursionError) as err:
+                    reason = str(err).rstrip(" .") or type(err).__name__
+                    if self.on_error is OnError.fail:
+                        text = raw[:80].decode("utf8", "replace").rstrip("\r\n")
+                        raise RelxError(self.broken, where=where, reason=reason, text=text) from err
+                    self.first = self.first if self.n_skipped else (where, reason)
+                    self.n_skipped += 1
+                    continue
+                yield number, row, triples
+
+    def report(self) -> None:
+        """Say what was left out. WARNS: `left_out`."""
+        if self.n_skipped:
+            warn(self.left_out, n=self.n_skipped, where=self.first[0], reason=self.first[1])
