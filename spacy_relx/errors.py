@@ -455,6 +455,11 @@ class RelxWarning(UserWarning):
     """A warning of this package; its text starts with the code."""
 
 
+def sentence(message: object) -> str:
+    """A message that ends in a full stop, one."""
+    return str(message).rstrip(" .\n") + "."
+
+
 def warn(code: str, stacklevel: int = 3, **values: Any) -> None:
     """Issue the coded warning as a `RelxWarning`."""
     warnings.warn(RelxWarning(f"[{code}] {MESSAGES[code].format(**values)}"), stacklevel=stacklevel)

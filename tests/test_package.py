@@ -87,7 +87,7 @@ ROOMS = {
     "evaluation": {"corpora"},
     "export": set(),
     "viz": set(),
-    "scale": {"export"},
+    "scale": {"corpora", "export"},
 }
 #: Module of the ground floor -> those it may import.
 GROUND = {
@@ -95,6 +95,7 @@ GROUND = {
     "about": set(),
     "types": {"errors"},
     "_compat": {"errors"},
+    "loading": {"errors"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
     "grouping": {"errors", "types"},

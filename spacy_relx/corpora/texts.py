@@ -1,0 +1,183 @@
+"""Texts that a pipeline is to read: lines of .txt and .jsonl files, rows of Parquet, Docs of .spacy files."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, NamedTuple, cast
+
+from ..errors import RelxError, sentence, warn
+from .records import is_lang_code, load_json
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+    from spacy.vocab import Vocab
+
+#: Longest line that is read, in bytes.
+MAX_LINE = 1 << 28
+
+
+class OnError(str, Enum):
+    """What to do with a text that cannot be used."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+class Text(NamedTuple):
+    """One input: its id, where it stands (file:line), the text, its language, and the Doc where there is one."""
+
+    id: Any
+    where: str
+    text: str
+    lang: str
+    doc: Doc | None = None
+
+
+class Broken(NamedTuple):
+    """An input that cannot be used: its id as far as that is known, where it stands, and why."""
+
+    id: Any
+    where: str
+    reason: str
+
+
+class Fields(NamedTuple):
+    """The names of what is read of an object of JSON, or of a row of a table."""
+
+    text: str = "text"
+    id: str = "id"
+    lang: str = "lang"
+
+
+FIELDS = Fields()
+#: (line, number, where) -> its text. Raises ValueError.
+Parse = Callable[[str, int, str], Text]
+
+
+def doc_of(nlp: Language, item: Text) -> Doc:
+    """The Doc to run a pipeline over. One that comes from a file keeps its mentions and loses its relations, which
+    must not pass for predictions."""
+    doc = item.doc if item.doc is not None else nlp.make_doc(item.text)
+    doc._.relations = []
+    if item.lang:
+        doc._.lang = item.lang
+    return doc
+
+
+def read_texts(source: str, vocab: Vocab, on_error: OnError = OnError.fail) -> Iterator[Text]:
+    """Stream the texts of a .txt, .jsonl or .spacy file, or of the lines of standard input ("-").
+
+    Empty lines are passed over; the id of a text is the one given, else its line (in a .spacy file its place), from 1.
+    RAISES: RelxError RX182 for another file, RX183 for a broken line, RX132 for a broken .spacy file.
+    WARNS: RX184, at the end, where on_error is skip and lines were left out.
+    """
+    if source == "-":
+        items = parse_lines(nullcontext(sys.stdin.buffer), "standard input", plain_text)
+        return _all_but_broken(items, on_error)
+    path = Path(source)
+    if not path.is_file():
+        raise RelxError("RX182", path=source, reason="there is no such file.")
+    if path.suffix == ".spacy":
+        return read_doc_texts(path, vocab)
+    parse = line_parser(path)
+    if parse is None:
+        raise RelxError("RX182", path=source, reason=f"files that end in '{path.suffix}' are not known.")
+    return _all_but_broken(parse_lines(open_lines(path), str(path), parse), on_error)
+
+
+def _all_but_broken(items: Iterator[Text | Broken], on_error: OnError) -> Iterator[Text]:
+    first: Broken | None = None
+    n_broken = 0
+    for item in items:
+        if isinstance(item, Text):
+            yield item
+        elif on_error is OnError.fail:
+            raise RelxError("RX183", where=item.where, reason=item.reason)
+        else:
+            first = first or item
+            n_broken += 1
+    if first is not None:
+        warn("RX184", n=n_broken, where=first.where, reason=first.reason)
+
+
+def read_doc_texts(path: Path, vocab: Vocab) -> Iterator[Text]:
+    """The Docs of a .spacy file, or of all in a folder. RAISES: RelxError RX131 (no file), RX132 (a broken one)."""
+    from .docbin import read_docs
+    from .reader import corpus_files
+
+    docs = (doc for file in corpus_files(path) for doc in read_docs(file, vocab))
+    for number, doc in enumerate(docs, start=1):
+        yield Text(doc.user_data.get("id", number), f"{path}, document {number}", doc.text, doc._.lang, doc)
+
+
+def parse_lines(
+    opened: AbstractContextManager[BinaryIO], name: str, parse: Parse, *, first: int = 1, end: int | None = None
+) -> Iterator[Text | Broken]:
+    """The texts of the lines of a stream; empty lines are passed over.
+
+    name: of the stream, for places. first: number of its first line. end: the byte that ends what is read, None for
+    all. A line is read whole or not at all; of one longer than `MAX_LINE` only so much is in memory.
+    RAISES: RelxError RX182 for what cannot be read at all.
+    """
+    with opened as stream:
+        for number, raw in enumerate(_raw_lines(stream, name, end), start=first):
+            where = f"{name}:{number}"
+            try:
+                if len(raw) > MAX_LINE:
+                    raise ValueError(f"the line has more than {MAX_LINE} bytes")
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                item: Text | Broken | None = parse(line, number, where) if line.strip() else None
+            except (ValueError, RecursionError) as err:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+                item = Broken(number, where, sentence(err))
+            if item is not None:
+                yield item
+
+
+def _raw_lines(stream: BinaryIO, name: str, end: int | None) -> Iterator[bytes]:
+    try:
+        while (end is None or stream.tell() < end) and (raw := stream.readline(MAX_LINE + 1)):
+            rest = raw
+            while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
+                rest = stream.readline(MAX_LINE + 1)
+            yield raw
+    except (OSError, EOFError, zlib.error) as err:  # of the system, or of a .gz file that is cut or is none
+        raise RelxError("RX182", path=name, reason=sentence(err)) from err
+
+
+def open_lines(path: Path) -> BinaryIO:
+    """A file of lines, also one that gzip has made smaller."""
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def line_parser(path: Path, fields: Fields = FIELDS) -> Parse | None:
+    """What reads the lines of such a file, .txt or .jsonl, with .gz behind it or not; None for another file."""
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if suffix == ".txt":
+        return plain_text
+    if suffix == ".jsonl":
+        return lambda line, number, where: text_of_row(load_json(line), number, where, fields)
+    return None
+
+
+def plain_text(line: str, number: int, where: str) -> Text:
+    """A line as it is, in an unknown language."""
+    return Text(number, where, line, "")
+
+
+def text_of_row(row: Any, number: int, where: str, fields: Fields = FIELDS) -> Text:
+    """The text of an object with a text, and an id and a language where they are known. RAISES: ValueError."""
+    if not isinstance(row, Mapping) or not isinstance(row.get(fields.text), str):
+        raise ValueError(f'the line must be an object with a string "{fields.text}"')
+    lang = row.get(fields.lang)
+    if not isinstance(lang, (str, type(None))):
+        raise ValueError(f'"{fields.lang}" must be a string such as "en", but is {lang!r}')
+    if lang and not is_lang_code(lang):
+        raise ValueError(f'"{fields.lang}" must be a language code such as "en" or "pt-BR", but is {lang!r}')
+    return Text(row.get(fields.id, number), where, row[fields.text], lang or "")

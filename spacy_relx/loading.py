@@ -1,0 +1,54 @@
+"""Loading pipelines, the code that they need, and the GPU, with errors that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import RelxError, sentence
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+
+def import_code(path: Path | None) -> None:
+    """Import a Python file that registers components or functions. RAISES: RelxError RX188."""
+    if path is None:
+        return
+    from spacy.util import import_file
+
+    try:
+        import_file("python_code", path)
+    except Exception as err:  # whatever the user's file raises
+        raise RelxError("RX188", path=path, reason=f"{type(err).__name__}: {err}") from err
+
+
+def use_gpu(gpu: int) -> None:
+    """Switch to that GPU, -1 for none. RAISES: RelxError RX187."""
+    if gpu < 0:
+        return
+    from thinc.api import require_gpu
+
+    try:
+        require_gpu(gpu)
+    except Exception as err:  # thinc raises ValueError, cupy and torch errors of their own
+        raise RelxError("RX187", gpu=gpu, reason=sentence(err)) from err
+
+
+def load_pipeline(model: str) -> Language:
+    """`spacy.load`. RAISES: RelxError RX180 for what is no pipeline or cannot be loaded."""
+    import spacy
+
+    path = Path(model)
+    if path.is_file():
+        raise RelxError("RX180", model=model, reason="it is a file.")
+    if path.is_dir() and not (path / "config.cfg").exists():
+        raise RelxError("RX180", model=model, reason="the folder has no config.cfg.")
+    try:
+        return spacy.load(path if path.is_dir() else model)
+    except RelxError:
+        raise
+    except (OSError, ValueError, ImportError, KeyError) as err:
+        looks_like_path = not path.exists() and ("/" in model or "\\" in model)
+        reason = "there is no such folder." if looks_like_path else sentence(f"{type(err).__name__}: {err}")
+        raise RelxError("RX180", model=model, reason=reason) from err
