@@ -5,6 +5,7 @@ A message says what was wrong, where, and what to do. Tests match the code (`RX1
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -55,8 +56,8 @@ MESSAGES: dict[str, str] = {
     "RX101": "{where}: this is not JSON: {reason}. In: {text!r}. Is the file of this format? In folders, choose files "
     "with a pattern (--pattern '*.jsonl'); to leave broken lines out, skip errors (--on-error skip).",
     "RX102": "{where}: {problem}. In: {text!r}. docs/formats.md describes the formats.",
-    "RX103": "{where}: the mention [{start}, {end}) does not fit {length} {unit}. Offsets begin at 0, and the end is the "
-    "first of the {unit} behind the mention. In: {text!r}",
+    "RX103": "{where}: the mention {span} does not fit {length} {unit}. Offsets begin at 0, and the end is the {end_is} "
+    "mention. In: {text!r}",
     "RX104": "{where}: a relation names the mention {value}, but there is none such among {n}. Heads and tails are "
     "places in the list of mentions, from 0, or ids of mentions. In: {text!r}",
     "RX105": "{where}: the mention [{start}, {end}) is {found!r}, but its text is given as {wanted!r}. Offsets count "
@@ -309,7 +310,7 @@ MESSAGES: dict[str, str] = {
     "'kb_rank', a number from 1, each where there is one, but got {value!r}.",
     # 260-279: mentions and relations from raw text, several languages, training that goes on from another's weights
     "RX260": "Nothing of '{name}' can start from {path}: {reason}",
-    "RX261": "The pattern {pattern!r} of what to train names no parameter of '{name}'. They are: {known}.",
+    "RX261": "The pattern {pattern!r} of what to train names no parameter of '{name}'. It has {n}: {groups}. The nearest: {nearest}.",
     "RX262": "The layer '{layer}' of '{name}' cannot be held still by a pattern, since it is spaCy's own. Put it into a "
     "component of its own and name that under [training] frozen_components, or train it too ('{layer}.*').",
     "RX263": "No relations found for '{name}': the training data has no Doc with relations. Check the data, or give the "
@@ -428,6 +429,20 @@ MESSAGES: dict[str, str] = {
     "RX396": "There is no way here to deny a sentence in {names}: {n} relations in such languages are left out of the test of "
     "negation. Known: {known}.",
     "RX397": "The {setting} must be relations of the data, but {names} occur nowhere. The data has: {known}.",
+    # 420-427, 429: serving over HTTP
+    "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, each text a string, or an object with "text" and, '
+    'where they are known, "lang" and "id".',
+    "RX421": "The request is too large: {n} {what}, where {limit} are the most. Send it in parts.",
+    "RX422": "The text cannot be taken: {reason}",
+    "RX423": "The pipeline failed on this text ({kind}). The server's log says why.",
+    "RX424": "Cannot listen at '{host}', port {port}: {reason} Choose another address or port (--host, --port).",
+    "RX425": "The server is busy: {reason} Send the request again in a moment.",
+    "RX426": "The body must be JSON, and say so: send it with the header Content-Type: application/json.",
+    "RX427": "There is no such address, or it cannot be asked in this way. There are POST /extract, GET /health, GET /info and GET "
+    "/openapi.json.",
+    "RX428": "'{name}' is a fact_checker beside '{others}': kb_score, known and kb_rank are those of the one that runs last. Give "
+    "one fact_checker both embeddings and triples, and remove the other (nlp.remove_pipe).",
+    "RX429": "The server failed to answer. Its log says why.",
     # 320-329: pre-annotations for annotation tools
     "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",
     "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets. In the output {names}; visual.conf shows the "
@@ -437,6 +452,21 @@ MESSAGES: dict[str, str] = {
     "RX326": "{where}: the mention of the tokens {start} to {last} is listed for sentence {number}, which has the tokens {first} to "
     "{end} of the document. Offsets count tokens of the whole document, ends inclusive. In: {text!r}",
     "RX324": "{n} texts were read, but there is nothing to write. Give texts that are not empty.",
+    # 400-419: corpora in shards
+    "RX400": "Cannot read texts from '{path}': {reason}. Inputs are .jsonl, .txt (also .gz), .parquet and .spacy files, and "
+    "folders of them.",
+    "RX401": "Cannot write triples to the folder '{path}': {reason}. Give a folder of their own, which may be new; --overwrite "
+    "begins a run anew where one was.",
+    "RX402": "'{path}' does not say what it should ({reason}). Begin the run anew with --overwrite.",
+    "RX403": "Another run is at work in '{path}'. Wait for it, or give another folder.",
+    "RX404": "The engine '{engine}' cannot be used so: {names}.",
+    "RX405": "{shard}: {n} processes in a row have ended over this shard ({how}) and got no further. Is there enough memory? "
+    "Fewer --workers or a smaller --batch-size need less.",
+    "RX406": "{engine} has given up: {reason}",
+    "RX407": "The run stops: {n} documents could not be used, and {max} may be (--max-errors). The first: {first}",
+    "RX408": "{message} (said by a process that annotates)",
+    "RX409": "{n} of {total} shards are not done. The first, {name}: {reason} What is done is kept: when this is mended, the same "
+    "command goes on.",
 }
 
 
@@ -450,6 +480,16 @@ class RelxError(ValueError):
         self.code = code
         super().__init__(f"[{code}] {MESSAGES[code].format(**values)}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # that of an exception would give the message for the code when another process unpickles it
+        return _restore, (self.code, str(self))
+
+
+def _restore(code: str, message: str) -> RelxError:
+    error = RelxError.__new__(RelxError, message)
+    error.code = code
+    return error
+
 
 class RelxWarning(UserWarning):
     """A warning of this package; its text starts with the code."""
@@ -460,6 +500,20 @@ def sentence(message: object) -> str:
     return str(message).rstrip(" .\n") + "."
 
 
-def warn(code: str, stacklevel: int = 3, **values: Any) -> None:
-    """Issue the coded warning as a `RelxWarning`."""
-    warnings.warn(RelxWarning(f"[{code}] {MESSAGES[code].format(**values)}"), stacklevel=stacklevel)
+#: Packages whose lines mean nothing to whoever reads a warning: ours, and those that call our components.
+_LIBRARIES = {"spacy_relx", "spacy", "thinc"}
+
+
+def warn(code: str, **values: Any) -> None:
+    """Issue the coded warning as a `RelxWarning`, as of the nearest line that is neither ours nor of spaCy."""
+    warnings.warn(RelxWarning(f"[{code}] {MESSAGES[code].format(**values)}"), stacklevel=_level_outside())
+
+
+def _level_outside() -> int:
+    """The stacklevel for `warn` of the nearest line outside of `_LIBRARIES`; that of its caller where there is none."""
+    frame, level = sys._getframe(2), 2
+    while frame.f_globals.get("__name__", "").partition(".")[0] in _LIBRARIES:
+        if frame.f_back is None:
+            return 2
+        frame, level = frame.f_back, level + 1
+    return level

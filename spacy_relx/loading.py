@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,3 +53,18 @@ def load_pipeline(model: str) -> Language:
         looks_like_path = not path.exists() and ("/" in model or "\\" in model)
         reason = "there is no such folder." if looks_like_path else sentence(f"{type(err).__name__}: {err}")
         raise RelxError("RX180", model=model, reason=reason) from err
+
+
+@lru_cache(maxsize=1)
+def pipeline_of_process(model: str, code: str | None = None, threads: int = 1, gpu: int = -1) -> Language:
+    """A pipeline that is loaded once a process, however often the function that needs it is unpickled there.
+
+    code: a Python file to import first. threads: of PyTorch. gpu: its number, -1 for none.
+    RAISES: RelxError RX180, RX187, RX188.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    use_gpu(gpu)
+    import_code(Path(code) if code else None)
+    return load_pipeline(model)

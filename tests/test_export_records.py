@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc
 
-from spacy_relx.cli.facts import fact_record
-from spacy_relx.cli.predict import relation_records
 from spacy_relx.errors import RelxError
 from spacy_relx.export import EntityMention, Iris, Triple, TripleSpool, entity_id, iter_triples, triples_of_row
+from spacy_relx.export.predictions import fact_record, relation_records
 from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, normal_form, passage
 from spacy_relx.export.tables import fact_record as export_record
 from spacy_relx.facts import Evidence, Fact

@@ -3,6 +3,7 @@
 import ast
 import configparser
 import importlib
+import pickle
 import re
 from importlib import metadata
 from pathlib import Path
@@ -50,6 +51,13 @@ def test_entry_points_are_installed():
     assert set(ENTRY_POINTS) <= installed, "setup.cfg has changed: install the package again"
 
 
+def test_errors_travel_between_processes():
+    error = RelxError("RX180", model="m", reason="it is a file.")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is RelxError and copy.code == error.code == "RX180"
+    assert str(copy) == str(error) and copy.args == error.args
+
+
 def test_names():
     for group, name, _ in ENTRY_POINTS:
         if group in ("spacy_factories", "spacy_cli", "spacy_relx_formats", "spacy_relx_exports"):
@@ -88,6 +96,7 @@ ROOMS = {
     "export": set(),
     "viz": set(),
     "scale": {"corpora", "export"},
+    "serving": {"corpora", "export"},
 }
 #: Module of the ground floor -> those it may import.
 GROUND = {

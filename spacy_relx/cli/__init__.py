@@ -4,6 +4,7 @@ from spacy.cli._util import app
 
 from . import (  # noqa: F401  (they register their commands)
     align,
+    annotate,
     bags,
     calibrate,
     challenge,
@@ -21,6 +22,7 @@ from . import (  # noqa: F401  (they register their commands)
     predict,
     prelabel,
     routes,
+    serve,
     show,
     transfer,
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Field of the writers' settings -> the options that set it.
 OPTIONS = {"iris": "--base, --ids and --relation-ids", "bare": "--bare", "formulas": "--formulas"}
-INPUTS_HELP = ".spacy files with relations or facts, folders of them, .jsonl of relx predict, facts or export, or -"
+INPUTS_HELP = ".spacy files, .parquet of relx annotate, folders of them, .jsonl of relx predict, facts or export, or -"
 
 
 class What(str, Enum):
@@ -131,12 +131,22 @@ def _model(model: str, version: str) -> tuple[str, str]:
 
 
 def _holds_docs(path: Path) -> bool:
-    return path.suffix == ".spacy" or path.is_dir()
+    return path.suffix == ".spacy" or (path.is_dir() and not _holds_tables(path))
+
+
+def _holds_tables(path: Path) -> bool:
+    """Whether it is a table of triples, or a folder of such, as `relx annotate` writes it."""
+    return path.suffix == ".parquet" or (path.is_dir() and any(path.glob("*.parquet")))
 
 
 def _read(paths: list[Path], what: str, model: str, version: str, on_error: OnError) -> Iterator[Triple]:
+    from ..export.arrow import triples_of_parquet
+
     for path in paths:
-        if _holds_docs(path):
+        if _holds_tables(path):
+            for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
+                yield from triples_of_parquet(file)
+        elif _holds_docs(path):
             yield from _read_docs(path, what, model, version)
         elif str(path) == "-":
             yield from _read_lines(nullcontext(sys.stdin.buffer), "standard input", "", model, version, on_error)

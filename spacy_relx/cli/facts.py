@@ -12,7 +12,6 @@ import typer
 
 from ..errors import RelxError, warn
 from ..extensions import get_candidates
-from ..types import support_of
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -80,6 +79,7 @@ def facts_cli(
     kb_score, known and kb_rank, see docs/knowledge-base.md.
     """
     from ..corpora.bag_spool import BagSpool
+    from ..export.predictions import fact_record
 
     for source in texts:
         check_output(output, source, code, kb, known, model=model)
@@ -225,47 +225,3 @@ def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -
     wanted = [each for each, pipe in nlp.pipeline if each == name or isinstance(pipe, EntityTypeMarker)]
     with nlp.select_pipes(enable=wanted):
         yield from nlp.pipe(spool.bags(), batch_size=batch_size)
-
-
-def fact_record(doc: Doc, fact: Fact) -> dict[str, Any]:
-    """A fact of a bag Doc as plain data. Offsets of evidence count characters of its sentence.
-
-    head, label, tail, score, kb_score, known and kb_rank (those that are set), head_text and tail_text (as the best
-    evidence has them), sentences (how many the bag has), evidence (text, head, tail, weight, lang, and source: the file
-    and the id of the text in it).
-    """
-    head_text, _, tail_text = fact.triple(doc)
-    record: dict[str, Any] = {"head": fact.head, "label": fact.label, "tail": fact.tail, "score": round(fact.score, 6)}
-    support = support_of(fact)
-    if "kb_score" in support:
-        support["kb_score"] = round(support["kb_score"], 6)
-    record.update(support)
-    sources = doc.user_data.get("sources", ())
-    starts = {sent.start: i for i, sent in enumerate(doc.sents)}
-    evidence = []
-    for each in fact.evidence:
-        sentence = each.sentence(doc)
-        place = max((start for start in starts if start <= each.start), default=0)
-        number = starts.get(place, 0)
-        evidence.append(
-            {
-                "text": sentence.text,
-                "head": _characters(doc, sentence.start_char, each.head.start, each.head.end),
-                "tail": _characters(doc, sentence.start_char, each.tail.start, each.tail.end),
-                "weight": round(each.weight, 6),
-                "lang": sentence._.lang,
-                **({"source": sources[number][0], "id": sources[number][1]} if number < len(sources) else {}),
-            }
-        )
-    return {
-        **record,
-        "head_text": head_text,
-        "tail_text": tail_text,
-        "sentences": len(starts),
-        "evidence": evidence,
-    }
-
-
-def _characters(doc: Doc, base: int, start: int, end: int) -> dict[str, Any]:
-    span = doc[start:end]
-    return {"text": span.text, "start": span.start_char - base, "end": span.end_char - base}

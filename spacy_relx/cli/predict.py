@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..types import support_of
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -27,11 +26,6 @@ from ._app import (
     use_gpu,
 )
 from ._output import check_output, line_writer
-
-if TYPE_CHECKING:
-    from spacy.tokens import Doc
-
-    from ..types import Mention
 
 
 @relx_app.command("predict")
@@ -52,35 +46,15 @@ def predict_cli(
 
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
+    from ..export.predictions import prediction_record
+
     check_output(output, texts, code, model=model)
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
-    stream = annotate(nlp, read_texts(texts, nlp.vocab, on_error), batch_size=batch_size, on_error=on_error)
+    stream = annotate(
+        nlp, read_texts(texts, nlp.vocab, on_error, tell_blank=True), batch_size=batch_size, on_error=on_error
+    )
     with line_writer(output) as write:
         for item, doc in progress(stream):
-            record = {"id": item.id, "text": doc.text, "lang": doc._.lang, "relations": relation_records(doc)}
-            write(json.dumps(record, ensure_ascii=False))
-
-
-def relation_records(doc: Doc) -> list[dict[str, Any]]:
-    """The relations of a Doc as plain data: head, label, tail, score; kb_score, known, kb_rank, where they are set.
-
-    start and end count characters.
-    """
-    return [
-        {
-            "head": _mention_record(doc, relation.head),
-            "label": relation.label,
-            "tail": _mention_record(doc, relation.tail),
-            "score": relation.score,
-            **support_of(relation),
-        }
-        for relation in doc._.relations
-    ]
-
-
-def _mention_record(doc: Doc, mention: Mention) -> dict[str, Any]:
-    span = doc[mention.start : mention.end]
-    record = {"text": span.text, "start": span.start_char, "end": span.end_char, "label": mention.label}
-    return {**record, "kb_id": mention.kb_id} if mention.kb_id else record
+            write(json.dumps(prediction_record(doc, item.id), ensure_ascii=False))

@@ -33,19 +33,31 @@ def iter_triples(
     is given.
     RAISES: RelxError RX331 for another `what`.
     """
+    check_what(what)
+    for number, doc in enumerate(docs, start=1):
+        doc_id = document_id(doc.user_data.get("id", number), source)
+        yield from triples_of_doc(doc, doc_id, what=what, model=model, model_version=model_version)
+
+
+def check_what(what: str) -> None:
+    """RAISES: RelxError RX331 for what is not in `WHAT`."""
     if what not in WHAT:
         raise RelxError("RX331", value=what, known=", ".join(WHAT))
     set_extensions()
-    for number, doc in enumerate(docs, start=1):
-        if not doc.user_data:
-            continue
-        doc_id = clean_text(document_id(doc.user_data.get("id", number), source))
-        view = _View(doc, doc_id, clean_text(model), clean_text(model_version))
-        if what != "facts":
-            yield from map(view.of_relation, get_relations(doc))
-        if what != "relations":
-            for fact in get_facts(doc):
-                yield from view.of_fact(fact)
+
+
+def triples_of_doc(
+    doc: Doc, doc_id: str, *, what: str = "all", model: str = "", model_version: str = ""
+) -> Iterator[Triple]:
+    """The triples of one Doc, see `iter_triples`."""
+    if not doc.user_data:
+        return
+    view = _View(doc, clean_text(doc_id), clean_text(model), clean_text(model_version))
+    if what != "facts":
+        yield from map(view.of_relation, get_relations(doc))
+    if what != "relations":
+        for fact in get_facts(doc):
+            yield from view.of_fact(fact)
 
 
 class _View:

@@ -6,11 +6,10 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .._compat import optional_import
+from .arrow import ParquetRows
 from .records import EntityMention, MergedTriple, Triple, kb_id_of
 from .spool import TripleSpool
 from .writers import Settings, Writer
@@ -46,9 +45,6 @@ COLUMNS: dict[str, type] = {
     "model": str,
     "model_version": str,
 }
-#: Rows of a row group of Parquet: what is in memory at a time.
-ROW_GROUP = 50_000
-_BATCH = 5_000
 #: Characters of ASCII's control block that tables of text do not stand: all but tab and line breaks.
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 #: What a spreadsheet takes for the beginning of a formula; full-width forms are read as the plain ones.
@@ -146,23 +142,8 @@ def _no_formula(text: str) -> str:
 
 
 def _write_parquet(spool: TripleSpool, path: Path, settings: Settings) -> None:
-    pa = optional_import("pyarrow", extra="parquet", purpose="Parquet files")
-    parquet = optional_import("pyarrow.parquet", extra="parquet", purpose="Parquet files")
-    types = {str: pa.string(), float: pa.float64(), int: pa.int64(), bool: pa.bool_()}
-    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
-    rows = fact_rows(spool.facts())
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        while batches := _batches(pa, schema, islice(rows, ROW_GROUP)):
-            writer.write_table(pa.Table.from_batches(batches), row_group_size=ROW_GROUP)
-
-
-def _batches(pa: Any, schema: Any, rows: Iterator[tuple[Any, ...]]) -> list[Any]:
-    """Arrow's columns of the rows: compact, where Python's objects are large."""
-    batches = []
-    while part := list(islice(rows, _BATCH)):
-        columns = [pa.array(column, field.type) for column, field in zip(zip(*part), schema)]
-        batches.append(pa.record_batch(columns, schema=schema))
-    return batches
+    with ParquetRows(path, COLUMNS) as writer:
+        writer.write(fact_rows(spool.facts()))
 
 
 JSON_LINES = Writer(_write_jsonl, ".jsonl")

@@ -1,0 +1,138 @@
+"""Texts through a pipeline, in bounded memory, one by one set aside where they break it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..corpora.texts import Broken, Text, doc_of
+from ..export.from_docs import triples_of_doc
+from ..export.records import Triple, clean_text, document_id
+from .journal import Journal
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+#: Texts that go through the pipeline together have so many characters at most; a longer one goes alone.
+MAX_CHARACTERS = 1_000_000
+#: Longest message that is kept of an error, in characters.
+_MESSAGE = 1000
+
+
+@dataclass(slots=True)
+class Document:
+    """What became of one input: its triples, or the error for which it was set aside.
+
+    id: as of `export.records.document_id`. where: the file and its line. doc: only where it was asked for.
+    """
+
+    id: str
+    where: str
+    lang: str = ""
+    n_characters: int = 0
+    triples: list[Triple] = field(default_factory=list)
+    error: str = ""
+    doc: Doc | None = None
+
+
+@dataclass(slots=True)
+class Extraction:
+    """How documents are made of texts.
+
+    source: stands before ids that are numbers. what: see `export.iter_triples`. batch_size: texts that go through the
+    pipeline together, at most. keep_docs: give the Docs too, with their ids in `doc.user_data`. journal: tells which
+    texts have ended the process before.
+    """
+
+    nlp: Language
+    what: str = "all"
+    batch_size: int = 256
+    keep_docs: bool = False
+    journal: Journal = field(default_factory=Journal)
+
+    def __call__(self, items: Iterable[Text | Broken], source: str = "") -> Iterator[Document]:
+        """A document for each input, in their order. What fails is set aside with its error, and nothing else."""
+        start = 0
+        for chunk in _chunks(items, self.batch_size):
+            for first, last in self.journal.parts(start, start + len(chunk)):
+                part = chunk[first - start : last - start]
+                if self.journal.has_killed(first):
+                    part = [Broken(part[0].id, part[0].where, "it ended the process that read it, more than once")]
+                yield from self._documents(part, source)
+            start += len(chunk)
+
+    def _documents(self, items: Sequence[Text | Broken], source: str) -> Iterator[Document]:
+        texts = [item for item in items if isinstance(item, Text)]
+        found = iter(annotate(self.nlp, texts))
+        for number, item in enumerate(items, start=1):
+            id = clean_text(document_id(number if item.id is None else item.id, source))
+            if isinstance(item, Broken):
+                yield Document(id, item.where, error=item.reason[:_MESSAGE])
+            else:
+                yield self._document(id, item, next(found))
+
+    def _document(self, id: str, item: Text, found: Doc | Exception) -> Document:
+        document = Document(id, item.where, item.lang, len(item.text))
+        if not isinstance(found, Exception):
+            try:
+                document.lang = found._.lang
+                names = {"model": model_name(self.nlp), "model_version": str(self.nlp.meta.get("version", ""))}
+                document.triples = list(triples_of_doc(found, id, what=self.what, **names))
+                if self.keep_docs:
+                    found.user_data["id"] = id
+                    document.doc = found
+            except Exception as err:  # relations that a component of the user's has set wrongly
+                found = err
+        if isinstance(found, Exception):
+            document.triples = []
+            document.error = clean_text(f"{type(found).__name__}: {found}"[:_MESSAGE])
+        return document
+
+
+def model_name(nlp: Language) -> str:
+    """The language and the name of a pipeline, as spaCy names packages."""
+    return f"{nlp.lang}_{nlp.meta.get('name') or 'pipeline'}"
+
+
+def annotate(nlp: Language, items: Sequence[Text]) -> list[Doc | Exception]:
+    """Run the pipeline over texts: the Doc of each, or the error that it raises.
+
+    Where a batch fails, its halves are tried, so that one text costs 2 log2(n) batches more, and no other text is lost.
+    """
+    if not items:
+        return []
+    try:
+        return _pipe(nlp, items)
+    except Exception as err:  # whatever components raise, MemoryError too
+        if len(items) == 1:
+            return [err]
+    middle = len(items) // 2
+    return [*annotate(nlp, items[:middle]), *annotate(nlp, items[middle:])]
+
+
+def _pipe(nlp: Language, items: Sequence[Text]) -> list[Doc | Exception]:
+    found: list[Any] = [None] * len(items)
+    too_long = f"the text is longer than {nlp.max_length} characters, the pipeline's max_length"
+    found = [ValueError(too_long) if len(item.text) > nlp.max_length else None for item in items]
+    docs = [(doc_of(nlp, item), number) for number, item in enumerate(items) if found[number] is None]
+    for doc, number in nlp.pipe(docs, as_tuples=True, batch_size=len(items)):
+        found[number] = doc
+    # an error handler of the pipeline's own may leave Docs out
+    return [RuntimeError("the pipeline left it out") if each is None else each for each in found]
+
+
+def _chunks(items: Iterable[Text | Broken], batch_size: int) -> Iterator[list[Text | Broken]]:
+    """Lists of at most batch_size inputs and `MAX_CHARACTERS` characters."""
+    chunk: list[Text | Broken] = []
+    characters = 0
+    for item in items:
+        length = len(item.text) if isinstance(item, Text) else 0
+        if chunk and (len(chunk) == batch_size or characters + length > MAX_CHARACTERS):
+            yield chunk
+            chunk, characters = [], 0
+        chunk.append(item)
+        characters += length
+    if chunk:
+        yield chunk

@@ -1,0 +1,238 @@
+"""What a run is to do: its settings, and the shards that its inputs are cut into."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..corpora.files import is_hidden, write_whole
+from ..corpora.texts import FIELDS, Fields, line_parser
+from ..errors import RelxError
+from ..export.arrow import arrow, parquet
+
+#: Name of the plan in the folder of the output.
+PLAN = "_plan.json"
+_VERSION = 1
+#: What inputs are known: by the ends of their names.
+SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".parquet", ".spacy")
+#: A shard of lines ends after so many bytes, however few lines that are.
+MAX_SHARD_BYTES = 1 << 28
+_READ = 1 << 23
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of an input that is done as a whole.
+
+    name: of its output files. path: the input. source: the input's name in ids and places. start, end: bytes of a file
+    of lines, or row groups of Parquet; end None: to the end. first: number of its first line or row, from 1. n: how
+    many lines or rows it has, None where that is not known before it is read.
+    """
+
+    name: str
+    path: str
+    source: str
+    start: int = 0
+    end: int | None = None
+    first: int = 1
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done with each shard, where, and how.
+
+    model, code: as strings that each process can open. output: the folder. what: see `export.iter_triples`. fields: the
+    names of what is read of a row. docs: write the Docs too. batch_size: texts that go through the pipeline together.
+    threads: of PyTorch in each process. gpu: its number, -1 for none.
+    """
+
+    model: str
+    output: str
+    code: str | None = None
+    what: str = "all"
+    fields: Fields = FIELDS
+    docs: bool = False
+    batch_size: int = 256
+    threads: int = 1
+    gpu: int = -1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """identity: what makes two runs one, so that the second may go on with what the first has left: model and settings.
+    What changes no output (sizes of batches, workers, engine) is not in it. inputs: the name of each file -> its path,
+    size and time of change. shards: what the inputs are cut into."""
+
+    identity: dict[str, Any]
+    inputs: dict[str, list[Any]] = field(default_factory=dict)
+    shards: list[Shard] = field(default_factory=list)
+
+    def save(self, folder: Path) -> None:
+        """Write the plan into the folder of the output. RAISES: OSError."""
+        data = {"version": _VERSION, **asdict(self)}
+        write_whole(folder / PLAN, json.dumps(data, ensure_ascii=False, indent=1).encode("utf8"))
+
+    @classmethod
+    def load(cls, folder: Path) -> Plan:
+        """RAISES: RelxError RX402 for a file that is no plan."""
+        try:
+            data = json.loads((folder / PLAN).read_text(encoding="utf8"))
+            if data["version"] != _VERSION:
+                raise ValueError(f"its version is {data['version']}, and only {_VERSION} is known here")
+            return cls(data["identity"], data["inputs"], [Shard(**shard) for shard in data["shards"]])
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise RelxError("RX402", path=folder / PLAN, reason=f"{type(err).__name__}: {err}") from err
+
+
+def make_plan(
+    identity: dict[str, Any],
+    files: Sequence[tuple[Path, str]],
+    shard_size: int,
+    fields: Fields,
+    before: Plan | None = None,
+) -> Plan:
+    """A plan for these files. before: one whose shards are kept, of the files that have not changed since.
+
+    RAISES: RelxError RX400 for a file that cannot be read, or a table without texts.
+    """
+    inputs = {name: [str(path.resolve()), *_stamp(path)] for path, name in files}
+    kept: list[Shard] = []
+    first = 0
+    if before is not None:
+        kept = [shard for shard in before.shards if inputs.get(shard.source) == before.inputs.get(shard.source)]
+        first = 1 + max((int(shard.name.split("-")[0]) for shard in before.shards), default=-1)
+    known = before.inputs if before is not None else {}
+    new = [(path, name) for path, name in files if inputs[name] != known.get(name)]
+    return Plan(identity, inputs, [*kept, *cut(new, shard_size, fields, first)])
+
+
+def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
+    """The files of inputs, each with its name for ids and places: relative to the folder that was given.
+
+    RAISES: RelxError RX400 for an input that is none, or is given twice.
+    """
+    found: list[tuple[Path, str]] = []
+    for path in inputs:
+        if path.is_dir():
+            files = sorted(each for each in path.rglob("*") if each.is_file() and _is_known(each))
+            files = [each for each in files if not is_hidden(each.relative_to(path))]
+            if not files:
+                raise RelxError("RX400", path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
+            found += [(each, each.relative_to(path).as_posix()) for each in files]
+        elif not path.is_file():
+            raise RelxError("RX400", path=path, reason="there is no such file or folder")
+        elif not _is_known(path):
+            raise RelxError("RX400", path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
+        else:
+            found.append((path, path.name))
+    seen: dict[Path, Path] = {}
+    for path, _ in found:
+        if path.resolve() in seen:
+            raise RelxError("RX400", path=path, reason="it is given twice, so that its documents would be, too")
+        seen[path.resolve()] = path
+    return _distinct(found)
+
+
+def _is_known(path: Path) -> bool:
+    return path.name.endswith(SUFFIXES)
+
+
+def _distinct(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Names that two files share get the folder before them: ids are made of them."""
+    times = Counter(name for _, name in files)
+    return [(path, path.as_posix() if times[name] > 1 else name) for path, name in files]
+
+
+def identity_of(model: str, code: Path | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """What tells whether an unfinished run is this one."""
+    return {
+        "model": _fingerprint(Path(model)) if Path(model).is_dir() else model,
+        "code": hashlib.sha256(code.read_bytes()).hexdigest() if code is not None else None,
+        "settings": settings,
+    }
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _fingerprint(folder: Path) -> str:
+    """Of a pipeline's folder: names, sizes and times of all its files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stamps = [[path.relative_to(folder).as_posix(), *_stamp(path)] for path in files]
+    return hashlib.sha256(json.dumps(stamps).encode("utf8")).hexdigest()
+
+
+def cut(
+    files: Sequence[tuple[Path, str]], shard_size: int, fields: Fields = FIELDS, number: int = 0
+) -> Iterator[Shard]:
+    """The shards of files: after each shard_size lines, or the row groups of Parquet that have as many rows together.
+    .gz and .spacy files are a shard each: what is in their middle cannot be reached. number: of the first shard.
+
+    RAISES: RelxError RX400 for a file that cannot be read, or a table without texts.
+    """
+    for path, source in files:
+        bare = next(source[: -len(suffix)] for suffix in SUFFIXES if source.endswith(suffix))
+        stem = re.sub(r"[^\w.-]+", "-", bare)[-80:].strip("-.")
+        for start, end, first, n in _parts(path, shard_size, fields):
+            yield Shard(f"{number:05d}-{stem}", str(path.resolve()), source, start, end, first, n)
+            number += 1
+
+
+def _parts(path: Path, shard_size: int, fields: Fields) -> Iterator[tuple[int, int | None, int, int | None]]:
+    try:
+        if path.suffix == ".parquet":
+            yield from _row_groups(path, shard_size, fields)
+        elif path.suffix == ".gz" or line_parser(path) is None:
+            yield 0, None, 1, None
+        else:
+            yield from _lines(path, shard_size)
+    except (OSError, arrow().ArrowException) as err:
+        raise RelxError("RX400", path=path, reason=str(err).splitlines()[0]) from err
+
+
+def _lines(path: Path, shard_size: int) -> Iterator[tuple[int, int, int, int]]:
+    """(begin, end, number of the first line, number of lines) of parts, in bytes."""
+    start, first, lines, done, open_line = 0, 1, 0, 0, False
+    with path.open("rb") as stream:
+        while data := stream.read(_READ):
+            breaks = np.flatnonzero(np.frombuffer(data, dtype="uint8") == ord("\n")) + 1 + done
+            used = 0
+            while len(breaks) > used:
+                by_lines = used + shard_size - lines - 1
+                by_bytes = int(np.searchsorted(breaks, start + MAX_SHARD_BYTES))
+                last = min(by_lines, max(by_bytes, used))
+                if last >= len(breaks):
+                    break
+                n = lines + last + 1 - used
+                yield start, int(breaks[last]), first, n
+                start, first, lines, used = int(breaks[last]), first + n, 0, last + 1
+            lines += len(breaks) - used
+            done += len(data)
+            open_line = not data.endswith(b"\n")
+    if start < done:
+        yield start, done, first, lines + open_line
+
+
+def _row_groups(path: Path, shard_size: int, fields: Fields) -> Iterator[tuple[int, int, int, int]]:
+    with parquet().ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if fields.text not in names:
+            reason = f"it has no column {fields.text!r}, but {', '.join(map(repr, names[:20]))}"
+            raise RelxError("RX400", path=path, reason=reason)
+        start, first, rows = 0, 1, 0
+        for group in range(file.metadata.num_row_groups):
+            rows += file.metadata.row_group(group).num_rows
+            if rows >= shard_size or group + 1 == file.metadata.num_row_groups:
+                yield start, group + 1, first, rows
+                start, first, rows = group + 1, first + rows, 0

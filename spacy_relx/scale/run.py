@@ -1,0 +1,274 @@
+"""A whole run: planned, gone on with where it was left, and summed up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..corpora.files import write_whole
+from ..corpora.texts import FIELDS, Fields
+from ..errors import RelxError, warn
+from ..export.from_docs import check_what
+from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_plan
+from .shard import DOCS, DOCUMENTS, SHARDS, TRIPLES, WORK, ShardReport, forget, is_done, read_report, report_path
+
+#: Engine -> its function, which is imported when it is needed.
+_ENGINES = {"local": (".local", "run_local"), "spark": (".spark", "run_spark"), "ray": (".ray", "run_ray")}
+SUMMARY = "_summary.json"
+_LOCK = "_lock"
+_MAX_WARNINGS = 20
+
+
+class Engine(Protocol):
+    """What runs shards somewhere: gives their reports as they come, and tells progress in documents where it can."""
+
+    def __call__(
+        self,
+        job: Job,
+        shards: Sequence[Shard],
+        workers: int,
+        options: Mapping[str, str],
+        progress: Callable[[int], None],
+    ) -> Iterator[ShardReport]: ...
+
+
+class Progress(Protocol):
+    """What shows how far a run is."""
+
+    def start(self, total: int | None, done: int) -> None:
+        """total: documents of all shards, None where that is not known. done: those of earlier runs."""
+
+    def advance(self, n: int) -> None:
+        """So many documents more."""
+
+    def finish(self, report: ShardReport) -> None:
+        """A shard is done, or has failed."""
+
+
+class _Silent:
+    def start(self, total: int | None, done: int) -> None:
+        pass
+
+    def advance(self, n: int) -> None:
+        pass
+
+    def finish(self, report: ShardReport) -> None:
+        pass
+
+
+@dataclass
+class Summary:
+    """What a run has done, with what earlier runs of the same plan have.
+
+    documents: all inputs; failed: those that were set aside. shards, resumed: in all, and of earlier runs. broken:
+    shards that could not be done, with their errors. memory: the most that a process has had, in bytes. seconds: of
+    this run.
+    """
+
+    documents: int = 0
+    triples: int = 0
+    failed: int = 0
+    shards: int = 0
+    resumed: int = 0
+    first_failure: str = ""
+    seconds: float = 0.0
+    memory: int = 0
+    warnings: list[str] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def add(self, report: ShardReport) -> None:
+        """Count a shard."""
+        if report.error:
+            self.broken[report.name] = report.error
+            return
+        self.documents += report.documents
+        self.triples += report.triples
+        self.failed += report.failed
+        self.first_failure = self.first_failure or report.first_failure
+        self.memory = max(self.memory, report.memory)
+        self.warnings = list(dict.fromkeys([*self.warnings, *report.warnings]))[:_MAX_WARNINGS]
+
+
+def engines() -> list[str]:
+    """Names of the engines."""
+    return list(_ENGINES)
+
+
+def annotate_corpus(
+    model: str,
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    engine: str = "local",
+    workers: int = 1,
+    what: str = "all",
+    docs: bool = False,
+    fields: Fields = FIELDS,
+    shard_size: int = 5000,
+    batch_size: int = 256,
+    threads: int = 1,
+    gpu: int = -1,
+    code: Path | None = None,
+    max_errors: int = 1000,
+    overwrite: bool = False,
+    options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Run a pipeline over texts, in shards, each of which is done as a whole; what is done already is not done again.
+
+    model: folder or name of a pipeline. inputs: files (see `plan.SUFFIXES`) and folders of them. output: a folder; a
+    run that was ended goes on in it. engine: one of `engines`. workers: processes; 0, for "local", is this one. what:
+    "relations", "facts" or "all". docs: write the Docs as well. fields: names of what is read of rows. shard_size:
+    lines of a shard. batch_size: texts that go through the pipeline together. threads: of PyTorch in each process.
+    max_errors: so many documents may be set aside before the run stops. overwrite: begin anew. options: of the engine.
+
+    RAISES: RelxError RX400 for inputs, RX401 for an output that holds something else or another run, RX403 where a run
+    is at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
+    pipeline, RX331 for `what`. WARNS: what components warn of.
+    """
+    check_what(what)
+    if engine not in _ENGINES:
+        raise RelxError("RX404", engine=engine, names=f"the engines are {', '.join(_ENGINES)}")
+    begin = time.perf_counter()
+    files = input_files(inputs)
+    job = Job(
+        str(Path(model).resolve()) if Path(model).is_dir() else model,
+        str(output.resolve()),
+        str(code.resolve()) if code is not None else None,
+        what,
+        fields,
+        docs,
+        batch_size,
+        threads,
+        gpu,
+    )
+    settings = {"what": what, "fields": list(fields), "docs": docs, "shard_size": shard_size}
+    identity = identity_of(model, code, settings)
+    with _locked(output, overwrite):
+        plan = _plan(output, identity, files, shard_size, fields)
+        done = [shard for shard in plan.shards if is_done(output, shard)]
+        summary = Summary(shards=len(plan.shards), resumed=len(done))
+        for shard in done:
+            summary.add(read_report(report_path(output, shard.name)))
+        left = _left(plan.shards, done)
+        shown = progress or _Silent()
+        sizes = [shard.n for shard in plan.shards]
+        shown.start(None if None in sizes else sum(n or 0 for n in sizes), summary.documents)
+        if left:
+            module, name = _ENGINES[engine]
+            run: Engine = getattr(import_module(module, __package__), name)
+            _collect(run(job, left, workers, options or {}, shown.advance), summary, shown, max_errors)
+        summary.seconds = time.perf_counter() - begin
+        _end(output, summary)
+    for message in summary.warnings:
+        warn("RX408", message=message)
+    return summary
+
+
+def _plan(output: Path, identity: dict[str, Any], files: Sequence[tuple[Path, str]], size: int, fields: Fields) -> Plan:
+    """The plan that is there, which must be of this run, with the files that are new or have changed; or a new one."""
+    before: Plan | None = None
+    if (output / PLAN).is_file():
+        before = Plan.load(output)
+        if before.identity != identity:
+            changed = ", ".join(name for name in identity if before.identity.get(name) != identity[name])
+            raise RelxError("RX401", path=output, reason=f"it holds a run with another {changed}")
+        missing = sorted(set(before.inputs) - {name for _, name in files})
+        if missing:
+            reason = f"it holds a run with {missing[0]}, which is not among the inputs now"
+            raise RelxError("RX401", path=output, reason=reason)
+    plan = make_plan(identity, files, size, fields, before)
+    if before is not None:
+        kept = {shard.name for shard in plan.shards}
+        for shard in before.shards:
+            if shard.name not in kept:
+                forget(output, shard.name)
+    if plan != before:
+        plan.save(output)
+    return plan
+
+
+def _left(shards: Sequence[Shard], done: Sequence[Shard]) -> list[Shard]:
+    names = {shard.name for shard in done}
+    return [shard for shard in shards if shard.name not in names]
+
+
+def _collect(reports: Iterator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> None:
+    try:
+        for report in reports:
+            summary.add(report)
+            shown.finish(report)
+            if summary.failed > max_errors:
+                raise RelxError("RX407", n=summary.failed, max=max_errors, first=summary.first_failure)
+    finally:
+        close = getattr(reports, "close", None)
+        if close is not None:
+            close()
+
+
+def _end(output: Path, summary: Summary) -> None:
+    """Leave what the output is of, and nothing of the work."""
+    if not summary.broken:
+        shutil.rmtree(output / WORK, ignore_errors=True)
+    write_whole(output / SUMMARY, json.dumps(asdict(summary), ensure_ascii=False, indent=1).encode("utf8"))
+
+
+@contextmanager
+def _locked(output: Path, overwrite: bool) -> Iterator[None]:
+    """The output's folder, for one run at a time. The lock goes with the process, however that ends."""
+    try:
+        _check_output(output)
+        output.mkdir(parents=True, exist_ok=True)
+        with (output / _LOCK).open("wb") as stream:
+            _lock(stream.fileno(), output)
+            if overwrite:
+                _clear(output)
+            yield
+    except OSError as err:
+        raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
+
+
+def _lock(handle: int, output: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs do the same work twice there, and nothing worse
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as err:
+        raise RelxError("RX403", path=output) from err
+
+
+def _check_output(output: Path) -> None:
+    """RAISES: RelxError RX401 for a folder with something that is not of such a run."""
+    if output.exists() and not output.is_dir():
+        raise RelxError("RX401", path=output, reason="it is a file")
+    names = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    others = sorted(names - {TRIPLES, DOCUMENTS, DOCS, SHARDS, WORK, PLAN, SUMMARY, _LOCK})
+    if others:
+        raise RelxError("RX401", path=output, reason=f"it holds {others[0]}")
+    if not names <= {_LOCK} and PLAN not in names:
+        raise RelxError("RX401", path=output, reason=f"it holds {min(names)}, and no plan that says of what run")
+
+
+def _clear(output: Path) -> None:
+    for name in (SUMMARY, PLAN):
+        (output / name).unlink(missing_ok=True)
+    for name in (SHARDS, TRIPLES, DOCUMENTS, DOCS, WORK):
+        if (output / name).is_dir():
+            shutil.rmtree(output / name)
+
+
+def default_workers() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
