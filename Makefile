@@ -1,6 +1,7 @@
 # make demo   the main job on the sample corpus: train, evaluate, triples in many languages, an HTML page
 # make test   the tests, in the same environment
 # make check  linters and types
+# make docs   the documentation as a site, in site/
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ VENV ?= .venv
 TORCH_ARGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: demo test check install clean
+.PHONY: demo test check docs install clean
 
 install: $(VENV)/.installed
 
@@ -30,5 +31,9 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: install
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf corpus training metrics demo
+	rm -rf corpus training metrics demo site

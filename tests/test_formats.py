@@ -204,7 +204,7 @@ def test_excerpts_are_short_and_hold_the_place(text, start, length):
 
 def test_the_examples_of_the_documentation(tmp_path):
     page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf8")
-    rows = [block.split("```")[0].strip() for block in page.split("```json")[1:]]
+    rows = [block.split("```")[0].strip() for block in page.split("```json\n")[1:]]
     records, report = read("jsonl", write(tmp_path / "x.jsonl", *rows))
     assert [relations(record) for record in records] == [
         [("Ann", "works_for", "Acme")],

@@ -1,7 +1,6 @@
 """The sample corpus, the configs and the project file."""
 
 import json
-import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import spacy
 import srsly
+from config_util import overrides, unknown_settings
 from spacy.util import load_config
 
 from spacy_relx.corpora.convert import convert
@@ -95,21 +95,6 @@ def test_the_project_file():
                 assert (ROOT / dep).exists(), dep
 
 
-def overrides(script):
-    """The config that a line of a script uses, None for another line, and its overrides of the config's settings."""
-    parts = shlex.split(script)
-    configs = [part for part in parts if part.startswith("configs/") and part.endswith(".cfg")]
-    found = {}
-    for part, value in zip(parts, [*parts[1:], ""]):
-        if part in ("--set", "--vary"):  # of benchmarks/grid.py
-            part, _, value = value.partition("=")
-        elif not part.startswith("--"):
-            continue
-        if "." in part:
-            found[part.removeprefix("--")] = value
-    return (configs[0] if configs else None), found
-
-
 def scripts(project):
     return [(command["name"], script) for command in project["commands"] for script in command["script"]]
 
@@ -119,16 +104,8 @@ def test_overrides_of_the_project_file_are_of_the_config():
     seen = set()
     for name, script in scripts(read_project()):
         path, found = overrides(script)
-        config = load_config(ROOT / path, interpolate=False) if path else {}
-        assert path or not found, name
-        for setting in found:
-            *sections, _ = setting.split(".")
-            section = config
-            for part in sections:
-                assert isinstance(section, dict) and part in section, (name, setting)
-                section = section[part]
-            assert isinstance(section, dict), (name, setting)
-            seen.add(setting)
+        assert unknown_settings(path, found) == [], name
+        seen.update(found)
     assert {"system.seed", "etm.pooling", "components.entity_type_marker.markers"} <= seen
 
 
