@@ -7,6 +7,7 @@ Typed objects are made by getters, on reading.
 
 `doc._.relations`   list-like of `Relation`
 `doc._.triples`     list of (head text, label, tail text), read-only
+`doc._.removed_relations`  what `relation_constraints` took away, plain data, read-only
 `doc._.candidates`  `Candidates`
 `doc._.bag`         `Bag`, where all sentences of the Doc are about one pair of entities, else None
 `doc._.facts`       list-like of `Fact`
@@ -35,6 +36,7 @@ def _key(name: str) -> Any:  # a tuple, as spaCy has them, though it types the k
 
 RELATIONS, CANDIDATES, LANG, SENT_LANGS = (_key(n) for n in ("relations", "candidates", "lang", "sent_langs"))
 ROUTES = _key("routes")
+REMOVED = _key("removed_relations")
 BAG, FACTS, FACT_SCORES = (_key(n) for n in ("bag", "facts", "fact_scores"))
 
 
@@ -59,6 +61,11 @@ def set_relations(doc: Doc, relations: Iterable[Any]) -> None:
     if not _is_list(relations):
         raise RelxError("RX007", value=relations)
     doc.user_data[RELATIONS] = relation_rows(relations, len(doc))
+
+
+def get_removed(doc: Doc) -> list[dict[str, Any]]:
+    """What `relation_constraints` has taken away: relations as plain data, each with a "reason"."""
+    return list(doc.user_data.get(REMOVED, ()))
 
 
 def get_bag(doc: Doc) -> Bag | None:
@@ -178,6 +185,10 @@ def _refuse_triples(doc: Doc, value: Any) -> None:
     raise RelxError("RX008", name="doc._.triples", source="doc._.relations")
 
 
+def _refuse_removed(doc: Doc, value: Any) -> None:
+    raise RelxError("RX008", name="doc._.removed_relations", source="doc._.relations")
+
+
 def _refuse_span_lang(span: Span, value: Any) -> None:
     raise RelxError("RX008", name="span._.lang", source="doc._.lang")
 
@@ -185,6 +196,7 @@ def _refuse_span_lang(span: Span, value: Any) -> None:
 _DOC_EXTENSIONS: dict[str, dict[str, Any]] = {
     "relations": {"getter": get_relations, "setter": set_relations},
     "triples": {"getter": get_triples, "setter": _refuse_triples},
+    "removed_relations": {"getter": get_removed, "setter": _refuse_removed},
     "candidates": {"getter": get_candidates, "setter": set_candidates},
     "bag": {"getter": get_bag, "setter": set_bag},
     "facts": {"getter": get_facts, "setter": set_facts},

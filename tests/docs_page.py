@@ -131,7 +131,6 @@ class PageRun:
                 raise Wrong(f"{text!r} has the triples {nlp(text)._.triples}")
         if shown:
             return "compared"
-        spacy.blank("xx").add_pipe("relation_constraints")  # registers doc._.removed_relations
         if "/" in block.text.split()[0]:
             return self.files(block)
         unknown = unknown_names(block.text, known_name)

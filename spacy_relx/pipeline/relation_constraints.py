@@ -10,13 +10,10 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..errors import RelxError, warn
-from ..extensions import RELATIONS, get_relations, set_extensions, set_relations
+from ..errors import warn
+from ..extensions import RELATIONS, REMOVED, get_relations, set_extensions, set_relations
 from .batched import BatchedPipe
 from .schema import Schema
-
-#: Plain storage of `doc._.removed_relations`.
-REMOVED: Any = ("._.", "removed_relations", None, None)
 
 
 # It finds nothing itself, so it does not declare that it assigns doc._.relations: those components are scored.
@@ -83,8 +80,6 @@ class RelationConstraints(BatchedPipe):
         removed: Mapping[tuple[str, str], int] | None = None,
     ):
         set_extensions()
-        if not Doc.has_extension("removed_relations"):
-            Doc.set_extension("removed_relations", getter=get_removed, setter=_refuse)
         self.name = name
         self.schema = schema
         self.removed: Counter[tuple[str, str]] = Counter(removed)
@@ -121,12 +116,3 @@ class RelationConstraints(BatchedPipe):
                 set_relations(doc, kept)
             doc.user_data[REMOVED] = [{**relation.to_dict(), "reason": reason} for relation, reason in removed]
             self.removed.update((relation.label, reason) for relation, reason in removed)
-
-
-def _refuse(doc: Doc, value: Any) -> None:
-    raise RelxError("RX008", name="doc._.removed_relations", source="doc._.relations")
-
-
-def get_removed(doc: Doc) -> list[dict[str, Any]]:
-    """`doc._.removed_relations`: what `relation_constraints` has taken away, as plain data with a "reason"."""
-    return list(doc.user_data.get(REMOVED, ()))
