@@ -163,6 +163,18 @@ def test_predict_txt_to_file(model, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("command", ["predict", "show"])
+def test_blank_lines_are_counted(model, tmp_path, command):
+    """Whoever puts lines of texts and of results side by side has to know."""
+    texts = tmp_path / "texts.txt"
+    texts.write_text(f"{TEXT}\n\n  \n{TEXT}\n\n", encoding="utf8")
+    message = invoke(command, model, texts, "-o", tmp_path / "out.html").stderr
+    assert f"[RX184] 3 texts were left out, the first at {texts}:2: the line is blank." in message
+    assert message.count("RX184") == 1
+    texts.write_text(f"{TEXT}\n{TEXT}\n", encoding="utf8")
+    assert "RX184" not in invoke(command, model, texts, "-o", tmp_path / "out.html").stderr
+
+
 def test_predict_jsonl_to_stdout(model, tmp_path):
     texts = tmp_path / "texts.jsonl"
     lines = [{"text": TEXT, "id": "a", "lang": "en"}, {"text": "Ann 😀 東京"}, {"text": "", "id": None, "lang": None}]

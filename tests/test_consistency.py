@@ -282,6 +282,18 @@ def test_facts_and_relations_are_checked(nlp):
     assert json.loads(json.dumps(list(doc.user_data.values())))
 
 
+def test_a_second_checker_is_warned_of(nlp, sources, tmp_path):
+    """What it says is defined: the one that runs last overwrites the fields of the other."""
+    with pytest.warns(RelxWarning, match=r"RX428.*'second'.*beside 'fact_checker'"):
+        nlp.add_pipe("fact_checker", name="second", config={"triples": str(sources[1])})
+    (doc,) = nlp.pipe([make_doc(nlp)])
+    assert {fact.kb_score for fact in doc._.facts} == {None} and all(fact.known is not None for fact in doc._.facts)
+    nlp.to_disk(tmp_path / "two")
+    with pytest.warns(RelxWarning, match="RX428") as caught:
+        spacy.load(tmp_path / "two")
+    assert len(caught) == 1
+
+
 def test_batches_are_one_question_and_say_what_single_docs_do(nlp, monkeypatch):
     one_by_one = all_support(nlp.get_pipe("fact_checker")(doc) for doc in fact_docs(nlp))
     sizes = []

@@ -97,12 +97,26 @@ def test_formats_that_look_alike(tmp_path):
         choose(save(tmp_path / "x.txt", GIDS * 3))
 
 
-@pytest.mark.parametrize(
-    "content", ["", "Just text.\nAnd more.", "{}", "[]", "[1, 2]", '{"a": 1}', "\x00\x01\x02", "a\tb"]
-)
+@pytest.mark.parametrize("content", ["Just text.\nAnd more.", "{}", '{"a": 1}', "\x00\x01\x02", "a\tb", '[{"a": 1}]'])
 def test_what_is_of_no_format(tmp_path, content):
     with pytest.raises(RelxError, match=r"RX300.*x\.txt.*none of ace, brat.*webanno"):
         choose(save(tmp_path / "x.txt", content))
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ("", "it is empty"),
+        ("\ufeff \n", "it is empty"),
+        ("[]", "JSON list"),
+        ("[1, 2]", "JSON list"),
+        ("[{", "JSON list"),
+    ],
+)
+def test_files_that_hold_nothing(tmp_path, content, reason):
+    with pytest.raises(RelxError, match=rf"RX300.*x\.json.*{reason}") as err:
+        choose(save(tmp_path / "x.json", content))
+    assert "webanno" not in str(err.value)
 
 
 def test_several_files(tmp_path):

@@ -125,6 +125,23 @@ def test_ace_says_what_is_wrong(tmp_path, change, code):
     assert len(read("ace", path, "skip")[0]) == 2
 
 
+def test_errors_count_as_the_format_does(tmp_path):
+    """Ends are inclusive in some formats, and the mention is shown as it stands in the file."""
+    ends = {
+        "ace": ace(ner=[[[1, 12, "PER"]], [], []], relations=[[], [], []]),
+        "crossre": {"sentence": WORDS, "ner": [[1, 12, "PER"]], "relations": []},
+    }
+    for name, row in ends.items():
+        message = raises("RX103", name, write(tmp_path / "x.json", row))
+        assert f"the mention [1, 12] does not fit {message.split('fit ')[1].split()[0]} tokens" in message
+        assert "the end is the last of the tokens in the mention" in message
+    message = raises("RX103", "tacred", listed(tmp_path / "x.json", tacred(subj_end=9)))
+    assert "the mention [4, 9] does not" in message and "last of the tokens in the mention" in message
+    spert = {"tokens": WORDS, "entities": [{"type": "P", "start": 8, "end": 99}], "relations": []}
+    message = raises("RX103", "spert", listed(tmp_path / "x.json", spert))
+    assert "the mention [8, 99) does not" in message and "first of the tokens behind the mention" in message
+
+
 # TACRED
 
 

@@ -150,6 +150,29 @@ def test_inception_slots_and_marked_offsets(tmp_path):
     assert record.words is None  # without tokens the text is split as any other
 
 
+METADATA = DKPRO + "metadata.type.DocumentMetaData"
+
+
+def metadata(layer, lang, **more):
+    return {**annotation(60 + len(layer), layer, 0, 29, language=lang), **more}
+
+
+@pytest.mark.parametrize(
+    ("structures", "lang"),
+    [
+        ([metadata("uima.tcas.DocumentAnnotation", "de")], "de"),
+        ([metadata("uima.tcas.DocumentAnnotation", "x-unspecified")], ""),
+        ([metadata("uima.tcas.DocumentAnnotation", "de", **{"@sofa": 77})], ""),  # of another view
+        ([metadata("uima.tcas.DocumentAnnotation", "de"), metadata(METADATA, "pt-BR")], "pt-BR"),
+        ([metadata(METADATA, "x-unspecified"), metadata("uima.tcas.DocumentAnnotation", "de")], "de"),
+        ([], ""),
+    ],
+)
+def test_language_of_an_inception_document(tmp_path, structures, lang):
+    (record,), _ = read("inception", save(tmp_path / "x.json", cas(annotation(5, NE, 3, 6), *structures)))
+    assert record.lang == lang and len(record.mentions) == 1
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [

@@ -273,6 +273,18 @@ def test_what_cannot_be_started_from_or_trained(settings, code):
         nlp.initialize(lambda: examples_in(nlp.vocab))
 
 
+def test_a_pattern_that_matches_nothing_is_told_what_is_near():
+    nlp = make_joint(joint_model(encoder=language_encoder()))
+    nlp.config["initialize"]["components"]["joint_extractor"] = {"train": ["language_encoder.swicher.router*"]}
+    with pytest.raises(RelxError, match="RX261") as err:
+        nlp.initialize(lambda: examples_in(nlp.vocab))
+    message = str(err.value)
+    groups, nearest = message.partition("It has ")[2].split(". The nearest: ")
+    assert "joint.* (" in groups and "hash_bigru.* (" in groups
+    assert nearest.startswith("language_encoder.switcher.router") and nearest.count(",") == 4
+    assert len(message) < 600
+
+
 def test_a_pipeline_without_the_component(tmp_path):
     spacy.blank("xx").to_disk(tmp_path)
     nlp = make_joint()

@@ -119,6 +119,25 @@ def test_fallbacks_come_first(saved):
     assert outputs(nlp, ["fi"]) == outputs(nlp, ["fr"])
 
 
+def test_fallbacks_to_languages_without_a_model(saved):
+    """Said with the first text, in whatever language it is, and not when the first one takes that way."""
+    nlp = spacy.load(saved, config={"components": {"language_router": {"fallbacks": {"fi": "fr", "sv": "it"}}}})
+    with pytest.raises(RelxError, match=r"RX021.*'fallbacks' is \{'sv': 'it'\}.*\(de, en, fr\)"):
+        nlp("Ann")
+    nlp.get_pipe("language_router").add_languages(["it"])
+    assert nlp("Ann") is not None
+
+
+def test_a_warning_names_the_line_of_its_user(saved):
+    nlp = spacy.load(saved)
+    doc = nlp.make_doc("Bob founded Initech")
+    doc._.lang = "sv"
+    for run in (lambda: routed(nlp, "fi"), lambda: list(nlp.pipe([doc]))):
+        with pytest.warns(RelxWarning, match="RX267") as caught:
+            run()
+        assert [each.filename for each in caught] == [__file__]
+
+
 @pytest.mark.parametrize("settings, code", [({"unknown": "far"}, "RX021"), ({"languages": ["english!"]}, "RX042")])
 def test_settings_that_make_no_sense(settings, code):
     with pytest.raises(RelxError, match=code):

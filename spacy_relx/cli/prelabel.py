@@ -104,7 +104,7 @@ def _docs(model: str, texts: str, batch_size: int | None, on_error: OnError) -> 
     nlp = load_pipeline(model)
 
     def docs() -> Iterator[Doc]:
-        stream = read_texts(texts, nlp.vocab, on_error)
+        stream = read_texts(texts, nlp.vocab, on_error, tell_blank=True)
         for item, doc in annotate(nlp, stream, batch_size=batch_size, on_error=on_error):
             doc.user_data["id"] = item.id
             yield doc

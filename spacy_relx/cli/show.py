@@ -116,6 +116,7 @@ def _docs(model: str, texts: str, limit: int, on_error: OnError) -> Iterator[Doc
         yield from islice(read_docs(Path(texts), Vocab()), limit)
         return
     nlp = load_pipeline(model)
-    for item, doc in annotate(nlp, islice(read_texts(texts, nlp.vocab, on_error), limit), on_error=on_error):
+    read = read_texts(texts, nlp.vocab, on_error, tell_blank=True)
+    for item, doc in annotate(nlp, islice(read, limit), on_error=on_error):
         doc.user_data["id"] = item.id
         yield doc

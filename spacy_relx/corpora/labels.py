@@ -71,4 +71,4 @@ def check_use(path: str | Path, counts: LabelCounts) -> None:
     """WARNS: RX126 where relations were read, and the table names none of their labels."""
     if counts.unknown and not counts.renamed and not counts.left_out:
         labels = ", ".join(map(repr, sorted(counts.unknown)[:_SHOWN])) + ", ..." * (len(counts.unknown) > _SHOWN)
-        warn("RX126", stacklevel=4, path=path, n=counts.unknown.total(), labels=labels)
+        warn("RX126", path=path, n=counts.unknown.total(), labels=labels)

@@ -102,6 +102,16 @@ class BadRecord(Exception):
         self.values = values
 
 
+def misfit(start: int, end: int, length: int, unit: str, *, inclusive: bool = False) -> BadRecord:
+    """RX103, for a mention [start, end) that does not fit a text of so many units.
+
+    inclusive: the ends of the format are so, and the message counts as the format does.
+    """
+    span = f"[{start}, {end - 1}]" if inclusive else f"[{start}, {end})"
+    end_is = f"last of the {unit} in the" if inclusive else f"first of the {unit} behind the"
+    return BadRecord("RX103", span=span, length=length, unit=unit, end_is=end_is)
+
+
 @dataclass
 class LabelCounts:
     """What a table of labels did: number of relations by their label in the data.

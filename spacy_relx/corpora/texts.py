@@ -71,16 +71,36 @@ def doc_of(nlp: Language, item: Text) -> Doc:
     return doc
 
 
-def read_texts(source: str, vocab: Vocab, on_error: OnError = OnError.fail) -> Iterator[Text]:
+class LeftOut:
+    """Counts inputs that are left out. n: how many. first: where the first stood, and why it was left out."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.first = ("", "")
+
+    def add(self, where: str, reason: str) -> None:
+        self.first = self.first if self.n else (where, reason)
+        self.n += 1
+
+    def report(self) -> None:
+        """WARNS: RX184 where there were any."""
+        if self.n:
+            warn("RX184", n=self.n, where=self.first[0], reason=self.first[1])
+
+
+def read_texts(
+    source: str, vocab: Vocab, on_error: OnError = OnError.fail, *, tell_blank: bool = False
+) -> Iterator[Text]:
     """Stream the texts of a .txt, .jsonl or .spacy file, or of the lines of standard input ("-").
 
     Empty lines are passed over; the id of a text is the one given, else its line (in a .spacy file its place), from 1.
     RAISES: RelxError RX182 for another file, RX183 for a broken line, RX132 for a broken .spacy file.
-    WARNS: RX184, at the end, where on_error is skip and lines were left out.
+    WARNS: RX184, at the end, where on_error is skip and lines were left out; with tell_blank, for empty lines too.
     """
+    blank = LeftOut()
     if source == "-":
-        items = parse_lines(nullcontext(sys.stdin.buffer), "standard input", plain_text)
-        return _all_but_broken(items, on_error)
+        items = parse_lines(nullcontext(sys.stdin.buffer), "standard input", plain_text, blank=blank)
+        return _all_but_broken(items, on_error, blank if tell_blank else None)
     path = Path(source)
     if not path.is_file():
         raise RelxError("RX182", path=source, reason="there is no such file.")
@@ -89,22 +109,22 @@ def read_texts(source: str, vocab: Vocab, on_error: OnError = OnError.fail) -> I
     parse = line_parser(path)
     if parse is None:
         raise RelxError("RX182", path=source, reason=f"files that end in '{path.suffix}' are not known.")
-    return _all_but_broken(parse_lines(open_lines(path), str(path), parse), on_error)
+    items = parse_lines(open_lines(path), str(path), parse, blank=blank)
+    return _all_but_broken(items, on_error, blank if tell_blank else None)
 
 
-def _all_but_broken(items: Iterator[Text | Broken], on_error: OnError) -> Iterator[Text]:
-    first: Broken | None = None
-    n_broken = 0
+def _all_but_broken(items: Iterator[Text | Broken], on_error: OnError, blank: LeftOut | None) -> Iterator[Text]:
+    broken = LeftOut()
     for item in items:
         if isinstance(item, Text):
             yield item
         elif on_error is OnError.fail:
             raise RelxError("RX183", where=item.where, reason=item.reason)
         else:
-            first = first or item
-            n_broken += 1
-    if first is not None:
-        warn("RX184", n=n_broken, where=first.where, reason=first.reason)
+            broken.add(item.where, item.reason)
+    broken.report()
+    if blank is not None:
+        blank.report()
 
 
 def read_doc_texts(path: Path, vocab: Vocab) -> Iterator[Text]:
@@ -118,12 +138,19 @@ def read_doc_texts(path: Path, vocab: Vocab) -> Iterator[Text]:
 
 
 def parse_lines(
-    opened: AbstractContextManager[BinaryIO], name: str, parse: Parse, *, first: int = 1, end: int | None = None
+    opened: AbstractContextManager[BinaryIO],
+    name: str,
+    parse: Parse,
+    *,
+    first: int = 1,
+    end: int | None = None,
+    blank: LeftOut | None = None,
 ) -> Iterator[Text | Broken]:
     """The texts of the lines of a stream; empty lines are passed over.
 
     name: of the stream, for places. first: number of its first line. end: the byte that ends what is read, None for
-    all. A line is read whole or not at all; of one longer than `MAX_LINE` only so much is in memory.
+    all. blank: counts the empty lines. A line is read whole or not at all; of one longer than `MAX_LINE` only so much
+    is in memory.
     RAISES: RelxError RX182 for what cannot be read at all.
     """
     with opened as stream:
@@ -138,6 +165,8 @@ def parse_lines(
                 item = Broken(number, where, sentence(err))
             if item is not None:
                 yield item
+            elif blank is not None:
+                blank.add(where, "the line is blank.")
 
 
 def _raw_lines(stream: BinaryIO, name: str, end: int | None) -> Iterator[bytes]:

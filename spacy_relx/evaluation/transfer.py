@@ -136,7 +136,7 @@ def _check_alike(sources: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
             for name, value in facts.items():
                 first, other = seen.setdefault(name, (value, source))
                 if first != value:
-                    warn("RX179", stacklevel=4, name=name, one=first, first=other, other=value, second=source)
+                    warn("RX179", name=name, one=first, first=other, other=value, second=source)
                     return
 
 

@@ -104,7 +104,7 @@ def shorten_ids(ids: Sequence[str], path: Path) -> list[str]:
             short = name
         names[short] = None
     if clashes:
-        warn("RX207", stacklevel=4, path=path, n=len(clashes), first=clashes[0])
+        warn("RX207", path=path, n=len(clashes), first=clashes[0])
     return list(names)
 
 

@@ -42,7 +42,11 @@ def make_fact_checker(nlp: Language, name: str, embeddings: str | None, triples:
 
     embeddings: folder that `relx kb train` wrote; null for no `kb_score` and no `kb_rank`. triples: file of triples
     that are true, or a folder of `KnowledgeBase.save`; null for no `known` and no `kb_rank`.
+    WARNS: RX428 where the pipeline has another one, whose fields this one would overwrite or which would overwrite its.
     """
+    others = [other for other, pipe in nlp.components if isinstance(pipe, FactChecker)]
+    if others:
+        warn("RX428", name=name, others="', '".join(others))
     return FactChecker(name, embeddings=embeddings, triples=triples)
 
 

@@ -93,8 +93,10 @@ class LanguageRouter(BatchedPipe):
         """Set the languages of a batch of Docs in place, with one call of the detector.
 
         RAISES: RelxError RX040 (a Doc needs detection and there is neither a detector nor a default), RX042 (bad
-            metadata), RX043 (the detector's answer does not fit its input).
+            metadata), RX043 (the detector's answer does not fit its input), RX021 (`fallbacks` names a language that no
+            model was trained on).
         """
+        self._check_fallbacks()
         given = [get_lang(doc) or self._metadata(doc) for doc in docs]
         parts = [_sentences(doc) if self.per_sentence and not has_sentence_langs(doc) else [] for doc in docs]
         whole = [doc.text for doc, lang in zip(docs, given) if not lang]
@@ -109,6 +111,17 @@ class LanguageRouter(BatchedPipe):
             if sent_langs:
                 set_sentence_langs(doc, sent_langs)
             self._set_routes(doc)
+
+    def _check_fallbacks(self) -> None:
+        """Done when Docs come: only then is it known what all models of the pipeline were trained on.
+
+        RAISES: RelxError RX021 for a fallback that none of them was trained on.
+        """
+        known = self.languages or []
+        wrong = {lang: other for lang, other in self.fallbacks.items() if other and known and other not in known}
+        if wrong:
+            need = f"languages that the models of the pipeline were trained on ({', '.join(known)})"
+            raise RelxError("RX021", name="fallbacks", value=wrong, need=need)
 
     def _set_routes(self, doc: Doc) -> None:
         """Where a part of the Doc is of a language that no model knows, say whose route it takes."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -21,6 +23,9 @@ from ..nn.language_layers import leading
 
 if TYPE_CHECKING:
     from .trained import TrainedPipe
+
+#: Names of parameters that an error gives for a pattern that matches none.
+_NEAREST = 5
 
 
 def load_source(path: str | Path, name: str, kind: type) -> Any:
@@ -85,12 +90,22 @@ def train_only(pipe: TrainedPipe, patterns: Sequence[str]) -> None:
     named = dict(parameters(pipe.model))
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in named):
-            raise RelxError("RX261", pattern=pattern, name=pipe.name, known=", ".join(named))
+            raise _names_nothing(pattern, pipe.name, list(named))
     for node in pipe.model.walk():
         if node.param_names and not any(fnmatchcase(f"{node.name}.{p}", q) for p in node.param_names for q in patterns):
             raise RelxError("RX262", layer=node.name, name=pipe.name)
     for name, parameter in named.items():
         parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _names_nothing(pattern: str, name: str, known: Sequence[str]) -> RelxError:
+    """RX261: the parameters counted by their layers, and those with names that are like the pattern."""
+    layers = Counter(each.partition(".")[0] for each in known)
+    nearest = get_close_matches(pattern.rstrip("*?"), known, n=_NEAREST, cutoff=0.0)
+    groups = ", ".join(f"{layer}.* ({n})" for layer, n in layers.items())
+    return RelxError(
+        "RX261", pattern=pattern, name=name, n=len(known), groups=groups or "none", nearest=", ".join(nearest) or "none"
+    )
 
 
 def set_languages(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json
+from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json, misfit
 
 #: Labels that data sets use for "these two are not related".
 NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
@@ -142,17 +142,22 @@ def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Ro
 
 
 def parse_rows(
-    rows: Iterable[tuple[Place, str, Any]], parse: Callable[[Any, Place, Report], Record | None], report: Report
+    rows: Iterable[tuple[Place, str, Any]],
+    parse: Callable[[Any, Place, Report], Record | None],
+    report: Report,
+    *,
+    inclusive: bool = False,
 ) -> Iterator[Record]:
     """Parse each row and check the record. parse: (row, place, report) -> a record, or None for one to pass over.
 
+    inclusive: whether the ends of mentions are so in the format; errors count as it does.
     BROKEN: the code of the BadRecord that parse raises; RX102, RX103, RX104 from `check_record`.
     """
     for place, text, row in rows:
         try:
             record = parse(row, place, report)
             if record is not None:
-                check_record(record)
+                check_record(record, inclusive=inclusive)
         except BadRecord as err:
             report.broken(err.code, place, text, **err.values)
             continue
@@ -160,8 +165,11 @@ def parse_rows(
             yield record
 
 
-def check_record(record: Record) -> None:
-    """RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention)."""
+def check_record(record: Record, *, inclusive: bool = False) -> None:
+    """inclusive: whether the ends of mentions are so in the format.
+
+    RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention).
+    """
     unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
     if not record.content.strip():
         raise BadRecord("RX102", problem="the text is empty")
@@ -169,7 +177,7 @@ def check_record(record: Record) -> None:
         raise BadRecord("RX102", problem=f"the language must be a code such as 'en' or 'pt-BR', but is {record.lang!r}")
     for mention in record.mentions:
         if not 0 <= mention.start < mention.end <= length:
-            raise BadRecord("RX103", start=mention.start, end=mention.end, length=length, unit=unit)
+            raise misfit(mention.start, mention.end, length, unit, inclusive=inclusive)
     for head, tail, label in record.relations:
         for index in (head, tail):
             if not 0 <= index < len(record.mentions):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..records import BadRecord, Record
+from ..records import Record, misfit
 
 _PIECE = re.compile(r"\s+|\S+")
 Span = tuple[int, int]
@@ -90,5 +90,5 @@ class Utf16Offsets:
         if 0 <= start <= end <= self.length:
             points = (start, end) if self._points is None else (int(self._points[start]), int(self._points[end]))
         if min(points) < 0:
-            raise BadRecord("RX103", start=start, end=end, length=self.length, unit="UTF-16 units")
+            raise misfit(start, end, self.length, "UTF-16 units")
         return points

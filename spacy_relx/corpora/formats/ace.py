@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
 from ._read import Row, get, get_id, get_words, int_list, mention_index, parse_rows, pass_over, read_json_lines
 
 #: What the format has besides mentions and relations.
@@ -23,7 +23,7 @@ def read_ace(path: Path, report: Report) -> Iterator[Record]:
     (RX305). The id is "doc_key".
     BROKEN: RX101, RX102, RX103, RX108, RX109, RX309, RX326.
     """
-    yield from parse_rows(read_json_lines(path, report), _parse, report)
+    yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:
@@ -46,7 +46,7 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
         numbers = []
         for start, end in ((ends[0], ends[1] + 1), (ends[2], ends[3] + 1)):
             if not 0 <= start < end <= length:
-                raise BadRecord("RX103", start=start, end=end, length=length, unit="tokens")
+                raise misfit(start, end, length, "tokens", inclusive=True)
             number, added = mention_index(record.mentions, index, start, end)
             numbers.append(number)
             if added:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...types import Mention
-from ..records import BadRecord, Place, Record, Report
+from ..records import BadRecord, Place, Record, Report, misfit
 from ._read import check_record, pass_over, read_text, select_inputs
 
 #: Suffixes of annotations, in the order in which they are read: brat's own, then those of the shared tasks.
@@ -143,7 +143,7 @@ class _Reader:
         text = self.record.text or ""
         for start, end in fragments:
             if not 0 <= start < end <= len(text):
-                raise BadRecord("RX103", start=start, end=end, length=len(text), unit="characters")
+                raise misfit(start, end, len(text), "characters")
         start, end = min(fragments)[0], max(end for _, end in fragments)
         found = " ".join(text[start:end] for start, end in fragments)
         if shown and _bare(found) != _bare(shown):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...types import Mention
-from ..records import BadRecord, Place, Record, Report
+from ..records import BadRecord, Place, Record, Report, misfit
 from ._read import Row, get, get_id, get_words, int_list, mention_index, parse_rows, read_json_lines
 
 #: Language codes by folder name.
@@ -53,7 +53,7 @@ def read_crossre(path: Path, report: Report) -> Iterator[Record]:
     """
     folders = (folder.lower() for folder in reversed(path.absolute().parent.parts))
     lang = next((LANGUAGES[folder] for folder in folders if folder in LANGUAGES), "")
-    for record in parse_rows(read_json_lines(path, report), _parse, report):
+    for record in parse_rows(read_json_lines(path, report), _parse, report, inclusive=True):
         record.lang = lang
         yield record
 
@@ -76,7 +76,7 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
         spans = [(head_start, head_last + 1), (tail_start, tail_last + 1)]
         for start, end in spans:
             if not 0 <= start < end <= len(words):
-                raise BadRecord("RX103", start=start, end=end, length=len(words), unit="tokens")
+                raise misfit(start, end, len(words), "tokens", inclusive=True)
         ends = []
         for start, end in spans:
             number, added = mention_index(record.mentions, index, start, end)

@@ -35,6 +35,10 @@ class Sample:
     listed: bool = False
     whole: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.lines or self.rows or self.whole)
+
 
 def detect_format(paths: Iterable[Path]) -> tuple[str, list[Path]]:
     """Tell the one format of all these files by their content.
@@ -63,6 +67,8 @@ def _detect(path: Path) -> str:
         return candidates[0]
     if candidates:
         reason = f"it may be {' or '.join(candidates)}, which look alike"
+    elif sample.is_empty:
+        reason = "no object can be read of its JSON list" if sample.listed else "it is empty"
     else:
         reason = f"its content is of none of {', '.join(sorted([*_TESTS, *_DOCBINS]))}"
     raise RelxError("RX300", path=path, reason=reason)

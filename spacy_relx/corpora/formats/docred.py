@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
 from ._read import Row, get, get_objects, get_words, int_list, parse_rows, read_json_list
 
 
@@ -50,7 +50,7 @@ def _add_mention(mention: Row, record: Record, offsets: list[int], kb_id: str) -
     start, end = int_list(mention.get("pos"), 2, "'pos' of a mention")
     length = offsets[sent + 1] - offsets[sent]
     if not 0 <= start < end <= length:
-        raise BadRecord("RX103", start=start, end=end, length=length, unit="tokens")
+        raise misfit(start, end, length, "tokens")
     label = get(mention, "type", str, "in a mention, ", default="") or UNTYPED
     record.mentions.append(Mention(start + offsets[sent], end + offsets[sent], label, kb_id))
     return len(record.mentions) - 1, sent

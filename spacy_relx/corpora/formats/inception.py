@@ -17,6 +17,8 @@ _LEGACY = {"_context", "_views", "_referenced_fss"}
 _SEGMENTATION = "de.tudarmstadt.ukp.dkpro.core.api.segmentation.type."
 _TOKEN, _SENTENCE = _SEGMENTATION + "Token", _SEGMENTATION + "Sentence"
 _METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
+#: The CAS's own, of which DKPro's metadata is a kind.
+_DOCUMENT = "uima.tcas.DocumentAnnotation"
 _SOFA, _VIEW = "uima.cas.Sofa", "_InitialView"
 _ENDS = ("@Governor", "@Dependent")
 
@@ -29,7 +31,7 @@ def read_inception(path: Path, report: Report) -> Iterator[Record]:
     is set; "identifier" is the kb_id. In a relation the governor (where the arrow begins) is the head, the dependent
     the tail; without a feature its label is the name of the layer. A slot is a relation from its host, its role the
     label. The tokens and sentences of the file are kept. Annotations of no width (RX307) and relations without a label
-    (RX308) are left out.
+    (RX308) are left out. The language is that of DKPro's metadata, else of the document annotation.
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309, RX311 (another UIMA JSON).
     """
     broken = report.records_broken
@@ -60,7 +62,7 @@ def _parse(value: Any, place: Place, report: Report) -> Record:
         if type(start) is int and type(end) is int and structure.get("@sofa") == sofa["%ID"]:
             span = units.span(start, end)
             annotations[name] = Annotation(structure["%TYPE"], *span, _features(structure))
-    _read_metadata(record, structures)
+    _read_metadata(record, structures, sofa["%ID"])
     labelled = _labelled(get(value, "%TYPES", dict, default={}))
     links = list(_links(structures, annotations, labelled, place))
     relations = {name for name, structure in structures.items() if _is_relation(structure)}
@@ -83,13 +85,17 @@ def _features(structure: Row) -> dict[str, str]:
     return {key: value for key, value in own.items() if isinstance(value, str)}
 
 
-def _read_metadata(record: Record, structures: dict[int, Row]) -> None:
+def _read_metadata(record: Record, structures: dict[int, Row], sofa: int) -> None:
+    """Id and language: of DKPro's metadata, the language else of the document annotation of the text that is read."""
+    langs = dict.fromkeys((_METADATA, _DOCUMENT), "")
     for structure in structures.values():
-        if structure["%TYPE"] == _METADATA:
-            features = _features(structure)
+        kind, features = structure["%TYPE"], _features(structure)
+        if kind == _METADATA:
             record.id = features.get("documentTitle") or features.get("documentId", "")
+        if kind == _METADATA or (kind == _DOCUMENT and structure.get("@sofa", sofa) == sofa):
             lang = features.get("language", "")
-            record.lang = lang if is_lang_code(lang) and not lang.startswith("x-") else ""
+            langs[kind] = lang if is_lang_code(lang) else ""  # "x-unspecified" is none
+    record.lang = langs[_METADATA] or langs[_DOCUMENT]
 
 
 def _is_relation(structure: Row) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
 from ._read import Row, get, get_id, get_objects, parse_rows, pass_over, read_json_list
 from ._tokens import Utf16Offsets
 
@@ -143,7 +143,7 @@ def _offsets(text: str, regions: dict[str, _Region]) -> list[tuple[int, int]]:
         return [units.span(region.start, region.end) for region in regions.values()]
     for start, end, _, shown in regions.values():
         if not 0 <= start < end <= len(text):
-            raise BadRecord("RX103", start=start, end=end, length=len(text), unit="characters")
+            raise misfit(start, end, len(text), "characters")
         if shown is not None and _bare(shown) != _bare(text[start:end]):
             raise BadRecord("RX105", start=start, end=end, found=text[start:end], wanted=shown)
     return [(region.start, region.end) for region in regions.values()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
 from ._read import Row, get, get_id, get_objects, mention_index, parse_rows, read_json_lines
 
 _ANSWERS = ("accept", "reject", "ignore")
@@ -21,7 +21,7 @@ def read_prodigy(path: Path, report: Report) -> Iterator[Record]:
     "meta"["lang"], where given; a span may have a "kb_id".
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109.
     """
-    yield from parse_rows(read_json_lines(path, report), _parse, report)
+    yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record | None:
@@ -81,7 +81,7 @@ def _token_span(span: Row, tokens: list[Row]) -> tuple[int, int]:
     if span.get("token_start") is not None:
         start, end = (get(span, key, int, "in a span, ") for key in ("token_start", "token_end"))
         if not 0 <= start <= end < len(tokens):
-            raise BadRecord("RX103", start=start, end=end + 1, length=len(tokens), unit="tokens")
+            raise misfit(start, end + 1, len(tokens), "tokens", inclusive=True)
         return start, end + 1
     first, last = get(span, "start", int, "in a span, "), get(span, "end", int, "in a span, ")
     starts = {token.get("start"): i for i, token in enumerate(tokens)}

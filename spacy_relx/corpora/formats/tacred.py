@@ -17,7 +17,8 @@ def read_tacred(path: Path, report: Report) -> Iterator[Record]:
     BROKEN: RX101, RX102, RX103, RX108, RX109, RX309; places count sentences.
     """
     rows = read_json_list(path, report, lambda row: str(row.get("token", row)))
-    yield from parse_rows(((place._replace(unit="sentence"), text, row) for place, text, row in rows), _parse, report)
+    sentences = ((place._replace(unit="sentence"), text, row) for place, text, row in rows)
+    yield from parse_rows(sentences, _parse, report, inclusive=True)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:
