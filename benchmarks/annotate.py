@@ -91,6 +91,7 @@ def rates(args, engines, folder):
         plain.append(time_pipe(args)["rate"])
         for engine, workers in engines:
             found[engine, workers].append(measure(args, engine, workers, folder))
+            print(f"{engine}, {workers} workers: {found[engine, workers][-1]}", file=sys.stderr)
     base = statistics.median(plain)
     print(f"nlp.pipe: {base:.0f} texts/s (from {min(plain):.0f} to {max(plain):.0f})")
     for (engine, workers), runs in found.items():

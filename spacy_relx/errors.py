@@ -461,7 +461,8 @@ MESSAGES: dict[str, str] = {
     "RX403": "Another run is at work in '{path}'. Wait for it, or give another folder.",
     "RX404": "The engine '{engine}' cannot be used so: {names}.",
     "RX405": "{shard}: {n} processes in a row have ended over this shard ({how}) and got no further. Is there enough memory? "
-    "Fewer --workers or a smaller --batch-size need less.",
+    "Fewer --workers or a smaller --batch-size need less. (A script of your own calls annotate_corpus behind `if __name__ == "
+    "'__main__':`, since processes import it.)",
     "RX406": "{engine} has given up: {reason}",
     "RX407": "The run stops: {n} documents could not be used, and {max} may be (--max-errors). The first: {first}",
     "RX408": "{message} (said by a process that annotates)",

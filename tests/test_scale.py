@@ -455,6 +455,21 @@ def test_a_pipeline_that_cannot_be_loaded_stops_the_run(tmp_path):
     assert info.value.code == "RX180"
 
 
+def test_processes_that_never_begin_stop_the_run(model, tmp_path, monkeypatch):
+    """As in a script that starts itself again and again: not every shard is tried."""
+    from spacy_relx.scale import local
+
+    started = []
+    monkeypatch.setattr(local, "ATTEMPTS", 1)
+    monkeypatch.setattr(local, "_work", os._exit)  # what a process then does: end, for its arguments are wrong
+    start = local._Pool.start
+    monkeypatch.setattr(local._Pool, "start", lambda pool: started.append(1) or start(pool))
+    texts = write_texts(tmp_path / "in.jsonl", [TEXT] * 9)
+    with pytest.raises(RelxError, match="__main__") as info:
+        annotate_corpus(str(model), [texts], tmp_path / "out", workers=1, shard_size=1)
+    assert info.value.code == "RX405" and len(started) == 2
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-C", "killed"])
 def test_a_run_that_is_ended_goes_on(model, code, tmp_path, how):

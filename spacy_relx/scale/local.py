@@ -19,6 +19,8 @@ from .shard import ShardReport, journal_path, run_shard
 
 #: A shard is given up when so many processes in a row have ended over it without getting any further.
 ATTEMPTS = 3
+#: The run is given up when so many shards a worker were given up in a row, and no process has said anything.
+_SHARDS = 2
 #: Variables that say how many threads the numeric libraries start.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -61,6 +63,7 @@ class _Pool:
         self.job, self.waiting, self.n, self.progress = job, shards[::-1], n, progress
         self.context = multiprocessing.get_context("spawn")
         self.workers: list[_Worker] = []
+        self.silent = 0  # processes in a row that have ended without a word
 
     def __enter__(self) -> _Pool:
         with _threads(self.job.threads):
@@ -94,8 +97,10 @@ class _Pool:
                 try:
                     message = worker.connection.recv()
                 except (EOFError, OSError):
+                    self.silent += 1
                     yield from self.replace(worker)
                     continue
+                self.silent = 0
                 if isinstance(message, int):
                     self.progress(message)
                 elif isinstance(message, RelxError):
@@ -128,6 +133,8 @@ class _Pool:
         if worker.attempts >= ATTEMPTS:
             worker.shard = None
             error = RelxError("RX405", shard=shard.name, n=ATTEMPTS, how=_reason(worker.process.exitcode))
+            if self.silent >= _SHARDS * ATTEMPTS * self.n:
+                raise error
             yield ShardReport(shard.name, error=str(error))
         with _threads(self.job.threads):
             fresh = self.start()
