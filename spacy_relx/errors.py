@@ -455,8 +455,7 @@ MESSAGES: dict[str, str] = {
     # 400-419: corpora in shards
     "RX400": "Cannot read texts from '{path}': {reason}. Inputs are .jsonl, .txt (also .gz), .parquet and .spacy files, and "
     "folders of them.",
-    "RX401": "Cannot write triples to the folder '{path}': {reason}. Give a folder of their own, which may be new; --overwrite "
-    "begins a run anew where one was.",
+    "RX401": "Cannot write triples to the folder '{path}': {reason}.",
     "RX402": "'{path}' does not say what it should ({reason}). Begin the run anew with --overwrite.",
     "RX403": "Another run is at work in '{path}'. Wait for it, or give another folder.",
     "RX404": "The engine '{engine}' cannot be used so: {names}.",
@@ -464,7 +463,8 @@ MESSAGES: dict[str, str] = {
     "Fewer --workers or a smaller --batch-size need less. (A script of your own calls annotate_corpus behind `if __name__ == "
     "'__main__':`, since processes import it.)",
     "RX406": "{engine} has given up: {reason}",
-    "RX407": "The run stops: {n} documents could not be used, and {max} may be (--max-errors). The first: {first}",
+    "RX407": "The run stops: {n} documents could not be used, and {max} may be (--max-errors). The first: {first} With another "
+    "field or model, begin anew with --overwrite.",
     "RX408": "{message} (said by a process that annotates)",
     "RX409": "{n} of {total} shards are not done. The first, {name}: {reason} What is done is kept: when this is mended, the same "
     "command goes on.",

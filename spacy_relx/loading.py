@@ -36,6 +36,22 @@ def use_gpu(gpu: int) -> None:
         raise RelxError("RX187", gpu=gpu, reason=sentence(err)) from err
 
 
+def check_pipeline(model: str) -> None:
+    """Make sure that there is such a pipeline, without loading it. RAISES: RelxError RX180."""
+    from spacy.util import is_package
+
+    path = Path(model)
+    reason = ""
+    if path.is_file():
+        reason = "it is a file."
+    elif path.is_dir() and not (path / "config.cfg").exists():
+        reason = "the folder has no config.cfg."
+    elif not path.exists() and ("/" in model or "\\" in model or not is_package(model)):
+        reason = "there is no such folder or package."
+    if reason:
+        raise RelxError("RX180", model=model, reason=reason)
+
+
 def load_pipeline(model: str) -> Language:
     """`spacy.load`. RAISES: RelxError RX180 for what is no pipeline or cannot be loaded."""
     import spacy

@@ -140,10 +140,21 @@ def test_inputs(tmp_path):
     for name in ("a/x.jsonl", "b/x.jsonl", "b/y.txt.gz", "b/.hidden/z.txt", "b/readme.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert [name for _, name in input_files([tmp_path])] == ["a/x.jsonl", "b/x.jsonl", "b/y.txt.gz"]
-    two = input_files([tmp_path / "a" / "x.jsonl", tmp_path / "b" / "x.jsonl"])
-    assert two[0][1] != two[1][1]  # ids are made of these
-    for wrong in ([tmp_path / "b" / "readme.md"], [tmp_path / "none"], [tmp_path / "b", tmp_path / "b" / "x.jsonl"]):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "link.jsonl").symlink_to(tmp_path / "a" / "x.jsonl")
+    assert [name for _, name in input_files([tmp_path / "a", tmp_path / "b"])] == [
+        "a/x.jsonl",
+        "b/x.jsonl",
+        "b/y.txt.gz",
+    ]
+    assert [name for _, name in input_files([tmp_path / "a" / "x.jsonl"])] == ["x.jsonl"]
+    for wrong in (
+        [tmp_path / "b" / "readme.md"],
+        [tmp_path / "none"],
+        [tmp_path / "b", tmp_path / "b" / "x.jsonl"],
+        [tmp_path / "a" / "x.jsonl", tmp_path / "b" / "x.jsonl"],  # of one name, of which ids are made
+        [tmp_path / "a", tmp_path / "c"],
+    ):
         with pytest.raises(RelxError) as info:
             input_files(wrong)
         assert info.value.code == "RX400"
@@ -248,11 +259,11 @@ def test_each_document_once_whatever_the_input(annotate, tmp_path, nlp):
     summary = annotate(tmp_path / "in")
     assert (summary.documents, summary.triples, summary.failed, summary.broken) == (13, 8, 4, {})
     assert places(tmp_path / "out") == [
-        *((f"t{number}", f"a.jsonl:{number + 1}") for number in range(5)),
-        *((f"b.txt#{number}", f"b.txt:{number}") for number in (1, 3)),
-        *((f"c.jsonl.gz#{number}", f"c.jsonl.gz:{number}") for number in (1, 2, 3)),
-        *((f"d.parquet#{number + 6}", f"d.parquet:{number}") for number in (1, 2)),
-        ("e.spacy#1", "e.spacy, document 1"),
+        *((f"t{number}", f"in/a.jsonl:{number + 1}") for number in range(5)),
+        *((f"in/b.txt#{number}", f"in/b.txt:{number}") for number in (1, 3)),
+        *((f"in/c.jsonl.gz#{number}", f"in/c.jsonl.gz:{number}") for number in (1, 2, 3)),
+        *((str(number + 6), f"in/d.parquet:{number}") for number in (1, 2)),
+        ("in/e.spacy#1", "in/e.spacy, document 1"),
     ]
     found = rows(tmp_path / "out" / "triples")
     assert [row["sentence"][row["subject_start"] : row["subject_end"]] for row in found] == ["Ann"] * 8
@@ -307,13 +318,17 @@ def test_a_run_goes_on_where_it_was_left(annotate, tmp_path):
 def test_another_run_is_not_mixed_in(annotate, tmp_path):
     texts = write_texts(tmp_path / "in.jsonl", [TEXT] * 2)
     annotate(texts)
-    for change in ({"what": "facts"}, {"shard_size": 1}, {"docs": True}):
-        with pytest.raises(RelxError, match="another settings") as info:
+    for change, said in (
+        ({"what": "facts"}, "what 'all', not 'facts'"),
+        ({"shard_size": 1}, "shard_size 3, not 1"),
+        ({"docs": True}, "docs False, not True"),
+    ):
+        with pytest.raises(RelxError, match=f"{said}. --overwrite begins anew") as info:
             annotate(texts, **change)
         assert info.value.code == "RX401"
     annotate(texts, workers=0, batch_size=7)  # changes nothing of the output
     other = write_texts(tmp_path / "other.jsonl", [TEXT])
-    with pytest.raises(RelxError, match=r"in\.jsonl, which is not among the inputs now"):
+    with pytest.raises(RelxError, match=r"in\.jsonl, which is not among the inputs"):
         annotate(other)
     assert annotate(other, overwrite=True).documents == 1
     assert places(tmp_path / "out") == [("t0", "other.jsonl:1")]
@@ -324,7 +339,11 @@ def test_files_that_are_new_or_have_changed(annotate, tmp_path):
     folder = tmp_path / "in"
     write_texts(folder / "a.jsonl", [TEXT] * 7)
     (folder / "b.spacy").write_bytes(b"no DocBin")
-    assert list(annotate(folder, docs=True).broken) == ["00003-b"]
+    broken = annotate(folder, docs=True)
+    assert list(broken.broken) == ["00003-in-b"]
+    with pytest.raises(RelxError, match="1 of 4 shards are not done") as info:
+        broken.check()
+    assert info.value.code == "RX409"
     (folder / "b.spacy").unlink()
     write_texts(folder / "b.jsonl", ["poison"] * 2)
     with pytest.raises(RelxError, match=r"b\.spacy, which is not among"):
@@ -334,10 +353,90 @@ def test_files_that_are_new_or_have_changed(annotate, tmp_path):
     assert (summary.documents, summary.failed, summary.shards, summary.resumed, summary.broken) == (9, 2, 5, 3, {})
     write_texts(folder / "a.jsonl", [TEXT] * 2)
     summary = annotate(folder, docs=True)
+    summary.check()
     assert (summary.documents, summary.triples, summary.shards, summary.resumed) == (4, 2, 3, 2)
+    assert summary.replaced == ["in/a.jsonl"]
     assert len(places(tmp_path / "out")) == 4 and len(rows(tmp_path / "out" / "triples")) == 2
     for part in ("triples", "documents", "docs", "_shards"):
         assert len(list((tmp_path / "out" / part).iterdir())) == 3
+
+
+def test_ids(annotate, tmp_path):
+    """Those of users are kept; what could look like another is refused; the place is unlike all others."""
+    ids = ['"a"', "2", "null", '""', "[1]", "true", "1.5", '"in.jsonl#3"']
+    lines = [f'{{"id": {id}, "text": "{TEXT}"}}' for id in ids]
+    lines += [f'{{"text": "{TEXT}"}}', '{"id": "k7", "text": "x", "lang": "klingon!!"}', '{"id": 8, "text": null}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf8")
+    annotate(tmp_path / "in.jsonl")
+    found = rows(tmp_path / "out" / "documents")
+    assert [row["document"] for row in found] == [
+        *("a", "2", "in.jsonl#3", "in.jsonl#4"),
+        *("in.jsonl:5", "in.jsonl:6", "in.jsonl:7"),  # refused
+        *("in.jsonl#3", "in.jsonl#9", "k7", "8"),
+    ]
+    assert [number for number, row in enumerate(found, start=1) if row["error"]] == [5, 6, 7, 10, 11]
+    assert "must be a string or a whole number, but is [1]" in found[4]["error"]
+    assert '"text" must be a string, but is None' in found[10]["error"]
+    assert len({row["place"] for row in found}) == len(found)
+    assert {row["place"] for row in rows(tmp_path / "out" / "triples")} == {
+        f"in.jsonl:{number}" for number in (1, 2, 3, 4, 8, 9)
+    }
+
+
+def test_nothing_is_lost_by_a_command_that_is_wrong(annotate, model, code, tmp_path):
+    """Another model, a table without texts, another file of the same name: found before anything is touched."""
+    texts = write_texts(tmp_path / "jan" / "in.jsonl", [TEXT] * 4)
+    annotate(texts)
+    before = rows(tmp_path / "out" / "triples")
+    parquet.write_table(pa.table({"body": ["a"]}), tmp_path / "in.parquet")
+    with pytest.raises(RelxError) as info:
+        annotate(tmp_path / "in.parquet", overwrite=True)
+    assert info.value.code == "RX400"
+    for name in ("none", str(tmp_path / "none"), str(texts), str(tmp_path)):
+        with pytest.raises(RelxError) as info:
+            annotate_corpus(name, [texts], tmp_path / "out", overwrite=True)
+        assert info.value.code == "RX180"
+    other = write_texts(tmp_path / "feb" / "in.jsonl", [TEXT])
+    with pytest.raises(RelxError, match=r"jan/in\.jsonl' as in\.jsonl, and here that is '.*feb/in\.jsonl'"):
+        annotate(other)
+    for place in ("jan", "jan/below"):
+        with pytest.raises(RelxError, match="it lies in a folder of inputs"):
+            annotate(texts.parent, output=tmp_path / place)
+    (tmp_path / "out" / "triples" / "mine.txt").write_text("mine", encoding="utf8")
+    with pytest.raises(RelxError, match=r"it holds triples/mine\.txt, which is of no such run"):
+        annotate(texts, overwrite=True)
+    (tmp_path / "out" / "triples" / "mine.txt").unlink()
+    assert rows(tmp_path / "out" / "triples") == before and len(before) == 4
+    assert annotate(texts).resumed == 2
+
+
+def test_a_corpus_that_was_moved_is_the_same(annotate, tmp_path):
+    texts = write_texts(tmp_path / "jan" / "in.jsonl", [TEXT] * 4)
+    annotate(texts)
+    texts.parent.rename(tmp_path / "elsewhere")
+    summary = annotate(tmp_path / "elsewhere" / "in.jsonl")
+    assert (summary.resumed, summary.shards, summary.replaced) == (2, 2, [])
+
+
+@pytest.mark.parametrize("damage", ["remove", "cut"])
+def test_output_that_was_lost_is_made_again(annotate, tmp_path, damage):
+    texts = write_texts(tmp_path / "in.jsonl", [TEXT] * 7)
+    annotate(texts)
+    before = rows(tmp_path / "out" / "triples")
+    for path in (
+        (tmp_path / "out" / "triples" / "00000-in.parquet"),
+        (tmp_path / "out" / "documents" / "00002-in.parquet"),
+    ):
+        if damage == "remove":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-9])
+    summary = annotate(texts)
+    assert (summary.resumed, summary.shards, summary.documents) == (1, 3, 7)
+    assert rows(tmp_path / "out" / "triples") == before and len(places(tmp_path / "out")) == 7
+    (tmp_path / "out" / "_plan.json").unlink()
+    with pytest.raises(RelxError, match=r"shards of no plan\. --overwrite begins anew"):
+        annotate(texts)
 
 
 def test_a_folder_with_something_else_is_left_alone(annotate, tmp_path):
@@ -378,11 +477,12 @@ def test_a_shard_that_cannot_be_read_does_not_stop_the_others(annotate, tmp_path
     (tmp_path / "in" / "b.spacy").write_bytes(b"no DocBin")
     cut_off = gzip.compress(b"\n".join([TEXT.encode()] * 50))[:-20]
     (tmp_path / "in" / "c.txt.gz").write_bytes(cut_off)
+    (tmp_path / "in" / "d.parquet").write_bytes(b"PAR1 nothing")
     summary = annotate(tmp_path / "in")
     assert summary.documents == 4
-    assert [error[:7] for error in summary.broken.values()] == ["[RX132]", "[RX182]"]
+    assert [error[:7] for error in summary.broken.values()] == ["[RX132]", "[RX182]", "[RX400]"]
     names = sorted(path.name for path in (tmp_path / "out" / "triples").iterdir())
-    assert names == ["00000-a.parquet", "00001-a.parquet"]
+    assert names == ["00000-in-a.parquet", "00001-in-a.parquet"]
     assert not list((tmp_path / "out" / "_work").glob("*.parquet"))
 
 
@@ -390,10 +490,11 @@ def test_a_table_without_texts(annotate, tmp_path):
     parquet.write_table(pa.table({"body": ["a"]}), tmp_path / "in.parquet")
     with pytest.raises(RelxError, match="no column 'text', but 'body'"):
         annotate(tmp_path / "in.parquet")
-    (tmp_path / "bad.parquet").write_bytes(b"PAR1 nothing")
-    with pytest.raises(RelxError) as info:
-        annotate(tmp_path / "bad.parquet", output=tmp_path / "other")
+    parquet.write_table(pa.table({"text": [b"a"]}), tmp_path / "bytes.parquet")
+    with pytest.raises(RelxError, match="holds no texts, but binary") as info:
+        annotate(tmp_path / "bytes.parquet")
     assert info.value.code == "RX400"
+    assert not (tmp_path / "out" / "_plan.json").exists()
 
 
 def test_warnings_of_components_are_told_once(annotate, tmp_path):
@@ -536,7 +637,7 @@ def test_a_parquet_file_of_export_reads_back(tmp_path):
     from export_util import odd_triples
 
     with ParquetRows(tmp_path / "some.parquet", TRIPLE_COLUMNS) as writer:
-        writer.write(map(triple_row, odd_triples()))
+        writer.write(triple_row(triple, "some:1") for triple in odd_triples())
     assert list(triples_of_parquet(tmp_path / "some.parquet")) == odd_triples()
     parquet.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
     with pytest.raises(RelxError, match="no column 'document'"):

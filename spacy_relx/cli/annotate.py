@@ -112,9 +112,10 @@ def _report(summary: Summary, output: Path) -> None:
             fg="yellow",
             err=True,
         )
-    if summary.broken:
-        name, reason = next(iter(summary.broken.items()))
-        raise RelxError("RX409", n=len(summary.broken), total=summary.shards, name=name, reason=reason)
+    if summary.replaced:
+        names = ", ".join(summary.replaced[:3]) + (", ..." if len(summary.replaced) > 3 else "")
+        typer.secho(f"⚠ Changed since, and done anew: {names}", fg="yellow", err=True)
+    summary.check()
 
 
 class _Bar:

@@ -57,8 +57,8 @@ class Fields(NamedTuple):
 
 
 FIELDS = Fields()
-#: (line, number, where) -> its text. Raises ValueError.
-Parse = Callable[[str, int, str], Text]
+#: (line, its number or None, where) -> its text, or why it has none. Raises ValueError, too.
+Parse = Callable[[str, "int | None", str], "Text | Broken"]
 
 
 def doc_of(nlp: Language, item: Text) -> Doc:
@@ -162,7 +162,7 @@ def parse_lines(
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 item: Text | Broken | None = parse(line, number, where) if line.strip() else None
             except (ValueError, RecursionError) as err:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-                item = Broken(number, where, sentence(err))
+                item = Broken(None, where, sentence(err))
             if item is not None:
                 yield item
             elif blank is not None:
@@ -191,22 +191,36 @@ def line_parser(path: Path, fields: Fields = FIELDS) -> Parse | None:
     if suffix == ".txt":
         return plain_text
     if suffix == ".jsonl":
-        return lambda line, number, where: text_of_row(load_json(line), number, where, fields)
+        return lambda line, number, where: item_of_row(load_json(line), number, where, fields)
     return None
 
 
-def plain_text(line: str, number: int, where: str) -> Text:
+def plain_text(line: str, number: int | None, where: str) -> Text:
     """A line as it is, in an unknown language."""
     return Text(number, where, line, "")
 
 
-def text_of_row(row: Any, number: int, where: str, fields: Fields = FIELDS) -> Text:
-    """The text of an object with a text, and an id and a language where they are known. RAISES: ValueError."""
-    if not isinstance(row, Mapping) or not isinstance(row.get(fields.text), str):
+def text_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELDS) -> Text:
+    """The text of an object with a text, and a language where it is known. number: the id of one without an id.
+
+    RAISES: ValueError.
+    """
+    if not isinstance(row, Mapping) or fields.text not in row:
         raise ValueError(f'the line must be an object with a string "{fields.text}"')
+    if not isinstance(row[fields.text], str):
+        raise ValueError(f'"{fields.text}" must be a string, but is {row[fields.text]!r:.60}')
     lang = row.get(fields.lang)
     if not isinstance(lang, (str, type(None))):
         raise ValueError(f'"{fields.lang}" must be a string such as "en", but is {lang!r}')
     if lang and not is_lang_code(lang):
         raise ValueError(f'"{fields.lang}" must be a language code such as "en" or "pt-BR", but is {lang!r}')
     return Text(row.get(fields.id, number), where, row[fields.text], lang or "")
+
+
+def item_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELDS) -> Text | Broken:
+    """The same, or why there is none, with the id as far as there is one."""
+    try:
+        return text_of_row(row, number, where, fields)
+    except ValueError as err:
+        id = row.get(fields.id, number) if isinstance(row, Mapping) else number
+        return Broken(id, where, sentence(err))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..corpora.texts import FIELDS, Broken, Fields, Text, sentence, text_of_row
+from ..corpora.texts import FIELDS, Broken, Fields, Text, item_of_row
 from ..export.from_docs import check_what
 from ..loading import pipeline_of_process
 from .documents import Document, Extraction
@@ -84,15 +84,7 @@ class Annotator:
         for batch in batches:
             for row in batch.select([name for name in self.fields if name in batch.schema.names]).to_pylist():
                 number += 1
-                yield row_item(row, number, f"row {number}", self.fields)
-
-
-def row_item(row: dict[str, Any], number: int, where: str, fields: Fields) -> Text | Broken:
-    """The text of a row, or why it has none."""
-    try:
-        return text_of_row(row, number, where, fields)
-    except ValueError as err:
-        return Broken(row.get(fields.id), where, sentence(err))
+                yield item_of_row(row, None, f"row {number}", self.fields)
 
 
 def _spark_type(type: Any) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..corpora.texts import Broken, Text, doc_of
 from ..export.from_docs import triples_of_doc
-from ..export.records import Triple, clean_text, document_id
+from ..export.records import Triple, clean_text
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _MESSAGE = 1000
 class Document:
     """What became of one input: its triples, or the error for which it was set aside.
 
-    id: as of `export.records.document_id`. where: the file and its line. doc: only where it was asked for.
+    id: see `document_id`. where: the file and its line. doc: only where it was asked for.
     """
 
     id: str
@@ -66,10 +67,14 @@ class Extraction:
     def _documents(self, items: Sequence[Text | Broken], source: str) -> Iterator[Document]:
         texts = [item for item in items if isinstance(item, Text)]
         found = iter(annotate(self.nlp, texts))
-        for number, item in enumerate(items, start=1):
-            id = clean_text(document_id(number if item.id is None else item.id, source))
+        for item in items:
+            id = document_id(item, source)
             if isinstance(item, Broken):
-                yield Document(id, item.where, error=item.reason[:_MESSAGE])
+                yield Document(id or item.where, item.where, error=one_line(item.reason))
+            elif id is None:
+                next(found)
+                reason = f"the id must be a string or a whole number, but is {item.id!r:.60}"
+                yield Document(item.where, item.where, item.lang, len(item.text), error=reason)
             else:
                 yield self._document(id, item, next(found))
 
@@ -87,8 +92,26 @@ class Extraction:
                 found = err
         if isinstance(found, Exception):
             document.triples = []
-            document.error = clean_text(f"{type(found).__name__}: {found}"[:_MESSAGE])
+            document.error = one_line(f"{type(found).__name__}: {found}")
         return document
+
+
+def document_id(item: Text | Broken, source: str) -> str | None:
+    """The id that was given, a whole number as a string; else, or if it is empty, the source and the place in it.
+
+    None for an id that is neither string nor number: two such could look alike.
+    """
+    if item.id is None or item.id == "":
+        number = re.split("[: ]", item.where)[-1]
+        return f"{source}#{number}" if source else number
+    if isinstance(item.id, str):
+        return clean_text(item.id)
+    return str(item.id) if isinstance(item.id, int) and not isinstance(item.id, bool) else None
+
+
+def one_line(message: str) -> str:
+    """A message without line breaks, and not too long."""
+    return clean_text(" ".join(message.split())[:_MESSAGE])
 
 
 def model_name(nlp: Language) -> str:

@@ -49,7 +49,7 @@ def run_local(
     RAISES: RelxError RX404 for options; RX180, RX187, RX188 where the pipeline cannot be loaded.
     """
     if options:
-        raise RelxError("RX404", engine="local", names=", ".join(options))
+        raise RelxError("RX404", engine="local", names=f"it takes no options, and {', '.join(options)} is one")
     if workers == 0:
         for shard in shards:
             yield run_shard(job, shard, progress)
@@ -176,6 +176,8 @@ def _work(job: Job, connection: Connection) -> None:
                 connection.send(run_shard(job, shard, connection.send))
             except RelxError as err:
                 connection.send(err)
+            except KeyboardInterrupt:  # raised by a component: not a matter for a traceback
+                os._exit(1)
             at.clear()
 
 

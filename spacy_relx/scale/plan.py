@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from spacy.util import get_package_path
 
 from ..corpora.files import is_hidden, write_whole
 from ..corpora.texts import FIELDS, Fields, line_parser
@@ -104,21 +104,23 @@ def make_plan(
 
     RAISES: RelxError RX400 for a file that cannot be read, or a table without texts.
     """
-    inputs = {name: [str(path.resolve()), *_stamp(path)] for path, name in files}
+    inputs = {name: make_input(path) for path, name in files}
+    known = before.inputs if before is not None else {}
+    # a file that has been moved is what it was
+    same = {name for name, (_, *stamp) in inputs.items() if name in known and known[name][1:] == stamp}
     kept: list[Shard] = []
     first = 0
     if before is not None:
-        kept = [shard for shard in before.shards if inputs.get(shard.source) == before.inputs.get(shard.source)]
+        kept = [replace(shard, path=inputs[shard.source][0]) for shard in before.shards if shard.source in same]
         first = 1 + max((int(shard.name.split("-")[0]) for shard in before.shards), default=-1)
-    known = before.inputs if before is not None else {}
-    new = [(path, name) for path, name in files if inputs[name] != known.get(name)]
+    new = [(path, name) for path, name in files if name not in same]
     return Plan(identity, inputs, [*kept, *cut(new, shard_size, fields, first)])
 
 
 def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
-    """The files of inputs, each with its name for ids and places: relative to the folder that was given.
+    """The files of inputs, each with its name for ids and places: with that of the folder that was given.
 
-    RAISES: RelxError RX400 for an input that is none, or is given twice.
+    RAISES: RelxError RX400 for an input that is none or is given twice, and for two of one name.
     """
     found: list[tuple[Path, str]] = []
     for path in inputs:
@@ -127,50 +129,55 @@ def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
             files = [each for each in files if not is_hidden(each.relative_to(path))]
             if not files:
                 raise RelxError("RX400", path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
-            found += [(each, each.relative_to(path).as_posix()) for each in files]
+            base = path.resolve().name
+            found += [(each, f"{base}/{each.relative_to(path).as_posix()}") for each in files]
         elif not path.is_file():
             raise RelxError("RX400", path=path, reason="there is no such file or folder")
         elif not _is_known(path):
             raise RelxError("RX400", path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
         else:
             found.append((path, path.name))
-    seen: dict[Path, Path] = {}
-    for path, _ in found:
-        if path.resolve() in seen:
-            raise RelxError("RX400", path=path, reason="it is given twice, so that its documents would be, too")
-        seen[path.resolve()] = path
-    return _distinct(found)
+    places: dict[Path, Path] = {}
+    names: dict[str, Path] = {}
+    for path, name in found:
+        if path.resolve() in places:
+            reason = f"it is given twice, also as '{places[path.resolve()]}', so that its documents would be, too"
+            raise RelxError("RX400", path=path, reason=reason)
+        if name in names:
+            reason = f"it would be called {name}, as '{names[name]}' is: give the folder that holds both"
+            raise RelxError("RX400", path=path, reason=reason)
+        places[path.resolve()] = names[name] = path
+    return found
 
 
 def _is_known(path: Path) -> bool:
     return path.name.endswith(SUFFIXES)
 
 
-def _distinct(files: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """Names that two files share get the folder before them: ids are made of them."""
-    times = Counter(name for _, name in files)
-    return [(path, path.as_posix() if times[name] > 1 else name) for path, name in files]
-
-
 def identity_of(model: str, code: Path | None, settings: dict[str, Any]) -> dict[str, Any]:
-    """What tells whether an unfinished run is this one."""
+    """What tells whether an unfinished run is this one: contents of the pipeline's files, not their names or times."""
     return {
-        "model": _fingerprint(Path(model)) if Path(model).is_dir() else model,
+        "model": _fingerprint(Path(model) if Path(model).is_dir() else get_package_path(model)),
         "code": hashlib.sha256(code.read_bytes()).hexdigest() if code is not None else None,
         "settings": settings,
     }
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def make_input(path: Path) -> list[Any]:
+    """What is known of an input: its path, its size in bytes, and the time of its last change."""
     status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns]
 
 
 def _fingerprint(folder: Path) -> str:
-    """Of a pipeline's folder: names, sizes and times of all its files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stamps = [[path.relative_to(folder).as_posix(), *_stamp(path)] for path in files]
-    return hashlib.sha256(json.dumps(stamps).encode("utf8")).hexdigest()
+    """Of a pipeline's folder: the names and contents of all its files, but for what Python compiles."""
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        whole.update(path.relative_to(folder).as_posix().encode("utf8") + b"\0")
+        with path.open("rb") as stream:
+            while data := stream.read(_READ):
+                whole.update(data)
+    return whole.hexdigest()
 
 
 def cut(
@@ -197,8 +204,10 @@ def _parts(path: Path, shard_size: int, fields: Fields) -> Iterator[tuple[int, i
             yield 0, None, 1, None
         else:
             yield from _lines(path, shard_size)
-    except (OSError, arrow().ArrowException) as err:
+    except OSError as err:
         raise RelxError("RX400", path=path, reason=str(err).splitlines()[0]) from err
+    except arrow().ArrowException:  # a damaged table: a shard that will fail, beside others that do not
+        yield 0, None, 1, None
 
 
 def _lines(path: Path, shard_size: int) -> Iterator[tuple[int, int, int, int]]:
@@ -230,6 +239,9 @@ def _row_groups(path: Path, shard_size: int, fields: Fields) -> Iterator[tuple[i
         if fields.text not in names:
             reason = f"it has no column {fields.text!r}, but {', '.join(map(repr, names[:20]))}"
             raise RelxError("RX400", path=path, reason=reason)
+        kind = str(file.schema_arrow.field(fields.text).type)
+        if "string" not in kind and kind != "null":
+            raise RelxError("RX400", path=path, reason=f"its column {fields.text!r} holds no texts, but {kind}")
         start, first, rows = 0, 1, 0
         for group in range(file.metadata.num_row_groups):
             rows += file.metadata.row_group(group).num_rows

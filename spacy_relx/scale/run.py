@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,13 +18,17 @@ from ..corpora.files import write_whole
 from ..corpora.texts import FIELDS, Fields
 from ..errors import RelxError, warn
 from ..export.from_docs import check_what
-from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_plan
+from ..loading import check_pipeline
+from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_input, make_plan
 from .shard import DOCS, DOCUMENTS, SHARDS, TRIPLES, WORK, ShardReport, forget, is_done, read_report, report_path
 
 #: Engine -> its function, which is imported when it is needed.
 _ENGINES = {"local": (".local", "run_local"), "spark": (".spark", "run_spark"), "ray": (".ray", "run_ray")}
 SUMMARY = "_summary.json"
 _LOCK = "_lock"
+_FOLDERS = (SHARDS, TRIPLES, DOCUMENTS, DOCS, WORK)
+#: Names of files in these: they begin with the number of a shard.
+_OURS = re.compile(r"\d{5,}-.*\.(parquet|spacy|json|triples|documents|docs)")
 _MAX_WARNINGS = 20
 
 
@@ -68,9 +73,9 @@ class _Silent:
 class Summary:
     """What a run has done, with what earlier runs of the same plan have.
 
-    documents: all inputs; failed: those that were set aside. shards, resumed: in all, and of earlier runs. broken:
-    shards that could not be done, with their errors. memory: the most that a process has had, in bytes. seconds: of
-    this run.
+    documents: all inputs; failed: those that were set aside. shards, resumed: in all, and of earlier runs. replaced:
+    files that have changed since, and were done anew. broken: shards that could not be done, with their errors. memory:
+    the most that a process has had, in bytes. seconds: of this run.
     """
 
     documents: int = 0
@@ -82,7 +87,14 @@ class Summary:
     seconds: float = 0.0
     memory: int = 0
     warnings: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """RAISES: RelxError RX409 where shards could not be done."""
+        if self.broken:
+            name, reason = next(iter(self.broken.items()))
+            raise RelxError("RX409", n=len(self.broken), total=self.shards, name=name, reason=reason)
 
     def add(self, report: ShardReport) -> None:
         """Count a shard."""
@@ -104,8 +116,8 @@ def engines() -> list[str]:
 
 def annotate_corpus(
     model: str,
-    inputs: Sequence[Path],
-    output: Path,
+    inputs: Sequence[str | Path],
+    output: str | Path,
     *,
     engine: str = "local",
     workers: int = 1,
@@ -116,7 +128,7 @@ def annotate_corpus(
     batch_size: int = 256,
     threads: int = 1,
     gpu: int = -1,
-    code: Path | None = None,
+    code: str | Path | None = None,
     max_errors: int = 1000,
     overwrite: bool = False,
     options: Mapping[str, str] | None = None,
@@ -138,7 +150,11 @@ def annotate_corpus(
     if engine not in _ENGINES:
         raise RelxError("RX404", engine=engine, names=f"the engines are {', '.join(_ENGINES)}")
     begin = time.perf_counter()
-    files = input_files(inputs)
+    output = Path(output)
+    code = Path(code) if code is not None else None
+    files = input_files([Path(path) for path in inputs])
+    _check_output(output, [Path(path) for path in inputs])
+    check_pipeline(model)
     job = Job(
         str(Path(model).resolve()) if Path(model).is_dir() else model,
         str(output.resolve()),
@@ -152,10 +168,10 @@ def annotate_corpus(
     )
     settings = {"what": what, "fields": list(fields), "docs": docs, "shard_size": shard_size}
     identity = identity_of(model, code, settings)
-    with _locked(output, overwrite):
-        plan = _plan(output, identity, files, shard_size, fields)
+    with _locked(output):
+        plan, replaced = _plan(output, identity, files, shard_size, fields, overwrite)
         done = [shard for shard in plan.shards if is_done(output, shard)]
-        summary = Summary(shards=len(plan.shards), resumed=len(done))
+        summary = Summary(shards=len(plan.shards), resumed=len(done), replaced=replaced)
         for shard in done:
             summary.add(read_report(report_path(output, shard.name)))
         left = _left(plan.shards, done)
@@ -173,27 +189,54 @@ def annotate_corpus(
     return summary
 
 
-def _plan(output: Path, identity: dict[str, Any], files: Sequence[tuple[Path, str]], size: int, fields: Fields) -> Plan:
-    """The plan that is there, which must be of this run, with the files that are new or have changed; or a new one."""
-    before: Plan | None = None
-    if (output / PLAN).is_file():
-        before = Plan.load(output)
-        if before.identity != identity:
-            changed = ", ".join(name for name in identity if before.identity.get(name) != identity[name])
-            raise RelxError("RX401", path=output, reason=f"it holds a run with another {changed}")
-        missing = sorted(set(before.inputs) - {name for _, name in files})
-        if missing:
-            reason = f"it holds a run with {missing[0]}, which is not among the inputs now"
-            raise RelxError("RX401", path=output, reason=reason)
-    plan = make_plan(identity, files, size, fields, before)
+def _plan(
+    output: Path,
+    identity: dict[str, Any],
+    files: Sequence[tuple[Path, str]],
+    size: int,
+    fields: Fields,
+    overwrite: bool,
+) -> tuple[Plan, list[str]]:
+    """The plan that is there, which must be of this run, with the files that are new or have changed; or a new one.
+
+    Nothing of what is there is touched before the new plan is made. RETURNS: the plan, and the files that have changed.
+    """
+    before = Plan.load(output) if (output / PLAN).is_file() and not overwrite else None
     if before is not None:
+        _check_plan(output, before, identity, files)
+    elif not overwrite and any(any((output / name).glob("*")) for name in _FOLDERS):
+        raise RelxError("RX401", path=output, reason="it holds shards of no plan. --overwrite begins anew")
+    plan = make_plan(identity, files, size, fields, before)
+    if overwrite:
+        _clear(output)
+    elif before is not None:
         kept = {shard.name for shard in plan.shards}
         for shard in before.shards:
             if shard.name not in kept:
                 forget(output, shard.name)
     if plan != before:
         plan.save(output)
-    return plan
+    known = before.inputs if before is not None else {}
+    return plan, [name for name in plan.inputs if name in known and known[name][1:] != plan.inputs[name][1:]]
+
+
+def _check_plan(output: Path, before: Plan, identity: dict[str, Any], files: Sequence[tuple[Path, str]]) -> None:
+    """RAISES: RelxError RX401 where the run that is there is another."""
+    reason = ""
+    if before.identity != identity:
+        old, new = before.identity.get("settings", {}), identity["settings"]
+        changes = [f"{name} {old.get(name)!r}, not {new[name]!r}" for name in new if old.get(name) != new[name]]
+        others = [name for name in ("model", "code") if before.identity.get(name) != identity[name]]
+        reason = "; ".join([*changes, *(f"another {name}" for name in others)])
+        reason = f"the run there has {reason}. --overwrite begins anew"
+    new_files = {name: make_input(path) for path, name in files}
+    for name, (path, *stamp) in before.inputs.items():
+        if name not in new_files:
+            reason = reason or f"the run there has '{path}' as {name}, which is not among the inputs: give all of them"
+        elif new_files[name][0] != path and new_files[name][1:] != stamp:
+            reason = reason or f"the run there has '{path}' as {name}, and here that is '{new_files[name][0]}'"
+    if reason:
+        raise RelxError("RX401", path=output, reason=reason)
 
 
 def _left(shards: Sequence[Shard], done: Sequence[Shard]) -> list[Shard]:
@@ -222,15 +265,12 @@ def _end(output: Path, summary: Summary) -> None:
 
 
 @contextmanager
-def _locked(output: Path, overwrite: bool) -> Iterator[None]:
+def _locked(output: Path) -> Iterator[None]:
     """The output's folder, for one run at a time. The lock goes with the process, however that ends."""
     try:
-        _check_output(output)
         output.mkdir(parents=True, exist_ok=True)
         with (output / _LOCK).open("wb") as stream:
             _lock(stream.fileno(), output)
-            if overwrite:
-                _clear(output)
             yield
     except OSError as err:
         raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
@@ -247,24 +287,41 @@ def _lock(handle: int, output: Path) -> None:
         raise RelxError("RX403", path=output) from err
 
 
-def _check_output(output: Path) -> None:
-    """RAISES: RelxError RX401 for a folder with something that is not of such a run."""
+def _check_output(output: Path, inputs: Sequence[Path]) -> None:
+    """RAISES: RelxError RX401 for a folder with something that is not of such a run, or that lies among the inputs."""
+    reason = ""
     if output.exists() and not output.is_dir():
-        raise RelxError("RX401", path=output, reason="it is a file")
-    names = {path.name for path in output.iterdir()} if output.is_dir() else set()
-    others = sorted(names - {TRIPLES, DOCUMENTS, DOCS, SHARDS, WORK, PLAN, SUMMARY, _LOCK})
-    if others:
-        raise RelxError("RX401", path=output, reason=f"it holds {others[0]}")
-    if not names <= {_LOCK} and PLAN not in names:
-        raise RelxError("RX401", path=output, reason=f"it holds {min(names)}, and no plan that says of what run")
+        reason = "it is a file"
+    elif any(path.is_dir() and path.resolve() in [output.resolve(), *output.resolve().parents] for path in inputs):
+        reason = "it lies in a folder of inputs, and would be one the next time"
+    elif output.is_dir():
+        try:
+            others = [path.relative_to(output).as_posix() for path in _foreign(output)]
+        except OSError as err:
+            raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
+        if others:
+            reason = f"it holds {min(others)}, which is of no such run. Give a folder of their own"
+    if reason:
+        raise RelxError("RX401", path=output, reason=reason)
+
+
+def _foreign(output: Path) -> Iterator[Path]:
+    """What is there that no run has written."""
+    names = {PLAN, SUMMARY, _LOCK}
+    for path in output.iterdir():
+        if path.name in _FOLDERS and path.is_dir():
+            yield from (each for each in path.iterdir() if not _OURS.fullmatch(each.name))
+        elif path.name not in names:
+            yield path
 
 
 def _clear(output: Path) -> None:
+    """Remove what a run has written: first what says that it is done."""
     for name in (SUMMARY, PLAN):
         (output / name).unlink(missing_ok=True)
-    for name in (SHARDS, TRIPLES, DOCUMENTS, DOCS, WORK):
-        if (output / name).is_dir():
-            shutil.rmtree(output / name)
+    for name in _FOLDERS:
+        for path in (output / name).glob("*"):
+            path.unlink()
 
 
 def default_workers() -> int:

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from spacy.tokens import DocBin
 
 from ..corpora.files import write_whole
-from ..corpora.texts import Broken, Text, line_parser, open_lines, parse_lines, read_doc_texts
+from ..corpora.texts import Broken, Parse, Text, item_of_row, line_parser, open_lines, parse_lines, read_doc_texts
 from ..errors import RelxError, RelxWarning
 from ..export.arrow import ParquetRows, arrow, parquet
 from ..loading import pipeline_of_process
-from .annotator import row_item
 from .documents import Document, Extraction
 from .journal import Journal
 from .plan import Job, Shard
@@ -44,7 +43,8 @@ class ShardReport:
 
     documents: all inputs, also those that were set aside (failed). first_failure: where and why the first one was.
     seconds: of wall clock. memory: the most that the process has had until then, in bytes, 0 where the system does not
-    tell. error: of a shard that could not be read or written, which is not done then.
+    tell. sizes: of the files that were written, in bytes. error: of a shard that could not be read or written, which is
+    not done then.
     """
 
     name: str
@@ -56,12 +56,18 @@ class ShardReport:
     memory: int = 0
     process: int = 0
     warnings: list[str] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
     error: str = ""
 
 
 def is_done(output: Path, shard: Shard) -> bool:
-    """Whether the shard has its output."""
-    return report_path(output, shard.name).is_file()
+    """Whether the shard has its output, as it was written."""
+    path = report_path(output, shard.name)
+    return path.is_file() and all(
+        file.is_file() and file.stat().st_size == size
+        for name, size in read_report(path).sizes.items()
+        for file in [output / name]
+    )
 
 
 def report_path(output: Path, name: str) -> Path:
@@ -136,6 +142,7 @@ def _write(
                 progress(report.documents - reported)
                 reported = report.documents
         progress(report.documents - reported)
+    report.sizes = files.sizes
     report.warnings = list(dict.fromkeys(str(each.message) for each in caught))[:_MAX_WARNINGS]
     report.seconds, report.memory = time.perf_counter() - begin, peak_memory()
     write_whole(report_path(output, shard.name), json.dumps(asdict(report), ensure_ascii=False).encode("utf8"))
@@ -152,6 +159,7 @@ class ShardFiles:
         self.output = output
         self.temporary = {folder: output / WORK / f"{name}.{os.getpid()}.{folder}" for folder in self.targets}
         self.docs = DocBin(store_user_data=True) if docs else None
+        self.sizes: dict[str, int] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> ShardFiles:
@@ -163,7 +171,7 @@ class ShardFiles:
 
     def write(self, document: Document) -> None:
         """Add a document."""
-        self._triples.write(map(triple_row, document.triples))
+        self._triples.write(triple_row(triple, document.where) for triple in document.triples)
         self._documents.write([document_row(document)])
         if self.docs is not None and document.doc is not None:
             self.docs.add(document.doc)
@@ -175,6 +183,7 @@ class ShardFiles:
                 if self.docs is not None:
                     self.temporary[DOCS].write_bytes(self.docs.to_bytes())
                 for folder, path in self.temporary.items():
+                    self.sizes[f"{folder}/{self.targets[folder]}"] = path.stat().st_size
                     os.replace(path, self.output / folder / self.targets[folder])
         finally:
             for path in self.temporary.values():
@@ -190,12 +199,15 @@ def shard_items(shard: Shard, vocab: Vocab, job: Job) -> Iterator[Text | Broken]
     parse = line_parser(path, job.fields)
     if parse is None:
         for item in read_doc_texts(path, vocab):
-            yield item._replace(where=item.where.replace(str(path), shard.source, 1))
+            id = item.doc.user_data.get("id") if item.doc is not None else None
+            yield item._replace(id=id, where=item.where.replace(str(path), shard.source, 1))
         return
     stream = open_lines(path)
     if shard.start:
         stream.seek(shard.start)
-    yield from parse_lines(stream, shard.source, parse, first=shard.first, end=shard.end)
+    # without an id: that of a document is made of its place, and is no number
+    nameless: Parse = lambda line, number, where: parse(line, None, where)  # noqa: E731
+    yield from parse_lines(stream, shard.source, nameless, first=shard.first, end=shard.end)
 
 
 def _rows(path: Path, shard: Shard, job: Job) -> Iterator[Text | Broken]:
@@ -205,7 +217,7 @@ def _rows(path: Path, shard: Shard, job: Job) -> Iterator[Text | Broken]:
         number = shard.first
         for batch in file.iter_batches(batch_size=job.batch_size, row_groups=list(groups), columns=columns):
             for row in batch.to_pylist():
-                yield row_item(row, number, f"{shard.source}:{number}", job.fields)
+                yield item_of_row(row, None, f"{shard.source}:{number}", job.fields)
                 number += 1
 
 

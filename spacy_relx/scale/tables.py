@@ -11,6 +11,7 @@ from .documents import Document
 #: A row for each triple, as a document says it. What `relx export` merges: it reads these columns.
 TRIPLE_COLUMNS: dict[str, type] = {
     "document": str,
+    "place": str,
     "subject_id": str,
     "subject": str,
     "subject_type": str,
@@ -47,11 +48,11 @@ DOCUMENT_COLUMNS: dict[str, type] = {
 }
 
 
-def triple_row(triple: Triple) -> tuple[Any, ...]:
-    """The values of `TRIPLE_COLUMNS`."""
+def triple_row(triple: Triple, place: str) -> tuple[Any, ...]:
+    """The values of `TRIPLE_COLUMNS`. place: of the document."""
     one, other = triple.subject, triple.object
     return (
-        *(triple.doc_id, one.id, one.text, one.type, one.kb_id, triple.relation),
+        *(triple.doc_id, place, one.id, one.text, one.type, one.kb_id, triple.relation),
         *(other.id, other.text, other.type, other.kb_id, triple.score, triple.weight),
         *(triple.kb_score, triple.known, triple.kb_rank),
         *(triple.lang, triple.sentence, triple.sentence_start, triple.sentence_end),
@@ -74,7 +75,7 @@ def document_row(document: Document) -> tuple[Any, ...]:
 def nested_schema() -> Any:
     """`DOCUMENT_COLUMNS` without a place, the triples in their document's row as a list."""
     pa = arrow()
-    triples = pa.list_(pa.struct([field for field in schema_of(TRIPLE_COLUMNS) if field.name != "document"]))
+    triples = pa.list_(pa.struct(list(schema_of(TRIPLE_COLUMNS))[2:]))
     fields = [field for field in schema_of(DOCUMENT_COLUMNS) if field.name != "place"]
     return pa.schema([field.with_type(triples) if field.name == "triples" else field for field in fields])
 
@@ -82,13 +83,13 @@ def nested_schema() -> Any:
 def nested_batch(documents: list[Document]) -> Any:
     """The documents as a record batch of `nested_schema`."""
     schema = nested_schema()
-    names = list(TRIPLE_COLUMNS)[1:]
+    names = list(TRIPLE_COLUMNS)[2:]  # document and place are those of the row
     rows = [
         (
             document.id,
             document.lang,
             document.n_characters,
-            [dict(zip(names, triple_row(triple)[1:])) for triple in document.triples],
+            [dict(zip(names, triple_row(triple, "")[2:])) for triple in document.triples],
             document.error or None,
         )
         for document in documents
