@@ -52,7 +52,7 @@ def run_ray(
             _actor(ShardRunner(job, shards)),
             batch_size=1,
             batch_format="pyarrow",
-            compute=data.ActorPoolStrategy(min_size=1, max_size=workers),
+            compute=data.ActorPoolStrategy(size=workers),
             num_cpus=1,
         )
         for row in dataset.iter_rows():
