@@ -10,6 +10,7 @@ from spacy.util import import_file
 CODE = '''
 import os
 import signal
+import time
 import warnings
 
 from spacy.language import Language
@@ -21,6 +22,7 @@ from spacy_relx.errors import RelxWarning
 @Language.component("relx_scale_test_works", assigns=["doc._.relations"], requires=["doc._.candidates"])
 def works(doc):
     """Says of every candidate pair of a person and an organisation that the first works for the second."""
+    time.sleep(float(os.environ.get("RELX_TEST_SECONDS", 0)))
     if "poison" in doc.text:
         raise RuntimeError("this text is poison")
     if "deadly" in doc.text:

@@ -175,7 +175,7 @@ def test_csv_has_no_formulas(tmp_path):
 
 def test_parquet(tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("spacy_relx.export.tables.ROW_GROUP", 20)
+    monkeypatch.setattr("spacy_relx.export.arrow.ROW_GROUP", 20)
     triples = odd_triples()
     export(triples, tmp_path / "x.parquet", merge=False)
     file = parquet.ParquetFile(tmp_path / "x.parquet")
