@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -584,6 +585,8 @@ def test_a_run_that_is_ended_goes_on(model, code, tmp_path, how):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, "RELX_TEST_SECONDS": "0.01"},  # so that it does not end by itself before
+        # what a shell starts in the background ignores SIGINT, and so do its children
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + 90
     while not any((output / "_shards").glob("*.json")) and time.monotonic() < end:
