@@ -468,6 +468,7 @@ MESSAGES: dict[str, str] = {
     "RX408": "{message} (said by a process that annotates)",
     "RX409": "{n} of {total} shards are not done. The first, {name}: {reason} What is done is kept: when this is mended, the same "
     "command goes on.",
+    "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of {known}.",
 }
 
 

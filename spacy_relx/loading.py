@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import RelxError, sentence
 
@@ -36,6 +37,11 @@ def use_gpu(gpu: int) -> None:
         raise RelxError("RX187", gpu=gpu, reason=sentence(err)) from err
 
 
+def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
+    """Name, with the language before it, as packages of pipelines are called, and version, of a pipeline's meta."""
+    return f"{meta['lang']}_{meta.get('name') or 'pipeline'}", str(meta.get("version", ""))
+
+
 def check_pipeline(model: str) -> None:
     """Make sure that there is such a pipeline, without loading it. RAISES: RelxError RX180."""
     from spacy.util import is_package
@@ -44,9 +50,11 @@ def check_pipeline(model: str) -> None:
     reason = ""
     if path.is_file():
         reason = "it is a file."
-    elif path.is_dir() and not (path / "config.cfg").exists():
-        reason = "the folder has no config.cfg."
-    elif not path.exists() and ("/" in model or "\\" in model or not is_package(model)):
+    elif path.is_dir():
+        reason = "" if (path / "config.cfg").exists() else "the folder has no config.cfg."
+    elif "/" in model or "\\" in model:
+        reason = "there is no such folder."
+    elif not is_package(model):
         reason = "there is no such folder or package."
     if reason:
         raise RelxError("RX180", model=model, reason=reason)
@@ -56,19 +64,13 @@ def load_pipeline(model: str) -> Language:
     """`spacy.load`. RAISES: RelxError RX180 for what is no pipeline or cannot be loaded."""
     import spacy
 
-    path = Path(model)
-    if path.is_file():
-        raise RelxError("RX180", model=model, reason="it is a file.")
-    if path.is_dir() and not (path / "config.cfg").exists():
-        raise RelxError("RX180", model=model, reason="the folder has no config.cfg.")
+    check_pipeline(model)
     try:
-        return spacy.load(path if path.is_dir() else model)
+        return spacy.load(Path(model) if Path(model).is_dir() else model)
     except RelxError:
         raise
     except (OSError, ValueError, ImportError, KeyError) as err:
-        looks_like_path = not path.exists() and ("/" in model or "\\" in model)
-        reason = "there is no such folder." if looks_like_path else sentence(f"{type(err).__name__}: {err}")
-        raise RelxError("RX180", model=model, reason=reason) from err
+        raise RelxError("RX180", model=model, reason=sentence(f"{type(err).__name__}: {err}")) from err
 
 
 @lru_cache(maxsize=1)

@@ -62,3 +62,31 @@ def trained():
     losses = train(nlp)
     assert losses[-1] < 0.05 < losses[0]
     return nlp
+
+
+@pytest.fixture(scope="session")
+def scale_code(tmp_path_factory):
+    """The Python file of the component in `scale_model`."""
+    from scale_util import make_code
+
+    return make_code(tmp_path_factory.mktemp("code"))
+
+
+@pytest.fixture(scope="session")
+def scale_model(tmp_path_factory, scale_code):
+    """The folder of the pipeline of `scale_util`."""
+    from scale_util import make_pipeline
+
+    return make_pipeline(tmp_path_factory.mktemp("model"), scale_code)
+
+
+@pytest.fixture
+def annotate(scale_model, scale_code, tmp_path):
+    """`annotate_corpus` with `scale_model`, in this process, to the folder "out"."""
+    from spacy_relx.scale import annotate_corpus
+
+    def run(*inputs, output=tmp_path / "out", **settings):
+        given = {"workers": 0, "code": scale_code, "shard_size": 3, "batch_size": 2, **settings}
+        return annotate_corpus(str(scale_model), [Path(path) for path in inputs], output, **given)
+
+    return run

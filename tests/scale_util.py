@@ -77,3 +77,8 @@ def rows(folder):
     import pyarrow.parquet as parquet
 
     return [row for path in sorted(folder.glob("*.parquet")) for row in parquet.read_table(path).to_pylist()]
+
+
+def places(output):
+    """(id, place) of all documents of an output."""
+    return [(row["document"], row["place"]) for row in rows(output / "documents")]

@@ -356,14 +356,15 @@ def test_code_and_gpu_that_do_not_work(model, data, tmp_path):
 # show
 
 
-def test_show(model, tmp_path):
+@pytest.mark.parametrize("command", ["show", "visualize"])
+def test_show(model, tmp_path, command):
     texts, out = tmp_path / "texts.txt", tmp_path / "page.html"
     texts.write_text("\n".join([TEXT] * 5), encoding="utf8")
-    result = invoke("show", model, texts, "-o", out, "--limit", 2, "--title", "A <title>")
+    result = invoke(command, model, texts, "-o", out, "--limit", 2, "--title", "A <title>")
     html = out.read_text(encoding="utf8")
     assert html.count("<article") == 2 and "works_for" in html and "A &lt;title&gt;" in html
     assert "--limit is 2" in result.stderr
-    assert "--limit" not in invoke("show", model, texts, "-o", out, "--limit", 5).stderr
+    assert "--limit" not in invoke(command, model, texts, "-o", out, "--limit", 5).stderr
 
 
 def test_show_prints_triples(model, data, tmp_path):

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from scale_util import TEXT, make_code, make_pipeline, rows, write_texts
+from scale_util import TEXT, rows, write_texts
 
 from spacy_relx.corpora.texts import Fields
 from spacy_relx.errors import RelxError
@@ -19,18 +19,8 @@ TEXTS = [TEXT, "poison", "", "😀 Ann met 東京", f"{TEXT} Ann likes Acme"]
 
 
 @pytest.fixture(scope="module")
-def code(tmp_path_factory):
-    return make_code(tmp_path_factory.mktemp("code"))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory, code):
-    return make_pipeline(tmp_path_factory.mktemp("model"), code)
-
-
-@pytest.fixture(scope="module")
-def annotator(model, code):
-    return Annotator(str(model), code=str(code), batch_size=2)
+def annotator(scale_model, scale_code):
+    return Annotator(str(scale_model), code=str(scale_code), batch_size=2)
 
 
 def check(found):
@@ -75,12 +65,14 @@ def test_what_travels_is_settings(annotator):
     check(pickle.loads(data).table(table()).to_pylist())
 
 
-def test_other_columns(model, code):
-    annotator = Annotator(str(model), code=str(code), fields=Fields("body", "key", "language"), what="relations")
+def test_other_columns(scale_model, scale_code):
+    annotator = Annotator(
+        str(scale_model), code=str(scale_code), fields=Fields("body", "key", "language"), what="relations"
+    )
     (row,) = annotator.table(pa.table({"body": [TEXT], "key": ["k"], "language": ["de"]})).to_pylist()
     assert (row["document"], row["lang"], len(row["triples"])) == ("k", "de", 1)
     with pytest.raises(RelxError) as info:
-        Annotator(str(model), what="none")
+        Annotator(str(scale_model), what="none")
     assert info.value.code == "RX331"
 
 
@@ -91,15 +83,15 @@ def test_what_an_engine_says_is_cut_to_what_matters():
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory, model, code):
+def expected(tmp_path_factory, scale_model, scale_code):
     folder = tmp_path_factory.mktemp("expected")
     texts = write_texts(folder / "in.jsonl", TEXTS * 3)
-    annotate_corpus(str(model), [texts], folder / "out", workers=0, code=code, shard_size=4)
+    annotate_corpus(str(scale_model), [texts], folder / "out", workers=0, code=scale_code, shard_size=4)
     return texts, rows(folder / "out" / "triples"), rows(folder / "out" / "documents")
 
 
 @pytest.mark.parametrize("engine", ["spark", "ray"])
-def test_engines_give_the_same(engine, expected, model, code, tmp_path):
+def test_engines_give_the_same(engine, expected, scale_model, scale_code, tmp_path):
     if engine == "spark":
         pytest.importorskip("pyspark")
         if shutil.which("java") is None:
@@ -107,7 +99,9 @@ def test_engines_give_the_same(engine, expected, model, code, tmp_path):
     else:
         pytest.importorskip("ray.data")
     texts, triples, documents = expected
-    summary = annotate_corpus(str(model), [texts], tmp_path / "out", engine=engine, workers=1, code=code, shard_size=4)
+    summary = annotate_corpus(
+        str(scale_model), [texts], tmp_path / "out", engine=engine, workers=1, code=scale_code, shard_size=4
+    )
     assert (summary.documents, summary.failed, summary.broken) == (15, 3, {})
     assert rows(tmp_path / "out" / "triples") == triples
     assert rows(tmp_path / "out" / "documents") == documents
@@ -129,11 +123,11 @@ def test_a_data_frame_of_spark(annotator):
         session.stop()
 
 
-def test_an_engine_that_is_not_installed(monkeypatch, expected, model, tmp_path):
+def test_an_engine_that_is_not_installed(monkeypatch, expected, scale_model, tmp_path):
     import sys
 
     for engine, package in (("spark", "pyspark.sql"), ("ray", "ray")):
         monkeypatch.setitem(sys.modules, package, None)
         with pytest.raises(RelxError, match=rf"spacy-relx\[{engine}\]") as info:
-            annotate_corpus(str(model), [Path(expected[0])], tmp_path / engine, engine=engine)
+            annotate_corpus(str(scale_model), [Path(expected[0])], tmp_path / engine, engine=engine)
         assert info.value.code == "RX005"

@@ -92,6 +92,7 @@ def test_offsets_count_code_points(client, text):
 
 def test_info_and_health(client):
     assert client.get("/health").json() == {"status": "ok"}
+    assert client.head("/health").status_code == 200
     info = client.get("/info").json()
     assert info["name"] == "xx_pipeline" and info["languages"] == [] and info["labels"] == {}
     assert info["limits"] == LIMITS.to_dict() and info["limits"]["max_bytes"] > LIMITS.max_total

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Callable, cast
 
 import typer
 
-from ..corpora.texts import OnError, Text, doc_of, read_doc_texts
+from ..corpora.texts import LeftOut, OnError, Text, doc_of, read_doc_texts
 from ..corpora.texts import read_texts as read_texts
-from ..errors import RelxError, RelxWarning, warn
+from ..errors import RelxError, RelxWarning
 from ..errors import sentence as sentence
 from ..loading import import_code as import_code
 from ..loading import load_pipeline as load_pipeline
@@ -86,7 +86,7 @@ def annotate(
 
     RAISES: RelxError RX183 for a text longer than `nlp.max_length`. WARNS: RX184 where such texts were left out.
     """
-    too_long: list[str] = []
+    left_out = LeftOut()
     reason = f"the text is longer than {nlp.max_length} characters, the pipeline's max_length."
 
     def docs() -> Iterator[tuple[Doc, Text]]:
@@ -94,14 +94,13 @@ def annotate(
             if len(item.text) > nlp.max_length:
                 if on_error is OnError.fail:
                     raise RelxError("RX183", where=item.where, reason=reason)
-                too_long.append(item.where)
+                left_out.add(item.where, reason)
                 continue
             yield doc_of(nlp, item), item._replace(doc=None)
 
     for doc, item in nlp.pipe(docs(), as_tuples=True, batch_size=batch_size):
         yield item, doc
-    if too_long:
-        warn("RX184", n=len(too_long), where=too_long[0], reason=reason)
+    left_out.report()
 
 
 def progress(stream: Iterator[Any], unit: str = " docs") -> Iterator[Any]:

@@ -8,28 +8,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..corpora.records import load_json
-from ..errors import RelxError, warn
+from ..corpora.texts import MAX_LINE, LeftOut
+from ..errors import RelxError
 from ._app import OnError
 
 if TYPE_CHECKING:
     from ..export import Triple
-
-#: Longest line of JSON that is read, in bytes.
-MAX_LINE = 1 << 28
 
 
 @dataclass
 class TripleLines:
     """Reads such lines, and counts those that it left out.
 
-    on_error: stop at a broken line, or leave it out. broken: code of the error; left_out: of the warning.
+    on_error: stop at a broken line, or leave it out. broken: code of the error. left_out: counts those.
     """
 
     on_error: OnError
     broken: str
-    left_out: str
-    n_skipped: int = 0
-    first: tuple[str, str] = ("", "")
+    left_out: LeftOut
 
     def read(
         self, opened: AbstractContextManager[BinaryIO], name: str, **settings: Any
@@ -51,12 +47,6 @@ class TripleLines:
                     if self.on_error is OnError.fail:
                         text = raw[:80].decode("utf8", "replace").rstrip("\r\n")
                         raise RelxError(self.broken, where=where, reason=reason, text=text) from err
-                    self.first = self.first if self.n_skipped else (where, reason)
-                    self.n_skipped += 1
+                    self.left_out.add(where, reason)
                     continue
                 yield number, row, triples
-
-    def report(self) -> None:
-        """Say what was left out. WARNS: `left_out`."""
-        if self.n_skipped:
-            warn(self.left_out, n=self.n_skipped, where=self.first[0], reason=self.first[1])

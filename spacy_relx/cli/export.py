@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from ..corpora.texts import LeftOut
 from ..errors import RelxError
+from ..loading import pipeline_name
 from ._app import OnError, progress, relx_app, report_errors
 from ._output import check_output
 from ._triples import TripleLines
@@ -125,7 +127,8 @@ def _model(model: str, version: str) -> tuple[str, str]:
         return model, version
     try:
         meta = json.loads((path / "meta.json").read_text(encoding="utf8"))
-        return f"{meta['lang']}_{meta['name']}", version or str(meta["version"])
+        name, found = pipeline_name(meta)
+        return name, version or found
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise RelxError("RX350", path=path, reason=f"{type(err).__name__}: {err}") from err
 
@@ -175,7 +178,7 @@ def _read_lines(
     opened: AbstractContextManager[BinaryIO], name: str, source: str, model: str, version: str, on_error: OnError
 ) -> Iterator[Triple]:
     """RAISES: RelxError RX339. WARNS: RX348, at the end."""
-    lines = TripleLines(on_error, broken="RX339", left_out="RX348")
+    lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
     for _, _, triples in lines.read(opened, name, source=source, model=model, model_version=version):
         yield from triples
-    lines.report()
+    lines.left_out.report()

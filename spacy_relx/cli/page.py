@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from ..corpora.texts import LeftOut
 from ..errors import RelxError, warn
 from ._app import OnError, progress, read_docs, relx_app, report_errors
 from ._output import check_output, write_output
@@ -58,7 +59,7 @@ class _Reader:
     """Reads what pages are made of, and counts what it left out."""
 
     def __init__(self, on_error: OnError):
-        self._lines = TripleLines(on_error, broken="RX363", left_out="RX364")
+        self._lines = TripleLines(on_error, broken="RX363", left_out=LeftOut("RX364"))
         self._n_placeless = 0
 
     def read(self, paths: list[Path]) -> Iterator[PageDoc]:
@@ -82,7 +83,7 @@ class _Reader:
 
     def report(self) -> None:
         """Say what was left out. WARNS: RX364, RX365."""
-        self._lines.report()
+        self._lines.left_out.report()
         if self._n_placeless:
             warn("RX365", n=self._n_placeless)
 

@@ -1,4 +1,4 @@
-"""`relx show`: texts and their relations as an HTML page or an SVG picture."""
+"""`relx show`, also `relx visualize`: texts and their relations as an HTML page or an SVG picture."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Style(str, Enum):
     arcs = "arcs"
 
 
+@relx_app.command("visualize", help="Another name of `show`.")
 @relx_app.command("show")
 @report_errors
 def show_cli(

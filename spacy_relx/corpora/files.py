@@ -1,10 +1,33 @@
-"""Writing files whole or not at all, and telling whether two paths are one file, or hidden."""
+"""Reading files, packed or not, line by line; writing them whole or not at all; telling paths apart."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file for reading, unpacked if its name ends in .gz or .bz2."""
+    if path.suffix == ".bz2":
+        return bz2.open(path, "rb")
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
+def bounded_lines(stream: IO[bytes], limit: int, end: int | None = None) -> Iterator[bytes]:
+    """The lines of a stream; of one longer than `limit` bytes only its beginning, one byte too long.
+
+    end: the byte of the stream that no line begins at or behind; None for all lines.
+    """
+    while (end is None or stream.tell() < end) and (raw := stream.readline(limit + 1)):
+        yield raw
+        if len(raw) > limit:
+            while not raw.endswith(b"\n") and (raw := stream.readline(limit)):
+                pass
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..errors import RelxError, sentence, warn
+from .files import bounded_lines, open_binary
 from .records import is_lang_code, load_json
 
 if TYPE_CHECKING:
@@ -71,10 +71,38 @@ def doc_of(nlp: Language, item: Text) -> Doc:
     return doc
 
 
-class LeftOut:
-    """Counts inputs that are left out. n: how many. first: where the first stood, and why it was left out."""
+def docs_or_errors(nlp: Language, items: Sequence[Text]) -> list[Doc | Exception]:
+    """Run the pipeline over texts: the Doc of each, or the error that it raises.
 
-    def __init__(self) -> None:
+    Those without a Doc, since their batch fails or an error handler of the pipeline's own leaves them out, are tried
+    again in halves: one bad text costs about 2 log2(n) batches more, and takes no other with it.
+    """
+    too_long = f"the text is longer than {nlp.max_length} characters, the pipeline's max_length"
+    found: list[Any] = [ValueError(too_long) if len(item.text) > nlp.max_length else None for item in items]
+    error: Exception = RuntimeError("the pipeline left it out")
+    try:
+        docs = ((doc_of(nlp, item), number) for number, item in enumerate(items) if found[number] is None)
+        for doc, number in nlp.pipe(docs, as_tuples=True, batch_size=max(1, len(items))):
+            found[number] = doc
+    except Exception as err:  # whatever components raise, MemoryError too
+        error = err
+    lost = [number for number, each in enumerate(found) if each is None]
+    if len(items) == 1:
+        return [error] if lost else found
+    for part in (lost[: len(lost) // 2], lost[len(lost) // 2 :]):
+        for number, each in zip(part, docs_or_errors(nlp, [items[number] for number in part]) if part else ()):
+            found[number] = each
+    return found
+
+
+class LeftOut:
+    """Counts inputs that are left out. n: how many. first: where the first stood, and why it was left out.
+
+    code: of the warning that says so.
+    """
+
+    def __init__(self, code: str = "RX184") -> None:
+        self.code = code
         self.n = 0
         self.first = ("", "")
 
@@ -83,9 +111,9 @@ class LeftOut:
         self.n += 1
 
     def report(self) -> None:
-        """WARNS: RX184 where there were any."""
+        """WARNS: the code, where there were any."""
         if self.n:
-            warn("RX184", n=self.n, where=self.first[0], reason=self.first[1])
+            warn(self.code, n=self.n, where=self.first[0], reason=self.first[1])
 
 
 def read_texts(
@@ -109,7 +137,7 @@ def read_texts(
     parse = line_parser(path)
     if parse is None:
         raise RelxError("RX182", path=source, reason=f"files that end in '{path.suffix}' are not known.")
-    items = parse_lines(open_lines(path), str(path), parse, blank=blank)
+    items = parse_lines(open_binary(path), str(path), parse, blank=blank)
     return _all_but_broken(items, on_error, blank if tell_blank else None)
 
 
@@ -138,7 +166,7 @@ def read_doc_texts(path: Path, vocab: Vocab) -> Iterator[Text]:
 
 
 def parse_lines(
-    opened: AbstractContextManager[BinaryIO],
+    opened: AbstractContextManager[IO[bytes]],
     name: str,
     parse: Parse,
     *,
@@ -169,20 +197,11 @@ def parse_lines(
                 blank.add(where, "the line is blank.")
 
 
-def _raw_lines(stream: BinaryIO, name: str, end: int | None) -> Iterator[bytes]:
+def _raw_lines(stream: IO[bytes], name: str, end: int | None) -> Iterator[bytes]:
     try:
-        while (end is None or stream.tell() < end) and (raw := stream.readline(MAX_LINE + 1)):
-            rest = raw
-            while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
-                rest = stream.readline(MAX_LINE + 1)
-            yield raw
+        yield from bounded_lines(stream, MAX_LINE, end)
     except (OSError, EOFError, zlib.error) as err:  # of the system, or of a .gz file that is cut or is none
         raise RelxError("RX182", path=name, reason=sentence(err)) from err
-
-
-def open_lines(path: Path) -> BinaryIO:
-    """A file of lines, also one that gzip has made smaller."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
 
 
 def line_parser(path: Path, fields: Fields = FIELDS) -> Parse | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpora.formats._read import open_binary
+from ..corpora.files import open_binary
 from ..corpora.records import Place, Report
 from ..errors import RelxError, warn
 from .triples import HEAD, RELATION, TAIL, KnowledgeBase

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..corpora.texts import FIELDS, Broken, Fields, Text, item_of_row
 from ..export.from_docs import check_what
 from ..loading import pipeline_of_process
-from .documents import Document, Extraction
+from .documents import Extraction
 from .tables import nested_batch, nested_schema
 
 if TYPE_CHECKING:
@@ -74,10 +74,6 @@ class Annotator:
 
         batches: list[Any] = list(self(iter(table.to_batches())))
         return pa.Table.from_batches(batches, schema=self.schema)
-
-    def documents(self, texts: Iterator[Text | Broken]) -> Iterator[Document]:
-        """The same without Arrow."""
-        return Extraction(self.nlp, what=self.what, batch_size=self.batch_size)(texts)
 
     def _texts(self, batches: Iterator[Any]) -> Iterator[Text | Broken]:
         number = 0

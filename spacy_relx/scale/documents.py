@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..corpora.texts import Broken, Text, doc_of
+from ..corpora.texts import Broken, Text, docs_or_errors
 from ..export.from_docs import triples_of_doc
 from ..export.records import Triple, clean_text
+from ..loading import pipeline_name
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -38,13 +39,12 @@ class Document:
     doc: Doc | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Extraction:
     """How documents are made of texts.
 
-    source: stands before ids that are numbers. what: see `export.iter_triples`. batch_size: texts that go through the
-    pipeline together, at most. keep_docs: give the Docs too, with their ids in `doc.user_data`. journal: tells which
-    texts have ended the process before.
+    what: see `export.iter_triples`. batch_size: texts that go through the pipeline together, at most. keep_docs: give
+    the Docs too, with their ids in `doc.user_data`. journal: tells which texts have ended the process before.
     """
 
     nlp: Language
@@ -53,8 +53,14 @@ class Extraction:
     keep_docs: bool = False
     journal: Journal = field(default_factory=Journal)
 
+    def __post_init__(self) -> None:
+        self.model, self.version = pipeline_name(self.nlp.meta)
+
     def __call__(self, items: Iterable[Text | Broken], source: str = "") -> Iterator[Document]:
-        """A document for each input, in their order. What fails is set aside with its error, and nothing else."""
+        """A document for each input, in their order. What fails is set aside with its error, and nothing else.
+
+        source: stands before ids that are made of places, see `document_id`.
+        """
         start = 0
         for chunk in _chunks(items, self.batch_size):
             for first, last in self.journal.parts(start, start + len(chunk)):
@@ -66,7 +72,7 @@ class Extraction:
 
     def _documents(self, items: Sequence[Text | Broken], source: str) -> Iterator[Document]:
         texts = [item for item in items if isinstance(item, Text)]
-        found = iter(annotate(self.nlp, texts))
+        found = iter(docs_or_errors(self.nlp, texts))
         for item in items:
             id = document_id(item, source)
             if isinstance(item, Broken):
@@ -83,8 +89,9 @@ class Extraction:
         if not isinstance(found, Exception):
             try:
                 document.lang = found._.lang
-                names = {"model": model_name(self.nlp), "model_version": str(self.nlp.meta.get("version", ""))}
-                document.triples = list(triples_of_doc(found, id, what=self.what, **names))
+                document.triples = list(
+                    triples_of_doc(found, id, what=self.what, model=self.model, model_version=self.version)
+                )
                 if self.keep_docs:
                     found.user_data["id"] = id
                     document.doc = found
@@ -112,38 +119,6 @@ def document_id(item: Text | Broken, source: str) -> str | None:
 def one_line(message: str) -> str:
     """A message without line breaks, and not too long."""
     return clean_text(" ".join(message.split())[:_MESSAGE])
-
-
-def model_name(nlp: Language) -> str:
-    """The language and the name of a pipeline, as spaCy names packages."""
-    return f"{nlp.lang}_{nlp.meta.get('name') or 'pipeline'}"
-
-
-def annotate(nlp: Language, items: Sequence[Text]) -> list[Doc | Exception]:
-    """Run the pipeline over texts: the Doc of each, or the error that it raises.
-
-    Where a batch fails, its halves are tried, so that one text costs 2 log2(n) batches more, and no other text is lost.
-    """
-    if not items:
-        return []
-    try:
-        return _pipe(nlp, items)
-    except Exception as err:  # whatever components raise, MemoryError too
-        if len(items) == 1:
-            return [err]
-    middle = len(items) // 2
-    return [*annotate(nlp, items[:middle]), *annotate(nlp, items[middle:])]
-
-
-def _pipe(nlp: Language, items: Sequence[Text]) -> list[Doc | Exception]:
-    found: list[Any] = [None] * len(items)
-    too_long = f"the text is longer than {nlp.max_length} characters, the pipeline's max_length"
-    found = [ValueError(too_long) if len(item.text) > nlp.max_length else None for item in items]
-    docs = [(doc_of(nlp, item), number) for number, item in enumerate(items) if found[number] is None]
-    for doc, number in nlp.pipe(docs, as_tuples=True, batch_size=len(items)):
-        found[number] = doc
-    # an error handler of the pipeline's own may leave Docs out
-    return [RuntimeError("the pipeline left it out") if each is None else each for each in found]
 
 
 def _chunks(items: Iterable[Text | Broken], batch_size: int) -> Iterator[list[Text | Broken]]:

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -42,7 +42,7 @@ def run_local(
     workers: int,
     options: Mapping[str, str],
     progress: Callable[[int], None],
-) -> Iterator[ShardReport]:
+) -> Generator[ShardReport]:
     """Run shards in processes of this machine; the reports come as shards are done.
 
     A process that ends is replaced, and its shard is done again, from its beginning. workers 0: in this process.

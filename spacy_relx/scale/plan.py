@@ -15,7 +15,7 @@ from spacy.util import get_package_path
 
 from ..corpora.files import is_hidden, write_whole
 from ..corpora.texts import FIELDS, Fields, line_parser
-from ..errors import RelxError
+from ..errors import RelxError, warn
 from ..export.arrow import arrow, parquet
 
 #: Name of the plan in the folder of the output.
@@ -95,16 +95,15 @@ class Plan:
 
 def make_plan(
     identity: dict[str, Any],
-    files: Sequence[tuple[Path, str]],
+    inputs: dict[str, list[Any]],
     shard_size: int,
     fields: Fields,
     before: Plan | None = None,
 ) -> Plan:
-    """A plan for these files. before: one whose shards are kept, of the files that have not changed since.
+    """A plan for inputs, see `Plan`. before: one whose shards are kept, of the files that have not changed since.
 
     RAISES: RelxError RX400 for a file that cannot be read, or a table without texts.
     """
-    inputs = {name: make_input(path) for path, name in files}
     known = before.inputs if before is not None else {}
     # a file that has been moved is what it was
     same = {name for name, (_, *stamp) in inputs.items() if name in known and known[name][1:] == stamp}
@@ -113,22 +112,26 @@ def make_plan(
     if before is not None:
         kept = [replace(shard, path=inputs[shard.source][0]) for shard in before.shards if shard.source in same]
         first = 1 + max((int(shard.name.split("-")[0]) for shard in before.shards), default=-1)
-    new = [(path, name) for path, name in files if name not in same]
+    new = [(Path(path), name) for name, (path, *_) in inputs.items() if name not in same]
     return Plan(identity, inputs, [*kept, *cut(new, shard_size, fields, first)])
 
 
 def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
     """The files of inputs, each with its name for ids and places: with that of the folder that was given.
 
-    RAISES: RelxError RX400 for an input that is none or is given twice, and for two of one name.
+    RAISES: RelxError RX400 for an input that is none or is given twice, and for two of one name. WARNS: RX410 for
+    files in folders that are of no kind that is read.
     """
     found: list[tuple[Path, str]] = []
     for path in inputs:
         if path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.is_file() and _is_known(each))
-            files = [each for each in files if not is_hidden(each.relative_to(path))]
+            there = sorted(each for each in path.rglob("*") if each.is_file() and not is_hidden(each.relative_to(path)))
+            files = [each for each in there if _is_known(each)]
             if not files:
                 raise RelxError("RX400", path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
+            others = [each.relative_to(path).as_posix() for each in there if not _is_known(each)]
+            if others:
+                warn("RX410", n=len(others), path=path, name=others[0], known=", ".join(SUFFIXES))
             base = path.resolve().name
             found += [(each, f"{base}/{each.relative_to(path).as_posix()}") for each in files]
         elif not path.is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from .._compat import optional_import
@@ -30,7 +30,7 @@ def run_ray(
     workers: int,
     options: Mapping[str, str],
     progress: Callable[[int], None],
-) -> Iterator[ShardReport]:
+) -> Generator[ShardReport]:
     """Run shards in actors of Ray Data; the reports come as shards are done.
 
     options: arguments of `ray.init`, such as address. Without an address, and without a cluster that is joined already,

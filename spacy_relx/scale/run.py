@@ -7,8 +7,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..errors import RelxError, warn
 from ..export.from_docs import check_what
 from ..loading import check_pipeline
 from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_input, make_plan
-from .shard import DOCS, DOCUMENTS, SHARDS, TRIPLES, WORK, ShardReport, forget, is_done, read_report, report_path
+from .shard import DOCS, DOCUMENTS, MAX_WARNINGS, SHARDS, TRIPLES, WORK, ShardReport, done_report, forget
 
 #: Engine -> its function, which is imported when it is needed.
 _ENGINES = {"local": (".local", "run_local"), "spark": (".spark", "run_spark"), "ray": (".ray", "run_ray")}
@@ -29,7 +29,6 @@ _LOCK = "_lock"
 _FOLDERS = (SHARDS, TRIPLES, DOCUMENTS, DOCS, WORK)
 #: Names of files in these: they begin with the number of a shard.
 _OURS = re.compile(r"\d{5,}-.*\.(parquet|spacy|json|triples|documents|docs)")
-_MAX_WARNINGS = 20
 
 
 class Engine(Protocol):
@@ -42,7 +41,7 @@ class Engine(Protocol):
         workers: int,
         options: Mapping[str, str],
         progress: Callable[[int], None],
-    ) -> Iterator[ShardReport]: ...
+    ) -> Generator[ShardReport]: ...
 
 
 class Progress(Protocol):
@@ -106,7 +105,7 @@ class Summary:
         self.failed += report.failed
         self.first_failure = self.first_failure or report.first_failure
         self.memory = max(self.memory, report.memory)
-        self.warnings = list(dict.fromkeys([*self.warnings, *report.warnings]))[:_MAX_WARNINGS]
+        self.warnings = list(dict.fromkeys([*self.warnings, *report.warnings]))[:MAX_WARNINGS]
 
 
 def engines() -> list[str]:
@@ -170,11 +169,12 @@ def annotate_corpus(
     identity = identity_of(model, code, settings)
     with _locked(output):
         plan, replaced = _plan(output, identity, files, shard_size, fields, overwrite)
-        done = [shard for shard in plan.shards if is_done(output, shard)]
+        reports = {shard.name: done_report(output, shard) for shard in plan.shards}
+        done = [report for report in reports.values() if report is not None]
+        left = [shard for shard in plan.shards if reports[shard.name] is None]
         summary = Summary(shards=len(plan.shards), resumed=len(done), replaced=replaced)
-        for shard in done:
-            summary.add(read_report(report_path(output, shard.name)))
-        left = _left(plan.shards, done)
+        for report in done:
+            summary.add(report)
         shown = progress or _Silent()
         sizes = [shard.n for shard in plan.shards]
         shown.start(None if None in sizes else sum(n or 0 for n in sizes), summary.documents)
@@ -201,12 +201,13 @@ def _plan(
 
     Nothing of what is there is touched before the new plan is made. RETURNS: the plan, and the files that have changed.
     """
+    inputs = {name: make_input(path) for path, name in files}
     before = Plan.load(output) if (output / PLAN).is_file() and not overwrite else None
     if before is not None:
-        _check_plan(output, before, identity, files)
+        _check_plan(output, before, identity, inputs)
     elif not overwrite and any(any((output / name).glob("*")) for name in _FOLDERS):
         raise RelxError("RX401", path=output, reason="it holds shards of no plan. --overwrite begins anew")
-    plan = make_plan(identity, files, size, fields, before)
+    plan = make_plan(identity, inputs, size, fields, before)
     if overwrite:
         _clear(output)
     elif before is not None:
@@ -220,7 +221,7 @@ def _plan(
     return plan, [name for name in plan.inputs if name in known and known[name][1:] != plan.inputs[name][1:]]
 
 
-def _check_plan(output: Path, before: Plan, identity: dict[str, Any], files: Sequence[tuple[Path, str]]) -> None:
+def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Mapping[str, list[Any]]) -> None:
     """RAISES: RelxError RX401 where the run that is there is another."""
     reason = ""
     if before.identity != identity:
@@ -229,32 +230,22 @@ def _check_plan(output: Path, before: Plan, identity: dict[str, Any], files: Seq
         others = [name for name in ("model", "code") if before.identity.get(name) != identity[name]]
         reason = "; ".join([*changes, *(f"another {name}" for name in others)])
         reason = f"the run there has {reason}. --overwrite begins anew"
-    new_files = {name: make_input(path) for path, name in files}
     for name, (path, *stamp) in before.inputs.items():
-        if name not in new_files:
+        if name not in inputs:
             reason = reason or f"the run there has '{path}' as {name}, which is not among the inputs: give all of them"
-        elif new_files[name][0] != path and new_files[name][1:] != stamp:
-            reason = reason or f"the run there has '{path}' as {name}, and here that is '{new_files[name][0]}'"
+        elif inputs[name][0] != path and inputs[name][1:] != stamp:
+            reason = reason or f"the run there has '{path}' as {name}, and here that is '{inputs[name][0]}'"
     if reason:
         raise RelxError("RX401", path=output, reason=reason)
 
 
-def _left(shards: Sequence[Shard], done: Sequence[Shard]) -> list[Shard]:
-    names = {shard.name for shard in done}
-    return [shard for shard in shards if shard.name not in names]
-
-
-def _collect(reports: Iterator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> None:
-    try:
+def _collect(reports: Generator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> None:
+    with closing(reports):
         for report in reports:
             summary.add(report)
             shown.finish(report)
             if summary.failed > max_errors:
                 raise RelxError("RX407", n=summary.failed, max=max_errors, first=summary.first_failure)
-    finally:
-        close = getattr(reports, "close", None)
-        if close is not None:
-            close()
 
 
 def _end(output: Path, summary: Summary) -> None:

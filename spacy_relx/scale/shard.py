@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from spacy.tokens import DocBin
 
-from ..corpora.files import write_whole
-from ..corpora.texts import Broken, Parse, Text, item_of_row, line_parser, open_lines, parse_lines, read_doc_texts
+from ..corpora.files import open_binary, write_whole
+from ..corpora.texts import Broken, Parse, Text, item_of_row, line_parser, parse_lines, read_doc_texts
 from ..errors import RelxError, RelxWarning
 from ..export.arrow import ParquetRows, arrow, parquet
 from ..loading import pipeline_of_process
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Folders of the output. Names that begin with "_" are passed over by what reads folders of Parquet.
 TRIPLES, DOCUMENTS, DOCS, SHARDS, WORK = "triples", "documents", "docs", "_shards", "_work"
-#: Warnings that a report keeps.
-_MAX_WARNINGS = 20
+#: Warnings that reports keep.
+MAX_WARNINGS = 20
 #: Documents between two calls of what shows progress.
 _STEP = 64
 
@@ -60,14 +60,17 @@ class ShardReport:
     error: str = ""
 
 
-def is_done(output: Path, shard: Shard) -> bool:
-    """Whether the shard has its output, as it was written."""
+def done_report(output: Path, shard: Shard) -> ShardReport | None:
+    """The report of a shard that has its output, as it was written; else None. RAISES: RelxError RX402."""
     path = report_path(output, shard.name)
-    return path.is_file() and all(
-        file.is_file() and file.stat().st_size == size
-        for name, size in read_report(path).sizes.items()
-        for file in [output / name]
-    )
+    if not path.is_file():
+        return None
+    report = _read_report(path)
+    return report if all(_has_size(output / name, size) for name, size in report.sizes.items()) else None
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
 
 
 def report_path(output: Path, name: str) -> Path:
@@ -75,7 +78,7 @@ def report_path(output: Path, name: str) -> Path:
     return output / SHARDS / f"{name}.json"
 
 
-def read_report(path: Path) -> ShardReport:
+def _read_report(path: Path) -> ShardReport:
     """RAISES: RelxError RX402 for a file that is none."""
     try:
         return ShardReport(**json.loads(path.read_text(encoding="utf8")))
@@ -143,7 +146,7 @@ def _write(
                 reported = report.documents
         progress(report.documents - reported)
     report.sizes = files.sizes
-    report.warnings = list(dict.fromkeys(str(each.message) for each in caught))[:_MAX_WARNINGS]
+    report.warnings = list(dict.fromkeys(str(each.message) for each in caught))[:MAX_WARNINGS]
     report.seconds, report.memory = time.perf_counter() - begin, peak_memory()
     write_whole(report_path(output, shard.name), json.dumps(asdict(report), ensure_ascii=False).encode("utf8"))
     journal.close()
@@ -202,7 +205,7 @@ def shard_items(shard: Shard, vocab: Vocab, job: Job) -> Iterator[Text | Broken]
             id = item.doc.user_data.get("id") if item.doc is not None else None
             yield item._replace(id=id, where=item.where.replace(str(path), shard.source, 1))
         return
-    stream = open_lines(path)
+    stream = open_binary(path)
     if shard.start:
         stream.seek(shard.start)
     # without an id: that of a document is made of its place, and is no number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from .._compat import optional_import
 from ..errors import RelxError
 from .plan import Job, Shard
 from .runner import ShardRunner, engine_failure, reports_of
-from .shard import ShardReport, is_done, read_report, report_path
+from .shard import ShardReport, done_report
 
 #: Seconds between two looks at what is done.
 _POLL = 0.5
@@ -24,7 +24,7 @@ def run_spark(
     workers: int,
     options: Mapping[str, str],
     progress: Callable[[int], None],
-) -> Iterator[ShardReport]:
+) -> Generator[ShardReport]:
     """Run shards as the tasks of one Spark job; the reports come as shards are done.
 
     options: Spark's settings, such as spark.master. Without a master, of theirs or of Spark's own configuration, this
@@ -60,9 +60,10 @@ def run_spark(
 
 def _done(output: Path, waiting: dict[str, Shard]) -> Iterator[ShardReport]:
     """The reports of those that are done, which wait no longer: the job gives its rows at its end only."""
-    for name in [name for name, shard in waiting.items() if is_done(output, shard)]:
-        del waiting[name]
-        yield read_report(report_path(output, name))
+    for shard in list(waiting.values()):
+        if (report := done_report(output, shard)) is not None:
+            del waiting[shard.name]
+            yield report
 
 
 def _session(sql: Any, workers: int, options: Mapping[str, str]) -> tuple[Any, bool]:

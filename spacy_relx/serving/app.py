@@ -75,6 +75,7 @@ def create_app(nlp: "Language", limits: Limits | None = None, *, gpu: int = -1) 
         _check_content_type(request.headers.get("content-type", ""))
         return Response(await worker.answer(request), media_type="application/json")
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", operation_id="health", summary="Whether the service runs", responses=responses(HEALTH))
     async def health() -> dict[str, str]:
         return {"status": "ok"}

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..about import __version__
-from ..corpora.texts import Broken, Text, doc_of
+from ..corpora.texts import Broken, Text, docs_or_errors
 from ..errors import RelxError
 from ..export.predictions import fact_records, prediction_record
 from ..extensions import set_extensions
+from ..loading import pipeline_name
 from .requests import Limits, read_request
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ class Extractor:
 
     def info(self) -> dict[str, Any]:
         """Name and version of the pipeline, its languages, the labels of its components, and the limits."""
-        meta = self.nlp.meta
+        name, version = pipeline_name(self.nlp.meta)
         found = dict.fromkeys([*_finders(self.nlp, "doc._.relations"), *_finders(self.nlp, "doc._.facts")])
         labels = {name: list(getattr(self.nlp.get_pipe(name), "labels", ())) for name in found}
         known = [getattr(pipe, "languages", None) for _, pipe in self.nlp.pipeline]
         return {
-            "name": f"{meta['lang']}_{meta['name']}",
-            "version": meta["version"],
+            "name": name,
+            "version": version,
             "spacy_relx": __version__,
             "languages": list(dict.fromkeys(lang for each in known if isinstance(each, list) for lang in each)),
             "labels": {name: each for name, each in labels.items() if each},
@@ -65,25 +66,15 @@ class Extractor:
         }
 
     def _predict(self, texts: Mapping[int, Text]) -> dict[int, bytes]:
-        """The row of each text: all in one batch, and where that fails or a text gets lost, each one left by itself."""
-        rows: dict[int, bytes] = {}
-        try:
-            docs = ((doc_of(self.nlp, text), number) for number, text in texts.items())
-            for doc, number in self.nlp.pipe(docs, as_tuples=True):
-                rows[number] = self._row(doc, texts[number].id)
-        except Exception as err:  # whatever a component raises; the text that it is about is found below
-            LOGGER.info("A batch of %d texts failed (%s); its texts are tried one by one.", len(texts), err)
-        for number, text in texts.items():
-            if number not in rows:
-                rows[number] = self._predict_one(text)
-        return rows
+        found = docs_or_errors(self.nlp, list(texts.values()))
+        return {number: self._answer_of(text, each) for (number, text), each in zip(texts.items(), found)}
 
-    def _predict_one(self, text: Text) -> bytes:
+    def _answer_of(self, text: Text, found: Doc | Exception) -> bytes:
         try:
-            for doc in self.nlp.pipe([doc_of(self.nlp, text)]):
-                return self._row(doc, text.id)
-            raise ValueError("a component's error handler dropped the text")
-        except Exception as err:
+            if isinstance(found, Exception):
+                raise found
+            return self._row(found, text.id)
+        except Exception as err:  # whatever a component raises, or has set on the Doc
             # What the error says is for the log alone: it may name files, or quote other texts.
             LOGGER.exception("The pipeline failed on a text of %d characters.", len(text.text))
             kind = err.code if isinstance(err, RelxError) else type(err).__name__

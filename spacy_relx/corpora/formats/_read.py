@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from ...types import Mention
+from ..files import bounded_lines, open_binary
 from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json, misfit
 
 #: Labels that data sets use for "these two are not related".
@@ -24,13 +23,6 @@ MAX_FILE = 2 << 30
 _PACKED_ERRORS = (OSError, EOFError, zlib.error)
 
 
-def open_binary(path: Path) -> IO[bytes]:
-    """Open a file for reading, unpacked if its name ends in .gz or .bz2."""
-    if path.suffix == ".bz2":
-        return bz2.open(path, "rb")
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
 def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
     """The lines of a UTF-8 file with their places, without line ends. A byte order mark is passed over.
 
@@ -40,7 +32,7 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
     number = 0
     try:
         with open_binary(path) as stream:
-            for number, raw in enumerate(_bounded_lines(stream), start=1):
+            for number, raw in enumerate(bounded_lines(stream, MAX_LINE), start=1):
                 place = Place(path, number)
                 if len(raw) > MAX_LINE:
                     report.broken("RX309", place, "", what="line", limit=MAX_LINE)
@@ -53,15 +45,6 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
                 yield place, line.rstrip("\r\n")
     except _PACKED_ERRORS as err:
         report.broken("RX109", Place(path, number + 1), "", reason=str(err) or type(err).__name__)
-
-
-def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a stream; of one longer than MAX_LINE only its beginning, one byte too long."""
-    while raw := stream.readline(MAX_LINE + 1):
-        yield raw
-        if len(raw) > MAX_LINE:
-            while not raw.endswith(b"\n") and (raw := stream.readline(MAX_LINE)):
-                pass
 
 
 def read_text(path: Path, encoding: str = "utf-8-sig") -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RelxError
+from ..files import open_binary
 from . import brat, gids, smiler
-from ._read import open_binary
 from .jsonl import _KEYS
 
 #: What is looked at: the beginning of the file, and so many of its records.
