@@ -119,6 +119,46 @@ def test_files_that_hold_nothing(tmp_path, content, reason):
     assert "webanno" not in str(err.value)
 
 
+@pytest.mark.parametrize(
+    "content, hint",
+    [
+        ('{"text": "Ann"}\n{"text": "Ann", "relatons": []}\n', "object 2 is nearest to jsonl, .*'relatons'"),
+        ('{"txt": "Ann", "mentions": [], "relations": []}', "object 1 is nearest to jsonl, .*'txt'"),
+        ('{"mentions": [], "relations": []}', "nearest to jsonl, .*not one of the keys 'text' and 'tokens'"),
+        ('{"sentence": ["a"], "ner": [], "rel": []}', "nearest to crossre, .*'relations'"),
+        ('[{"tokens": [], "entities": [], "relation": []}]', "nearest to spert, .*'relations'"),
+    ],
+)
+def test_a_misspelt_key_is_named(tmp_path, content, hint):
+    with pytest.raises(RelxError, match=rf"RX300.*none of ace.*{hint}"):
+        choose(save(tmp_path / "x.json", content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"# How to mark\n\nWrite {MARKED}\n\nThen save.\n",
+        f'1\t"{MARKED}"\nThis is an example.\n',
+        f"Met(e1,e2)\t{MARKED}\n" * 4,
+        f"{MARKED}\nMet(e1,e2)\n",
+    ],
+)
+def test_texts_that_quote_markers(tmp_path, content):
+    with pytest.raises(RelxError, match=r"RX300"):
+        choose(save(tmp_path / "x.md", content))
+
+
+def test_a_damaged_list_is_known_by_its_whole_objects(tmp_path):
+    content = json.dumps(SAMPLES["spert"])
+    assert choose(save(tmp_path / "x.json", content[:-20])) == "spert"
+    assert choose(save(tmp_path / "x.json", content.replace("[{", '[{"a": x}, {', 1))) == "spert"
+
+
+def test_settings_of_brat_are_no_data(tmp_path):
+    with pytest.raises(RelxError, match=r"RX300.*annotation\.conf"):
+        choose(save(tmp_path / "annotation.conf", "[entities]"))
+
+
 def test_several_files(tmp_path):
     one, other = (save(tmp_path / "in" / name, SAMPLES["jsonl"]) for name in ("a.jsonl", "b.jsonl"))
     assert choose_inputs("auto", [tmp_path / "in"]) == ("jsonl", [one, other])

@@ -50,13 +50,13 @@ def test_brat(tmp_path):
     assert (record.id, record.text) == ("a.b", TEXT)
     assert record.mentions == [
         Mention(2, 9, "PERSON", "Q1"),
-        Mention(2, 5, "NAME"),
+        Mention(2, 5, "NAME", "Q1"),  # equal to T1
         Mention(13, 40, "ORG"),
         Mention(45, 48, "PERSON"),
         Mention(41, 44, "Meeting"),
     ]
     assert relations(record) == [("Ann Bee", "works_for", TEXT[13:40]), ("met", "met", "Zoë")]
-    assert report.problem_counts == {"RX304": 1, "RX305": 4, "RX306": 1, "RX314": 1}
+    assert report.problem_counts == {"RX304": 1, "RX305": 3, "RX306": 1, "RX314": 1}
     assert [problem.code for problem in report.problems].count("RX305") == 1  # the rest is only counted
     (discontinuous,) = (problem for problem in report.problems if problem.code == "RX306")
     assert discontinuous.line == 3
@@ -68,6 +68,46 @@ def test_brat_fragments_with_blanks_between_are_one_piece(tmp_path):
     (record,), report = read("brat", collection(tmp_path, "Acme\r\nInc.", ann=ann))
     assert record.mentions == [Mention(0, 9, "ORG")]
     assert not report.problem_counts
+
+
+def test_brat_equal_mentions(tmp_path):
+    text = "Ann Bob Cy Di Ed"
+    spans = [(0, 3), (4, 7), (8, 10), (11, 13), (14, 16)]
+    ann = "".join(f"T{i}\tP {start} {end}\t{text[start:end]}\n" for i, (start, end) in enumerate(spans, start=1))
+
+    def links(lines: str) -> tuple:
+        (record,), report = read("brat", collection(tmp_path, text, ann=lines + ann))
+        return [mention.kb_id for mention in record.mentions], report
+
+    own = "a.b#T1"
+    assert links("*\tEquiv T2 T1\n")[0] == [own, own, "", "", ""]
+    assert links("*\tEquiv T1 T2\n*\tEquiv T4 T5\n*\tEquiv T2 T5 T4\n")[0] == [own, own, "", own, own]
+    found, report = links("*\tEquiv T1 T2\n*\tEquiv T4 T5\nN1\tRef T2 KB:Q2\n")
+    assert found == ["Q2", "Q2", "", "a.b#T4", "a.b#T4"] and not report.problem_counts
+    found, report = links("N1\tRef T1 KB:Q1\n*\tEquiv T1 T2 T3\nN2\tRef T3 KB:Q3\n")
+    assert found == ["Q1", "Q1", "Q3", "", ""]
+    assert report.problem_counts == {"RX315": 1} and report.problems[0].line == 2
+    found, report = links("*\tAlias T1 T2\n")
+    assert not any(found) and report.problem_counts == {"RX305": 1}
+    path = collection(tmp_path, text, ann="*\tEquiv T1 T9\n" + ann)
+    assert "a.b.ann, line 1" in raises("RX104", "brat", path)
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ("{", "RX101"),
+        ("[]", "RX102"),
+        ('{"entities": {"P": 1}}', "RX102"),
+        ('{"links": {"a": "b", "a": "c"}}', "RX102"),
+    ],
+)
+def test_brat_a_broken_table_of_names(tmp_path, table, code):
+    path = collection(tmp_path, ann="T1\tPERSON 2 9\tAnn Bee\n")
+    path.with_name("relx-names.json").write_text(table)
+    assert "relx-names.json" in raises(code, "brat", path)
+    path.with_name("relx-names.json").write_text('{"entities": {"PERSON": "a person"}}')
+    assert read("brat", path)[0][0].mentions[0].label == "a person"
 
 
 def test_brat_several_files_of_annotations(tmp_path):
@@ -196,6 +236,15 @@ def test_labelstudio(tmp_path):
     assert str(record.place).endswith("x.json, task 1")
 
 
+def test_labelstudio_one_region_of_several_groups_of_labels(tmp_path):
+    again = region("a", 2, 9, "Ann Bee", "SINGER", "FEMALE")
+    bare = {**again, "value": {key: value for key, value in again["value"].items() if key != "text"}}
+    row = task(*REGIONS, again, bare, link("a", "z", "right", "met"))
+    (record,), report = read("labelstudio", listed(tmp_path / "x.json", row))
+    assert [m.label for m in record.mentions] == ["PERSON", "SINGER", "FEMALE", "NAME", "PERSON"]
+    assert relations(record) == [("Ann Bee", "met", "Zoë")] and not report.problems
+
+
 def test_labelstudio_offsets_of_before_1_4(tmp_path):
     shifted = [
         region(r["id"], r["value"]["start"] + 1, r["value"]["end"] + 1, r["value"]["text"], "P") for r in REGIONS
@@ -251,7 +300,7 @@ def test_labelstudio_a_relation_without_a_label(tmp_path):
         (task(region("a", 3, 6, "Ann", "P"), region("b", 2, 5, "Ann", "P")), "RX105"),
         (task(region("a", "/p[1]/text()[1]", "/p[1]/text()[1]", "Ann", "P")), "RX102"),
         (task({**REGIONS[0], "type": "hypertextlabels"}), "RX102"),
-        (task(REGIONS[0], REGIONS[0]), "RX102"),
+        (task(REGIONS[0], region("a", 2, 5, "Ann", "NAME")), "RX102"),
         (task(*REGIONS, link("a", "none", "right", "r")), "RX104"),
         (task(*REGIONS, link("a", "b", "up", "r")), "RX102"),
         (task(*REGIONS, {**link("a", "b", "right"), "labels": [1]}), "RX102"),

@@ -187,13 +187,36 @@ def _umask() -> int:
 
 def test_brat_names_of_types(tmp_path):
     doc = make_doc("Ann Bee", [(0, 1, "a b"), (0, 2, "a,b"), (1, 2, "a|b")], [(0, "place of birth", 1)])
-    with pytest.warns(match=r"RX322.*'a b' is a_b_2, 'a,b' is a_b, ") as warned:
+    with pytest.warns(match=r"RX322.*'a b' is a_b_2, 'a,b' is a_b, .*relx-names\.json") as warned:
         path = write("brat", tmp_path, doc)
     assert len(warned) == 1
+    assert "place_of_birth | place of birth" in (path / "visual.conf").read_text(encoding="utf8")
+    lines = (path / "000001.ann").read_text(encoding="utf8").splitlines()
+    assert sorted(line.split("\t")[1].split()[0] for line in lines) == ["a_b", "a_b_2", "a_b_3", "place_of_birth"]
+    (record,) = read_back("brat", path)
+    assert [mention.label for mention in record.mentions] == ["a,b", "a b", "a|b"]
+    assert record.relations[0][2] == "place of birth"
+    (path / "relx-names.json").unlink()
     (record,) = read_back("brat", path)
     assert sorted(mention.label for mention in record.mentions) == ["a_b", "a_b_2", "a_b_3"]
-    assert record.relations[0][2] == "place_of_birth"
-    assert "place_of_birth | place of birth" in (path / "visual.conf").read_text(encoding="utf8")
+
+
+def test_brat_all_names_come_back(tmp_path):
+    links = ["Q 1", "Q_1", "NULL", "x:y", "a\tb\n"]
+    doc = make_doc("A B C D E", [(i, i + 1, f"T:{i % 2}", link) for i, link in enumerate(links)], [(0, "is met|by", 1)])
+    with pytest.warns(match=r"RX322"):
+        path = write("brat", tmp_path, doc)
+    convert("brat", [path], tmp_path / "x.spacy")
+    (back,) = DocBin().from_disk(tmp_path / "x.spacy").get_docs(NLP.vocab)
+    assert [(s.label_, s.kb_id_) for s in back.spans[MENTIONS_KEY]] == [(f"T:{i % 2}", k) for i, k in enumerate(links)]
+    assert back._.triples == [("A", "is met|by", "B")]
+
+
+def test_the_warning_of_many_names_is_short(tmp_path):
+    docs = [make_doc("Ann", [(0, 1, "P", f"Q {i}")]) for i in range(200)]
+    with pytest.warns(match=r"RX322.* and 190 more; ") as warned:
+        write("brat", tmp_path, *docs)
+    assert len(str(warned[0].message)) < 1000
 
 
 def test_brat_mentions_over_several_lines(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, TypeVar
 from ...types import Mention
 from ..files import bounded_lines, open_binary
 from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json, misfit
+from ._json_list import bad_byte, bad_reason, iter_items, line_of, shown
 
 #: Labels that data sets use for "these two are not related".
 NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
@@ -20,6 +23,12 @@ _Importer = TypeVar("_Importer", bound=Callable[..., Any])
 MAX_LINE = 64 << 20
 MAX_FILE = 2 << 30
 
+#: What may stand before a JSON value: a byte order mark, and blanks.
+_BEFORE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
+#: Bytes that are read at once; what was read before an error is kept.
+_PIECE = 1 << 20
+#: Bytes on each side of a wrong one that a message can show.
+_AROUND = 100
 _PACKED_ERRORS = (OSError, EOFError, zlib.error)
 
 
@@ -47,22 +56,46 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
         report.broken("RX109", Place(path, number + 1), "", reason=str(err) or type(err).__name__)
 
 
+class BadFile(BadRecord):
+    """A file that cannot be used as a whole. line: where in it that shows, from 1. text: what stands there."""
+
+    def __init__(self, code: str, line: int = 1, text: str = "", **values: Any):
+        super().__init__(code, **values)
+        self.line = line
+        self.text = text
+
+
 def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
     """All of a UTF-8 file, unpacked where need be; line ends stay as they are.
 
-    encoding: "utf-8" keeps a byte order mark as a character. RAISES: BadRecord RX108, RX109, RX309 (too large).
+    encoding: "utf-8" keeps a byte order mark as a character. RAISES: BadFile RX108, RX109, RX309 (too large).
     """
-    try:
-        with open_binary(path) as stream:
-            raw = stream.read(MAX_FILE + 1)
-    except _PACKED_ERRORS as err:
-        raise BadRecord("RX109", reason=str(err) or type(err).__name__) from err
-    if len(raw) > MAX_FILE:
-        raise BadRecord("RX309", what="file", limit=MAX_FILE)
+    raw, failure = _read_bytes(path)
+    if failure is not None:
+        raise failure
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as err:
-        raise BadRecord("RX108", reason=err.reason, offset=err.start) from err
+        line = raw.count(b"\n", 0, err.start) + 1
+        sides = raw[max(0, err.start - _AROUND) : err.start], raw[err.start : err.start + _AROUND]
+        left, right = (side.decode("utf-8", "replace") for side in sides)
+        raise BadFile("RX108", line, shown(left + right, len(left)), reason=err.reason, offset=err.start) from err
+
+
+def _read_bytes(path: Path) -> tuple[bytes, BadFile | None]:
+    """What can be read of a file, and why there is no more of it (RX109). RAISES: BadFile RX309."""
+    parts, size, failure = [], 0, None
+    try:
+        with open_binary(path) as stream:
+            while part := stream.read1(_PIECE):  # type: ignore[attr-defined]
+                parts.append(part)
+                size += len(part)
+                if size > MAX_FILE:
+                    raise BadFile("RX309", what="file", limit=MAX_FILE)
+    except _PACKED_ERRORS as err:
+        line = sum(part.count(b"\n") for part in parts) + 1
+        failure = BadFile("RX109", line, reason=str(err) or type(err).__name__)
+    return b"".join(parts), failure
 
 
 def read_json(path: Path, report: Report) -> Any:
@@ -70,36 +103,90 @@ def read_json(path: Path, report: Report) -> Any:
 
     BROKEN: RX101, RX102 (a key twice), RX108, RX109, RX309.
     """
-    place = Place(path, 1)
     try:
         return load_json(read_text(path))
-    except BadRecord as err:
-        report.broken(err.code, place, "", **err.values)
+    except BadFile as err:
+        report.broken(err.code, Place(path, err.line), err.text, **err.values)
     except DuplicateKeyError as err:
-        report.broken("RX102", place, "", problem=err)
+        report.broken("RX102", Place(path, 1), "", problem=err)
+    except json.JSONDecodeError as err:
+        report.broken("RX101", Place(path, err.lineno), shown(err.doc, err.pos), reason=_reason(err, err.colno - 1))
     except (ValueError, RecursionError) as err:
-        report.broken("RX101", place, "", reason=err)
+        report.broken("RX101", Place(path, 1), "", reason=err)
     return None
 
 
 def read_json_list(path: Path, report: Report, show: Callable[[Row], str] = str) -> Iterator[tuple[Place, str, Row]]:
     """The objects of a file that is a JSON list: (place, text for messages, object). Places count documents.
 
-    show: object -> that text. BROKEN: as `read_json`; RX102 for a file that is no list, and for what is no object.
+    Of a file that is cut off or damaged, the items that are whole are there, and broken ones are named by line and
+    number. show: object -> that text.
+    BROKEN: as `read_json`; RX102 for a file that is no list, and for what is no object.
     """
-    broken = report.records_broken
-    rows = read_json(path, report)
-    if report.records_broken > broken:
+    try:
+        raw, failure = _read_bytes(path)
+        rows = load_json(raw.decode("utf-8-sig")) if failure is None else None
+    except BadFile as err:
+        report.broken(err.code, Place(path, err.line), err.text, **err.values)
         return
-    if not isinstance(rows, list):
-        report.broken("RX102", Place(path, 1), "", problem=f"the file must be a JSON list, this is {json_name(rows)}")
-        return
-    for number, row in enumerate(rows, start=1):
+    except (ValueError, RecursionError):
+        rows = None
+    else:
+        if failure is None and not isinstance(rows, list):
+            problem = f"the file must be a JSON list, this is {json_name(rows)}"
+            report.broken("RX102", Place(path, 1), "", problem=problem)
+            return
+    if rows is None:
+        items = _whole_items(path, raw, failure, report)
+    else:
+        del raw
+        items = enumerate(rows, start=1)
+    for number, row in items:
         place = Place(path, number, "document")
         if isinstance(row, dict):
             yield place, show(row), row
         else:
             report.broken("RX102", place, str(row), problem=f"a document must be an object, this is {json_name(row)}")
+
+
+def _whole_items(path: Path, raw: bytes, failure: BadFile | None, report: Report) -> Iterator[tuple[int, Any]]:
+    """(number, value) of the whole items of a list that is damaged. failure: why the file could not be read on."""
+    offset, ascii_only = len(_BEFORE.match(raw)[0]), raw.isascii()  # type: ignore[index]
+    counted, seen = (0, 1 + raw.count(b"\n", 0, offset), 0), 0
+    text = raw[offset:].decode("utf-8", "surrogateescape")
+    del raw
+    if text[:1] != "[":
+        if failure is not None:
+            report.broken(failure.code, Place(path, failure.line), "", **failure.values)
+        else:
+            read_json(path, report)
+        return
+    for item in iter_items(text):
+        bad = -1 if ascii_only else bad_byte(text, item.start, item.end)
+        if bad < 0 and item.error is None:
+            yield item.number, item.value
+            continue
+        at = item.at if bad < 0 else bad
+        counted = line_of(text, at, counted)
+        place, excerpt, where = Place(path, counted[1]), shown(text, at), f"item {item.number} of the list"
+        rest = "; what follows cannot be read" if item.last else ""
+        if item.last and failure is not None:
+            report.broken(failure.code, place, excerpt, **failure.values)
+            return
+        if bad >= 0:
+            offset, seen = offset + len(text[seen:bad].encode("utf-8", "surrogateescape")), bad
+            report.broken("RX108", place, excerpt, reason=f"{where}: {bad_reason(text, bad)}{rest}", offset=offset)
+        elif isinstance(item.error, DuplicateKeyError):
+            report.broken("RX102", place, excerpt, problem=f"{where}: {item.error}{rest}")
+        else:
+            report.broken("RX101", place, excerpt, reason=f"{where}: {_reason(item.error, at - counted[2])}{rest}")
+    if failure is not None:
+        report.broken(failure.code, Place(path, failure.line), "", **failure.values)
+
+
+def _reason(err: object, column: int) -> str:
+    """What is wrong with JSON, and where in the line that the place tells; column: from 0."""
+    return f"{getattr(err, 'msg', None) or err}, column {column + 1}"
 
 
 def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Row]]:

@@ -5,30 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from ...types import Mention
-from ..records import BadRecord, Place, Record, Report, misfit
-from ._read import check_record, pass_over, read_text, select_inputs
+from ..records import BadRecord, DuplicateKeyError, Place, Record, Report, load_json, misfit
+from ._read import BadFile, check_record, get, pass_over, read_text, select_inputs
 
 #: Suffixes of annotations, in the order in which they are read: brat's own, then those of the shared tasks.
 SUFFIXES = (".ann", ".a1", ".a2", ".co", ".rel")
 _TEXT, _SETTINGS = ".txt", ".conf"
+#: Beside the texts: the true names of types, relations and kb_ids that brat cannot hold, by their names in brat.
+NAMES_FILE = "relx-names.json"
+#: What has names there: entity types, relations, kb_ids.
+NAMED = ("entities", "relations", "links")
 _MENTION = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)\s*")
 _ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 _LINK = re.compile(r"\S+ (\S+) [^\s:]+:(\S+)\s*")
 _ROLES = ["Arg1", "Arg2"]
-_PASSED_OVER = {"A": "attributes", "M": "attributes", "#": "notes", "*": "equivalences"}
+_PASSED_OVER = {"A": "attributes", "M": "attributes", "#": "notes", "*": "equivalences other than Equiv"}
+_EQUAL = "Equiv"
+#: Problems of which each is told; of others the first.
+_EACH = ("RX306", "RX314", "RX315")
 #: What stands for "in no knowledge base" in links.
-_NO_LINK = "NULL"
+NO_LINK = "NULL"
 
 
 def choose_files(paths: list[Path]) -> list[Path]:
-    """One path for each text: the first of its files of annotations. brat's settings (.conf) go; other files stay."""
+    """One path for each text: the first of its files of annotations. brat's settings (.conf) and the table of
+    names go; other files stay."""
     there = set(paths)
     chosen: dict[Path, None] = {}
     for path in paths:
-        if path.suffix == _SETTINGS:
+        if path.suffix == _SETTINGS or path.name == NAMES_FILE:
             continue
         own = _annotations(path) if path.suffix in (*SUFFIXES, _TEXT) else []
         chosen[next((file for file in own if file in there), own[0] if own else path)] = None
@@ -40,12 +49,15 @@ def read_brat(path: Path, report: Report) -> Iterator[Record]:
     """Read one text of a brat collection, with all files of annotations beside it. path: any one of these.
 
     A mention of several fragments becomes the one that covers them, which is noted (RX306), unless there are only
-    blanks between them. The id of an N line becomes the kb_id (NULL is none; of several the first, RX314). An R line
-    has two arguments, of which Arg1 is the head; one that names an event means its trigger. Events (RX304), attributes,
-    notes and equivalences (RX305) are passed over and counted. The record's id is the name of the file. A text without
-    annotations is skipped (RX303).
+    blanks between them. The id of an N line becomes the kb_id (NULL is none; of several the first, RX314). Mentions
+    that `Equiv` lines make equal share a kb_id: that of an N line of one of them, else `record.id#T1`, after the first
+    of them; where they have several links, each keeps its own (RX315). An R line has two arguments, of which Arg1 is
+    the head; one that names an event means its trigger. Events (RX304), attributes, notes and other equivalences
+    (RX305) are passed over and counted. The record's id is the name of the file. A text without annotations is skipped
+    (RX303). Names that `NAMES_FILE` beside the text has, as `relx prelabel` writes it, become what they stand for.
     BROKEN, the whole text: RX102 (a line is not of the format, an id is there twice), RX103 (offsets), RX104 (an
-    argument names nothing), RX105 (the line's own text is another one), RX108, RX109, RX302 (no text), RX309.
+    argument names nothing), RX105 (the line's own text is another one), RX108, RX109, RX302 (no text), RX309; RX101 or
+    RX102 for a broken table of names.
     """
     place = Place(path, 1)
     if not path.exists():
@@ -65,11 +77,16 @@ def read_brat(path: Path, report: Report) -> Iterator[Record]:
         return
     reader = _Reader(Place(text_file, 1, "document"))
     try:
+        reader.read_names(_beside(path, _TEXT).with_name(NAMES_FILE))
+        reader.place = reader.record.place
         reader.record.text = read_text(text_file, "utf-8")
         for file in files:
             reader.read(file)
         reader.finish(report)
         check_record(reader.record)
+    except BadFile as err:
+        report.broken(err.code, reader.place._replace(line=err.line, unit="line"), err.text, **err.values)
+        return
     except BadRecord as err:
         report.broken(err.code, reader.place, reader.line, **err.values)
         return
@@ -85,6 +102,27 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.stem + suffix)
 
 
+@lru_cache(maxsize=8)
+def _read_names(path: Path, changed: int, size: int) -> dict[str, dict[str, str]]:
+    """A table of names. changed, size: of the file, so that another one is read anew.
+
+    RAISES: BadFile RX108, RX109, RX309; BadRecord RX101, RX102.
+    """
+    try:
+        table = load_json(read_text(path))
+    except DuplicateKeyError as err:
+        raise BadRecord("RX102", problem=err) from err
+    except (ValueError, RecursionError) as err:
+        raise BadRecord("RX101", reason=err) from err
+    if not isinstance(table, dict):
+        raise BadRecord("RX102", problem="a table of names must be an object")
+    names = {kind: get(table, kind, dict, default={}) for kind in NAMED}
+    for kind, of_kind in names.items():
+        if not all(isinstance(name, str) and name for name in of_kind.values()):
+            raise BadRecord("RX102", problem=f"'{kind}' must map names to names, none of them empty")
+    return names
+
+
 @dataclass
 class _Reader:
     """What is known of one text. place, line: of the annotation that is looked at."""
@@ -96,12 +134,22 @@ class _Reader:
     mentions: dict[str, int] = field(default_factory=dict)
     triggers: dict[str, str] = field(default_factory=dict)
     links: list[tuple[Place, str, str, str]] = field(default_factory=list)
+    equal: list[tuple[Place, str, list[str]]] = field(default_factory=list)
     relations: list[tuple[Place, str, str, list[str]]] = field(default_factory=list)
+    #: true names by names in brat, of each of `NAMED`
+    names: dict[str, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in NAMED})
     #: (place, line, code, values) of what is to be noted if the text can be used
     notes: list[tuple[Place, str, str, dict[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.record = Record(self.place, id=self.place.file.stem)
+
+    def read_names(self, file: Path) -> None:
+        """Read the table of names, where there is one. RAISES: BadRecord."""
+        self.place = Place(file, 1)
+        if file.is_file():
+            stat = file.stat()
+            self.names = _read_names(file, stat.st_mtime_ns, stat.st_size)
 
     def read(self, file: Path) -> None:
         """Read a file of annotations. RAISES: BadRecord."""
@@ -129,6 +177,8 @@ class _Reader:
             if link is None:
                 raise BadRecord("RX102", problem="a link must be as in 'Reference T1 Wikidata:Q42'")
             self.links.append((self.place, self.line, link[1], link[2]))
+        elif kind == "*" and data.split(" ")[0] == _EQUAL:
+            self.equal.append((self.place, self.line, data.split()[1:]))
         elif kind == "E":
             self.triggers[name] = data.split(" ")[0].rpartition(":")[2]
             self.notes.append((self.place, self.line, "RX304", {}))
@@ -151,7 +201,7 @@ class _Reader:
         if len(fragments) > 1 and _bare(found) != _bare(text[start:end]):
             self.notes.append((self.place, self.line, "RX306", {"parts": found, "whole": text[start:end]}))
         self.mentions[name] = len(self.record.mentions)
-        self.record.mentions.append(Mention(start, end, label))
+        self.record.mentions.append(Mention(start, end, self.names["entities"].get(label, label)))
 
     def _add_relation(self, data: str) -> None:
         label, *arguments = data.split()
@@ -160,6 +210,7 @@ class _Reader:
             raise BadRecord("RX102", problem="a relation must have two arguments, as in 'Label Arg1:T1 Arg2:T2'")
         if [role for role, _ in pairs] == _ROLES[::-1]:
             pairs.reverse()
+        label = self.names["relations"].get(label, label)
         self.relations.append((self.place, self.line, label, [name for _, name in pairs]))
 
     def finish(self, report: Report) -> None:
@@ -168,22 +219,55 @@ class _Reader:
             self.place, self.line = place, line
             index = self._resolve(name)
             mention = self.record.mentions[index]
-            if target == _NO_LINK or target == mention.kb_id:
+            if target == NO_LINK:
                 continue
-            if mention.kb_id:
+            target = self.names["links"].get(target, target)
+            if mention.kb_id and target != mention.kb_id:
                 self.notes.append((self.place, self.line, "RX314", {"taken": mention.kb_id, "other": target}))
                 continue
-            self.record.mentions[index] = Mention(mention.start, mention.end, mention.label, target)
+            self._link(index, target)
+        self._link_equal()
         for place, line, label, names in self.relations:
             self.place, self.line = place, line
             head, tail = map(self._resolve, names)
             self.record.relations.append((head, tail, label))
         for place, line, code, values in self.notes:
-            if code in ("RX306", "RX314"):
+            if code in _EACH:
                 report.note(code, place, line, **values)
             else:
                 pass_over(report, code, place, line, **values)
         self.place, self.line = self.record.place, self.record.content
+
+    def _link_equal(self) -> None:
+        """Give the mentions of each cluster of equal ones one kb_id. RAISES: BadRecord RX104."""
+        parents: dict[int, int] = {}
+
+        def find(index: int) -> int:
+            while parents.setdefault(index, index) != index:
+                parents[index] = index = parents[parents[index]]
+            return index
+
+        lines: dict[int, tuple[Place, str]] = {}
+        for place, line, names in self.equal:
+            self.place, self.line = place, line
+            roots = sorted({find(self._resolve(name)) for name in names})
+            parents.update((root, roots[0]) for root in roots)
+            lines.update((root, (place, line)) for root in roots[:1])
+        clusters: dict[int, list[int]] = {}
+        for index in sorted(parents):
+            clusters.setdefault(find(index), []).append(index)
+        ids = {index: name for name, index in self.mentions.items()}
+        for root, cluster in clusters.items():
+            links = list(dict.fromkeys(filter(None, (self.record.mentions[i].kb_id for i in cluster))))
+            if len(links) > 1:
+                self.notes.append((*lines[root], "RX315", {"links": ", ".join(map(repr, links))}))
+            target = links[0] if links else f"{self.record.id}#{ids[root]}"
+            for index in cluster:
+                self._link(index, self.record.mentions[index].kb_id or target)
+
+    def _link(self, index: int, kb_id: str) -> None:
+        mention = self.record.mentions[index]
+        self.record.mentions[index] = Mention(mention.start, mention.end, mention.label, kb_id)
 
     def _resolve(self, name: str) -> int:
         name = self.triggers.get(name, name)

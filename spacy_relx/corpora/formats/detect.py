@@ -13,12 +13,15 @@ from typing import Any
 from ...errors import RelxError
 from ..files import open_binary
 from . import brat, gids, smiler
+from ._json_list import iter_items
 from .jsonl import _KEYS
+from .semeval2010 import is_label
 
 #: What is looked at: the beginning of the file, and so many of its records.
 _BYTES, _ROWS = 16 << 20, 20
 _BRAT = re.compile(r"(?:[TREANM]\d+|#\d*|\*)\t\S+")
 _MARKED = re.compile(r"<e1>.*</e1>.*<e2>.*</e2>|<e2>.*</e2>.*<e1>.*</e1>")
+_NUMBERED = re.compile(r'[^\t]+\t\s*"')
 _END = "###END###"
 _DBPEDIA = re.compile(r"SENTENCE\s*:")
 _TASK = ({"data", "annotations"}, {"data", "predictions"}, {"data", "completions"}, {"annotation_id", "lead_time"})
@@ -47,7 +50,10 @@ def detect_format(paths: Iterable[Path]) -> tuple[str, list[Path]]:
     RAISES: RelxError RX300 where a file's format cannot be told, naming those that it may be; RX301 where the files
     have different formats.
     """
-    paths = brat.choose_files(list(paths))
+    given = list(paths)
+    paths = brat.choose_files(given)
+    if not paths:
+        raise RelxError("RX300", path=given[0], reason="settings of brat are no data")
     found: dict[str, Path] = {}
     for path in paths:
         name = _detect(path)
@@ -70,8 +76,30 @@ def _detect(path: Path) -> str:
     elif sample.is_empty:
         reason = "no object can be read of its JSON list" if sample.listed else "it is empty"
     else:
-        reason = f"its content is of none of {', '.join(sorted([*_TESTS, *_DOCBINS]))}"
+        reason = f"its content is of none of {', '.join(sorted([*_TESTS, *_DOCBINS]))}{_nearest(sample)}"
     raise RelxError("RX300", path=path, reason=reason)
+
+
+def _nearest(sample: Sample) -> str:
+    """What keeps the first object that does so from being of the format that is nearest by its keys; "" for none."""
+    found = []
+    for number, row in enumerate(sample.rows, start=1):
+        keys = set(row)
+        unknown = sorted(keys - _KEYS)
+        wrong = unknown or len(keys & {"text", "tokens"}) != 1
+        if not sample.listed and wrong and len(keys & _KEYS) >= max(1, len(unknown)):
+            fault = "has not one of the keys 'text' and 'tokens'"
+            if unknown:
+                fault = f"has the key {unknown[0]!r}, which jsonl does not know"
+            found.append((len(unknown), number, f"jsonl, but {fault}"))
+        for name, (needed, listed) in _NEEDED.items():
+            missing = sorted(needed - keys)
+            if missing and listed is sample.listed and len(missing) < len(needed) / 2:
+                found.append((len(missing), number, f"{name}, but has no key {missing[0]!r}"))
+    if not found:
+        return ""
+    _, number, reason = min(found)
+    return f". By its keys object {number} is nearest to {reason}"
 
 
 def _detect_docbin(path: Path) -> str:
@@ -99,7 +127,9 @@ def _read_sample(path: Path) -> Sample:
     sample = Sample(path)
     if text[:1] == "[":
         sample.listed = True
-        sample.rows = list(islice(_listed(text), _ROWS))
+        # Damaged ones are passed over, and what is cut off at the end.
+        values = (item.value for item in iter_items(text) if item.error is None)
+        sample.rows = list(islice((value for value in values if isinstance(value, dict)), _ROWS))
     elif text[:1] == "{":
         first = _lines(text)
         sample.rows = [row for row in map(_parse, first) if isinstance(row, dict)]
@@ -122,26 +152,13 @@ def _parse(line: str) -> Any:
         return None
 
 
-def _listed(text: str) -> Iterable[dict[str, Any]]:
-    """The objects of a JSON list of which perhaps only the beginning is there."""
-    decoder, position = json.JSONDecoder(), 1
-    while True:
-        while position < len(text) and text[position] in " \t\r\n,":
-            position += 1
-        try:
-            row, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            return
-        if isinstance(row, dict):
-            yield row
-
-
 def _rows(test: Callable[[dict[str, Any]], bool], listed: bool) -> Callable[[Sample], bool]:
     return lambda sample: bool(sample.rows) and sample.listed is listed and all(map(test, sample.rows))
 
 
-def _has(*keys: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda row: set(keys) <= set(row)
+def _needs(name: str) -> Callable[[Sample], bool]:
+    needed, listed = _NEEDED[name]
+    return _rows(lambda row: needed <= set(row), listed)
 
 
 def _lines_all(test: Callable[[str], bool]) -> Callable[[Sample], bool]:
@@ -178,9 +195,11 @@ def _is_task(row: dict[str, Any]) -> bool:
 
 
 def _is_marked_block(sample: Sample) -> bool:
-    """SemEval-2010: a marked sentence every few lines, of at most two columns."""
-    marked = [line for line in sample.lines if _MARKED.search(line) and not line.startswith("Comment")]
-    return bool(marked) and len(marked) < len(sample.lines) and all(line.count("\t") <= 1 for line in marked)
+    """SemEval-2010: `id<TAB>"sentence"` with marks, and behind most the label, which others that quote marks lack."""
+    lines = [line.strip() for line in sample.lines if not line.startswith("Comment")]
+    marked = [i for i, line in enumerate(lines) if _MARKED.search(line)]
+    followed = [is_label(lines[i + 1]) for i in marked if i + 1 < len(lines)]
+    return 2 * sum(followed) > len(followed) and all(_NUMBERED.match(lines[i]) for i in marked)
 
 
 def _is_smiler(line: str) -> bool:
@@ -199,14 +218,22 @@ def _is_six_columns(sample: Sample) -> bool:
     return _lines_all(lambda line: _END in line)(sample) and all(n == len(gids.COLUMNS) for n in columns)
 
 
+#: Keys that every object of a format has, and whether these stand in a list.
+_NEEDED: dict[str, tuple[set[str], bool]] = {
+    "ace": ({"sentences", "relations"}, False),
+    "crossre": ({"sentence", "ner", "relations"}, False),
+    "docred": ({"sents", "vertexSet"}, True),
+    "spert": ({"tokens", "entities", "relations"}, True),
+    "tacred": ({"token", "subj_start", "obj_start", "relation"}, True),
+}
 #: Whether a sample may be of a format; those that differ in nothing that can be seen are all true.
 _TESTS: dict[str, Callable[[Sample], bool]] = {
-    "ace": _rows(_has("sentences", "relations"), False),
+    "ace": _needs("ace"),
     "brat": _is_brat,
-    "crossre": _rows(_has("sentence", "ner", "relations"), False),
+    "crossre": _needs("crossre"),
     "dbpedia_pt": lambda sample: any(_DBPEDIA.match(line) for line in sample.lines),
     "doccano": _rows(_is_doccano, False),
-    "docred": _rows(_has("sents", "vertexSet"), True),
+    "docred": _needs("docred"),
     "finre": _lines_all(lambda line: line.count("\t") == 3 and _END not in line and not _MARKED.search(line)),
     "gids": _is_six_columns,
     "inception": lambda sample: (
@@ -220,8 +247,8 @@ _TESTS: dict[str, Callable[[Sample], bool]] = {
     "redfm": _rows(_is_redfm, False),
     "semeval2010": _is_marked_block,
     "smiler": _lines_all(_is_smiler),
-    "spert": _rows(_has("tokens", "entities", "relations"), True),
-    "tacred": _rows(_has("token", "subj_start", "obj_start", "relation"), True),
+    "spert": _needs("spert"),
+    "tacred": _needs("tacred"),
     "webanno": lambda sample: bool(sample.lines) and sample.lines[0].startswith("#FORMAT=WebAnno TSV"),
 }
 _DOCBINS: dict[str, Any] = {"rel_component": dict, "spacy_llm": (list, tuple)}

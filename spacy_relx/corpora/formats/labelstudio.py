@@ -32,11 +32,11 @@ def read_labelstudio(path: Path, report: Report) -> Iterator[Record]:
 
     The direction "right" makes "from" the head, "left" the tail, "bi" makes two relations; each label of a relation is
     one of its own, and one without a label is left out (RX308). A region with several labels is as many mentions, of
-    which relations join the first. Of several annotations of a task, the one marked as ground truth is taken, else the
-    one changed last (RX312); cancelled ones never are, and a task without any is skipped. Tasks to import, which have
-    no key "annotations", give their first prediction (RX313). Offsets count characters; where the regions' own texts
-    show that they count UTF-16 units, as before version 1.4, that is undone. The text is data["text"], else the one
-    string in which the regions' texts stand.
+    which relations join the first; results of one id and the same offsets are one region. Of several annotations of a
+    task, the one marked as ground truth is taken, else the one changed last (RX312); cancelled ones never are, and a
+    task without any is skipped. Tasks to import, which have no key "annotations", give their first prediction (RX313).
+    Offsets count characters; where the regions' own texts show that they count UTF-16 units, as before version 1.4,
+    that is undone. The text is data["text"], else the one string in which the regions' texts stand.
     BROKEN: RX101, RX102, RX103, RX104, RX105 (a region's own text is another one), RX108, RX109, RX309, RX310
     (JSON_MIN); places count tasks.
     """
@@ -105,17 +105,25 @@ def _read_results(results: list[Row], place: Place, report: Report) -> tuple[dic
             links.append(result)
         elif kind == _LABELS:
             name = get(result, "id", str, "in a region, ")
-            if name in regions:
-                raise BadRecord("RX102", problem=f"two regions have the id '{name}'")
             value = get(result, "value", dict, "in a region, ")
             start, end = (get(value, key, int, "in a region, ") for key in ("start", "end"))
             shown = get(value, "text", str, "in a region, ", default=None)
-            regions[name] = _Region(start, end, _strings(value, "labels"), shown)
+            region = _Region(start, end, _strings(value, "labels"), shown)
+            regions[name] = _merge(regions[name], region, name) if name in regions else region
         elif kind in _OTHER_TEXTS:
             raise BadRecord("RX102", problem=f"a region of the kind '{kind}' has no offsets in a plain text")
         else:
             pass_over(report, "RX305", place, str(result), kind=f"results of the kind '{kind}'")
     return regions, links
+
+
+def _merge(one: _Region, other: _Region, name: str) -> _Region:
+    """One region of several results, as each group of labels in the interface gives one. RAISES: BadRecord RX102."""
+    if one[:2] != other[:2] or (None not in (one.text, other.text) and _bare(one.text) != _bare(other.text)):
+        problem = f"two regions have the id '{name}', [{one.start}, {one.end}) and [{other.start}, {other.end})"
+        raise BadRecord("RX102", problem=problem)
+    labels = list(dict.fromkeys([*one.labels, *other.labels]))
+    return _Region(one.start, one.end, labels, other.text if one.text is None else one.text)
 
 
 def _strings(row: Row, key: str) -> list[str]:

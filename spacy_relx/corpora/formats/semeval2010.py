@@ -33,6 +33,12 @@ def read_semeval2010(path: Path, report: Report) -> Iterator[Record]:
         yield record
 
 
+def is_label(line: str) -> bool:
+    """Whether a line is what stands behind a sentence: `Label(e1,e2)`, or a label for no relation."""
+    match = _LABEL.fullmatch(line)
+    return line in NO_RELATION_LABELS or (match is not None and match.group(2) != match.group(3))
+
+
 def _blocks(path: Path, report: Report) -> Iterator[tuple[Place, str, tuple[str, str]]]:
     """(place of the sentence, sentence line, (sentence line, label line)); the label is "" where it is missing."""
     sentence: tuple[Place, str] | None = None

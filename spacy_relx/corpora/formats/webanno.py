@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..records import BadRecord, Place, Record, Report
-from ._read import check_record, pass_over, read_text
+from ._read import BadFile, check_record, pass_over, read_text
 from ._tokens import Utf16Offsets, tokenize
 from ._uima import Annotation, Link, dangling, fill, is_language, label_of, short_name
 
@@ -77,6 +77,9 @@ def read_webanno(path: Path, report: Report) -> Iterator[Record]:
         reader.read(read_text(path))
         record = reader.finish(report)
         check_record(record)
+    except BadFile as err:
+        report.broken(err.code, reader.place._replace(line=err.line), err.text, **err.values)
+        return
     except BadRecord as err:
         report.broken(err.code, reader.place, reader.line, **err.values)
         return

@@ -8,23 +8,49 @@ from pathlib import Path
 from spacy.tokens import Doc
 
 from ...errors import warn
-from ._base import Annotations, Writer, head_of
+from ..formats.brat import NAMED, NAMES_FILE, NO_LINK
+from ._base import Annotations, Writer, head_of, to_json
 
-#: What may stand in the name of a type: brat divides by blanks, commas, bars, colons and brackets.
+#: What cannot stand in the name of a type: brat divides by blanks, commas, bars, colons and brackets.
 _NO_TYPE = re.compile(r"[^\w.+/-]+")
+#: What cannot stand in a link.
+_NO_ID = re.compile(r"\s+")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _BREAK = re.compile(r"[\r\n]+")
-#: What a kb_id cannot have in a link.
-_NO_LINK = re.compile(r"\s")
 _REFERENCE = "KB"
+#: Changed names that the warning shows.
+_SHOWN = 10
+
+
+class _Names:
+    """Names in brat, a different one for each true name. forbidden: what they cannot have. taken: what none can be."""
+
+    def __init__(self, forbidden: re.Pattern[str], *taken: str):
+        self.given: dict[str, str] = {}
+        self.changed: dict[str, str] = {}
+        self._forbidden = forbidden
+        self._taken = set(taken)
+
+    def __call__(self, true: str) -> str:
+        if true not in self.given:
+            first = name = self._forbidden.sub("_", true) or "_"
+            number = 2
+            while name in self._taken:
+                name, number = f"{first}_{number}", number + 1
+            self._taken.add(name)
+            self.given[true] = name
+            if name != true:
+                self.changed[true] = name
+        return self.given[true]
 
 
 class BratWriter(Writer):
     """A folder with a .txt and an .ann for each Doc, and annotation.conf.
 
-    Files have the ids of the Docs as names, where these can be names of files, else numbers. Types and relations whose
-    names brat cannot hold get others, with "_" for what is wrong; visual.conf shows the true names (RX322). The `kb_id`
-    of a mention is an N line. A mention over several lines is written in fragments, one a line. Scores have no place.
+    Files have the ids of the Docs as names, where these can be names of files, else numbers. Types, relations and
+    `kb_id`s whose names brat cannot hold get others, with "_" for what is wrong; visual.conf shows the true names of
+    types, as far as it can, and `NAMES_FILE` keeps all of them for the importer (RX322). The `kb_id` of a mention is an
+    N line. A mention over several lines is written in fragments, one a line. Scores have no place.
     WARNS: RX322.
     """
 
@@ -33,23 +59,22 @@ class BratWriter(Writer):
     def begin(self, folder: Path) -> None:
         self._folder = folder
         self._names: set[str] = set()
-        self._types: dict[tuple[str, str], str] = {}
+        self._types, self._relations, self._links = _Names(_NO_TYPE), _Names(_NO_TYPE), _Names(_NO_ID, NO_LINK)
 
     def write(self, doc: Doc, annotations: Annotations) -> None:
         text = doc.text
         lines = []
         links = 0
         for i, (mention, (start, end)) in enumerate(zip(annotations.mentions, annotations.spans), start=1):
-            kind = self._type("entities", mention.label)
+            kind = self._types(mention.label)
             offsets = ";".join(f"{first} {last}" for first, last in _fragments(text, start, end))
             lines.append(f"T{i}\t{kind} {offsets}\t{_BREAK.sub(' ', text[start:end])}")
-            if mention.kb_id and not _NO_LINK.search(mention.kb_id):
+            if mention.kb_id:
                 links += 1
-                lines.append(
-                    f"N{links}\tReference T{i} {_REFERENCE}:{mention.kb_id}\t{_BREAK.sub(' ', text[start:end])}"
-                )
+                link = f"{_REFERENCE}:{self._links(mention.kb_id)}"
+                lines.append(f"N{links}\tReference T{i} {link}\t{_BREAK.sub(' ', text[start:end])}")
         for i, (head, tail, relation) in enumerate(annotations.relations, start=1):
-            kind = self._type("relations", relation.label)
+            kind = self._relations(relation.label)
             lines.append(f"R{i}\t{kind} Arg1:T{head + 1} Arg2:T{tail + 1}\t")
         name = self._name(doc)
         (self._folder / f"{name}.txt").write_bytes(text.encode("utf8"))
@@ -58,31 +83,27 @@ class BratWriter(Writer):
     def end(self, complete: bool) -> None:
         if not complete:
             return
-        sections: dict[str, list[str]] = {"entities": [], "relations": [], "events": [], "attributes": []}
-        for (section, _), name in sorted(self._types.items()):
-            sections[section].append(name + ("\tArg1:<ENTITY>, Arg2:<ENTITY>" if section == "relations" else ""))
-        self._write_settings("annotation.conf", sections)
-        changed = {label: name for (_, label), name in sorted(self._types.items()) if label != name}
+        types, relations = (sorted(names.given.values()) for names in (self._types, self._relations))
+        relations = [f"{name}\tArg1:<ENTITY>, Arg2:<ENTITY>" for name in relations]
+        self._write_settings(
+            "annotation.conf", {"entities": types, "relations": relations, "events": [], "attributes": []}
+        )
+        labels = {**self._types.changed, **self._relations.changed}
+        if labels:
+            lines = [f"{name} | {_BREAK.sub(' ', label).replace('|', '/')}" for label, name in sorted(labels.items())]
+            self._write_settings("visual.conf", {"labels": lines, "drawing": []})
+        changed = {**labels, **self._links.changed}
         if changed:
-            labels = [f"{name} | {_BREAK.sub(' ', label).replace('|', '/')}" for label, name in changed.items()]
-            self._write_settings("visual.conf", {"labels": labels, "drawing": []})
-            pairs = ", ".join(f"{label!r} is {name}" for label, name in changed.items())
-            warn("RX322", names=pairs)
+            parts = (self._types, self._relations, self._links)
+            table = {kind: {name: true for true, name in part.changed.items()} for kind, part in zip(NAMED, parts)}
+            (self._folder / NAMES_FILE).write_text(to_json(table), encoding="utf8")
+            pairs = [f"{true!r} is {name}" for true, name in sorted(changed.items())]
+            more = f" and {len(pairs) - _SHOWN} more" * (len(pairs) > _SHOWN)
+            warn("RX322", names=", ".join(pairs[:_SHOWN]) + more, file=NAMES_FILE)
 
     def _write_settings(self, name: str, sections: dict[str, list[str]]) -> None:
         text = "\n".join("\n".join([f"[{section}]", *lines, ""]) for section, lines in sections.items())
         (self._folder / name).write_text(text, encoding="utf8")
-
-    def _type(self, section: str, label: str) -> str:
-        """The name of a type in brat, another for each label."""
-        if (section, label) not in self._types:
-            taken = {name for (kind, _), name in self._types.items() if kind == section}
-            first = name = _NO_TYPE.sub("_", label) or "_"
-            number = 2
-            while name in taken:
-                name, number = f"{first}_{number}", number + 1
-            self._types[section, label] = name
-        return self._types[section, label]
 
     def _name(self, doc: Doc) -> str:
         """The name of a Doc's files; names that differ in capitals only are one name to some file systems."""
