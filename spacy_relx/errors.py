@@ -136,8 +136,8 @@ MESSAGES: dict[str, str] = {
     "RX053": "No relations found for '{name}': the training data has no Doc with relations. Check the files "
     "(python -m spacy relx convert reports what it wrote), or give the labels in [initialize.components.{name}].",
     "RX054": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an "
-    "'entity_type_marker' before '{name}' in the pipeline, and for training name it in the config: [training] "
-    'annotating_components = ["entity_type_marker"].',
+    "'entity_type_marker' before '{name}' in the pipeline. (In training, one under [training] frozen_components marks Docs "
+    "only if it is also under annotating_components.)",
     "RX055": "The training data has the relation '{label}', which is not among the labels of '{name}' (Doc '{text}...'). "
     "Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
     "RX056": "The loss of '{name}' is {loss}: training has diverged. Lower [training.optimizer] learn_rate, or set "
@@ -147,13 +147,14 @@ MESSAGES: dict[str, str] = {
     "RX058": "Only {covered} of {gold} gold relations of the first training Docs have a candidate pair; '{name}' cannot "
     "learn the rest. Check that the mentions are where the entity_type_marker looks ('spans_key'), and that its "
     "'generator' and 'max_pairs' propose what is annotated.",
+    "RX059": "'types' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: {known}.",
     # 060-069: facts from bags
     "RX060": "There are no training Docs to take words from. Check the training data (RX134 says what it lacks).",
     "RX061": "The word vectors '{path}' cannot be used: {reason} Give a text file of vectors (word2vec, GloVe, fastText), a "
     "table of floret (.floret), a pipeline with vectors, 'vocab' for those of this pipeline's vocab, or null for none.",
     "RX062": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an 'entity_type_marker' "
-    "with the generator spacy_relx.BagPairs.v1 before '{name}', and for training name it in the config: [training] "
-    'annotating_components = ["entity_type_marker"].',
+    "with the generator spacy_relx.BagPairs.v1 before '{name}'. (In training, one under [training] frozen_components marks "
+    "Docs only if it is also under annotating_components.)",
     "RX063": "No facts found for '{name}': the training data has no Doc with facts. Bags are made with: python -m spacy relx "
     "bags, or relx align; or give the labels in [initialize.components.{name}].",
     "RX064": "The training data has the relation '{label}' between {head} and {tail}, which is not among the labels of "
@@ -356,6 +357,8 @@ MESSAGES: dict[str, str] = {
     "RX313": "{where}: these tasks have no annotations: their predictions are read. Further such tasks are counted with this. In: "
     "{text!r}",
     "RX314": "{where}: a mention has two links, {taken!r} and {other!r}; the first is taken. In: {text!r}",
+    "RX315": "{where}: these mentions are said to be equal, but their links differ: {links}. Each keeps its own, and those without "
+    "one take the first. In: {text!r}",
     "RX316": "{where}: doc._.rel is a {found}, but in this format it is {wanted}. Is the format {other}? In: {text!r}",
     "RX317": "{where}: no document of this file has anything in doc._.rel. If its relations are in doc._.relations, there is nothing "
     "to convert. Was it saved with store_user_data? {text}",
@@ -372,8 +375,8 @@ MESSAGES: dict[str, str] = {
     "RX336": "There are no triples to export: {path} is valid, but empty.",
     "RX337": "The triple {triple} has a number that is not finite ({value}) where a score is expected. Train or predict anew, or "
     "leave the triple out.",
-    "RX338": "{path} cannot be exported: {reason}. Give .spacy files with relations or facts, folders of them, or JSON Lines of "
-    "relx predict, relx facts or relx export (- for standard input).",
+    "RX338": "{path} cannot be exported: {reason}. Give .spacy files with relations or facts, Parquet files of relx annotate or relx "
+    "export, JSON Lines of relx predict, relx facts or relx export (- for standard input), or folders of these.",
     "RX339": "{where}: {reason}. In: {text!r}. Lines are those of relx predict, relx facts or relx export; to leave broken ones "
     "out, skip errors (--on-error skip).",
     "RX340": "{path} is no file of RDF triples that a graph can be built of. Such files end in {known}; relx export writes them.",
@@ -388,11 +391,14 @@ MESSAGES: dict[str, str] = {
     "RX348": "{n} broken lines were left out, the first: {where}: {reason}.",
     "RX349": "There are more than {limit} rows, and the others are left out. Ask for more with --limit, 0 for all.",
     "RX350": "The meta.json of the pipeline {path} cannot be read: {reason}. Give --model a name, or the folder of a pipeline.",
+    "RX352": "{where}: {reason}. Set doc.user_data['id'] to one, or leave it out.",
+    "RX353": "This format is a folder of files ({names}), which a stream cannot hold. Name a folder.",
+    "RX354": "There is no file {path} to build a graph of. relx export writes one: relx export INPUT triples.ttl",
     # 360-379: pictures and pages
     "RX360": "A picture can be {least} to {most} pixels wide, not {width}. Give another width.",
     "RX361": "'{style}' is no way to show relations. Known: {known}.",
-    "RX362": "No page can be made of {path}: {reason}. Give .spacy files, folders of them, or JSON Lines of relx predict, "
-    "relx facts or relx export (- for standard input).",
+    "RX362": "No page can be made of {path}: {reason}. Give .spacy files with relations, Parquet files of relx annotate or relx "
+    "export, JSON Lines of relx predict, relx facts or relx export (- for standard input), or folders of these.",
     "RX363": "{where}: {reason}. Lines are those of relx predict, relx facts or relx export; to leave broken ones out, skip "
     "errors (--on-error skip).",
     "RX364": "{n} broken lines were left out, the first: {where}: {reason}.",
@@ -400,6 +406,7 @@ MESSAGES: dict[str, str] = {
     "RX366": "There is nothing to show: {where} holds no documents.",
     "RX367": "The options contradict each other: {reason}. For arcs in a page give --style arcs, for a picture of arcs an "
     "output that ends in .svg.",
+    "RX368": "{path} is no name for what is written, {kind}. Let it end in one of {known}.",
     # 380-399: how far to trust a relation: calibration, constraints, hard negatives
     "RX380": "The pipeline has no component whose scores can be calibrated: it has {names}. The last one that sets "
     "doc._.relations must be a relation_extractor or a joint_extractor.",
@@ -445,8 +452,8 @@ MESSAGES: dict[str, str] = {
     "RX429": "The server failed to answer. Its log says why.",
     # 320-329: pre-annotations for annotation tools
     "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",
-    "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets. In the output {names}; visual.conf shows the "
-    "true names.",
+    "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets, its links no blanks. In the output {names}; "
+    "the file {file} keeps the true names: leave it beside the texts, and relx convert gives them back.",
     "RX323": "{n} texts of nothing but blanks were left out.",
     "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
     "RX326": "{where}: the mention of the tokens {start} to {last} is listed for sentence {number}, which has the tokens {first} to "

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from util import SENTENCES, make_doc
 
 from spacy_relx.cli import relx_app
+from spacy_relx.corpora.files import tell_apart
 from spacy_relx.errors import RelxError
 from spacy_relx.export import Settings, export
 from spacy_relx.export.graph import answer_json, build_graph, query_graph
@@ -100,7 +101,11 @@ def test_standard_input_and_options(tmp_path, predictions):
     [
         (["x.docx", "y.csv"], "RX338"),
         (["x.jsonl", "y.csv"], "RX338"),
-        (["x.spacy", "y.csv"], "RX131"),
+        (["x.spacy", "y.csv"], "RX338"),
+        (["x", "y.csv"], "RX338"),
+        (["empty", "y.csv"], "RX338"),
+        (["in.jsonl", "-", "--to", "neo4j"], "RX353"),
+        (["in.jsonl", "-"], "RX332"),
         (["in.jsonl", "y"], "RX332"),
         (["in.jsonl", "y", "--to", "xml"], "RX330"),
         (["in.jsonl", "in.jsonl"], "RX189"),
@@ -118,9 +123,11 @@ def test_bad_calls(tmp_path, monkeypatch, args, code):
     monkeypatch.chdir(tmp_path)
     Path("in.jsonl").write_text('{"text": "a", "relations": []}\n', encoding="utf8")
     Path("broken.jsonl").write_text('{"text": "a", "relations": []}\n\n{"text": "a"}\n', encoding="utf8")
+    Path("empty").mkdir()
     result = relx("export", *args, code=1)
     assert f"[{code}]" in result.output and "Traceback" not in result.output
-    assert sorted(path.name for path in Path().iterdir()) == ["broken.jsonl", "in.jsonl"]
+    assert sorted(path.name for path in Path().iterdir()) == ["broken.jsonl", "empty", "in.jsonl"]
+    assert args[0][0] != "x" or "there is no such file or folder" in result.output
     assert code != "RX339" or "broken.jsonl:3" in result.output
 
 
@@ -130,6 +137,98 @@ def test_broken_lines_can_be_left_out(tmp_path, predictions):
     predictions.write_bytes(b"\n".join([*broken, *rows]))
     result = relx("export", predictions, tmp_path / "x.csv", "--on-error", "skip")
     assert "[RX348] 6 broken lines were left out, the first:" in result.output and "2 facts from 3" in result.output
+
+
+@pytest.fixture
+def corpus(tmp_path, data, predictions):
+    """A folder with triples in all kinds of files, two of them with one name, and a file of another kind."""
+    pytest.importorskip("pyarrow")
+    folder = tmp_path / "corpus"
+    for name in ("a", "b", "b/.hidden"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "dev.spacy").write_bytes(data.read_bytes())
+    (folder / "pred.jsonl").write_bytes(predictions.read_bytes())
+    (folder / "notes.txt").touch()
+    export([triple("Zoe", doc_id="z")], folder / "b" / "old.parquet")
+    return folder
+
+
+def rows_of(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()]
+
+
+def test_folders(tmp_path, corpus):
+    out = tmp_path / "out.jsonl"
+    result = relx("export", corpus, out)
+    assert "[RX410] 1 of the files" in result.output and "notes.txt" in result.output
+    assert "Saved 10 facts from 18 triples" in result.output
+    rows = rows_of(out)
+    zoe = next(row for row in rows if row["subject"]["text"] == "Zoe")
+    assert zoe["evidence"][0]["document"] == "z" and any(row["relation"] == "born_in" for row in rows)
+    twice = next(row for row in rows if row["relation"] == "based_in")
+    # equal names and sentences, and no ids: two documents all the same
+    found = sorted(each["document"].split("#")[0] for each in twice["evidence"])
+    assert twice["n_evidence"] == 2 and found == ["corpus/a/dev.spacy", "corpus/b/dev.spacy"]
+    # an output that would be among the inputs is refused
+    relx("export", corpus, corpus / "new.jsonl")
+    assert "[RX189]" in relx("export", corpus, corpus / "new.jsonl", code=1).output
+
+
+def test_files_of_one_name(tmp_path, corpus):
+    out, one, other = tmp_path / "out.jsonl", corpus / "a" / "dev.spacy", corpus / "b" / "dev.spacy"
+    for inputs, names in (
+        ((one, other), {"a/dev.spacy", "b/dev.spacy"}),
+        ((corpus / "b", one), {"b/dev.spacy", "dev.spacy", "z"}),
+        ((one,), {"dev.spacy"}),
+    ):
+        relx("export", *inputs, out)
+        assert {each["document"].split("#")[0] for row in rows_of(out) for each in row["evidence"]} == names
+
+
+def test_names_of_files(tmp_path):
+    paths = [tmp_path / name for name in ("a/x/f.spacy", "b/x/f.spacy", "b/y/f.spacy", "g.spacy", "a/x/f.spacy")]
+    named = tell_apart([(path, path.name) for path in paths])
+    assert [name for _, name in named] == ["a/x/f.spacy", "b/x/f.spacy", "y/f.spacy", "g.spacy", "a/x/f.spacy"]
+    assert tell_apart(list(reversed([(path, path.name) for path in paths]))) == list(reversed(named))
+
+
+def test_output_of_annotate(tmp_path, corpus):
+    whole = tmp_path / "annotated"
+    for name in ("triples", "documents", "docs"):
+        (whole / name).mkdir(parents=True)
+        (whole / name / "00000-x.parquet").write_bytes(b"no table")
+    (whole / "_plan.json").write_text("{}", encoding="utf8")
+    (corpus / "b" / "old.parquet").rename(whole / "triples" / "00000-x.parquet")
+    for path in (whole, whole / "triples", whole / "triples" / "00000-x.parquet"):
+        result = relx("export", path, tmp_path / "x.jsonl", "--model", "mine", "--model-version", "2")
+        assert "1 facts from 1 triples" in result.output and "RX410" not in result.output
+    (row,) = rows_of(tmp_path / "x.jsonl")
+    assert row["evidence"][0]["model"] == "xx_relx"  # what the table says itself
+
+
+def test_model_of_tables_that_say_none(tmp_path):
+    pytest.importorskip("pyarrow")
+    export([triple(model="", model_version="")], tmp_path / "a.parquet")
+    relx("export", tmp_path / "a.parquet", tmp_path / "b.jsonl", "--model", "mine", "--model-version", "2")
+    (row,) = rows_of(tmp_path / "b.jsonl")
+    assert (row["evidence"][0]["model"], row["evidence"][0]["model_version"]) == ("mine", "2")
+
+
+def test_standard_output(tmp_path, monkeypatch, predictions):
+    monkeypatch.chdir(tmp_path)
+    relx("export", predictions, "facts.jsonl")
+    result = relx("export", predictions, "-", "--to", "jsonl")
+    assert result.stdout_bytes == Path("facts.jsonl").read_bytes()
+    assert "Saved 2 facts from 3 triples to standard output" in result.stderr and not Path("-").exists()
+
+
+def test_lines_that_contradict_themselves(tmp_path, predictions):
+    lines = predictions.read_text(encoding="utf8").splitlines()
+    lines[0] = lines[0].replace('"text": "Marta Quill", "start"', '"text": "Marta Quirk", "start"')
+    lines[1] = lines[1].replace("0.84", "84")
+    predictions.write_text("\n".join(lines), encoding="utf8")
+    result = relx("export", predictions, tmp_path / "x.csv", "--on-error", "skip")
+    assert "[RX348] 2 broken lines" in result.output and "'Marta Quirk'" in result.output
 
 
 def test_nothing_is_said(tmp_path):
@@ -246,7 +345,7 @@ def test_builds_that_fail_leave_the_graph(graph, tmp_path):
     names = query_graph(graph, NAMES).rows
     (tmp_path / "broken.nt").write_text("<http://a.example/> <b> .\n", encoding="utf8")
     (tmp_path / "x.csv").touch()
-    for inputs, code in ((["broken.nt"], "RX341"), (["x.csv"], "RX340"), (["none.nt"], "RX340")):
+    for inputs, code in ((["broken.nt"], "RX341"), (["x.csv"], "RX340"), (["none.nt"], "RX354")):
         result = relx("graph", "build", *[tmp_path / each for each in inputs], graph, code=1)
         assert f"[{code}]" in result.output and query_graph(graph, NAMES).rows == names
 

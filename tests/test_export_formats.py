@@ -71,6 +71,8 @@ def rdflib_triples(path):
     def term(value):
         if isinstance(value, rdflib.URIRef):
             return str(ox.NamedNode(str(value)))
+        # for rdflib, unlike RDF 1.1, a string with its datatype is another literal: beside Turtle it counts twice
+        assert value.datatype != rdflib.XSD.string
         kind = None if value.datatype is None else ox.NamedNode(str(value.datatype))
         return str(ox.Literal(str(value), datatype=kind, language=value.language))
 
@@ -126,6 +128,17 @@ def test_bare_rdf(tmp_path):
     base = "http://example.org/"
     assert (f"<{base}entity/PERSON/ann>", f"<{base}relation/works_for>", f"<{base}entity/ORG/acme>") in found
     assert not any("Statement" in other or "prov#" in verb for _, verb, other in found)
+
+
+def test_rdflib_finds_one_graph(tmp_path):
+    """What rdflib has read of all three syntaxes is what it has read of one."""
+    rdflib = pytest.importorskip("rdflib")
+    graph = rdflib.Graph()
+    sizes = []
+    for ending, format in (("nt", "nt"), ("ttl", "turtle"), ("jsonld", "json-ld")):
+        export([triple(known=True, weight=0.5), triple("Bob", lang="")], tmp_path / f"x.{ending}")
+        sizes.append(len(graph.parse(tmp_path / f"x.{ending}", format=format)))
+    assert sizes[0] > 40 and len(set(sizes)) == 1
 
 
 def test_relation_with_the_iri_of_a_label(tmp_path):
@@ -251,6 +264,10 @@ def test_neo4j(tmp_path):
         float(edge["score:double"]), int(edge["n_evidence:long"])
     assert {each["fact:string"] for each in evidence} == {edge["fact:string"] for edge in edges}
     assert len(evidence) == sum(int(edge["n_evidence:long"]) for edge in edges)
+    assert len({each["id:string"] for each in evidence}) == len(evidence)
+    assert {edge["relation:string"] for edge in edges} == {cell(each.relation) for each in triples}
+    export(triples, tmp_path / "again", "neo4j", merge=True)  # ids are the same, so that loading twice adds nothing
+    assert (tmp_path / "again" / "evidence.csv").read_bytes() == (tmp_path / "graph" / "evidence.csv").read_bytes()
     ann = next(node for node in nodes if node["id:ID(Entity)"] == entity_id("Ann", "PERSON"))
     assert (ann["name:string"], ann["names:string[]"], ann[":LABEL"]) == ("Ann", "ANN", "Entity;PERSON")
     for name in ("nodes", "relationships", "evidence"):
@@ -268,9 +285,15 @@ def check_script(script, nodes, edges, evidence):
     kinds = re.findall(r"row\.`:TYPE` = '((?:[^'\\]|\\.)*)'", script)
     assert {re.sub(r"\\(.)", r"\1", kind) for kind in kinds} == {edge[":TYPE"] for edge in edges}
     assert script.count("LOAD CSV") == 2 + len(kinds) + len({x for n in nodes for x in n[":LABEL"].split(";")[1:]})
-    assert "MERGE (a)-[r:`a_b``c` {" in script
+    assert "MERGE (a)-[r:`a_b``c` {" in script and "MERGE (n:Evidence {id: " in script and "CREATE (" not in script
     outside = re.sub(r"'(?:[^'\\]|\\.)*'|`(?:[^`]|``)*`|//[^\n]*", "", script)
     assert outside.isascii() and not re.search(r"['`\\\x00-\x09]", outside)
+
+
+def test_neo4j_relations_of_one_type(tmp_path):
+    export([triple(relation="a;b"), triple(relation="a_b")], tmp_path / "graph", "neo4j")
+    edges = read_csv(tmp_path / "graph" / "relationships.csv")
+    assert [(edge[":TYPE"], edge["relation:string"]) for edge in edges] == [("a_b", "a;b"), ("a_b", "a_b")]
 
 
 @given(texts)
@@ -281,6 +304,22 @@ def test_neo4j_cells(text):
 
 
 # All of them
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_streams(tmp_path, name):
+    needed(name)
+    export([triple()], tmp_path / name)
+    stream = io.BytesIO()
+    export([triple()], stream, {"nt": "ntriples", "ttl": "turtle"}.get(name[2:], name[2:]))
+    assert stream.getvalue() == (tmp_path / name).read_bytes()
+
+
+def test_streams_hold_no_folder():
+    with pytest.raises(RelxError, match=r"RX353.*nodes\.csv"):
+        export([triple()], io.BytesIO(), "neo4j")
+    with pytest.raises(RelxError, match="RX332"):
+        export([triple()], io.BytesIO())
 
 
 def test_all_formats_are_registered():

@@ -15,12 +15,14 @@ from spacy.tokens import Doc
 from spacy_relx.errors import RelxError
 from spacy_relx.export import EntityMention, Iris, Triple, TripleSpool, entity_id, iter_triples, triples_of_row
 from spacy_relx.export.predictions import fact_record, relation_records
-from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, normal_form, passage
+from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, normal_form, passage, set_model
 from spacy_relx.export.tables import fact_record as export_record
 from spacy_relx.facts import Evidence, Fact
 from spacy_relx.types import Mention, Relation
 
 VOCAB = spacy.blank("xx").vocab
+#: In a line with the text "a b".
+RELATION = {"head": {"start": 0, "end": 1}, "label": "r", "tail": {"start": 2, "end": 3}}
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
@@ -90,6 +92,32 @@ def test_ids_of_documents():
         docs[-1]._.relations = [Relation(Mention(0, 1), "r", Mention(1, 2))]
     assert [each.doc_id for each in iter_triples(docs)] == ["1", "mine", "7"]
     assert [each.doc_id for each in iter_triples(docs, source="x.spacy")] == ["x.spacy#1", "mine", "x.spacy#7"]
+    docs[1].user_data["id"] = ""
+    assert [each.doc_id for each in iter_triples(docs, source="x.spacy")][1] == "x.spacy#2"
+    docs[1].user_data["id"] = True
+    with pytest.raises(RelxError, match=r"RX352.*document 2 of x\.spacy: .*but is True"):
+        list(iter_triples(docs, source="x.spacy"))
+
+
+def test_ids_of_lines():
+    doc = predicted()
+    row = {"text": doc.text, "relations": relation_records(doc)}
+    for id in (None, ""):
+        found = [each.doc_id for n in (3, 4) for each in triples_of_row({**row, "id": id}, number=n, source="p.jsonl")]
+        assert found == ["p.jsonl#3", "p.jsonl#4"]
+    piece = {"text": doc.text, "head": {"start": 0, "end": 3}, "tail": {"start": 14, "end": 18}, "source": "a.txt"}
+    fact = {"head": "Q1", "label": "r", "tail": "Q2"}
+    for id, wanted in (("", "a.txt"), ("d", "d"), (3, "a.txt#3")):
+        (found,) = triples_of_row({**fact, "evidence": [{**piece, "id": id}]})
+        assert found.doc_id == wanted
+
+
+def test_models_of_rows_that_say_none():
+    row = {"text": "", "relations": []}
+    (one,) = triples_of_row({**row, "text": "a b", "relations": [RELATION]}, model="m", model_version="2")
+    assert (one.model, one.model_version) == ("m", "2")
+    assert set_model(replace(one, model="other", model_version=""), "m", "2").model_version == ""
+    assert set_model(replace(one, model_version=""), "", "3").model_version == "3"
 
 
 def test_facts_with_evidence_and_without():
@@ -210,6 +238,18 @@ def test_exported_lines_come_back():
         ({"head": "Q1", "tail": "Q2", "label": "r", "score": float("nan"), "evidence": []}, '"score" must be a number'),
         ({"head": "Q1", "tail": "Q2", "label": "r", "kb_score": 7, "evidence": []}, "RX254"),
         ({"subject": {}, "relation": "r", "evidence": []}, '"object" must be an object'),
+        ({"text": "a b", "relations": [{**RELATION, "head": {"text": "x", "start": 0, "end": 1}}]}, "text says 'x'"),
+        ({"text": "a b", "relations": [{**RELATION, "score": 7}]}, "from 0 to 1, but is 7"),
+        ({"text": "a b", "relations": [{**RELATION, "score": -0.1}]}, "from 0 to 1"),
+        ({"id": True, "text": "a b", "relations": [RELATION]}, "id must be a string or a whole number, but is True"),
+        ({"id": 1.5, "text": "a b", "relations": [RELATION]}, "but is 1.5"),
+        (
+            {
+                **{"subject": {}, "relation": "r", "object": {}},
+                "evidence": [{"sentence": "a b", "subject": {"text": "b", "start": 0, "end": 1}, "object": {}}],
+            },
+            r"\[0, 1\) is 'a', and its text says 'b'",
+        ),
     ],
 )
 def test_broken_rows(row, message):

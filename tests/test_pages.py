@@ -20,6 +20,7 @@ from viz_util import make
 from spacy_relx.cli import relx_app
 from spacy_relx.cli.errors import compare
 from spacy_relx.evaluation import score_relations
+from spacy_relx.export import EntityMention, Triple, export
 from spacy_relx.types import SUPPORT, Mention, Relation
 from spacy_relx.viz import arcs_svg
 from spacy_relx.viz.page import VERDICTS, corpus_page, errors_page
@@ -248,7 +249,7 @@ def test_page_of_docs(gold, tmp_path):
     result = invoke("page", gold, "-o", out, "--title", "A <title>")
     assert "2 documents, 2 triples" in result.stderr and "A &lt;title&gt;" in out.read_text(encoding="utf8")
     data = data_of(out)
-    assert [doc[0] for doc in data["docs"]] == ["first", "2"] and data["labels"] == ["works_for", "leads"]
+    assert [doc[0] for doc in data["docs"]] == ["first", "gold.spacy#2"] and data["labels"] == ["works_for", "leads"]
     assert "--limit is 1" in invoke("page", gold, "-o", out, "--limit", 1).stderr
     assert len(data_of(out)["docs"]) == 1
 
@@ -279,6 +280,55 @@ def test_page_of_lines(tmp_path):
     path.write_text(f"{lines[0]}\n{{broken\n", encoding="utf8")
     assert "rows.jsonl:2" in invoke("page", path, "-o", out, exit_code=1).stderr
     assert "[RX364] 1 broken" in invoke("page", path, "-o", out, "--on-error", "skip").stderr
+
+
+def fact_line(id, label="owns", text="Ann owns Acme"):
+    piece = {"id": id, "text": text, "head": {"start": 0, "end": 3}, "tail": {"start": 9, "end": 13}}
+    return json.dumps({"head": "Q1", "label": label, "tail": "Q2", "evidence": [piece]})
+
+
+def test_documents_behind_the_limit_take_nothing_from_those_before(tmp_path, gold):
+    path, out = tmp_path / "rows.jsonl", tmp_path / "page.html"
+    lines = [fact_line("d1"), fact_line("d2"), fact_line("d3"), fact_line("d1", "leads")]
+    path.write_text("\n".join(lines), encoding="utf8")
+    for inputs, limit, sizes in (((path,), 1, [2]), ((path, gold), 3, [2, 1, 1]), ((gold, path), 1, [1])):
+        result = invoke("page", *inputs, "-o", out, "--limit", limit)
+        assert [len(doc[5]) for doc in data_of(out)["docs"]] == sizes
+        assert f"--limit is {limit}" in result.stderr
+    assert "--limit" not in invoke("page", path, "-o", out, "--limit", 3).stderr
+
+
+def test_page_of_tables_and_folders(tmp_path, gold):
+    pytest.importorskip("pyarrow")
+    folder, out = tmp_path / "triples", tmp_path / "page.html"
+    (folder / "sub").mkdir(parents=True)
+    sentence = "Mr. Ann works for Acme."
+    one, other = EntityMention("Ann", "PERSON", "", 4, 7), EntityMention("Acme", "ORG", "", 18, 22)
+    made = [
+        Triple(one, label, other, doc_id, sentence, 7, 30, "en", 0.5, known=True)
+        for label, doc_id in (("works_for", "d1"), ("leads", "d1"), ("works_for", "d2"))
+    ]
+    export(made, folder / "a.parquet")
+    invoke("page", folder / "a.parquet", "-o", out)
+    data = data_of(out)
+    assert [(doc[0], doc[3], len(doc[5])) for doc in data["docs"]] == [("d1", sentence, 2), ("d2", sentence, 1)]
+    # the sentence is all of the evidence, whatever its marks look like
+    assert all(row[4:7] == [0, len(sentence), 1] for doc in data["docs"] for row in doc[5])
+    (folder / "b.jsonl").write_text(fact_line("d3"), encoding="utf8")
+    (folder / "sub" / "gold.spacy").write_bytes(gold.read_bytes())
+    (folder / "readme.md").touch()
+    assert "[RX410] 1 of the files" in invoke("page", folder, "-o", out).stderr
+    names = [doc[0] for doc in data_of(out)["docs"]]
+    assert sorted(names) == ["d1", "d2", "d3", "first", "triples/sub/gold.spacy#2"]
+
+
+@pytest.mark.parametrize("args", [("page",), ("errors", "no_model"), ("show", "-")])
+def test_outputs_that_are_named_wrongly(gold, tmp_path, monkeypatch, args):
+    monkeypatch.chdir(tmp_path)
+    names = ("p.png", "p.pdf", "-", *(("p.svg",) if args[0] != "show" else ()))
+    for name in names:
+        assert "[RX368]" in invoke(*args, gold, "-o", name, exit_code=1).stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_page_of_nothing(tmp_path):

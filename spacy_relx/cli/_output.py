@@ -42,6 +42,29 @@ def write_output(path: Path, text: str) -> None:
         raise cannot_write(path, err) from err
 
 
+def check_ending(path: Path, kind: str, *endings: str) -> None:
+    """Make sure that the name of an output does not say another kind of file; one without an ending says none.
+
+    RAISES: RelxError RX368.
+    """
+    if str(path) == "-" or path.suffix.lower() not in ("", *endings):
+        raise RelxError("RX368", path=path, kind=kind, known=", ".join(endings))
+
+
+@contextmanager
+def standard_output() -> Iterator[BinaryIO]:
+    """Standard output, for bytes. A reader that has seen enough, such as `head`, is no error."""
+    try:
+        yield sys.stdout.buffer
+    except BrokenPipeError:
+        _forget_standard_output()
+
+
+def _forget_standard_output() -> None:
+    """Nor may Python's own last flush complain that nobody reads."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def cannot_write(path: Path | None, err: OSError) -> RelxError:
     """RX186 for an output; None: standard output."""
     return RelxError("RX186", path=path or "standard output", reason=f"{err.strerror or err}.")
@@ -66,8 +89,8 @@ def line_writer(path: Path | None) -> Iterator[Callable[[str], None]]:
 
     try:
         yield write
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough; nor may Python's own last flush complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _forget_standard_output()
     finally:
         if path is not None:
             stream.close()

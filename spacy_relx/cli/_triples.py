@@ -1,19 +1,67 @@
-"""Lines of triples, as `relx predict`, `relx facts` and `relx export` write them, read one by one."""
+"""Triples that commands read: the files that hold them, and lines of `relx predict`, `relx facts` and `relx export`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..corpora.files import folder_files, tell_apart
 from ..corpora.records import load_json
 from ..corpora.texts import MAX_LINE, LeftOut
-from ..errors import RelxError
+from ..errors import RelxError, warn
 from ._app import OnError
 
 if TYPE_CHECKING:
     from ..export import Triple
+
+#: What inputs of triples are known: by the ends of their names.
+SUFFIXES = (".parquet", ".spacy", ".jsonl")
+INPUTS_HELP = (
+    ".spacy files, .parquet of relx annotate or export, .jsonl of relx predict, facts or export, folders of these, or -"
+)
+#: Standard input as an input.
+STDIN = Path("-")
+
+
+def triple_files(inputs: Sequence[Path], broken: str) -> list[tuple[Path, str]]:
+    """The files of inputs, those of a folder sorted, each with its name for ids: that of the file, or of the folder
+    that was given with the path in it, and more of its path where two would have one name.
+
+    Of the folder that `relx annotate` has written, its triples. broken: code of the error.
+    RAISES: RelxError `broken` for an input that is not there or of no kind that is read. WARNS: RX410 for files in
+    folders that are of no such kind.
+    """
+    found: list[tuple[Path, str]] = []
+    for path in inputs:
+        if path == STDIN:
+            found.append((path, str(path)))
+        elif path.is_dir():
+            found += _in_folder(path, broken)
+        elif not path.exists():
+            raise RelxError(broken, path=path, reason="there is no such file or folder")
+        elif path.suffix not in SUFFIXES:
+            raise RelxError(broken, path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
+        else:
+            found.append((path, path.name))
+    return tell_apart(found)
+
+
+def _in_folder(path: Path, broken: str) -> list[tuple[Path, str]]:
+    from ..scale.plan import PLAN
+    from ..scale.shard import TRIPLES
+
+    if (path / PLAN).is_file() and (path / TRIPLES).is_dir():
+        path = path / TRIPLES  # beside them are the same triples as Docs, and tables of other things
+    files, others = folder_files(path, lambda file: file.suffix in SUFFIXES)
+    if not files:
+        raise RelxError(broken, path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
+    if others:
+        warn("RX410", n=len(others), path=path, name=others[0], known=", ".join(SUFFIXES))
+    return files
 
 
 @dataclass
@@ -27,14 +75,15 @@ class TripleLines:
     broken: str
     left_out: LeftOut
 
-    def read(
-        self, opened: AbstractContextManager[BinaryIO], name: str, **settings: Any
-    ) -> Iterator[tuple[int, dict[str, Any], list[Triple]]]:
-        """(number, row, its triples) of each line, which is taken whole or not at all. name: what is read, for errors.
-        settings: of `export.triples_of_row`. RAISES: RelxError `broken`."""
+    def read(self, path: Path, source: str, **settings: Any) -> Iterator[tuple[int, dict[str, Any], list[Triple]]]:
+        """(number, row, its triples) of each line of a file or of `STDIN`. A line is taken whole or not at all.
+
+        source: name of the file in ids. settings: of `export.triples_of_row`. RAISES: RelxError `broken`.
+        """
         from ..export import triples_of_row
 
-        with opened as stream:
+        name, settings["source"] = ("standard input", "") if path == STDIN else (str(path), source)
+        with self._open(path, name) as stream:
             for number, raw in enumerate(iter(lambda: stream.readline(MAX_LINE), b""), start=1):
                 if not raw.strip():
                     continue
@@ -50,3 +99,9 @@ class TripleLines:
                     self.left_out.add(where, reason)
                     continue
                 yield number, row, triples
+
+    def _open(self, path: Path, name: str) -> AbstractContextManager[BinaryIO]:
+        try:
+            return nullcontext(sys.stdin.buffer) if path == STDIN else path.open("rb")
+        except OSError as err:
+            raise RelxError(self.broken, where=name, reason=err.strerror or err, text="") from err

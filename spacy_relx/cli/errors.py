@@ -25,7 +25,7 @@ from ._app import (
     report_errors,
     use_gpu,
 )
-from ._output import check_output, write_output
+from ._output import check_ending, check_output, write_output
 from ._tables import percent
 from .evaluate import MATCH_OPTION, GoldEntitiesOpt, Match
 from .page import LimitOpt
@@ -64,6 +64,7 @@ def errors_cli(
     from ..viz.page import VERDICTS, errors_page
 
     check_output(output, data, code, model=model)
+    check_ending(output, "a page", ".html", ".htm")
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -16,15 +14,15 @@ from ..corpora.texts import LeftOut
 from ..errors import RelxError
 from ..loading import pipeline_name
 from ._app import OnError, progress, relx_app, report_errors
-from ._output import check_output
-from ._triples import TripleLines
+from ._output import check_output, standard_output
+from ._triples import INPUTS_HELP, TripleLines, triple_files
 
 if TYPE_CHECKING:
-    from ..export import Settings, Triple, Writer
+    from ..export import ExportReport, Settings, Triple, Writer
 
 #: Field of the writers' settings -> the options that set it.
 OPTIONS = {"iris": "--base, --ids and --relation-ids", "bare": "--bare", "formulas": "--formulas"}
-INPUTS_HELP = ".spacy files, .parquet of relx annotate, folders of them, .jsonl of relx predict, facts or export, or -"
+STDOUT = Path("-")
 
 
 class What(str, Enum):
@@ -39,7 +37,7 @@ class What(str, Enum):
 @report_errors
 def export_cli(
     inputs: Annotated[list[Path], typer.Argument(help=INPUTS_HELP)],
-    output: Annotated[Path, typer.Argument(help="File to write; a folder for neo4j")],
+    output: Annotated[Path, typer.Argument(help="File to write, - for standard output; a folder for neo4j")],
     to: Annotated[
         str | None,
         typer.Option(
@@ -87,27 +85,34 @@ def export_cli(
     writer = get_writer(format)
     given = {"iris": base is not None or bool(ids or relation_ids), "bare": bare, "formulas": formulas}
     _check_options(format, writer, [name for name, is_given in given.items() if is_given])
-    if what is not What.all and not any(map(_holds_docs, inputs)):
+    files = triple_files(inputs, "RX338")
+    if what is not What.all and not any(path.suffix == ".spacy" for path, _ in files):
         raise RelxError("RX347", option="--what", format="JSON Lines", known=".spacy files")
     iris = Iris(DEFAULT_BASE if base is None else base, ids or (), relation_ids or ())
     settings: Settings = Settings(iris, bare, formulas)
-    for path in inputs:
-        check_output(None if writer.files else output, "-" if str(path) == "-" else path)
-    check_target(output, writer)
+    streamed = output == STDOUT
+    # "-" as a string is standard input there
+    check_output(None if streamed or writer.files else output, *(str(path) for path, _ in files))
+    check_target(None if streamed else output, writer)
     name, version = _model(model, model_version)
-    triples = progress(_read(inputs, what.value, name, version, on_error), unit=" triples")
+    triples = progress(_read(files, what.value, name, version, on_error), unit=" triples")
     if min_score is not None:
         triples = (triple for triple in triples if triple.score >= min_score)
-    report = export(
-        triples,
-        output,
-        format,
-        settings,
-        merge=merge,
-        max_evidence=max_evidence,
-        progress=lambda facts: progress(facts, unit=" facts"),
-    )
-    typer.secho(f"✔ Saved {report.facts} facts from {report.triples} triples to {output} ({format})", fg="green")
+
+    def write(target: Path | BinaryIO) -> ExportReport:
+        shown = lambda facts: progress(facts, unit=" facts")  # noqa: E731
+        return export(triples, target, format, settings, merge=merge, max_evidence=max_evidence, progress=shown)
+
+    if streamed:
+        with standard_output() as stream:
+            _say_saved(write(stream), "standard output", format)
+    else:
+        _say_saved(write(output), output, format)
+
+
+def _say_saved(report: ExportReport, where: str | Path, format: str) -> None:
+    message = f"✔ Saved {report.facts} facts from {report.triples} triples to {where} ({format})"
+    typer.secho(message, fg="green", err=not isinstance(where, Path))
 
 
 def _check_options(format: str, writer: Writer, given: list[str]) -> None:
@@ -133,52 +138,31 @@ def _model(model: str, version: str) -> tuple[str, str]:
         raise RelxError("RX350", path=path, reason=f"{type(err).__name__}: {err}") from err
 
 
-def _holds_docs(path: Path) -> bool:
-    return path.suffix == ".spacy" or (path.is_dir() and not _holds_tables(path))
-
-
-def _holds_tables(path: Path) -> bool:
-    """Whether it is a table of triples, or a folder of such, as `relx annotate` writes it."""
-    return path.suffix == ".parquet" or (path.is_dir() and any(path.glob("*.parquet")))
-
-
-def _read(paths: list[Path], what: str, model: str, version: str, on_error: OnError) -> Iterator[Triple]:
+def _read(
+    files: Iterable[tuple[Path, str]], what: str, model: str, version: str, on_error: OnError
+) -> Iterator[Triple]:
+    """RAISES: RelxError RX338, RX132 (files), RX339 (lines). WARNS: RX348, at the end."""
     from ..export.arrow import triples_of_parquet
 
-    for path in paths:
-        if _holds_tables(path):
-            for file in sorted(path.glob("*.parquet")) if path.is_dir() else [path]:
-                yield from triples_of_parquet(file)
-        elif _holds_docs(path):
-            yield from _read_docs(path, what, model, version)
-        elif str(path) == "-":
-            yield from _read_lines(nullcontext(sys.stdin.buffer), "standard input", "", model, version, on_error)
-        elif path.suffix != ".jsonl":
-            raise RelxError("RX338", path=path, reason=f"files that end in {path.suffix!r} are not known")
-        elif not path.is_file():
-            raise RelxError("RX338", path=path, reason="there is no such file")
+    made = {"model": model, "model_version": version}
+    lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
+    for path, name in files:
+        if path.suffix == ".parquet":
+            yield from triples_of_parquet(path, **made)
+        elif path.suffix == ".spacy":
+            yield from _read_docs(path, name, what, made)
         else:
-            yield from _read_lines(path.open("rb"), str(path), path.name, model, version, on_error)
+            for _, _, triples in lines.read(path, name, **made):
+                yield from triples
+    lines.left_out.report()
 
 
-def _read_docs(path: Path, what: str, model: str, version: str) -> Iterator[Triple]:
+def _read_docs(path: Path, name: str, what: str, made: dict[str, str]) -> Iterator[Triple]:
     import spacy
 
     from ..corpora.docbin import read_docs
-    from ..corpora.reader import corpus_files
     from ..export import iter_triples
 
-    for file in corpus_files(path):
-        # a new vocabulary for each file: with one for all it would grow
-        docs = read_docs(file, spacy.blank("xx").vocab)
-        yield from iter_triples(docs, what=what, source=file.name, model=model, model_version=version)
-
-
-def _read_lines(
-    opened: AbstractContextManager[BinaryIO], name: str, source: str, model: str, version: str, on_error: OnError
-) -> Iterator[Triple]:
-    """RAISES: RelxError RX339. WARNS: RX348, at the end."""
-    lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
-    for _, _, triples in lines.read(opened, name, source=source, model=model, model_version=version):
-        yield from triples
-    lines.left_out.report()
+    # a new vocabulary for each file: with one for all it would grow
+    docs = read_docs(path, spacy.blank("xx").vocab)
+    yield from iter_triples(docs, what=what, source=name, **made)

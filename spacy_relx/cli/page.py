@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..corpora.texts import LeftOut
 from ..errors import RelxError, warn
-from ._app import OnError, progress, read_docs, relx_app, report_errors
-from ._output import check_output, write_output
-from ._triples import TripleLines
+from ._app import OnError, progress, relx_app, report_errors
+from ._output import check_ending, check_output, write_output
+from ._triples import INPUTS_HELP, STDIN, TripleLines, triple_files
 
 if TYPE_CHECKING:
     from ..export import Triple
     from ..viz.page_data import PageDoc
 
-INPUTS_HELP = ".spacy files, folders of them, .jsonl of relx predict, facts or export, or -"
 LimitOpt = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many documents")]
 
 
@@ -42,44 +38,59 @@ def page_cli(
     """
     from ..viz.page import corpus_page
 
-    check_output(output, *("-" if str(path) == "-" else path for path in inputs))
-    reader = _Reader(on_error)
-    docs = list(islice(progress(reader.read(inputs)), limit + 1))
+    files = triple_files(inputs, "RX362")
+    check_output(output, *(str(path) for path, _ in files))  # "-" as a string is standard input there
+    check_ending(output, "a page", ".html", ".htm")
+    reader = _Reader(on_error, limit)
+    for _ in progress(reader.read(files)):
+        pass
     reader.report()
+    docs = reader.docs
     if not docs:
         raise RelxError("RX366", where=", ".join(map(str, inputs)))
-    write_output(output, corpus_page(docs[:limit], title=title))
-    n_triples = sum(len(doc.relations) for doc in docs[:limit])
-    typer.secho(f"✔ {output}: {min(len(docs), limit)} documents, {n_triples} triples", fg="green", err=True)
-    if len(docs) > limit:
+    write_output(output, corpus_page(docs, title=title))
+    n_triples = sum(len(doc.relations) for doc in docs)
+    typer.secho(f"✔ {output}: {len(docs)} documents, {n_triples} triples", fg="green", err=True)
+    if reader.has_more:
         typer.secho(f"There are more documents: --limit is {limit}.", fg="yellow", err=True)
 
 
 class _Reader:
-    """Reads what pages are made of, and counts what it left out."""
+    """Reads what pages are made of, and counts what it left out.
 
-    def __init__(self, on_error: OnError):
+    docs: the first `limit` documents, each with all of its triples, wherever they stand: so everything is read, and
+    what belongs to no document of these is forgotten at once. has_more: whether there was such.
+    """
+
+    def __init__(self, on_error: OnError, limit: int):
+        self.docs: list[PageDoc] = []
+        self.has_more = False
+        self._limit = limit
+        self._sentences: dict[tuple[str, str, str], PageDoc] = {}
         self._lines = TripleLines(on_error, broken="RX363", left_out=LeftOut("RX364"))
         self._n_placeless = 0
 
-    def read(self, paths: list[Path]) -> Iterator[PageDoc]:
-        """RAISES: RelxError RX131, RX132 (.spacy files), RX362 for another file, RX363 for a broken line."""
-        from ..viz.page_data import PageDoc
+    def read(self, files: Iterable[tuple[Path, str]]) -> Iterator[None]:
+        """Something for each Doc, line or row that was read.
 
-        for path in paths:
-            if path.suffix == ".spacy" or path.is_dir():
-                from spacy.vocab import Vocab
+        RAISES: RelxError RX132 (.spacy files), RX338 (.parquet files), RX352 for an id that is none, RX363 for a broken
+        line.
+        """
+        for path, name in files:
+            if path.suffix == ".spacy":
+                yield from self._read_docs(path, name)
+            elif path.suffix == ".parquet":
+                from ..export.arrow import triples_of_parquet
 
-                for number, doc in enumerate(read_docs(path, Vocab()), start=1):
-                    yield PageDoc.of(doc, str(doc.user_data.get("id", number)))
-            elif str(path) == "-":
-                yield from self._read_lines(nullcontext(sys.stdin.buffer), "standard input")
-            elif path.suffix != ".jsonl":
-                raise RelxError("RX362", path=path, reason=f"files that end in {path.suffix!r} are not known")
-            elif not path.is_file():
-                raise RelxError("RX362", path=path, reason="there is no such file")
+                yield from map(self._add_triple, triples_of_parquet(path))
             else:
-                yield from self._read_lines(path.open("rb"), str(path))
+                for number, row, triples in self._lines.read(path, name):  # which checks the row
+                    if "relations" in row:
+                        self._add(_prediction(row, number, "" if path == STDIN else name))
+                    else:
+                        for triple in triples:
+                            self._add_triple(triple)
+                    yield
 
     def report(self) -> None:
         """Say what was left out. WARNS: RX364, RX365."""
@@ -87,40 +98,56 @@ class _Reader:
         if self._n_placeless:
             warn("RX365", n=self._n_placeless)
 
-    def _read_lines(self, opened: AbstractContextManager[BinaryIO], name: str) -> Iterator[PageDoc]:
-        sentences: dict[tuple[str, str, str], PageDoc] = {}
-        for number, row, triples in self._lines.read(opened, name):  # which checks the row
-            if "relations" in row:
-                yield _prediction(row, number)
-            else:
-                yield from self._sentences(triples, sentences)
+    def _read_docs(self, path: Path, name: str) -> Iterator[None]:
+        """No Doc behind the limit is looked at, but for the first."""
+        from spacy.vocab import Vocab
 
-    def _sentences(self, triples: list[Triple], known: dict[tuple[str, str, str], PageDoc]) -> Iterator[PageDoc]:
-        """A document for each sentence that was not known yet; the triples of a sentence that was are added to it."""
+        from ..corpora.docbin import read_docs
+        from ..export.from_docs import id_of_doc
+        from ..viz.page_data import PageDoc
+
+        for number, doc in enumerate(read_docs(path, Vocab()), start=1):
+            if not self._add(PageDoc.of(doc, id_of_doc(doc, number, name))):
+                return
+            yield
+
+    def _add(self, doc: PageDoc) -> bool:
+        """Whether there is room for a document, which is added then."""
+        if len(self.docs) == self._limit:
+            self.has_more = True
+            return False
+        self.docs.append(doc)
+        return True
+
+    def _add_triple(self, triple: Triple) -> None:
+        """To the document of its sentence; a new one where that was not known yet, and there is room."""
         from ..types import support_of
         from ..viz.page_data import PageDoc, PageRelation
 
-        for triple in triples:
-            ends = [(part.start, part.end, part.type) for part in (triple.subject, triple.object)]
-            if any(start is None or end is None or end > len(triple.sentence) for start, end, _ in ends):
-                self._n_placeless += 1
-                continue
-            key = (triple.doc_id, triple.sentence, triple.lang)
-            if key not in known:
-                known[key] = PageDoc(triple.doc_id or f"sentence {len(known) + 1}", triple.sentence, triple.lang)
-                yield known[key]
-            doc = known[key]
-            places = _places(doc, [(start or 0, end or 0, kind) for start, end, kind in ends])
-            relation = PageRelation(places[0], triple.relation, places[1], triple.score, support_of(triple))
-            doc.relations.append(relation)
+        ends = [(part.start, part.end, part.type) for part in (triple.subject, triple.object)]
+        if any(start is None or end is None or end > len(triple.sentence) for start, end, _ in ends):
+            self._n_placeless += 1
+            return
+        key = (triple.doc_id, triple.sentence, triple.lang)
+        doc = self._sentences.get(key)
+        if doc is None:
+            name = triple.doc_id or f"sentence {len(self._sentences) + 1}"
+            doc = PageDoc(name, triple.sentence, triple.lang, sentences=[(0, len(triple.sentence))])
+            if not self._add(doc):
+                return
+            self._sentences[key] = doc
+        places = _places(doc, [(start or 0, end or 0, kind) for start, end, kind in ends])
+        relation = PageRelation(places[0], triple.relation, places[1], triple.score, support_of(triple))
+        doc.relations.append(relation)
 
 
-def _prediction(row: dict[str, Any], number: int) -> PageDoc:
+def _prediction(row: dict[str, Any], number: int, source: str) -> PageDoc:
     """A line of `relx predict`, which was checked."""
+    from ..export.records import document_id
     from ..types import read_support
     from ..viz.page_data import PageDoc, PageRelation
 
-    doc = PageDoc(str(row.get("id", number)), row.get("text") or "", row.get("lang") or "")
+    doc = PageDoc(document_id(row.get("id"), number, source), row.get("text") or "", row.get("lang") or "")
     ends = [each[name] for each in row["relations"] for name in ("head", "tail")]
     places = _places(doc, [(part["start"], part["end"], part.get("label") or "") for part in ends])
     for each, head, tail in zip(row["relations"], places[::2], places[1::2]):

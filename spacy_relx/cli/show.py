@@ -27,7 +27,7 @@ from ._app import (
     report_errors,
     use_gpu,
 )
-from ._output import check_output, write_output
+from ._output import check_ending, check_output, write_output
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -77,6 +77,7 @@ def show_cli(
     pixels = 920 if width is None else width
     check_width(pixels)
     check_output(output, texts, code, model=model)
+    check_ending(output, "a page or a picture of arcs", ".html", ".htm", ".svg")
     use_gpu(gpu)
     import_code(code)
     docs: list[Doc] = []

@@ -6,7 +6,7 @@ import bz2
 import gzip
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -74,6 +74,35 @@ def same_file(one: Path, other: Path) -> bool:
 def is_hidden(path: Path) -> bool:
     """Whether a path, given relative to the folder that is searched, is hidden or lies in something hidden."""
     return any(part.startswith(".") for part in path.parts)
+
+
+def folder_files(folder: Path, wanted: Callable[[Path], bool]) -> tuple[list[tuple[Path, str]], list[str]]:
+    """The files in a folder and in those below it, sorted, hidden ones aside.
+
+    RETURNS: (path, name) of those that are wanted, where the name is that of the folder and the path in it; and the
+    paths in the folder of the others.
+    """
+    there = sorted(each for each in folder.rglob("*") if each.is_file() and not is_hidden(each.relative_to(folder)))
+    base = folder.resolve().name
+    files = [(each, f"{base}/{each.relative_to(folder).as_posix()}") for each in there if wanted(each)]
+    return files, [each.relative_to(folder).as_posix() for each in there if not wanted(each)]
+
+
+def tell_apart(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Files with their names, where each name is an end of the file's path: those that several files have become the
+    shortest ends that differ. A file that is there twice has one name."""
+    whole = [(path.parent.resolve() / path.name).parts for path, _ in files]
+    lengths = [name.count("/") + 1 for _, name in files]
+    names = [name for _, name in files]
+    while True:
+        owners: dict[str, set[tuple[str, ...]]] = {}
+        for name, parts in zip(names, whole):
+            owners.setdefault(name, set()).add(parts)
+        shared = {name for name, paths in owners.items() if len(paths) > 1}
+        if not shared:
+            return [(path, name) for (path, _), name in zip(files, names)]
+        lengths = [length + (name in shared) for length, name in zip(lengths, names)]
+        names = [Path(*parts[-length:]).as_posix() for parts, length in zip(whole, lengths)]
 
 
 def _umask() -> int:

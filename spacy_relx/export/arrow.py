@@ -9,7 +9,7 @@ from typing import Any
 
 from .._compat import optional_import
 from ..errors import RelxError
-from .records import EntityMention, Triple, clean_text
+from .records import EntityMention, Triple, clean_text, set_model
 
 #: Rows of a row group of Parquet: what is in memory at a time.
 ROW_GROUP = 50_000
@@ -79,9 +79,10 @@ class ParquetRows:
             self._writer.close()
 
 
-def triples_of_parquet(path: Path) -> Iterator[Triple]:
+def triples_of_parquet(path: Path, *, model: str = "", model_version: str = "") -> Iterator[Triple]:
     """The triples of a Parquet file of `relx annotate`, or of `relx export`: each row is one.
 
+    model, model_version: for rows that do not say it.
     RAISES: RelxError RX338 for another file, or one whose columns are not those.
     """
     pa = arrow()
@@ -91,7 +92,8 @@ def triples_of_parquet(path: Path) -> Iterator[Triple]:
             if missing:
                 raise RelxError("RX338", path=path, reason=f"it has no column {missing[0]!r}")
             for batch in file.iter_batches(batch_size=_BATCH):
-                yield from map(_triple, batch.to_pylist())
+                for row in batch.to_pylist():
+                    yield set_model(_triple(row), model, model_version)
     except (OSError, pa.ArrowException) as err:
         raise RelxError("RX338", path=path, reason=str(err).splitlines()[0]) from err
 

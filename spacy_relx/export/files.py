@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import RelxError
 
@@ -53,6 +54,25 @@ def whole_output(path: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as err:
         raise RelxError("RX335", path=path, reason=err.strerror or err) from err
+
+
+@contextmanager
+def streamed_output(stream: BinaryIO) -> Iterator[Path]:
+    """A place to write a file to, which goes to the stream at the end, and not at all after an error.
+
+    RAISES: RelxError RX335 for what the system refuses, BrokenPipeError where nobody reads on.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "output")
+            yield path
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, stream)
+            stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as err:
+        raise RelxError("RX335", path="the output", reason=err.strerror or err) from err
 
 
 def _take_place(temporary: Path, path: Path, before: Path) -> None:

@@ -31,12 +31,24 @@ def iter_triples(
     The sentence of a triple goes from the sentence of the first mention to that of the last; in a Doc without sentence
     boundaries it is the line. Of one that is longer than `records.MAX_PASSAGE` characters, the part around the mentions
     is given.
-    RAISES: RelxError RX331 for another `what`.
+    RAISES: RelxError RX331 for another `what`, RX352 for an id that is neither string nor whole number.
     """
     check_what(what)
     for number, doc in enumerate(docs, start=1):
-        doc_id = document_id(doc.user_data.get("id", number), source)
+        doc_id = id_of_doc(doc, number, source)
         yield from triples_of_doc(doc, doc_id, what=what, model=model, model_version=model_version)
+
+
+def id_of_doc(doc: Doc, number: int, source: str = "") -> str:
+    """The id in `doc.user_data["id"]`, else the Doc's number, see `records.document_id`.
+
+    RAISES: RelxError RX352 for an id that is neither string nor whole number.
+    """
+    try:
+        return document_id(doc.user_data.get("id"), number, source)
+    except ValueError as err:
+        where = f"document {number} of {source}" if source else f"document {number}"
+        raise RelxError("RX352", where=where, reason=err) from err
 
 
 def check_what(what: str) -> None:
@@ -166,7 +178,10 @@ class _View:
 def document_of_source(source: Any) -> str:
     """The document of a bag's sentence. source: (file, id of the text in it), as `corpora.bag_spool` keeps it."""
     if isinstance(source, (list, tuple)) and len(source) == 2:
-        return document_id(source[1], str(source[0]))
+        try:
+            return document_id(source[1], None, str(source[0]))
+        except ValueError as err:
+            raise RelxError("RX352", where=f"a sentence from {source[0]}", reason=err) from err
     return str(source)
 
 

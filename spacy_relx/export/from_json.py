@@ -8,9 +8,11 @@ from typing import Any
 
 from ..errors import RelxError
 from ..types import read_support
-from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage
+from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage, set_model
 
 Row = Mapping[str, Any]
+#: How far from [0, 1] sums of single precision may come.
+_ROUNDING = 1e-6
 
 
 def triples_of_row(
@@ -20,14 +22,15 @@ def triples_of_row(
 
     row: with "relations" (of `relx predict`), with "head" and "evidence" (of `relx facts`) or with "subject" (of `relx
     export --to jsonl`). number: the id of a row of predictions without one. source: stands before ids that are numbers.
-    model, model_version: for rows that do not say it.
+    model, model_version: for rows that do not say it. The texts of mentions, where they are given, must be those at
+    their offsets, and scores must be in [0, 1].
     RAISES: ValueError that says what is wrong; whoever reads the file adds the place.
     """
     if not isinstance(row, dict):
         raise ValueError("the line must be an object")
     try:
         if "relations" in row:
-            triples = _of_prediction(row, document_id(row.get("id", number), source))
+            triples = _of_prediction(row, document_id(row.get("id"), number, source))
         elif "subject" in row:
             triples = _of_export(row)
         elif "head" in row and "evidence" in row:
@@ -35,9 +38,7 @@ def triples_of_row(
         else:
             raise ValueError('there is neither "relations" nor "evidence" nor "subject"')
         for triple in triples:
-            triple.model = triple.model or clean_text(model)
-            triple.model_version = triple.model_version or clean_text(model_version)
-            yield triple
+            yield set_model(triple, clean_text(model), clean_text(model_version))
     except RelxError as err:  # of read_support
         raise ValueError(str(err)) from err
 
@@ -59,7 +60,7 @@ def _of_prediction(row: Row, doc_id: str) -> Iterator[Triple]:
             entities[0],
             _string(relation, "label"),
             entities[1],
-            clean_text(doc_id),
+            doc_id,
             text[start:end],
             start,
             end,
@@ -81,12 +82,12 @@ def _of_fact(row: Row) -> Iterator[Triple]:
             start, end = _place(_part(piece, name), text)
             entities.append(EntityMention(text[start:end], "", kb_id, start, end))
         lang, weight = _optional_string(piece, "lang"), _optional_number(piece, "weight")
-        doc_id = document_id(piece.get("id", ""), str(piece.get("source", "")))
+        doc_id = document_id(piece.get("id"), None, _optional_string(piece, "source"))
         yield Triple(
             entities[0],
             label,
             entities[1],
-            clean_text(doc_id) if "id" in piece else "",
+            doc_id,
             text,
             lang=lang,
             score=score,
@@ -102,17 +103,21 @@ def _of_export(row: Row) -> Iterator[Triple]:
     relation, support = _string(row, "relation"), read_support(row)
     kb_ids = [_optional_string(_part(row, name), "kb_id") for name in ("subject", "object")]
     for piece in _rows(row, "evidence"):
+        sentence = _optional_string(piece, "sentence")
         entities = []
         for name, kb_id in zip(("subject", "object"), kb_ids):
             part = _part(piece, name)
             words, kind = _optional_string(part, "text"), _optional_string(part, "type")
-            entities.append(EntityMention(words, kind, kb_id, _offset(part, "start"), _offset(part, "end")))
+            start, end = _offset(part, "start"), _offset(part, "end")
+            if start is not None and end is not None:
+                _check_words(words, sentence, start, end)
+            entities.append(EntityMention(words, kind, kb_id, start, end))
         yield Triple(
             entities[0],
             relation,
             entities[1],
             _optional_string(piece, "document"),
-            _optional_string(piece, "sentence"),
+            sentence,
             _offset(piece, "sentence_start"),
             _offset(piece, "sentence_end"),
             _optional_string(piece, "lang"),
@@ -166,12 +171,23 @@ def _place(mention: Row, text: str) -> tuple[int, int]:
     start, end = _offset(mention, "start"), _offset(mention, "end")
     if start is None or end is None or not start < end <= len(text):
         raise ValueError(f"the mention [{start}, {end}) does not fit the text of {len(text)} characters")
+    _check_words(_optional_string(mention, "text"), text, start, end)
     return start, end
+
+
+def _check_words(words: str, text: str, start: int, end: int) -> None:
+    """words: the text of a mention, "" where it is not given; else offsets of another unit or text come to light."""
+    if words and text[start:end] != words:
+        raise ValueError(f"the mention [{start}, {end}) is {text[start:end]!r:.80}, and its text says {words!r:.80}")
 
 
 def _score(row: Row) -> float:
     value = _optional_number(row, "score")
-    return 1.0 if value is None else value
+    if value is None:
+        return 1.0
+    if not -_ROUNDING <= value <= 1 + _ROUNDING:
+        raise ValueError(f'"score" must be a number from 0 to 1, but is {value:g}')
+    return value
 
 
 def _optional_number(row: Row, key: str) -> float | None:

@@ -38,8 +38,8 @@ def build_graph(
 
     inputs: files that end in .nt, .ttl, .jsonld or .rdf. wrap: makes the stream that is read of the file's own, to
     watch it.
-    RETURNS: how many different triples there are. RAISES: RelxError RX005 (no pyoxigraph), RX335 (folder), RX340 (a
-    file), RX341 (what is in it), RX343 (one of the files is in the folder).
+    RETURNS: how many different triples there are. RAISES: RelxError RX005 (no pyoxigraph), RX335 (folder), RX354 (no
+    such file), RX340 (a file of another kind), RX341 (what is in it), RX343 (one of the files is in the folder).
     """
     ox = optional_import("pyoxigraph", extra="graph", purpose="graphs")
     paths, folder = [Path(path) for path in inputs], Path(folder)
@@ -47,6 +47,8 @@ def build_graph(
     if folder.is_dir() and any(folder.iterdir()):
         _check_graph(folder)
     for path in paths:
+        if not path.exists():
+            raise RelxError("RX354", path=path)
         if path.suffix.lower() not in ENDINGS or not path.is_file():
             raise RelxError("RX340", path=path, known=", ".join(ENDINGS))
         if folder.resolve() in path.resolve().parents:

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TextIO
 
-from .records import MergedTriple
+from .records import MergedTriple, evidence_id
 from .spool import TripleSpool
 from .tables import no_controls
 from .writers import Settings, Writer
@@ -23,6 +23,7 @@ EDGE_HEADER = (
     ":END_ID(Entity)",
     ":TYPE",
     "fact:string",
+    "relation:string",
     "score:double",
     "kb_score:double",
     "known:boolean",
@@ -30,8 +31,9 @@ EDGE_HEADER = (
     "n_evidence:long",
 )
 EVIDENCE_HEADER = (
-    "fact:string",
+    "id:string",
     ":LABEL",
+    "fact:string",
     "document:string",
     "lang:string",
     "sentence:string",
@@ -107,14 +109,17 @@ def _write_neo4j(spool: TripleSpool, path: Path, settings: Settings) -> None:
 def _edge(fact: MergedTriple, kind: str) -> tuple[Any, ...]:
     known = None if fact.known is None else str(fact.known).lower()
     ends = (key_of(fact.subject_id), key_of(fact.object_id))
-    return (*ends, cell(kind), fact.id, fact.score, fact.kb_score, known, fact.kb_rank, fact.n_evidence)
+    # the relation besides its type, whose characters several relations may share
+    names = (cell(kind), fact.id, cell(fact.relation))
+    return (*ends, *names, fact.score, fact.kb_score, known, fact.kb_rank, fact.n_evidence)
 
 
 def _evidence(fact: MergedTriple) -> Iterator[tuple[Any, ...]]:
     for each in fact.evidence:
         one, other = each.subject, each.object
         yield (
-            *(fact.id, EVIDENCE_LABEL, cell(each.doc_id), cell(each.lang), cell(each.sentence)),
+            *(evidence_id(fact, each), EVIDENCE_LABEL, fact.id, cell(each.doc_id), cell(each.lang)),
+            cell(each.sentence),
             *(each.sentence_start, each.sentence_end, cell(one.text), one.start, one.end),
             *(cell(other.text), other.start, other.end, each.score, each.weight),
             *(cell(each.model), cell(each.model_version)),
@@ -153,6 +158,7 @@ def _write_script(stream: TextIO, labels: list[str], types: list[str]) -> None:
         f"//   neo4j-admin database import full --nodes={NODES} --nodes={EVIDENCE} "
         f"--relationships={RELATIONSHIPS} neo4j\n"
         "CREATE CONSTRAINT entity_id IF NOT EXISTS FOR (n:Entity) REQUIRE n.id IS UNIQUE;\n"
+        "CREATE CONSTRAINT evidence_id IF NOT EXISTS FOR (n:Evidence) REQUIRE n.id IS UNIQUE;\n"
         "CREATE INDEX evidence_fact IF NOT EXISTS FOR (n:Evidence) ON (n.fact);\n"
     )
     node = f"MERGE (n:{ENTITY_LABEL} {{id: row.{_quoted(NODE_HEADER[0])}}}) SET n += {_properties(NODE_HEADER[1:-1])}"
@@ -169,8 +175,8 @@ def _write_script(stream: TextIO, labels: list[str], types: list[str]) -> None:
         edge = f"MERGE (a)-[r:{_quoted(kind)} {{fact: row.`fact:string`}}]->(b) SET r += {_properties(EDGE_HEADER[4:])}"
         _statement(stream, RELATIONSHIPS, f"WITH row WHERE row.`:TYPE` = {_string(kind)}", ends + edge)
     properties = _properties(EVIDENCE_HEADER[2:])
-    create = f"CREATE (n:{EVIDENCE_LABEL} {{fact: row.`fact:string`}}) SET n += {properties}"
-    _statement(stream, EVIDENCE, "", create)
+    change = f"MERGE (n:{EVIDENCE_LABEL} {{id: row.{_quoted(EVIDENCE_HEADER[0])}}}) SET n += {properties}"
+    _statement(stream, EVIDENCE, "", change)
 
 
 def _statement(stream: TextIO, file: str, where: str, change: str) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import NamedTuple, Union
 
 from .iris import Iris
-from .records import MergedTriple, Triple
+from .records import MergedTriple, Triple, evidence_id
 from .spool import TripleSpool
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -124,7 +123,7 @@ def _entities(spool: TripleSpool, iris: Iris) -> Iterator[Resource]:
 
 
 def _provenance(fact: MergedTriple, iris: Iris, terms: dict[str, str]) -> Iterator[Resource]:
-    evidence = [(f"{iris.base}evidence/{_evidence_id(fact, each)}", each) for each in fact.evidence]
+    evidence = [(f"{iris.base}evidence/{evidence_id(fact, each)}", each) for each in fact.evidence]
     models = dict.fromkeys((each.model, each.model_version) for each in fact.evidence)
     pairs: list[tuple[str, Object]] = [
         (TYPE, STATEMENT),
@@ -166,15 +165,6 @@ def _evidence(each: Triple, iris: Iris, terms: dict[str, str]) -> list[tuple[str
     }
     pairs.extend(_numbers(terms, places))
     return pairs
-
-
-def _evidence_id(fact: MergedTriple, each: Triple) -> str:
-    """Made of what tells pieces of evidence apart, so that it is the same in each export."""
-    one, other = each.subject, each.object
-    places = (each.sentence_start, one.start, one.end, other.start, other.end)
-    texts = (each.doc_id, each.sentence, one.text, one.type, other.text, other.type, each.lang)
-    key = repr((texts, each.sentence_end, places, each.model, each.model_version))
-    return f"{fact.id}-{blake2b(key.encode(), digest_size=8).hexdigest()}"
 
 
 def _numbers(terms: dict[str, str], values: dict[str, float | None]) -> Iterator[tuple[str, Object]]:

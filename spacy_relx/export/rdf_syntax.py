@@ -99,10 +99,13 @@ def _block(resource: Resource, names: _Names) -> str:
 
 
 def _context(iris: Iris) -> dict[str, Any]:
-    own: dict[str, Any] = {name: {"@id": f"relx:{name}", "@type": f"xsd:{kind}"} for name, kind in TERMS.items()}
+    # texts: "xsd:string" would be said, and rdflib holds such literals for others than the plain ones of Turtle
+    own: dict[str, Any] = {
+        name: f"relx:{name}" if kind == "string" else {"@id": f"relx:{name}", "@type": f"xsd:{kind}"}
+        for name, kind in TERMS.items()
+    }
     links = {"rdf": ("subject", "predicate", "object"), "prov": ("wasAttributedTo", "wasDerivedFrom", "wasQuotedFrom")}
     linked = {name: {"@id": f"{prefix}:{name}", "@type": "@id"} for prefix, names in links.items() for name in names}
-    # texts: said to have no language, which makes them strings
     plain = {"label": "rdfs:label", "altLabel": "skos:altLabel", "identifier": "dcterms:identifier"}
     return {**PREFIXES, "relx": iris.vocabulary, **own, **linked, **plain, "value": "prov:value"}
 

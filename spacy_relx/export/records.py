@@ -9,6 +9,8 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2b
+from numbers import Integral
 from typing import Any
 
 #: Begins the id of an entity without a kb_id: its type and its normal form follow.
@@ -142,11 +144,42 @@ def clean_text(value: Any) -> str:
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
-def document_id(id: Any, source: str = "") -> str:
-    """The id of a document: one that is a string as it is, a number with the name of its source before it."""
-    if isinstance(id, str) and id:
-        return id
-    return f"{source}#{id}" if source else str(id)
+def is_document_id(id: Any) -> bool:
+    """Whether it can be the id of a document: a string or a whole number. Two of anything else could look alike."""
+    return isinstance(id, str) or (isinstance(id, Integral) and not isinstance(id, bool))
+
+
+def document_id(id: Any, number: int | None, source: str = "") -> str:
+    """The id of a document: one that is a string as it is, a whole number with the name of its source before it.
+
+    number: stands for an id that is None or ""; None where the source alone is known. RAISES: ValueError for an id
+    that is neither string nor whole number.
+    """
+    if id is None or id == "":
+        if number is None:
+            return clean_text(source)
+        id = number
+    if not is_document_id(id):
+        raise ValueError(f"the id must be a string or a whole number, but is {id!r:.60}")
+    return clean_text(id if isinstance(id, str) or not source else f"{source}#{id}")
+
+
+def evidence_id(fact: MergedTriple, each: Triple) -> str:
+    """The id of a piece of evidence of a fact: made of what tells pieces apart, so that it is the same in each
+    export."""
+    one, other = each.subject, each.object
+    places = (each.sentence_start, one.start, one.end, other.start, other.end)
+    texts = (each.doc_id, each.sentence, one.text, one.type, other.text, other.type, each.lang)
+    key = repr((texts, each.sentence_end, places, each.model, each.model_version))
+    return f"{fact.id}-{blake2b(key.encode(), digest_size=8).hexdigest()}"
+
+
+def set_model(triple: Triple, model: str, version: str) -> Triple:
+    """Say what made a triple that does not say it; a version is that of this model alone. RETURNS: the triple."""
+    triple.model = triple.model or model
+    if not model or triple.model == model:
+        triple.model_version = triple.model_version or version
+    return triple
 
 
 def passage(start: int, end: int, first: int, last: int, max_length: int = MAX_PASSAGE) -> tuple[int, int]:

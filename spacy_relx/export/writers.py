@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, BinaryIO, Callable
 
 import catalogue
 
 from ..errors import RelxError, warn
-from .files import check_folder, whole_output
+from .files import check_folder, streamed_output, whole_output
 from .iris import Iris
 from .records import Triple
 from .spool import TripleSpool
@@ -77,7 +77,7 @@ class ExportReport:
 
 def export(
     triples: Iterable[Triple],
-    output: str | Path,
+    output: str | Path | BinaryIO,
     format: str | None = None,
     settings: Settings | None = None,
     *,
@@ -87,13 +87,15 @@ def export(
 ) -> ExportReport:
     """Write triples to a file (or a folder, format neo4j), whole or not at all, in bounded memory.
 
-    triples: of `iter_triples` or `triples_of_row`. format: see docs/export.md; None: the one that the output's ending
-    means. merge, max_evidence: see `TripleSpool`. progress: wraps the stream of facts that are written.
-    RAISES: RelxError RX330 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX005 (the
-    format needs a package). WARNS: RX336 where there are no triples; the output is valid and empty.
+    triples: of `iter_triples` or `triples_of_row`. output: its name, or a stream of bytes, which needs a format, and
+    one of a single file. format: see docs/export.md; None: the one that the output's ending means. merge,
+    max_evidence: see `TripleSpool`. progress: wraps the stream of facts that are written.
+    RAISES: RelxError RX330 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a
+    stream cannot hold a folder), RX005 (the format needs a package). WARNS: RX336 where there are no triples; the
+    output is valid and empty.
     """
-    path = Path(output)
-    writer = get_writer(format or format_of(path))
+    path = Path(output) if isinstance(output, (str, Path)) else None
+    writer = get_writer(format or format_of(path or "the stream"))
     check_target(path, writer)
     report = ExportReport()
 
@@ -104,23 +106,27 @@ def export(
 
     with TripleSpool(merge=merge, max_evidence=max_evidence, progress=counted) as spool:
         report.triples = spool.add(triples).n_added
-        with whole_output(path) as temporary:
+        place = whole_output(Path(output)) if isinstance(output, (str, Path)) else streamed_output(output)
+        with place as temporary:
             writer(spool, temporary, settings or Settings())
     if not report.triples:
-        warn("RX336", path=path)
+        warn("RX336", path=path or "the output")
     return report
 
 
-def check_target(path: Path, writer: Writer) -> None:
+def check_target(path: Path | None, writer: Writer) -> None:
     """Make sure, before the work, that a writer's package is there and that its output has a place.
 
-    RAISES: RelxError RX005, RX335.
+    path: None for a stream. RAISES: RelxError RX005, RX335, RX353.
     """
     if writer.package:
         from .._compat import optional_import
 
         optional_import(writer.package, extra=writer.extra, purpose="this format")
-    if writer.files:
+    if path is None:
+        if writer.files:
+            raise RelxError("RX353", names=", ".join(writer.files))
+    elif writer.files:
         check_folder(path, writer.files)
     elif path.is_dir():
         raise RelxError("RX335", path=path, reason="it is a folder, and a file is written")

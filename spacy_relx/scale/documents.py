@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..corpora.texts import Broken, Text, docs_or_errors
 from ..export.from_docs import triples_of_doc
-from ..export.records import Triple, clean_text
+from ..export.records import Triple, clean_text, is_document_id
 from ..loading import pipeline_name
 from .journal import Journal
 
@@ -111,9 +111,7 @@ def document_id(item: Text | Broken, source: str) -> str | None:
     if item.id is None or item.id == "":
         number = re.split("[: ]", item.where)[-1]
         return f"{source}#{number}" if source else number
-    if isinstance(item.id, str):
-        return clean_text(item.id)
-    return str(item.id) if isinstance(item.id, int) and not isinstance(item.id, bool) else None
+    return clean_text(item.id) if is_document_id(item.id) else None
 
 
 def one_line(message: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from spacy.util import get_package_path
 
-from ..corpora.files import is_hidden, write_whole
+from ..corpora.files import folder_files, write_whole
 from ..corpora.texts import FIELDS, Fields, line_parser
 from ..errors import RelxError, warn
 from ..export.arrow import arrow, parquet
@@ -125,15 +125,12 @@ def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for path in inputs:
         if path.is_dir():
-            there = sorted(each for each in path.rglob("*") if each.is_file() and not is_hidden(each.relative_to(path)))
-            files = [each for each in there if _is_known(each)]
+            files, others = folder_files(path, _is_known)
             if not files:
                 raise RelxError("RX400", path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
-            others = [each.relative_to(path).as_posix() for each in there if not _is_known(each)]
             if others:
                 warn("RX410", n=len(others), path=path, name=others[0], known=", ".join(SUFFIXES))
-            base = path.resolve().name
-            found += [(each, f"{base}/{each.relative_to(path).as_posix()}") for each in files]
+            found += files
         elif not path.is_file():
             raise RelxError("RX400", path=path, reason="there is no such file or folder")
         elif not _is_known(path):
