@@ -259,6 +259,13 @@ class Candidates(Sequence):
             return [mention.kb_id for mention in self.mentions]
         return list(self._columns["kb_ids"])
 
+    @property
+    def types(self) -> list[str]:
+        """The entity type of each mention, "" where it has none."""
+        if "mentions" in self.__dict__:
+            return [mention.label for mention in self.mentions]
+        return list(self._columns["labels"])
+
     @classmethod
     def empty(cls) -> Candidates:
         return cls([], np.zeros(0, "int32"), np.zeros((0, 2), "int32"))

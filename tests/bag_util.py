@@ -155,7 +155,7 @@ def train(nlp, examples=None, steps=25, rate=0.03):
     losses = []
     for _ in range(steps):
         step = {}
-        nlp.update(examples, sgd=optimizer, losses=step, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer, losses=step)
         losses.append(step["fact_extractor"])
     return losses
 

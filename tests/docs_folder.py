@@ -102,7 +102,7 @@ def train_relations(gold: Path) -> Language:
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.02
     for _ in range(25):
-        nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer)
     full = spacy.blank("xx", config=TOKENIZER)
     full.add_pipe("language_router", config={"detector": None, "default": "en"})
     full.add_pipe("entity_ruler").add_patterns([{"label": label, "pattern": name} for name, label in TYPES.items()])

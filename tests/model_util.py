@@ -43,7 +43,7 @@ def train(nlp, examples=None, steps=60, rate=0.01):
     losses = []
     for _ in range(steps):
         step = {}
-        nlp.update(examples, sgd=optimizer, losses=step, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer, losses=step)
         losses.append(step["relation_extractor"])
     return losses
 

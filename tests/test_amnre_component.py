@@ -92,7 +92,7 @@ def started(*args, facts=FACTS, **settings):
 
 
 def update(nlp, examples, sgd):
-    return nlp.update(examples, sgd=sgd, annotates=["entity_type_marker"])
+    return nlp.update(examples, sgd=sgd)
 
 
 def bags(nlp, facts=FACTS):
@@ -258,7 +258,7 @@ def test_steps_of_the_training_loop(steps, accumulate):
         patience=0,
         max_steps=0,
         exclude=[],
-        annotating_components=["entity_type_marker"],
+        annotating_components=[],
         before_update=None,
     )
     assert len(list(loop)) == 2

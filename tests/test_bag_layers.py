@@ -302,7 +302,7 @@ def trained():
 
 def loss_of(nlp, examples):
     """The loss of an update, without the step."""
-    return nlp.update(examples, sgd=False, annotates=["entity_type_marker"])["fact_extractor"]
+    return nlp.update(examples, sgd=False)["fact_extractor"]
 
 
 def test_split_bags_train():
@@ -328,7 +328,7 @@ def test_an_update_survives_empty_docs_and_no_pairs():
         text_doc(nlp.vocab, "Ann", [(0, 1, "PERSON", "ann")]),
         text_doc(nlp.vocab, "Ann Bob", [(0, 1, "PERSON", ""), (1, 2, "PERSON", "")]),
     ):
-        losses = nlp.update([Example(doc, doc.copy())], sgd=nlp.create_optimizer(), annotates=["entity_type_marker"])
+        losses = nlp.update([Example(doc, doc.copy())], sgd=nlp.create_optimizer())
         assert losses["fact_extractor"] == 0.0
     assert extractor(nlp).model.to_bytes() == before
     mixed = [Example(Doc(nlp.vocab), Doc(nlp.vocab)), *make_examples(nlp.vocab)]

@@ -9,7 +9,7 @@ from spacy_relx.nn.aggregators import AtLeastOne, AverageSentences, SelectiveAtt
 from spacy_relx.nn.bag_heads import SigmoidBagHead, SoftmaxBagHead
 from spacy_relx.nn.instances import Bags
 from spacy_relx.nn.positions import IndicatorFeatures, PositionFeatures, TypeFeatures, relative_positions
-from spacy_relx.nn.sentence_encoders import ConvEncoder, RecurrentEncoder, windows
+from spacy_relx.nn.sentence_encoders import ConvEncoder, PieceMax, RecurrentEncoder, windows
 from spacy_relx.nn.words import WordEmbedding
 
 N_TOKENS = sum(length for length, _, _ in INSTANCES)
@@ -138,6 +138,18 @@ def test_cnn_and_pcnn(piecewise, activation, kernel):
     got = module(words, batch).detach()
     assert got.shape == (len(INSTANCES), module.width_out)
     np.testing.assert_allclose(got, naive_conv(module, tokens, piecewise, function), atol=1e-12)
+
+
+def test_the_maximum_of_pieces_and_its_gradient():
+    """Rows in any order and not all of them; the third piece is empty, as is the last one."""
+    values = random(9, 4).requires_grad_()
+    rows, starts = torch.tensor([7, 1, 0, 8, 2, 3]), torch.tensor([0, 2, 3, 3, 6])
+    assert torch.autograd.gradcheck(lambda each: PieceMax.apply(each, rows, starts), [values])
+    expected = torch.nn.functional.embedding_bag(rows, values, starts, mode="max")
+    found = PieceMax.apply(values, rows, starts)
+    weights = random(5, 4)
+    gradients = [torch.autograd.grad((each * weights).sum(), values)[0] for each in (expected, found)]
+    assert torch.equal(found, expected) and torch.equal(*gradients) and not found[[2, 4]].any()
 
 
 def gru_states(p, x, suffix):

@@ -281,7 +281,7 @@ def test_training_drops_a_calibration():
     pipe = nlp.get_pipe("relation_extractor")
     pipe.set_calibration(sharp())
     with pytest.warns(RelxWarning, match="RX381"):
-        nlp.update(make_examples(nlp.vocab), sgd=nlp.resume_training(), annotates=["entity_type_marker"])
+        nlp.update(make_examples(nlp.vocab), sgd=nlp.resume_training())
     assert pipe.calibration is None and "calibration" not in pipe.cfg
     pipe.set_calibration(sharp())
     nlp.initialize(lambda: make_examples(nlp.vocab))

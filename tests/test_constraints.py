@@ -238,12 +238,13 @@ def test_component_in_several_processes(tmp_path):
 def test_unknown_labels_are_warned_of_once(trained):
     config = trained.get_pipe("relation_extractor").labels
     nlp = trained
-    pipe = nlp.add_pipe("relation_constraints", config={"functional": [config[0], "nothing"]})
+    settings = {"functional": [config[0], "nothing"], "inverse": [[config[0], "brought"]]}
+    pipe = nlp.add_pipe("relation_constraints", config=settings)
     try:
-        with pytest.warns(RelxWarning, match="RX384.*nothing"):
+        with pytest.warns(RelxWarning, match="RX384.*find: nothing\\."):
             nlp("Ann works for Acme")
         nlp("Ann works for Acme")  # a warning would be an error
-        assert pipe.schema.labels == {config[0], "nothing"}
+        assert pipe.schema.labels == {config[0], "nothing", "brought"}
     finally:
         nlp.remove_pipe("relation_constraints")
 

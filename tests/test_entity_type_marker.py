@@ -195,3 +195,23 @@ def test_nearest_merges_blocks_with_bounded_memory():
     assert total == 600 * 599
     assert len(pairs) == 1000
     assert token_gaps(spans, pairs).max() == 0
+
+
+def test_training_steps_are_marked():
+    """What is trained on in a step is marked by the component itself, unless it is frozen."""
+    nlp, marker = make_marker()
+    seen = []
+
+    class Witness:
+        def update(self, examples, **kwargs):
+            seen.append([has_candidates(eg.predicted) for eg in examples])
+
+    nlp.add_pipe("sentencizer", name="other")
+    nlp._components[-1] = ("other", Witness())
+    examples = make_examples(nlp.vocab)
+    assert nlp.update(examples) == {}
+    nlp.update(examples, exclude=["entity_type_marker"])
+    assert seen == [[True] * len(examples), [False] * len(examples)]
+    assert not any(has_candidates(eg.predicted) for eg in examples)
+    with pytest.raises(TypeError):
+        marker.update([examples[0].predicted])

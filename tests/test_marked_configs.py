@@ -104,7 +104,7 @@ def test_a_transformer_shared_through_a_listener(folder, tmp_path):
     losses = []
     for _ in range(30):
         step = {}
-        nlp.update(examples, sgd=optimizer, losses=step, annotates=["transformer", "entity_type_marker"])
+        nlp.update(examples, sgd=optimizer, losses=step, annotates=["transformer"])
         losses.append(step["relation_extractor"])
     assert losses[-1] < losses[0] / 3
     assert not (embeddings == before).all(), "the relations' gradient reaches the shared transformer"

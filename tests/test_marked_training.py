@@ -87,7 +87,7 @@ def test_gradients_accumulate_until_the_update_is_finished(folder):
     parameter = network(nlp).head.output.weight
     before, gradients = parameter.detach().clone(), []
     for _ in range(2):
-        nlp.update(examples, sgd=False, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=False)
         gradients.append(parameter.grad.clone())
     torch.testing.assert_close(gradients[1], 2 * gradients[0])
     torch.testing.assert_close(parameter, before)
@@ -101,7 +101,7 @@ def test_freezing_and_learning_rates(folder):
     train(nlp, 0)
     before = {name: p.detach().clone() for name, p in network(nlp).named_parameters()}
     train_again = [make_example(nlp.vocab, *sentence) for sentence in CUED]
-    nlp.update(train_again, sgd=nlp.create_optimizer(), annotates=["entity_type_marker"])
+    nlp.update(train_again, sgd=nlp.create_optimizer())
     moved = {name for name, p in network(nlp).named_parameters() if not torch.equal(p, before[name])}
     embeddings = "transformer.embeddings."
     assert f"{embeddings}word_embeddings.markers.weight" in moved
@@ -208,6 +208,6 @@ def test_an_update_survives_empty_docs_and_no_pairs(folder):
     nlp = make_nlp(model_config(folder))
     train(nlp, 0)
     for sentence in [("", [], []), ("a b", [], []), ("a", [(0, 1, "ORG")], [])]:
-        losses = nlp.update([make_example(nlp.vocab, *sentence)], sgd=False, annotates=["entity_type_marker"])
+        losses = nlp.update([make_example(nlp.vocab, *sentence)], sgd=False)
         assert losses["relation_extractor"] == 0.0
     assert run(nlp, [("", [], []), ("a b", [], []), ("a", [(0, 1, "ORG")], [])]) == [set()] * 3

@@ -1,5 +1,6 @@
 """Networks against naive computations, and their gradients against finite differences."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -309,3 +310,26 @@ def test_gradients_are_the_same_bit_for_bit():
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_forked_process_computes(run_python):
+    """OpenMP's threads do not survive a fork: without a remedy this waits for ever."""
+    assert (
+        run_python(
+            """
+import os
+import torch
+import spacy_relx.nn
+
+torch.set_num_threads(2)
+torch.ones(1 << 22).exp_()
+child = os.fork()
+if child == 0:
+    torch.ones(1 << 22).exp_()
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+        )
+        == "7\n"
+    )

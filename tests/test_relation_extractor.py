@@ -66,7 +66,7 @@ def test_gradient_reaches_the_listener():
     optimizer = nlp.initialize(lambda: examples)
     weights = {(n.id, p): n.get_param(p).copy() for n in tok2vec.model.walk() for p in n.param_names if n.has_param(p)}
     for _ in range(2):  # spaCy applies a listened-to component's gradient at the beginning of the next update
-        nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer)
     moved = [
         not np.allclose(weights[n.id, p], n.get_param(p))
         for n in tok2vec.model.walk()
@@ -90,7 +90,7 @@ def test_an_update_without_pairs_still_sends_others_gradients_upstream():
     extractor.model.set_dim("nO", len(extractor.labels))
     extractor.model.set_dim("n_markers", 4)
     extractor.model.initialize()
-    nlp.update([make_example(nlp.vocab, "a b c", [(0, 1, "ORG")])], annotates=["entity_type_marker"])
+    nlp.update([make_example(nlp.vocab, "a b c", [(0, 1, "ORG")])])
     assert [[part.shape for part in grads] for grads in sent] == [[(3, 3)]]
     assert not np.concatenate(sent[0]).any()
 
@@ -215,9 +215,7 @@ def test_an_update_survives_empty_docs_and_no_pairs(trained):
     nlp = make_nlp()
     train(nlp, steps=1)
     for sentence in [("", [], []), ("a b", [], []), ("a", [(0, 1, "ORG")], [])]:
-        losses = nlp.update(
-            [make_example(nlp.vocab, *sentence)], sgd=nlp.create_optimizer(), annotates=["entity_type_marker"]
-        )
+        losses = nlp.update([make_example(nlp.vocab, *sentence)], sgd=nlp.create_optimizer())
         assert losses["relation_extractor"] == 0.0
 
 

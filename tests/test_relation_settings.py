@@ -62,6 +62,42 @@ def test_thresholds_of_unknown_relations_are_told():
         nlp.initialize(lambda: make_examples(nlp.vocab))
 
 
+def typed(scores, types, threshold=0.3, **settings):
+    """What is predicted of "Ann at Acme", whose pairs both have these scores: no-relation, works_for, founded."""
+    nlp = make_nlp(threshold=threshold, types=types, **settings)
+    train(nlp, [make_example(nlp.vocab, "Ann Acme", TWO, [(0, "works_for", 1), (1, "founded", 0)])], steps=1)
+    extractor = nlp.get_pipe("relation_extractor")
+    doc = nlp.get_pipe("entity_type_marker")(make_doc(nlp.vocab, "Ann Acme", TWO))
+    assert extractor.labels == ("founded", "works_for")
+    seen = []
+    extractor.on_scores = lambda doc, found: seen.append(found.raw)
+    extractor.set_annotations([doc], [np.array([scores, scores], "float32")])
+    return {relation.triple(doc) for relation in doc._.relations}, seen[0]
+
+
+TWO = [(0, 1, "PERSON"), (1, 2, "ORG")]
+
+
+def test_of_labels_that_types_forbid_the_next_best_is_considered():
+    scores = [0.1, 0.5, 0.4]  # founded before works_for
+    both, _ = typed(scores, [])
+    assert both == {("Ann", "founded", "Acme"), ("Acme", "founded", "Ann")}
+    one, raw = typed(scores, [["ORG", "founded", "*"]])
+    assert one == {("Ann", "works_for", "Acme"), ("Acme", "founded", "Ann")}
+    np.testing.assert_allclose(raw, [[0, 0.4], [0.5, 0.4]])
+    none, _ = typed(scores, [["ORG", "founded", "ORG"], ["PERSON", "works_for", "ORG"]], threshold=0.0)
+    assert none == {("Ann", "works_for", "Acme")}
+    assert typed(scores, [["X", "founded", "X"]], threshold=0.45)[0] == set()
+
+
+def test_types_of_the_wrong_form_and_of_unknown_relations():
+    with pytest.raises(RelxError, match=r"RX386.*relation_extractor"):
+        make_nlp(types=[["PERSON", "works_for"]])
+    nlp = make_nlp(types=[["PERSON", "typo", "ORG"]])
+    with pytest.warns(RelxWarning, match="RX059.*typo"):
+        nlp.initialize(lambda: make_examples(nlp.vocab))
+
+
 def test_several_relations_on_one_pair():
     sentence = ("Ann leads Acme", [(0, 1, "PERSON"), (2, 3, "ORG")], [(0, "works_for", 1), (0, "leads", 1)])
     nlp = make_nlp(model_config(MULTILABEL))
@@ -120,10 +156,10 @@ def test_errors_say_what_to_do(trained):
     nlp = make_nlp()
     train(nlp, steps=1)
     with pytest.raises(RelxError, match="RX054"):
-        nlp.update(make_examples(nlp.vocab))
+        nlp.update(make_examples(nlp.vocab), exclude=["entity_type_marker"])
     with pytest.raises(RelxError, match="RX055"):
         unseen = make_example(nlp.vocab, "a b", [(0, 1, "ORG"), (1, 2, "ORG")], [(0, "unheard_of", 1)])
-        nlp.update([unseen], annotates=["entity_type_marker"])
+        nlp.update([unseen])
     with pytest.raises(RelxError, match="RX052"):
         nlp.get_pipe("relation_extractor").add_label("late")
     with pytest.raises(RelxError, match="RX021"):

@@ -224,7 +224,7 @@ def test_a_switcher_in_the_pair_extractor(tmp_path):
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01
     for _ in range(60):
-        nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer)
     assert nlp.evaluate(examples)["rel_micro_f"] == 1.0 if nlp.get_pipe("relation_extractor").scorer else True
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
@@ -248,7 +248,7 @@ def test_a_switcher_over_entity_type_markers(mode, tmp_path):
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.003
     for _ in range(2):
-        nlp.update(examples, sgd=optimizer, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer)
     switcher = nlp.get_pipe("relation_extractor").model.shims[0].module.switcher
     assert switcher.codes == list(LANGS) and len(switcher.submodules) == 3
 

@@ -9,7 +9,10 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spacy.scorer import Scorer
 from spacy.tokenizer import Tokenizer
+from spacy.tokens import Doc
+from spacy.training import Example
 
 from spacy_relx.tokenizer import make_multilingual_tokenizer
 
@@ -84,9 +87,11 @@ def test_splits(name):
     assert words(NLP, text) == expected.split(" ")
 
 
-def test_it_is_spacys_class():
+def test_spacys_own_class_reads_it():
     tokenizer = make_multilingual_tokenizer()(spacy.blank("xx"))
-    assert type(tokenizer) is Tokenizer
+    plain = Tokenizer(tokenizer.vocab).from_bytes(tokenizer.to_bytes())
+    for text, expected in SPLITS.values():
+        assert [token.text for token in plain(text)] == expected.split(" ")
     assert words(NLP, "") == [] and words(NLP, "  \n") == ["  \n"]
 
 
@@ -204,3 +209,27 @@ def test_mentions_fit(data_set, lang, least):
     rows = [read_marked(text) for line in lines if "<e1><e2>" not in (text := json.loads(line)["text"])]
     found = fitting(NLP, rows[:800])
     assert found > least and found >= fitting(spacy.blank("xx"), rows[:800]) - 0.001
+
+
+def docs_of(tokenizer, rows):
+    """rows: texts, or words and spaces."""
+    return [tokenizer(row) if isinstance(row, str) else Doc(tokenizer.vocab, *row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "gold, predicted",
+    [
+        (["Ann met Bob.", "", "  two  spaces "], ["Ann met Bob.", "", "  two  spaces "]),
+        (["Ann met Bob."], [(["Ann", "met", "Bob."], [True, True, False])]),
+        ([(["Ann", "Bob"], [True, False]), "one more"], ["Ann Bob", "one more"]),
+        ([(["a", "b"], [False, False])], ["ab"]),
+        ([(["a", "b"],)], [(["a", "b"],)]),  # spaces that nobody knows
+        ([(["a", "b"],), "c d"], [(["a", "b"],), "c d"]),
+        ([" "], [" "]),
+        ([], []),
+    ],
+)
+def test_the_score_is_that_of_spacy(gold, predicted):
+    tokenizer = NLP.tokenizer
+    examples = [Example(*pair) for pair in zip(docs_of(tokenizer, predicted), docs_of(tokenizer, gold))]
+    assert tokenizer.score(examples) == Scorer.score_tokenization(examples)

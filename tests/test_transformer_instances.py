@@ -142,7 +142,7 @@ def train(nlp, examples, optimizer, steps, rate=0.003):
     losses = []
     for _ in range(steps):
         step = {}
-        nlp.update(examples, sgd=optimizer, losses=step, annotates=["entity_type_marker"])
+        nlp.update(examples, sgd=optimizer, losses=step)
         losses.append(step[nlp.pipe_names[-1]])
     return losses
 

@@ -212,6 +212,8 @@ def nearest(blocks: Iterable[np.ndarray], spans: np.ndarray, limit: int) -> tupl
         if n_kept > 2 * limit + BLOCK:
             kept = [_nearest_of(np.concatenate(kept), spans, limit)]
             n_kept = len(kept[0])
+    if len(kept) == 1:
+        return _nearest_of(kept[0], spans, limit), total
     pairs = np.concatenate(kept) if kept else np.zeros((0, 2), "int32")
     return _nearest_of(pairs, spans, limit), total
 

@@ -10,17 +10,12 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from .instances import Bags
+from .instances import Bags, segment_softmax
 
 
 def bag_softmax(scores: Tensor, bags: Bags) -> Tensor:
     """Softmax within each bag. scores: *Shape:* (n_instances, n). RETURNS: the same shape."""
-    owners = bags.owners().unsqueeze(1).expand_as(scores)
-    lowest = scores.new_full((len(bags), scores.shape[1]), -torch.inf)
-    highest = lowest.scatter_reduce(0, owners, scores.detach(), "amax")  # a constant shift: no gradient needed
-    powers = torch.exp(scores - highest.gather(0, owners))
-    totals = powers.new_zeros(len(bags), scores.shape[1]).index_add(0, owners[:, 0], powers)
-    return powers / totals.index_select(0, owners[:, 0])
+    return segment_softmax(scores, bags.owners(), len(bags))
 
 
 class Aggregator(nn.Module, ABC):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .recurrent import pack, run_packed
+
 
 class HashBiGRU(nn.Module):
     """Hashed features of each token -> embeddings, concatenated -> bidirectional GRU.
@@ -38,8 +40,6 @@ class HashBiGRU(nn.Module):
             features = torch.cat([features[:, :1] * keep.unsqueeze(1), features[:, 1:]], dim=1)
         embedded = torch.cat([table(features[:, i]) for i, table in enumerate(self.tables)], dim=1)
         embedded = self.dropout(embedded)
-        padded = nn.utils.rnn.pad_sequence(embedded.split(lengths.tolist()), batch_first=True)
-        packed = nn.utils.rnn.pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
-        output, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True)
-        inside = torch.arange(output.shape[1]).unsqueeze(0) < lengths.unsqueeze(1)
-        return self.dropout(output[inside.to(output.device)])
+        packing = pack(lengths.to(embedded.device))
+        states = run_packed(self.gru, embedded.index_select(0, packing.rows), packing.sizes)
+        return self.dropout(torch.empty_like(states).index_copy(0, packing.rows, states))

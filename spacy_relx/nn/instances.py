@@ -91,3 +91,14 @@ class Bags(TensorBatch):
         starts = self.starts[rows]
         instances, sizes = span_rows(starts, starts + self.sizes[rows])
         return instances, Bags.of_sizes(sizes)
+
+
+def segment_softmax(scores: Tensor, owners: Tensor, n: int) -> Tensor:
+    """Softmax among the rows of each owner. scores: *Shape:* (n_rows, width). owners: int64 (n_rows,), below n.
+    RETURNS: the same shape as the scores."""
+    owners = owners.unsqueeze(1).expand_as(scores)
+    lowest = scores.new_full((n, scores.shape[1]), -torch.inf)
+    highest = lowest.scatter_reduce(0, owners, scores.detach(), "amax")  # a constant shift: no gradient needed
+    powers = torch.exp(scores - highest.gather(0, owners))
+    totals = powers.new_zeros(n, scores.shape[1]).index_add(0, owners[:, 0], powers)
+    return powers / totals.index_select(0, owners[:, 0])

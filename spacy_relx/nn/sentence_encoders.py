@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from .instances import InstanceBatch
+from .instances import InstanceBatch, segment_softmax
+from .recurrent import last_states, pack, run_packed
 
 _ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
@@ -51,7 +53,7 @@ class ConvEncoder(nn.Module):
         """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
         tokens = torch.cat([words, self.positions(batch)], dim=1)
         rows, places = windows(tokens, batch, self.kernel)
-        pooled = nn.functional.embedding_bag(places, self.convolution(rows), self.pieces(batch), mode="max")
+        pooled = PieceMax.apply(self.convolution(rows), places, self.pieces(batch))
         return self.dropout(self.activation(pooled.view(len(batch), self.width_out)))
 
     def pieces(self, batch: InstanceBatch) -> Tensor:
@@ -61,6 +63,30 @@ class ConvEncoder(nn.Module):
         ends = batch.mentions[:, :, 1]
         # a mention that reaches beyond the other's end, as nested ones do, ends the second piece
         return torch.stack([batch.starts, ends.amin(dim=1), ends.amax(dim=1)], dim=1).flatten()
+
+
+class PieceMax(torch.autograd.Function):
+    """Maximum of each column over pieces of rows. As `embedding_bag` with mode "max", whose backward pass goes column
+    by column: since no row is in two pieces, one scatter does."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
+        """values: *Shape:* (n_rows, width). rows: int64 (n,), rows of `values`, each at most once. starts: int64
+        (n_pieces,), where the pieces begin in `rows`. RETURNS: *Shape:* (n_pieces, width), zeros for an empty piece."""
+        pooled, _, _, found = torch.embedding_bag(values, rows, starts, False, 2)
+        lengths = torch.diff(starts, append=starts.new_tensor([len(rows)]))
+        ctx.save_for_backward(found, lengths)
+        ctx.n_rows = len(values)
+        return pooled
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        found, lengths = ctx.saved_tensors
+        filled = lengths.nonzero().squeeze(1)
+        values = gradient.new_zeros(ctx.n_rows, gradient.shape[1])
+        values.scatter_(0, found.index_select(0, filled), gradient.index_select(0, filled))
+        return values, None, None
 
 
 def windows(tokens: Tensor, batch: InstanceBatch, kernel: int) -> tuple[Tensor, Tensor]:
@@ -112,25 +138,11 @@ class RecurrentEncoder(nn.Module):
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
         """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
         tokens = torch.cat([words, self.positions(batch)], dim=1)
-        packed, order = pack(tokens, batch)
-        output, last = self.layer(packed)
+        packing = pack(batch.lengths)
+        states = run_packed(self.layer, tokens.index_select(0, packing.rows), packing.sizes)
         if self.query is None:
-            state = last[0] if isinstance(last, tuple) else last
-            return self.dropout(torch.cat([state[0], state[1]], dim=1).index_select(0, order.argsort()))
-        states, lengths = nn.utils.rnn.pad_packed_sequence(output, batch_first=True)
-        outside = torch.arange(states.shape[1], device=states.device) >= lengths.to(states.device).unsqueeze(1)
-        scores = self.query(torch.tanh(states)).squeeze(2).masked_fill(outside, -torch.inf)
-        pooled = torch.tanh(torch.bmm(torch.softmax(scores, dim=1).unsqueeze(1), states).squeeze(1))
-        return self.dropout(pooled.index_select(0, order.argsort()))
-
-
-def pack(tokens: Tensor, batch: InstanceBatch) -> tuple[nn.utils.rnn.PackedSequence, Tensor]:
-    """Sentences as a packed sequence, longest first, with one look-up and no padding.
-
-    RETURNS: the packed sequence, and int64 (n_instances,), the instance that stands at each place in it.
-    """
-    lengths, order = batch.lengths.sort(descending=True, stable=True)
-    steps = torch.arange(int(lengths[0]) if len(lengths) else 0, device=tokens.device)
-    there = steps.unsqueeze(1) < lengths.unsqueeze(0)
-    rows = (batch.starts[order].unsqueeze(0) + steps.unsqueeze(1))[there]
-    return nn.utils.rnn.PackedSequence(tokens.index_select(0, rows), there.sum(dim=1).cpu()), order
+            return self.dropout(last_states(states, packing))
+        owners = batch.owners().index_select(0, packing.rows)
+        weights = segment_softmax(self.query(torch.tanh(states)), owners, len(batch))
+        pooled = states.new_zeros(len(batch), self.width_out).index_add(0, owners, weights * states)
+        return self.dropout(torch.tanh(pooled))

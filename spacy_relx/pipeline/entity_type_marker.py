@@ -12,7 +12,8 @@ from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
-from spacy.training import Example
+from spacy.training import Example, validate_examples
+from thinc.api import Optimizer
 
 from ..errors import RelxError, warn
 from ..extensions import get_relations, set_candidates, set_extensions
@@ -149,6 +150,25 @@ class EntityTypeMarker(Pipe):
         set_candidates(doc, Candidates(mentions, rows, pairs, dropped))
         return doc
 
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Mark the Docs of a training step, `example.predicted`, for the components behind this one.
+
+        Nothing is learned here. It spares training configs an entry in `annotating_components`, and each step a copy of
+        all words, which spaCy makes of Docs that such a component gives back. RAISES: RelxError RX023.
+        """
+        examples = list(examples)
+        validate_examples(examples, "EntityTypeMarker.update")
+        for eg in examples:
+            self(eg.predicted)
+        return {} if losses is None else losses
+
     def _proposed(self, doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
         """The generator's blocks, checked."""
         n = len(mentions)
@@ -156,7 +176,7 @@ class EntityTypeMarker(Pipe):
             pairs = np.asarray(block)
             if not len(pairs):
                 continue
-            shape = pairs.ndim == 2 and pairs.shape[1] == 2 and np.issubdtype(pairs.dtype, np.integer)
+            shape = pairs.ndim == 2 and pairs.shape[1] == 2 and pairs.dtype.kind in "iu"
             if not shape or not 0 <= pairs.min() <= pairs.max() < n or (pairs[:, 0] == pairs[:, 1]).any():
                 raise RelxError("RX023", n=n, text=doc.text[:60])
             yield pairs

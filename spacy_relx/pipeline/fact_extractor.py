@@ -97,8 +97,8 @@ def make_fact_extractor(
 class FactExtractor(TrainedPipe):
     """Sets `doc._.facts` from `doc._.candidates`: of a bag Doc, and of any Doc whose mentions are linked.
 
-    Needs an `entity_type_marker` before it in the pipeline (with the generator `spacy_relx.BagPairs.v1`), and in
-    `[training] annotating_components` when trained. Thresholds are settings and not part of the saved weights.
+    Needs an `entity_type_marker` before it in the pipeline (with the generator `spacy_relx.BagPairs.v1`).
+    Thresholds are settings and not part of the saved weights.
     """
 
     unmarked = "RX062"

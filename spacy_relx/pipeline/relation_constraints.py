@@ -101,7 +101,8 @@ class RelationConstraints(BatchedPipe):
         if not found_by or not all(getattr(pipe, "labels", ()) for pipe in found_by):
             return  # what does not say which labels it knows could know all
         known = {label for pipe in found_by for label in pipe.labels}
-        unknown = sorted(self.schema.labels - known)
+        # of two inverse relations one is enough: it brings the other
+        unknown = sorted(label for label in self.schema.labels - known if self.schema.brought_by(label) not in known)
         if unknown:
             warn("RX384", name=self.name, names=", ".join(unknown), known=", ".join(sorted(known)))
 

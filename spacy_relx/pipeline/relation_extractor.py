@@ -17,6 +17,7 @@ from thinc.api import Config, Model
 from ..errors import warn
 from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations, set_relations
 from ..types import Candidates, Relation
+from .schema import TypeMask
 from .targets import pair_targets
 from .trained import TrainedPipe
 
@@ -51,6 +52,7 @@ PIPE_PAIRS = 200_000
         "model": DEFAULT_MODEL,
         "threshold": None,
         "label_thresholds": {},
+        "types": [],
         "scorer": {"@scorers": "spacy_relx.RelationScorer.v1"},
     },
     default_score_weights={"rel_micro_f": 1.0, "rel_micro_p": None, "rel_micro_r": None, "rel_macro_f": None},
@@ -61,25 +63,27 @@ def make_relation_extractor(
     model: Model,
     threshold: float | None,
     label_thresholds: dict[str, float],
+    types: list[list[str]],
     scorer: Callable | None,
 ) -> RelationExtractor:
     """Make the component that classifies candidate pairs.
 
     model: `spacy_relx.RelationModel.v1`. threshold: a label is predicted when its score is greater; None: when it
     beats no-relation (with a softmax head the pair's most probable outcome, with a multi-label head over .5).
-    label_thresholds: thresholds of single labels, before the common one. scorer: as for any component.
+    label_thresholds: thresholds of single labels, before the common one. types: allowed [head type, label, tail type],
+    "*" for any type; a label that is not named may have all. What is not allowed is not considered, so that the best of
+    the other labels is predicted where it passes. scorer: as for any component.
     """
     return RelationExtractor(
-        nlp.vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer
+        nlp.vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, types=types, scorer=scorer
     )
 
 
 class RelationExtractor(TrainedPipe):
     """Sets `doc._.relations` from `doc._.candidates`.
 
-    Needs an `entity_type_marker` before it in the pipeline, and in `[training] annotating_components` when trained:
-    it speaks to the marker only through the Doc. Thresholds are settings and not part of the saved weights, so they
-    can be overridden when a pipeline is loaded.
+    Needs an `entity_type_marker` before it in the pipeline, to which it speaks only through the Doc. Thresholds are
+    settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
     """
 
     unmarked = "RX054"
@@ -92,8 +96,12 @@ class RelationExtractor(TrainedPipe):
         *,
         threshold: float | None = None,
         label_thresholds: dict[str, float] | None = None,
+        types: Sequence[Sequence[str]] = (),
         scorer: Callable | None = None,
     ):
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX386 for types of another form."""
+        self.types = types
+        self._mask = TypeMask(name, types, [])
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
 
     def initialize(
@@ -127,7 +135,14 @@ class RelationExtractor(TrainedPipe):
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train)
         self.check_thresholds()
+        self._check_types()
         self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
+
+    def _check_types(self) -> None:
+        """WARNS: RX059 for types of relations that are not known."""
+        unknown = sorted({label for _, label, _ in self.types} - set(self.labels))
+        if unknown:
+            warn("RX059", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
 
     def _check_cover(self, marker: Callable[[Doc], Doc], examples: Iterable[Example]) -> None:
         """Gold relations that no candidate pair covers cannot be learned: say so before hours of training.
@@ -171,11 +186,21 @@ class RelationExtractor(TrainedPipe):
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
         docs = list(docs)
         candidates = [get_candidates(doc) for doc in docs]
+        if self.types:
+            scores = [self._allowed_scores(pairs, part) for pairs, part in zip(candidates, scores)]
         decoded = self.decode(candidates, scores, [get_lang(doc) for doc in docs])
         for doc, pairs, part, relations in zip(docs, candidates, scores, decoded):
             set_relations(doc, relations)
             if self.on_scores is not None:
                 self.hand_out(doc, pairs.mentions, pairs.pairs, part, multi_label=self._multi_label)
+
+    def _allowed_scores(self, candidates: Candidates, scores: np.ndarray) -> np.ndarray:
+        """Scores with 0, which passes no threshold, for labels that may not join mentions of such types."""
+        if self._mask.labels != list(self.labels):
+            self._mask = TypeMask(self.name, self.types, self.labels)
+        scores = scores.copy()
+        scores[:, 1:] *= self._mask(candidates)
+        return scores
 
     @property
     def _multi_label(self) -> bool:

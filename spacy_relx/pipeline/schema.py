@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import RelxError
-from ..types import Mention, Relation
+from ..types import Candidates, Mention, Relation
 
 #: What mentions of one entity have in common: their id (`kb_id`), or, where they have none, their text.
 ENTITIES = ("linked", "text")
@@ -94,6 +95,10 @@ class Schema:
         """All relations that the schema names."""
         named = self.functional | self.inverse_functional | self.symmetric | self.irreflexive
         return named | set(self.types) | {label for pair in self.inverse for label in pair}
+
+    def brought_by(self, label: str) -> str | None:
+        """The other relation that adds this one, its inverse, if there is one."""
+        return self._twin.get(label) if self.twins == "both" else None
 
     def _labels(self, setting: str, value: Any) -> set[str]:
         if not _is_list(value) or not all(isinstance(label, str) and label for label in value):
@@ -187,10 +192,13 @@ class Schema:
         return node
 
     def _allows(self, relation: Relation) -> bool:
-        allowed = self.types.get(relation.label)
+        return self.allows(relation.head.label, relation.label, relation.tail.label)
+
+    def allows(self, head: str, label: str, tail: str) -> bool:
+        """Whether mentions of these entity types may be so related."""
+        allowed = self.types.get(label)
         if allowed is None:
             return True
-        head, tail = relation.head.label, relation.tail.label
         return not allowed.isdisjoint({(head, tail), (head, ANY), (ANY, tail), (ANY, ANY)})
 
     def _twin_of(self, relation: Relation) -> Relation | None:
@@ -223,6 +231,28 @@ def _places(relation: Relation) -> tuple[tuple[int, int], tuple[int, int], str]:
     """Where head and tail are, and the label."""
     head, tail = relation.head, relation.tail
     return (head.start, head.end), (tail.start, tail.end), relation.label
+
+
+class TypeMask:
+    """Which of some labels the candidate pairs of a Doc may have, by the entity types of head and tail.
+
+    types: see `Schema`. labels: in the order of the columns. RAISES: RelxError RX386.
+    """
+
+    def __init__(self, name: str, types: Sequence[Sequence[str]], labels: Sequence[str]):
+        self._schema = Schema(name, types=types)
+        self.labels = list(labels)
+        self._kinds: dict[str, int] = {}
+        self._table = np.zeros((0, 0, len(self.labels)), dtype=bool)
+
+    def __call__(self, candidates: Candidates) -> np.ndarray:
+        """RETURNS: bool (n_pairs, n_labels)."""
+        rows = np.array([self._kinds.setdefault(kind, len(self._kinds)) for kind in candidates.types], dtype="int64")
+        if len(self._table) < len(self._kinds):
+            allows = [[[self._schema.allows(a, x, b) for x in self.labels] for b in self._kinds] for a in self._kinds]
+            self._table = np.array(allows, dtype=bool)
+        heads, tails = rows[candidates.pairs.T]
+        return self._table[heads, tails]
 
 
 class _Chosen:
