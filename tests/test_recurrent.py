@@ -77,6 +77,15 @@ def test_packing_and_last_states():
             torch.testing.assert_close(found[row], state.flatten())
 
 
+def test_lower_precision_is_left_to_pytorch():
+    layer, packing = make_layer("gru").float(), pack(torch.tensor([2, 3]))
+    tokens = torch.randn(5, WIDTH, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = run_packed(layer, tokens, packing.sizes)
+    found.float().sum().backward()
+    torch.testing.assert_close(found.float(), run_packed(layer, tokens, packing.sizes), atol=0.02, rtol=0.02)
+
+
 def test_no_sentences():
     packing = pack(torch.zeros(0, dtype=torch.long))
     assert packing.rows.tolist() == [] and packing.sizes.tolist() == []

@@ -49,7 +49,8 @@ def run_packed(layer: Recurrent, tokens: Tensor, sizes: Tensor) -> Tensor:
     tokens: *Shape:* (n_tokens, width), in the order of a `Packing`. sizes: its sizes. RETURNS: *Shape:* (n_tokens,
     2 * hidden), float, in the same order.
     """
-    if tokens.device.type != "cpu" or not torch.is_grad_enabled() or not len(sizes):
+    plain = tokens.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    if not plain or not torch.is_grad_enabled() or not len(sizes):
         return layer(nn.utils.rnn.PackedSequence(tokens, sizes))[0].data
     loop: Any = GRULoop if isinstance(layer, nn.GRU) else LSTMLoop
     steps = sizes.tolist()
