@@ -321,3 +321,50 @@ def test_webanno_escapes(values):
     escape = {c: "\\" + c for c in "\\[]|_;*"} | {"\t": "\\t", "\n": "\\n"}
     cell = "|".join("".join(escape.get(c, c) for c in value) for value in values)
     assert [_unescape(part) for part in _split(cell, "|")] == values
+
+
+def test_what_another_program_writes(tmp_path):
+    """UIMA CAS JSON by DKPro Cassis, with nested mentions behind characters of two UTF-16 units."""
+    cassis = pytest.importorskip("cassis")
+    text = "😀 Mara Ellwood founded Tarnbrook Mill . 𝔄nn leads it ."
+    types = cassis.TypeSystem()
+    sentence = types.create_type(f"{DKPRO}segmentation.type.Sentence")
+    token = types.create_type(f"{DKPRO}segmentation.type.Token")
+    entity = types.create_type(f"{DKPRO}ner.type.NamedEntity")
+    relation = types.create_type("custom.Relation")
+    for name in ("value", "identifier"):
+        types.create_feature(entity, name, "uima.cas.String")
+    types.create_feature(relation, "label", "uima.cas.String")
+    for name in ("Governor", "Dependent"):
+        types.create_feature(relation, name, entity)
+    cas = cassis.Cas(typesystem=types)
+    cas.sofa_string, cas.sofa_mime = text, "text/plain"
+
+    def add(type, part, after=0, **features):
+        begin = text.index(part, after)
+        added = type(begin=begin, end=begin + len(part), **features)
+        cas.add(added)
+        return added
+
+    end = 0
+    for word in text.split():
+        end = add(token, word, end).end
+    for part in (text[: text.index(" 𝔄")], "𝔄nn leads it ."):
+        add(sentence, part)
+    mara = add(entity, "Mara Ellwood", value="PERSON", identifier="http://www.wikidata.org/entity/Q5")
+    add(entity, "Ellwood", value="SURNAME")
+    mill, ann = add(entity, "Tarnbrook Mill", value="ORG"), add(entity, "𝔄nn", value="PERSON")
+    for head, label in ((mara, "founded"), (ann, "leads")):
+        cas.add(relation(begin=mill.begin, end=mill.end, Governor=head, Dependent=mill, label=label))
+    cas.to_json(str(tmp_path / "doc.json"))
+    (record,), report = read("inception", tmp_path / "doc.json")
+    (doc,), _ = docs_of(record)
+    assert not report.records_broken
+    assert [token.text for token in doc] == text.split() and len(list(doc.sents)) == 2
+    assert {(span.text, span.label_, span.kb_id_) for span in doc.spans[MENTIONS_KEY]} == {
+        ("Mara Ellwood", "PERSON", "Q5"),
+        ("Ellwood", "SURNAME", ""),
+        ("Tarnbrook Mill", "ORG", ""),
+        ("𝔄nn", "PERSON", ""),
+    }
+    assert set(doc._.triples) == {("Mara Ellwood", "founded", "Tarnbrook Mill"), ("𝔄nn", "leads", "Tarnbrook Mill")}
