@@ -351,7 +351,7 @@ def test_what_another_program_writes(tmp_path):
         end = add(token, word, end).end
     for part in (text[: text.index(" 𝔄")], "𝔄nn leads it ."):
         add(sentence, part)
-    mara = add(entity, "Mara Ellwood", value="PERSON", identifier="http://www.wikidata.org/entity/Q5")
+    mara = add(entity, "Mara Ellwood", value="PERSON", identifier="Q5")
     add(entity, "Ellwood", value="SURNAME")
     mill, ann = add(entity, "Tarnbrook Mill", value="ORG"), add(entity, "𝔄nn", value="PERSON")
     for head, label in ((mara, "founded"), (ann, "leads")):
