@@ -190,6 +190,8 @@ def test_names_of_files(tmp_path):
     named = tell_apart([(path, path.name) for path in paths])
     assert [name for _, name in named] == ["a/x/f.spacy", "b/x/f.spacy", "y/f.spacy", "g.spacy", "a/x/f.spacy"]
     assert tell_apart(list(reversed([(path, path.name) for path in paths]))) == list(reversed(named))
+    twice = tell_apart([(tmp_path / "m" / "f.spacy", "m/f.spacy"), (tmp_path / "m" / "f.spacy", "f.spacy")])
+    assert [name for _, name in twice] == ["m/f.spacy", "m/f.spacy"]
 
 
 def test_output_of_annotate(tmp_path, corpus):
@@ -204,6 +206,10 @@ def test_output_of_annotate(tmp_path, corpus):
         assert "1 facts from 1 triples" in result.output and "RX410" not in result.output
     (row,) = rows_of(tmp_path / "x.jsonl")
     assert row["evidence"][0]["model"] == "xx_relx"  # what the table says itself
+    (tmp_path / "nest").mkdir()
+    whole.rename(tmp_path / "nest" / "run1")
+    result = relx("export", tmp_path / "nest", tmp_path / "y.jsonl")
+    assert "1 facts from 1 triples" in result.output and "RX410" not in result.output
 
 
 def test_model_of_tables_that_say_none(tmp_path):

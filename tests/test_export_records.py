@@ -289,6 +289,7 @@ def test_iris():
         "http://dbpedia.org/resource/Köln": "http://dbpedia.org/resource/Köln",
         "http://a.example/x y#b#c": "http://a.example/x%20y#b%23c",
         "urn:isbn:123": "urn:isbn:123",
+        "http://a.example/\u2028ls": "http://a.example/%E2%80%A8ls",  # a line break to some readers of N-Triples
         "http://": "http://a.example/kb/http%3A%2F%2F",
         "text:PERSON/北 京": "http://a.example/entity/PERSON/%E5%8C%97%20%E4%BA%AC",
         "=text:x": "http://a.example/kb/text%3Ax",

@@ -91,6 +91,8 @@ def test_brat_equal_mentions(tmp_path):
     assert not any(found) and report.problem_counts == {"RX305": 1}
     path = collection(tmp_path, text, ann="*\tEquiv T1 T9\n" + ann)
     assert "a.b.ann, line 1" in raises("RX104", "brat", path)
+    for wrong in ("*\tEquiv\tT1 T2\n", "*\tEquiv\n", "*\tEquiv T1\n"):
+        assert "as in 'Equiv T1 T2'" in raises("RX102", "brat", collection(tmp_path, text, ann=wrong + ann))
 
 
 @pytest.mark.parametrize(

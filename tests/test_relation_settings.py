@@ -98,6 +98,37 @@ def test_types_of_the_wrong_form_and_of_unknown_relations():
         nlp.initialize(lambda: make_examples(nlp.vocab))
 
 
+def test_types_can_be_changed(trained):
+    nlp = spacy.blank("en").from_config(trained.config).from_bytes(trained.to_bytes())
+    extractor = nlp.get_pipe("relation_extractor")
+    before = run(nlp)
+    extractor.types = [["X", label, "X"] for label in extractor.labels]
+    assert not any(run(nlp))
+    with pytest.raises(RelxError, match="RX386"):
+        extractor.types = [["X", "works_for"]]
+    extractor.types = [["*", label, "*"] for label in extractor.labels]
+    assert run(nlp) == before != []
+    trained_bytes = trained.to_bytes()
+    config = trained.config.copy()
+    config["components"]["relation_extractor"]["types"] = [["X", "typo", "X"]]
+    with pytest.warns(RelxWarning, match=r"RX059.*typo"):
+        spacy.blank("en").from_config(config).from_bytes(trained_bytes)
+
+
+@pytest.mark.parametrize("how", ["frozen", "sourced"])
+def test_a_marker_that_is_not_initialised_anew(trained, how):
+    """spaCy disables frozen components, and those of another pipeline, while a pipeline is initialised."""
+    nlp = make_nlp()
+    if how == "sourced":
+        nlp.remove_pipe("entity_type_marker")
+        nlp.add_pipe("entity_type_marker", source=trained, first=True)
+    else:
+        nlp.get_pipe("entity_type_marker").initialize(lambda: make_examples(nlp.vocab))
+    with nlp.select_pipes(disable=["entity_type_marker"]):
+        nlp.initialize(lambda: make_examples(nlp.vocab))
+    assert nlp.get_pipe("relation_extractor").cfg["n_markers"] == nlp.get_pipe("entity_type_marker").n_markers > 1
+
+
 def test_several_relations_on_one_pair():
     sentence = ("Ann leads Acme", [(0, 1, "PERSON"), (2, 3, "ORG")], [(0, "works_for", 1), (0, "leads", 1)])
     nlp = make_nlp(model_config(MULTILABEL))

@@ -54,9 +54,15 @@ def _in_folder(path: Path, broken: str) -> list[tuple[Path, str]]:
     from ..scale.plan import PLAN
     from ..scale.shard import TRIPLES
 
-    if (path / PLAN).is_file() and (path / TRIPLES).is_dir():
-        path = path / TRIPLES  # beside them are the same triples as Docs, and tables of other things
-    files, others = folder_files(path, lambda file: file.suffix in SUFFIXES)
+    runs = {plan.parent for plan in path.rglob(PLAN) if (plan.parent / TRIPLES).is_dir()}
+
+    def is_input(file: Path) -> bool:
+        # beside a run's triples are the same as Docs, and tables of other things
+        run = next((each for each in file.parents if each in runs), None)
+        return run is None or file.is_relative_to(run / TRIPLES)
+
+    files, others = folder_files(path, lambda file: file.suffix in SUFFIXES and is_input(file))
+    others = [name for name in others if is_input(path / name)]
     if not files:
         raise RelxError(broken, path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
     if others:

@@ -90,8 +90,10 @@ def folder_files(folder: Path, wanted: Callable[[Path], bool]) -> tuple[list[tup
 
 def tell_apart(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:
     """Files with their names, where each name is an end of the file's path: those that several files have become the
-    shortest ends that differ. A file that is there twice has one name."""
+    shortest ends that differ. A file that is there twice has one name, the first."""
     whole = [(path.parent.resolve() / path.name).parts for path, _ in files]
+    first = {parts: name for parts, (_, name) in reversed(list(zip(whole, files)))}
+    files = [(path, first[parts]) for parts, (path, _) in zip(whole, files)]
     lengths = [name.count("/") + 1 for _, name in files]
     names = [name for _, name in files]
     while True:

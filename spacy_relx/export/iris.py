@@ -16,7 +16,7 @@ DEFAULT_BASE = "http://example.org/"
 KNOWN_ENTITIES = {"wikidata": (r"[QPL][1-9][0-9]*", "http://www.wikidata.org/entity/")}
 KNOWN_RELATIONS = {"wikidata": (r"P[1-9][0-9]*", "http://www.wikidata.org/prop/direct/")}
 _UCS = (
-    "\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
+    "\u00a0-\u2027\u202a-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
     + "".join(f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14))
     + "\U000e1000-\U000efffd"
 )

@@ -24,6 +24,7 @@ from ..extensions import (
 from ..facts import Evidence, Fact, FactScores
 from ..grouping import group_pairs
 from ..types import NO_RELATION
+from .order import components_before
 from .trained import TrainedPipe
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class FactExtractor(TrainedPipe):
         docs = _noting_langs((eg.x for eg in get_examples()), langs)
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
-        self.check_thresholds()
+        self.check_settings()
         if self.model.attrs.get("langs"):
             deque(docs, maxlen=0)  # a model that collects no words has not read them
             self._check_langs(langs, nlp)
@@ -159,8 +160,8 @@ class FactExtractor(TrainedPipe):
 
     def _langs_are_set(self, nlp: Language) -> bool:
         """Whether a component before this one sets languages."""
-        before = nlp.pipe_names[: nlp.pipe_names.index(self.name)]
-        return any("doc._.lang" in nlp.get_pipe_meta(name).assigns for name in before)
+        before = components_before(nlp, self.name)
+        return any("doc._.lang" in nlp.get_pipe_meta(name).assigns for name, _ in before)
 
     def predict(self, docs: Iterable[Doc]) -> list[DocFacts]:
         """What the model says of each Doc. RAISES: RelxError RX062 for Docs that no marker has seen, RX050 for a model

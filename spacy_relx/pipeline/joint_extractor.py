@@ -158,7 +158,7 @@ class JointExtractor(TrainedPipe):
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train)
-        self.check_thresholds()
+        self.check_settings()
         self._check_reach(islice(get_examples(), N_COVER_DOCS))
 
     def _collect(self, examples: Iterable[Example]) -> dict[str, Any]:

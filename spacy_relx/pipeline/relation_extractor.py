@@ -100,9 +100,19 @@ class RelationExtractor(TrainedPipe):
         scorer: Callable | None = None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX386 for types of another form."""
-        self.types = types
+        self._types: Sequence[Sequence[str]] = types
         self._mask = TypeMask(name, types, [])
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
+
+    @property
+    def types(self) -> Sequence[Sequence[str]]:
+        """Allowed [head type, label, tail type]. RAISES, when set: RelxError RX386 for another form."""
+        return self._types
+
+    @types.setter
+    def types(self, types: Sequence[Sequence[str]]) -> None:
+        self._mask = TypeMask(self.name, types, [])
+        self._types = types
 
     def initialize(
         self,
@@ -134,12 +144,12 @@ class RelationExtractor(TrainedPipe):
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train)
-        self.check_thresholds()
-        self._check_types()
+        self.check_settings()
         self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
 
-    def _check_types(self) -> None:
-        """WARNS: RX059 for types of relations that are not known."""
+    def check_settings(self) -> None:
+        """WARNS: RX057 for thresholds, RX059 for types, of relations that are not known."""
+        super().check_settings()
         unknown = sorted({label for _, label, _ in self.types} - set(self.labels))
         if unknown:
             warn("RX059", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))

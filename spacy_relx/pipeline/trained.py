@@ -20,6 +20,7 @@ from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
 from ..extensions import get_lang, has_candidates, set_extensions
 from ..types import NO_RELATION, Mention
+from .order import components_before
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -132,7 +133,7 @@ class TrainedPipe(TrainablePipe):
 
         RETURNS: that component. RAISES: RelxError `unmarked` where there is none.
         """
-        for name, pipe in reversed(nlp.pipeline[: nlp.pipe_names.index(self.name)] if nlp is not None else []):
+        for name, pipe in reversed(components_before(nlp, self.name)):
             if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:  # type: ignore[union-attr]
                 names = list(getattr(pipe, "labels", ()))
                 self.cfg["n_markers"] = int(getattr(pipe, "n_markers", 1))
@@ -151,7 +152,7 @@ class TrainedPipe(TrainablePipe):
         self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
         self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
 
-    def check_thresholds(self) -> None:
+    def check_settings(self) -> None:
         """WARNS: RX057 for thresholds of relations that are not known."""
         unknown = sorted(set(self.label_thresholds) - set(self.labels))
         if unknown:
@@ -314,7 +315,7 @@ class TrainedPipe(TrainablePipe):
         self.cfg = cfg
         saved = cfg.get("calibration")
         self.calibration = None if saved is None else Calibration.from_dict(saved)
-        self.check_thresholds()
+        self.check_settings()
         if cfg["width"] is None or self._shim.is_built:
             return
         self.set_sizes()

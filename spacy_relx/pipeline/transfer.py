@@ -20,6 +20,7 @@ from ..extensions import get_sentence_langs
 from ..layers.language import NO_LANGUAGE, language_shims
 from ..layers.shim import TorchShim
 from ..nn.language_layers import leading
+from .order import components_before
 
 if TYPE_CHECKING:
     from .trained import TrainedPipe
@@ -142,9 +143,7 @@ def set_languages(
 
 def _router_before(name: str, nlp: Language | None) -> Any:
     """The component before that one that holds languages, if there is one."""
-    if nlp is None or name not in nlp.pipe_names:
-        return None
-    for _, each in reversed(nlp.pipeline[: nlp.pipe_names.index(name)]):
+    for _, each in reversed(components_before(nlp, name)):
         if getattr(each, "languages", None):
             return each
     return None

@@ -178,7 +178,10 @@ class _Reader:
                 raise BadRecord("RX102", problem="a link must be as in 'Reference T1 Wikidata:Q42'")
             self.links.append((self.place, self.line, link[1], link[2]))
         elif kind == "*" and data.split(" ")[0] == _EQUAL:
-            self.equal.append((self.place, self.line, data.split()[1:]))
+            equal = data.split()[1:]
+            if len(equal) < 2 or text.strip():
+                raise BadRecord("RX102", problem="an equivalence must be as in 'Equiv T1 T2'")
+            self.equal.append((self.place, self.line, equal))
         elif kind == "E":
             self.triggers[name] = data.split(" ")[0].rpartition(":")[2]
             self.notes.append((self.place, self.line, "RX304", {}))

@@ -88,16 +88,16 @@ class BratWriter(Writer):
         self._write_settings(
             "annotation.conf", {"entities": types, "relations": relations, "events": [], "attributes": []}
         )
-        labels = {**self._types.changed, **self._relations.changed}
+        labels = sorted({*self._types.changed.items(), *self._relations.changed.items()})
         if labels:
-            lines = [f"{name} | {_BREAK.sub(' ', label).replace('|', '/')}" for label, name in sorted(labels.items())]
+            lines = [f"{name} | {_BREAK.sub(' ', label).replace('|', '/')}" for label, name in labels]
             self._write_settings("visual.conf", {"labels": lines, "drawing": []})
-        changed = {**labels, **self._links.changed}
+        changed = sorted({*labels, *self._links.changed.items()})
         if changed:
             parts = (self._types, self._relations, self._links)
             table = {kind: {name: true for true, name in part.changed.items()} for kind, part in zip(NAMED, parts)}
             (self._folder / NAMES_FILE).write_text(to_json(table), encoding="utf8")
-            pairs = [f"{true!r} is {name}" for true, name in sorted(changed.items())]
+            pairs = [f"{true!r} is {name}" for true, name in changed]
             more = f" and {len(pairs) - _SHOWN} more" * (len(pairs) > _SHOWN)
             warn("RX322", names=", ".join(pairs[:_SHOWN]) + more, file=NAMES_FILE)
 
