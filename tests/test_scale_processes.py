@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -116,6 +118,30 @@ def test_the_command(scale_model, scale_code, tmp_path):
     facts = [json.loads(line) for line in (tmp_path / "facts.jsonl").read_text(encoding="utf8").splitlines()]
     assert {(fact["subject"]["text"], fact["object"]["text"]) for fact in facts} == {("Ann", "Acme"), ("Ann", "東京")}
     assert {fact["evidence"][0]["document"] for fact in facts} == {"t0", "t2"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals")
+def test_progress_is_for_terminals(scale_model, scale_code, tmp_path):
+    """How many of how many, a rate and the time that is left; nothing of the kind in a pipe."""
+    import termios
+
+    texts = write_texts(tmp_path / "in.jsonl", [TEXT] * 150)
+    words = ["annotate", scale_model, texts, tmp_path / "out", "--code", scale_code, "--workers", 0, "--overwrite"]
+    command = [sys.executable, "-m", "spacy", "relx", *map(str, words)]
+    env = {**os.environ, "RELX_TEST_SECONDS": "0.01"}
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 120))
+    process = subprocess.Popen(command, env=env, stderr=theirs, stdout=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # what Linux says when the other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    assert "150/150" in shown.decode() and re.search(r" 64/150 \[\d+:\d+<\d+:\d+, +[\d.]+ docs/s", shown.decode())
+    piped = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "docs/s" not in piped.stderr and "\r" not in piped.stderr
 
 
 def test_the_command_says_what_is_broken(scale_model, scale_code, tmp_path):
