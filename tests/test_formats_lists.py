@@ -148,3 +148,22 @@ def test_many_damaged_items_are_read_in_time(tmp_path, old):
     start = time.perf_counter()
     _, report = read("spert", path, "skip")
     assert time.perf_counter() - start < 20 and (old == "😀") == (report.records_broken == 0)
+
+
+@pytest.mark.parametrize("n", [5, 60])
+@pytest.mark.parametrize("indent", ["", "  "])
+def test_commas_that_are_missing(tmp_path, n, indent):
+    """Items on lines of their own are kept, the broken ones among them are not."""
+    path = tmp_path / "x.json"
+    items = [json.dumps(spert(orig_id=i)) for i in range(n)]
+    items[3] = items[3][:-1]
+    path.write_text("[\n" + "".join(f"{indent}{item}\n" for item in items) + "]", encoding="utf8")
+    records, report = read("spert", path, "skip")
+    assert [record.id for record in records] == [str(i) for i in range(n) if i != 3]
+    assert report.records_broken == 1 and report.problem_counts["RX101"] == n - 2  # none for the one behind it
+    assert (
+        "x.json, line 3: " in report.problems[0].message
+        and "the comma before it is missing" in report.problems[0].message
+    )
+    with pytest.raises(RelxError, match=r"RX101.*line 3: .*item 2 of the list: the comma before it is missing"):
+        read("spert", path)

@@ -22,7 +22,7 @@ _BAD_BYTE = re.compile("[\udc80-\udcff]")
 class Item(NamedTuple):
     """An item of a list. number: its place, from 1. start, end: of what was read of it in the text. value: what it is,
     where there is no error. error: why it cannot be used. at: where in the text the error is. last: the items behind
-    it, if any, cannot be told apart."""
+    it, if any, cannot be told apart. joined: the comma before it is missing, though it is whole."""
 
     number: int
     start: int
@@ -31,6 +31,7 @@ class Item(NamedTuple):
     error: ValueError | RecursionError | None = None
     at: int = 0
     last: bool = False
+    joined: bool = False
 
 
 class _Lines:
@@ -62,7 +63,7 @@ def iter_items(text: str) -> Iterator[Item]:
     position = first = _skip_blanks(text, 1)
     lines = _Lines(text, first)
     number = broken = 0
-    separated = True
+    separated, joined = True, False
     if text[position : position + 1] == "]":
         yield from _check_end(text, position + 1, 1)
         return
@@ -89,16 +90,19 @@ def iter_items(text: str) -> Iterator[Item]:
             if end < 0:
                 return
             if end == line:
-                separated, position = True, line
+                separated, joined, position = True, False, line
                 continue
         else:
-            yield Item(number, start, end, value)
+            yield Item(number, start, end, value, at=start, joined=joined)
+        behind = end
         end = _skip_blanks(text, end)
         if text[end : end + 1] == "]":
             yield from _check_end(text, end + 1, number + 1)
             return
         separated = text[end : end + 1] == ","
         position = _skip_blanks(text, end + separated)
+        joined = not separated and lines.after(behind) == position
+        separated = separated or joined
 
 
 def _decode(decoder: json.JSONDecoder, text: str, start: int, lines: _Lines | None) -> tuple[Any, int]:
@@ -111,6 +115,8 @@ def _decode(decoder: json.JSONDecoder, text: str, start: int, lines: _Lines | No
     if lines is not None:
         line = lines.after(start)
         end = _end_of_item(text, start, line if line >= 0 else len(text))
+        if end < 0 <= line:
+            end = line  # without a comma
         if end < 0:
             raise ValueError("its brackets do not fit")
         value, length = decoder.raw_decode(text[start:end])

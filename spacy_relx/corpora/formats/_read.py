@@ -164,6 +164,13 @@ def _whole_items(path: Path, raw: bytes, failure: BadFile | None, report: Report
     for item in iter_items(text):
         bad = -1 if ascii_only else bad_byte(text, item.start, item.end)
         if bad < 0 and item.error is None:
+            if item.joined:
+                counted = line_of(text, item.at, counted)
+                reason = (
+                    f"item {item.number} of the list: {_reason('the comma before it is missing', item.at - counted[2])}"
+                )
+                tell = report.broken if report.on_error == "raise" else report.note
+                tell("RX101", Place(path, counted[1]), shown(text, item.at), reason=reason)
             yield item.number, item.value
             continue
         at = item.at if bad < 0 else bad
