@@ -44,13 +44,12 @@ def test_states_and_gradients_are_those_of_pytorch(lengths, kind, depth):
 @pytest.mark.parametrize("kind", LAYERS)
 def test_gradients_by_finite_differences(kind):
     layer, packing = make_layer(kind), pack(torch.tensor([2, 3, 1]))
-    names = [name for name, _ in layer.named_parameters()]
+    names = [f"layer.{name}" for name, _ in layer.named_parameters()]
 
     def run(tokens, *values):
         return torch.func.functional_call(Wrapped(layer, packing.sizes), dict(zip(names, values)), (tokens,))
 
     tokens = torch.randn(6, WIDTH, dtype=torch.double, requires_grad=True)
-    names = [f"layer.{name}" for name in names]
     assert torch.autograd.gradcheck(run, [tokens, *layer.parameters()])
 
 

@@ -103,6 +103,7 @@ def test_types_can_be_changed(trained):
     extractor = nlp.get_pipe("relation_extractor")
     before = run(nlp)
     extractor.types = [["X", label, "X"] for label in extractor.labels]
+    assert not nlp(make_doc(nlp.vocab, ""))._.relations and not nlp(make_doc(nlp.vocab, "a b"))._.relations
     assert not any(run(nlp))
     with pytest.raises(RelxError, match="RX386"):
         extractor.types = [["X", "works_for"]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ..corpora.files import folder_files, tell_apart
 from ..corpora.records import load_json
 from ..corpora.texts import MAX_LINE, LeftOut
-from ..errors import RelxError, warn
+from ..errors import RelxError
 from ._app import OnError
 
 if TYPE_CHECKING:
@@ -61,13 +61,7 @@ def _in_folder(path: Path, broken: str) -> list[tuple[Path, str]]:
         run = next((each for each in file.parents if each in runs), None)
         return run is None or file.is_relative_to(run / TRIPLES)
 
-    files, others = folder_files(path, lambda file: file.suffix in SUFFIXES and is_input(file))
-    others = [name for name in others if is_input(path / name)]
-    if not files:
-        raise RelxError(broken, path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
-    if others:
-        warn("RX410", n=len(others), path=path, name=others[0], known=", ".join(SUFFIXES))
-    return files
+    return folder_files(path, SUFFIXES, broken, is_input)
 
 
 @dataclass

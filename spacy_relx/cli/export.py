@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
@@ -18,7 +19,7 @@ from ._output import check_output, standard_output
 from ._triples import INPUTS_HELP, TripleLines, triple_files
 
 if TYPE_CHECKING:
-    from ..export import ExportReport, Settings, Triple, Writer
+    from ..export import Settings, Triple, Writer
 
 #: Field of the writers' settings -> the options that set it.
 OPTIONS = {"iris": "--base, --ids and --relation-ids", "bare": "--bare", "formulas": "--formulas"}
@@ -99,20 +100,20 @@ def export_cli(
     if min_score is not None:
         triples = (triple for triple in triples if triple.score >= min_score)
 
-    def write(target: Path | BinaryIO) -> ExportReport:
-        shown = lambda facts: progress(facts, unit=" facts")  # noqa: E731
-        return export(triples, target, format, settings, merge=merge, max_evidence=max_evidence, progress=shown)
-
-    if streamed:
-        with standard_output() as stream:
-            _say_saved(write(stream), "standard output", format)
-    else:
-        _say_saved(write(output), output, format)
-
-
-def _say_saved(report: ExportReport, where: str | Path, format: str) -> None:
-    message = f"✔ Saved {report.facts} facts from {report.triples} triples to {where} ({format})"
-    typer.secho(message, fg="green", err=not isinstance(where, Path))
+    target: AbstractContextManager[Path | BinaryIO] = standard_output() if streamed else nullcontext(output)
+    with target as place:
+        report = export(
+            triples,
+            place,
+            format,
+            settings,
+            merge=merge,
+            max_evidence=max_evidence,
+            progress=lambda facts: progress(facts, unit=" facts"),
+        )
+        where = "standard output" if streamed else output
+        message = f"✔ Saved {report.facts} facts from {report.triples} triples to {where} ({format})"
+        typer.secho(message, fg="green", err=streamed)
 
 
 def _check_options(format: str, writer: Writer, given: list[str]) -> None:

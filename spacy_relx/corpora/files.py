@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from ..errors import RelxError, warn
+
 
 def open_binary(path: Path) -> IO[bytes]:
     """Open a file for reading, unpacked if its name ends in .gz or .bz2."""
@@ -76,16 +78,26 @@ def is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def folder_files(folder: Path, wanted: Callable[[Path], bool]) -> tuple[list[tuple[Path, str]], list[str]]:
-    """The files in a folder and in those below it, sorted, hidden ones aside.
+def folder_files(
+    folder: Path, endings: tuple[str, ...], broken: str, is_input: Callable[[Path], bool] = lambda path: True
+) -> list[tuple[Path, str]]:
+    """The files in a folder and in those below it, sorted, hidden ones aside, whose names end so: (path, name), where
+    the name is that of the folder and the path in it.
 
-    RETURNS: (path, name) of those that are wanted, where the name is that of the folder and the path in it; and the
-    paths in the folder of the others.
+    broken: code of the error. is_input: which files count at all. RAISES: RelxError `broken` where there are none.
+    WARNS: RX410 for files whose names end otherwise.
     """
     there = sorted(each for each in folder.rglob("*") if each.is_file() and not is_hidden(each.relative_to(folder)))
+    places = [(each, each.relative_to(folder).as_posix()) for each in there if is_input(each)]
     base = folder.resolve().name
-    files = [(each, f"{base}/{each.relative_to(folder).as_posix()}") for each in there if wanted(each)]
-    return files, [each.relative_to(folder).as_posix() for each in there if not wanted(each)]
+    files = [(each, f"{base}/{place}") for each, place in places if place.endswith(endings)]
+    others = [place for _, place in places if not place.endswith(endings)]
+    known = ", ".join(endings)
+    if not files:
+        raise RelxError(broken, path=folder, reason=f"the folder holds no {known}")
+    if others:
+        warn("RX410", n=len(others), path=folder, name=others[0], known=known)
+    return files
 
 
 def tell_apart(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:

@@ -144,9 +144,10 @@ def clean_text(value: Any) -> str:
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
-def is_document_id(id: Any) -> bool:
-    """Whether it can be the id of a document: a string or a whole number. Two of anything else could look alike."""
-    return isinstance(id, str) or (isinstance(id, Integral) and not isinstance(id, bool))
+def check_document_id(id: Any) -> None:
+    """RAISES: ValueError for what is neither string nor whole number: two such could look alike."""
+    if isinstance(id, bool) or not isinstance(id, (str, Integral)):
+        raise ValueError(f"the id must be a string or a whole number, but is {id!r:.60}")
 
 
 def document_id(id: Any, number: int | None, source: str = "") -> str:
@@ -159,8 +160,7 @@ def document_id(id: Any, number: int | None, source: str = "") -> str:
         if number is None:
             return clean_text(source)
         id = number
-    if not is_document_id(id):
-        raise ValueError(f"the id must be a string or a whole number, but is {id!r:.60}")
+    check_document_id(id)
     return clean_text(id if isinstance(id, str) or not source else f"{source}#{id}")
 
 

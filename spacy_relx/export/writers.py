@@ -94,7 +94,12 @@ def export(
     stream cannot hold a folder), RX005 (the format needs a package). WARNS: RX336 where there are no triples; the
     output is valid and empty.
     """
-    path = Path(output) if isinstance(output, (str, Path)) else None
+    path: Path | None = None
+    if isinstance(output, (str, Path)):
+        path = Path(output)
+        place = whole_output(path)
+    else:
+        place = streamed_output(output)
     writer = get_writer(format or format_of(path or "the stream"))
     check_target(path, writer)
     report = ExportReport()
@@ -106,7 +111,6 @@ def export(
 
     with TripleSpool(merge=merge, max_evidence=max_evidence, progress=counted) as spool:
         report.triples = spool.add(triples).n_added
-        place = whole_output(Path(output)) if isinstance(output, (str, Path)) else streamed_output(output)
         with place as temporary:
             writer(spool, temporary, settings or Settings())
     if not report.triples:

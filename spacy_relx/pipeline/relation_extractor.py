@@ -100,19 +100,17 @@ class RelationExtractor(TrainedPipe):
         scorer: Callable | None = None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX386 for types of another form."""
-        self._types: Sequence[Sequence[str]] = types
-        self._mask = TypeMask(name, types, [])
+        self._mask = TypeMask(name, types)
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
 
     @property
     def types(self) -> Sequence[Sequence[str]]:
         """Allowed [head type, label, tail type]. RAISES, when set: RelxError RX386 for another form."""
-        return self._types
+        return self._mask.types
 
     @types.setter
     def types(self, types: Sequence[Sequence[str]]) -> None:
-        self._mask = TypeMask(self.name, types, [])
-        self._types = types
+        self._mask = TypeMask(self.name, types)
 
     def initialize(
         self,
@@ -206,10 +204,8 @@ class RelationExtractor(TrainedPipe):
 
     def _allowed_scores(self, candidates: Candidates, scores: np.ndarray) -> np.ndarray:
         """Scores with 0, which passes no threshold, for labels that may not join mentions of such types."""
-        if self._mask.labels != list(self.labels):
-            self._mask = TypeMask(self.name, self.types, self.labels)
         scores = scores.copy()
-        scores[:, 1:] *= self._mask(candidates)
+        scores[:, 1:] *= self._mask(candidates, self.labels)
         return scores
 
     @property

@@ -236,21 +236,23 @@ def _places(relation: Relation) -> tuple[tuple[int, int], tuple[int, int], str]:
 class TypeMask:
     """Which of some labels the candidate pairs of a Doc may have, by the entity types of head and tail.
 
-    types: see `Schema`. labels: in the order of the columns. RAISES: RelxError RX386.
+    types: see `Schema`. RAISES: RelxError RX386.
     """
 
-    def __init__(self, name: str, types: Sequence[Sequence[str]], labels: Sequence[str]):
+    def __init__(self, name: str, types: Sequence[Sequence[str]]):
+        self.types = types
         self._schema = Schema(name, types=types)
-        self.labels = list(labels)
+        self._labels: tuple[str, ...] = ()
         self._kinds: dict[str, int] = {}
-        self._table = np.zeros((0, 0, len(self.labels)), dtype=bool)
+        self._table = np.zeros((0, 0, 0), dtype=bool)
 
-    def __call__(self, candidates: Candidates) -> np.ndarray:
-        """RETURNS: bool (n_pairs, n_labels)."""
+    def __call__(self, candidates: Candidates, labels: tuple[str, ...]) -> np.ndarray:
+        """labels: in the order of the columns. RETURNS: bool (n_pairs, n_labels)."""
         rows = np.array([self._kinds.setdefault(kind, len(self._kinds)) for kind in candidates.types], dtype="int64")
-        if len(self._table) < len(self._kinds):
-            allows = [[[self._schema.allows(a, x, b) for x in self.labels] for b in self._kinds] for a in self._kinds]
-            self._table = np.array(allows, dtype=bool)
+        if len(self._table) < len(self._kinds) or labels != self._labels:
+            allows = [[[self._schema.allows(a, x, b) for x in labels] for b in self._kinds] for a in self._kinds]
+            shape = (len(self._kinds), len(self._kinds), len(labels))
+            self._table, self._labels = np.array(allows, dtype=bool).reshape(shape), labels
         heads, tails = rows[candidates.pairs.T]
         return self._table[heads, tails]
 

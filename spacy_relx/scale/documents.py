@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..corpora.texts import Broken, Text, docs_or_errors
 from ..export.from_docs import triples_of_doc
-from ..export.records import Triple, clean_text, is_document_id
+from ..export.records import Triple, check_document_id, clean_text
 from ..loading import pipeline_name
 from .journal import Journal
 
@@ -74,13 +74,15 @@ class Extraction:
         texts = [item for item in items if isinstance(item, Text)]
         found = iter(docs_or_errors(self.nlp, texts))
         for item in items:
-            id = document_id(item, source)
+            try:
+                id, fault = document_id(item, source), ""
+            except ValueError as err:
+                id, fault = item.where, str(err)
             if isinstance(item, Broken):
-                yield Document(id or item.where, item.where, error=one_line(item.reason))
-            elif id is None:
+                yield Document(id, item.where, error=one_line(item.reason))
+            elif fault:
                 next(found)
-                reason = f"the id must be a string or a whole number, but is {item.id!r:.60}"
-                yield Document(item.where, item.where, item.lang, len(item.text), error=reason)
+                yield Document(id, item.where, item.lang, len(item.text), error=fault)
             else:
                 yield self._document(id, item, next(found))
 
@@ -103,15 +105,16 @@ class Extraction:
         return document
 
 
-def document_id(item: Text | Broken, source: str) -> str | None:
+def document_id(item: Text | Broken, source: str) -> str:
     """The id that was given, a whole number as a string; else, or if it is empty, the source and the place in it.
 
-    None for an id that is neither string nor number: two such could look alike.
+    RAISES: ValueError, as `check_document_id`.
     """
     if item.id is None or item.id == "":
         number = re.split("[: ]", item.where)[-1]
         return f"{source}#{number}" if source else number
-    return clean_text(item.id) if is_document_id(item.id) else None
+    check_document_id(item.id)
+    return clean_text(item.id)
 
 
 def one_line(message: str) -> str:

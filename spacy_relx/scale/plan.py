@@ -15,7 +15,7 @@ from spacy.util import get_package_path
 
 from ..corpora.files import folder_files, write_whole
 from ..corpora.texts import FIELDS, Fields, line_parser
-from ..errors import RelxError, warn
+from ..errors import RelxError
 from ..export.arrow import arrow, parquet
 
 #: Name of the plan in the folder of the output.
@@ -125,15 +125,10 @@ def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for path in inputs:
         if path.is_dir():
-            files, others = folder_files(path, _is_known)
-            if not files:
-                raise RelxError("RX400", path=path, reason=f"the folder holds no {', '.join(SUFFIXES)}")
-            if others:
-                warn("RX410", n=len(others), path=path, name=others[0], known=", ".join(SUFFIXES))
-            found += files
+            found += folder_files(path, SUFFIXES, "RX400")
         elif not path.is_file():
             raise RelxError("RX400", path=path, reason="there is no such file or folder")
-        elif not _is_known(path):
+        elif not path.name.endswith(SUFFIXES):
             raise RelxError("RX400", path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
         else:
             found.append((path, path.name))
@@ -148,10 +143,6 @@ def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
             raise RelxError("RX400", path=path, reason=reason)
         places[path.resolve()] = names[name] = path
     return found
-
-
-def _is_known(path: Path) -> bool:
-    return path.name.endswith(SUFFIXES)
 
 
 def identity_of(model: str, code: Path | None, settings: dict[str, Any]) -> dict[str, Any]:

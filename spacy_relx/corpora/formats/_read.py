@@ -163,19 +163,19 @@ def _whole_items(path: Path, raw: bytes, failure: BadFile | None, report: Report
         return
     for item in iter_items(text):
         bad = -1 if ascii_only else bad_byte(text, item.start, item.end)
-        if bad < 0 and item.error is None:
-            if item.joined:
-                counted = line_of(text, item.at, counted)
-                reason = (
-                    f"item {item.number} of the list: {_reason('the comma before it is missing', item.at - counted[2])}"
-                )
-                tell = report.broken if report.on_error == "raise" else report.note
-                tell("RX101", Place(path, counted[1]), shown(text, item.at), reason=reason)
+        whole = bad < 0 and item.error is None
+        if whole and not item.joined:
             yield item.number, item.value
             continue
         at = item.at if bad < 0 else bad
         counted = line_of(text, at, counted)
         place, excerpt, where = Place(path, counted[1]), shown(text, at), f"item {item.number} of the list"
+        if whole:
+            tell = report.broken if report.on_error == "raise" else report.note
+            reason = f"{where}: {_reason('the comma before it is missing', at - counted[2])}"
+            tell("RX101", place, excerpt, reason=reason)
+            yield item.number, item.value
+            continue
         rest = "; what follows cannot be read" if item.last else ""
         if item.last and failure is not None:
             report.broken(failure.code, place, excerpt, **failure.values)
