@@ -48,6 +48,7 @@ def main() -> None:
         relation_weight=args.relation_weight,
         tails_per_query=args.tails_per_query,
         candidates=args.candidates,
+        average=args.average,
         seed=args.seed,
         eval_every=args.eval_every or 1,
         patience=0,
@@ -107,6 +108,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--relation-weight", type=float, default=0.0, help="of ours only")
     parser.add_argument("--tails-per-query", type=int, default=16, help="of ours only")
     parser.add_argument("--candidates", type=int, default=0, help="of ours only")
+    parser.add_argument("--average", type=float, default=0.25, help="of ours only")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--eval-every", type=int, default=0, help="epochs between looks at VALID, 0 for none")

@@ -66,6 +66,7 @@ def run_here(name: str, base: KnowledgeBase, args: argparse.Namespace, rate: flo
         epochs=args.epochs,
         lr=rate,
         n3=args.n3,
+        average=0.0,  # the vectors of the last epoch, as PyKEEN has them
         threads=args.threads,
         seed=args.seed,
     )

@@ -332,7 +332,7 @@ def test_a_failed_write_leaves_what_was_there(command, model, data, tmp_path, mo
     def fail(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spacy_relx.corpora.files.os.replace", fail)
+    monkeypatch.setattr("spacy_relx.files.os.replace", fail)
     result = invoke(command, model, data, "-o", out, exit_code=1)
     assert "[RX186]" in result.stderr and "No space left" in result.stderr
     assert "Overall" in result.stdout or command == "show"  # the report is not lost with its file

@@ -263,7 +263,9 @@ def test_learns(more):
     assert embeddings.training["best_epoch"] == len(losses) and embeddings.training["valid_mrr"] is None
 
 
-@pytest.mark.parametrize("more", [{}, {"candidates": 6}, {"loss": "sampled"}, {"optimizer": "adam"}], ids=str)
+@pytest.mark.parametrize(
+    "more", [{}, {"candidates": 6}, {"loss": "sampled"}, {"optimizer": "adam"}, {"average": 0}], ids=str
+)
 def test_goes_on_as_if_nothing_had_happened(tmp_path, more):
     kb = circle()
     settings = {**SMALL, "epochs": 6, "save_every": 2, "eval_every": 2, **more}
@@ -364,6 +366,28 @@ def test_stops_early_and_keeps_the_best():
     assert torch.equal(embeddings.model.entities, shorter.model.entities)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_mean_over_epochs(share):
+    def trained(epochs, average):
+        return train_complex(circle(), ComplExSettings(**{**SMALL, "epochs": epochs, "average": average})).model
+
+    last = [trained(epochs, 0.0).relations.detach() for epochs in (1, 2, 3, 4)]
+    wanted = {0.0: last[3], 1.0: last[3], 0.5: last[0] / 8 + last[1] / 8 + last[2] / 4 + last[3] / 2}
+    assert torch.allclose(trained(4, share).relations, wanted[share], atol=1e-6)
+    # as old as it is to be after four epochs, at a quarter: evenly until then
+    assert torch.allclose(trained(4, 0.25).relations, sum(last) / 4, atol=1e-6)
+
+
+def test_the_mean_goes_on_where_it_was(tmp_path):
+    settings = {**SMALL, "save_every": 1}
+    whole = train_complex(circle(), ComplExSettings(**{**settings, "epochs": 7}))
+    for epochs in (3, 7):
+        parts = train_complex(
+            circle(), ComplExSettings(**{**settings, "epochs": epochs}), folder=tmp_path / "state", resume=True
+        )
+    assert torch.allclose(parts.model.entities, whole.model.entities, atol=1e-6)
+
+
 def test_another_seed_gives_other_vectors():
     one, other = (train_complex(circle(), ComplExSettings(**{**SMALL, "epochs": 1, "seed": seed})) for seed in (0, 1))
     assert not torch.allclose(one.model.entities, other.model.entities)
@@ -379,6 +403,8 @@ def test_another_seed_gives_other_vectors():
         {"optimizer": "sgd"},
         {"lr": float("nan")},
         {"seed": -1},
+        {"average": -0.1},
+        {"average": 1.5},
     ],
     ids=str,
 )

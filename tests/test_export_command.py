@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from util import SENTENCES, make_doc
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.files import tell_apart
 from spacy_relx.errors import RelxError
 from spacy_relx.export import Settings, export
 from spacy_relx.export.graph import answer_json, build_graph, query_graph
+from spacy_relx.files import tell_apart
 
 DOC = Path(__file__).parent.parent / "docs" / "export.md"
 

@@ -102,6 +102,7 @@ ROOMS = {
 GROUND = {
     "errors": set(),
     "about": set(),
+    "files": {"errors"},
     "types": {"errors"},
     "_compat": {"errors"},
     "loading": {"errors"},

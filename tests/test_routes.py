@@ -266,6 +266,11 @@ def test_a_switcher_over_entity_type_markers(mode, tmp_path):
         assert abs(a - b).max(initial=0) < 1e-6
     differ = [abs(a - b).max(initial=0) for a, b in zip(scores(nlp, "de"), scores(nlp, "fr"))]
     assert max(differ) > 1e-5
+    with pytest.warns(RelxWarning, match=r"RX274.*'ja'"):
+        scores(nlp, "ja")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RelxWarning)
+        scores(nlp, "ja")
 
 
 # Shown

@@ -6,35 +6,17 @@ import pickle
 from collections import defaultdict
 
 import pytest
-import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scorer_util import ACME, ANN, ROME, VOCAB, make
 from spacy import registry
-from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 from util import rounded
 
-from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.evaluation import evaluate, make_relation_scorer, mention_writers, score_relations
-from spacy_relx.types import MENTIONS_KEY, NO_RELATION, Candidates, Mention, Relation
-
-VOCAB = Vocab()
-ANN, ACME, ROME = (0, 1, "PERSON"), (3, 4, "ORG"), (5, 6, "PLACE")
-WORDS = "Ann works for Acme in Rome"
-
-
-def make(relations=(), candidates=None, words=WORDS, lang="", vocab=VOCAB):
-    """A Doc; relations: (head, label, tail); candidates: (head, tail) pairs, None for a Doc nobody looked at."""
-    doc = Doc(vocab, words=words.split() if isinstance(words, str) else words)
-    doc._.relations = [Relation(Mention(*head), label, Mention(*tail)) for head, label, tail in relations]
-    doc._.lang = lang
-    if candidates is not None:
-        mentions = [Mention(*m) for m in sorted({m for pair in candidates for m in pair})]
-        rows = {(m.start, m.end, m.label): i for i, m in enumerate(mentions)}
-        doc._.candidates = Candidates(mentions, [0] * len(mentions), [(rows[h], rows[t]) for h, t in candidates])
-    return doc
+from spacy_relx.errors import RelxError
+from spacy_relx.evaluation import make_relation_scorer, score_relations
+from spacy_relx.types import NO_RELATION, Mention, Relation
 
 
 def score(gold, pred, candidates=None, **kwargs):
@@ -281,8 +263,14 @@ def naive(items):
 
 
 MENTIONS = st.sampled_from([(0, 1, "A"), (0, 1, "B"), (0, 2, "A"), (1, 2, "B"), (3, 4, "A")])
+
+
 RELATIONS = st.lists(st.tuples(MENTIONS, st.sampled_from("rst"), MENTIONS), max_size=6)
+
+
 PAIRS = st.lists(st.tuples(MENTIONS, MENTIONS), max_size=8, unique=True)
+
+
 ITEMS = st.lists(st.tuples(RELATIONS, RELATIONS, PAIRS), max_size=4)
 
 
@@ -325,125 +313,3 @@ def test_many_candidates_are_fast():
     scores = score_relations([Example(predicted, reference)])
     assert scores["rel_n_pairs"] == 400 * 399
     assert (scores["rel_uncovered"], scores["rel_micro_f"]) == (0, 0.0)
-
-
-# Pipelines
-
-
-@Language.component("relx_test_people_work", assigns=["doc._.relations"], requires=["doc._.candidates"])
-def people_work(doc):
-    """Says of every candidate pair of a person and an organisation that the first works for the second."""
-    doc._.relations = [
-        Relation(pair.head, "works_for", pair.tail)
-        for pair in doc._.candidates
-        if (pair.head.label, pair.tail.label) == ("PERSON", "ORG")
-    ]
-    return doc
-
-
-@Language.component("relx_test_drop_rome")
-def drop_rome(doc):
-    if "Rome" in doc.text:
-        raise RuntimeError("no Rome")
-    return doc
-
-
-def gold_docs(vocab):
-    docs = [make([(ANN, "works_for", ACME)], lang="en", vocab=vocab)]
-    docs.append(make([((0, 1, "PERSON"), "founder_of", (2, 3, "ORG"))], words="Bob founded Initech", vocab=vocab))
-    docs.append(make([], words="", vocab=vocab))
-    for doc in docs:
-        spans = {(m.start, m.end, m.label) for r in doc._.relations for m in (r.head, r.tail)}
-        doc.ents = [Span(doc, *span[:2], label=span[2]) for span in sorted(spans)]
-        doc.spans[MENTIONS_KEY] = list(doc.ents)
-    return docs
-
-
-def pipeline(ruler=True):
-    nlp = spacy.blank("en")
-    if ruler:
-        patterns = [("PERSON", "Ann"), ("ORG", "Acme")]
-        nlp.add_pipe("entity_ruler").add_patterns([{"label": label, "pattern": name} for label, name in patterns])
-    nlp.add_pipe("entity_type_marker")
-    nlp.add_pipe("relx_test_people_work")
-    return nlp
-
-
-def test_evaluate_with_predicted_entities():
-    nlp = pipeline()
-    scores = evaluate(nlp, iter(gold_docs(nlp.vocab)))
-    assert (scores["rel_micro_p"], scores["rel_micro_r"]) == (1.0, 0.5)  # the ruler does not know Bob
-    assert (scores["rel_uncovered"], scores["n_docs"], scores["n_words"], scores["n_candidates"]) == (1, 3, 9, 2)
-    assert scores["rel_per_lang"]["en"]["f"] == 1.0
-    for name in ("speed", "docs_per_s", "words_per_s", "pairs_per_s", "seconds"):
-        assert scores[name] > 0, name
-    assert scores["speed"] == scores["words_per_s"]
-
-
-def test_evaluate_with_gold_entities():
-    nlp = pipeline()
-    assert mention_writers(nlp) == ["entity_ruler"]
-    docs = gold_docs(nlp.vocab)
-    scores = evaluate(nlp, docs, gold_entities=True, match="strict")
-    assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_uncovered"]) == (0.5, 0.5, 0)
-    assert nlp.pipe_names == ["entity_ruler", "entity_type_marker", "relx_test_people_work"]
-    assert docs[0]._.triples == [("Ann", "works_for", "Acme")]  # the gold is left alone
-
-
-def test_own_components_are_never_left_out():
-    nlp = spacy.blank("en")
-    nlp.add_pipe("entity_type_marker")
-    nlp.add_pipe("span_ruler")
-    assert mention_writers(nlp) == ["span_ruler"]
-
-
-def test_evaluate_docs_of_another_vocab_and_tokenizer():
-    nlp = pipeline()
-    docs = gold_docs(Vocab())
-    docs.append(make([(ANN, "works_for", (2, 3, "ORG"))], words=["Ann", "joined", "Acme", "."], lang="en"))
-    docs.append(Doc(VOCAB, words=["Ann", "joined", "Acme!"], spaces=[True, True, False]))
-    docs[-1]._.relations = [Relation(Mention(0, 1, "PERSON"), "works_for", Mention(2, 3, "ORG"))]
-    kept, cut = evaluate(nlp, docs), evaluate(nlp, docs, retokenize=True)
-    assert kept["n_words"] == 9 + 4 + 3
-    assert cut["n_words"] == 9 + 4 + 4
-    assert kept["rel_n_pred"] == 2 and cut["rel_n_pred"] == 3
-
-
-def test_gold_mentions_that_do_not_fit_the_tokens():
-    nlp = pipeline()
-    doc = Doc(nlp.vocab, words=["Ann", "at", "Acme", "Ltd"], spaces=[True, True, False, False])  # Acme|Ltd is one token
-    doc.ents = [Span(doc, 0, 1, label="PERSON"), Span(doc, 2, 3, label="ORG")]
-    doc._.relations = [Relation(Mention(0, 1, "PERSON"), "works_for", Mention(2, 3, "ORG"))]
-    assert evaluate(nlp, [doc], gold_entities=True)["rel_micro_f"] == 1.0
-    with pytest.warns(RelxWarning, match="RX174. 1 gold"):
-        assert evaluate(nlp, [doc], gold_entities=True, retokenize=True)["rel_micro_f"] == 0.0
-
-
-def test_evaluate_gives_sentences_as_in_training():
-    nlp = spacy.blank("en")
-    nlp.add_pipe("entity_type_marker", config={"generator": {"@misc": "spacy_relx.SameSentence.v1"}})
-    nlp.add_pipe("relx_test_people_work")
-    doc = gold_docs(nlp.vocab)[0]
-    for token in doc:
-        token.is_sent_start = token.i in (0, 2)
-    scores = evaluate(nlp, [doc], gold_entities=True)
-    assert (scores["n_candidates"], scores["rel_uncovered"]) == (0, 1)
-
-
-def test_evaluate_without_entities_warns():
-    nlp = pipeline(ruler=False)
-    with pytest.warns(RelxWarning, match="RX171.*--gold-entities"):
-        scores = evaluate(nlp, gold_docs(nlp.vocab))
-    assert scores["rel_micro_r"] == 0.0
-
-
-def test_dropped_documents_are_misses():
-    nlp = pipeline()
-    nlp.add_pipe("relx_test_drop_rome", first=True)
-    with pytest.raises(RuntimeError):
-        evaluate(nlp, gold_docs(nlp.vocab))
-    nlp.set_error_handler(lambda name, proc, docs, err: None)
-    with pytest.warns(RelxWarning) as record:
-        scores = evaluate(nlp, gold_docs(nlp.vocab))
-    assert any(str(w.message).startswith("[RX172] 1 of 3") for w in record)
-    assert (scores["rel_n_gold"], scores["rel_micro_r"], scores["n_docs"]) == (2, 0.0, 3)

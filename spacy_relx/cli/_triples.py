@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..corpora.files import folder_files, tell_apart
 from ..corpora.records import load_json
 from ..corpora.texts import MAX_LINE, LeftOut
 from ..errors import RelxError
+from ..files import folder_files, tell_apart
 from ._app import OnError
 
 if TYPE_CHECKING:

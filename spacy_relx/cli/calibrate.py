@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from enum import Enum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RelxError
+from ..files import whole_output
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -133,14 +133,10 @@ def _check_folder(output: Path, model: str) -> None:
 
 
 def save_pipeline(nlp: Language, output: Path) -> None:
-    """Write a pipeline, whole or not at all: under another name beside it first. RAISES: RelxError RX186."""
-    output = output.resolve()
+    """Write a pipeline, whole or not at all. RAISES: RelxError RX186."""
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as folder:
-            nlp.to_disk(Path(folder) / "pipeline")
-            if output.exists():  # an empty folder
-                output.rmdir()
-            os.replace(Path(folder) / "pipeline", output)
+        with whole_output(output) as place:
+            nlp.to_disk(place)
     except OSError as err:
         raise cannot_write(output, err) from err
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 import typer
 
-from ..corpora.files import same_file, write_whole
 from ..corpora.records import load_json
 from ..errors import RelxError, warn
+from ..files import same_file, write_whole
 from ._app import relx_app, report_errors, sentence
 from ._output import cannot_write, check_output
 from ._tables import Table, text_table
@@ -34,7 +34,7 @@ NUMBERS = {
     "AUC": "fact_auc",
     "max F": "fact_max_f",
     **{f"P@{n}": f"fact_p_at_{n}" for n in (100, 200, 300)},
-    **{f"P at R {n}": f"fact_p_at_recall_{n}" for n in (10, 20, 30, 40)},
+    **{f"P at R {n}": f"fact_p_at_recall_{n}" for n in (10, 20, 30, 40, 50)},
 }
 
 

@@ -167,7 +167,7 @@ def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
     """Scores of facts: the ranking, at the threshold, per relation, per language."""
     ranking = {"AP": "ap", "AUC": "auc", "max F": "max_f"}
     ranking.update({f"P@{n}": f"p_at_{n}" for n in (100, 200, 300)})
-    ranking.update({f"P at R {n}": f"p_at_recall_{n}" for n in (10, 20, 30, 40)})
+    ranking.update({f"P at R {n}": f"p_at_recall_{n}" for n in (10, 20, 30, 40, 50)})
     yield Table("Facts", list(ranking), [("ranked", *(percent(scores[f"fact_{key}"]) for key in ranking.values()))])
     micro = [percent(scores[f"fact_micro_{part}"]) for part in "prf"]
     rows = [("micro", *micro), ("macro", "", "", percent(scores["fact_macro_f"]))]

@@ -75,6 +75,9 @@ def train_cli(
         int,
         typer.Option("--negatives", min=1, max=10_000, help="Corrupted heads, tails, relations of a triple (sampled)"),
     ] = 10,
+    average: Annotated[
+        float, typer.Option("--average", min=0, max=1, help="Share of an epoch in the mean that is kept, 0 for no mean")
+    ] = 0.25,
     optimizer: Annotated[Optimizer, typer.Option("--optimizer", help="How vectors are updated")] = Optimizer.adagrad,
     init_scale: Annotated[float, typer.Option("--init-scale", help="Standard deviation of the first vectors")] = 0.1,
     eval_every: Annotated[int, typer.Option("--eval-every", min=1, help="Epochs between looks at --valid")] = 5,
@@ -113,6 +116,7 @@ def train_cli(
         tails_per_query=tails_per_query,
         candidates=candidates,
         negatives=negatives,
+        average=average,
         init_scale=init_scale,
         seed=seed,
         threads=threads,

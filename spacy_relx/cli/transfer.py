@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..corpora.files import same_file
 from ..corpora.records import load_json
 from ..errors import RelxError
+from ..files import same_file
 from ._app import BatchOpt, CodeOpt, GpuOpt, import_code, relx_app, report_errors, sentence, use_gpu
 from ._output import check_output, write_output
 from ._tables import Table, markdown_table, percent, text_table

@@ -15,9 +15,9 @@ from spacy.tokens import Doc
 
 from ..errors import RelxError
 from ..extensions import get_sentence_langs
+from ..files import check_writable, same_file
 from .bags import bag_labels, bag_of, sentence_bounds, split_bag, stable_hash
 from .docbin import new_docbin, quick_msgpack, write_docbin
-from .files import check_writable, same_file
 from .reader import FILE_TYPE
 
 #: A file of a folder of bags, and the pattern of those we may replace.

@@ -17,9 +17,9 @@ from spacy.vocab import Vocab
 
 from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
+from ..files import is_hidden, same_file
 from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
-from .files import is_hidden, same_file
 from .formats import get_format
 from .formats.detect import detect_format
 from .labels import check_use, read_labels, rename_relations

@@ -13,7 +13,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..errors import RelxError
-from .files import write_whole
+from ..files import write_whole
 
 #: What training data for relations holds besides words: half of spaCy's default, and half the size on disk.
 ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "SENT_START")

@@ -13,9 +13,9 @@ from spacy.vocab import Vocab
 
 from ..errors import RelxError, warn
 from ..extensions import get_lang, get_relations, set_extensions, span_as_doc
+from ..files import is_hidden
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
-from .files import is_hidden
 from .mentions import blank_copy
 
 FILE_TYPE = ".spacy"

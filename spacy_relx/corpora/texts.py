@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..errors import RelxError, sentence, warn
-from .files import bounded_lines, open_binary
+from ..files import bounded_lines, open_binary
 from .records import is_lang_code, load_json
 
 if TYPE_CHECKING:

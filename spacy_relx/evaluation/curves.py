@@ -18,7 +18,7 @@ from ..errors import RelxError
 
 #: Ranks at which precision is reported (P@N), and recalls.
 RANKS = (100, 200, 300)
-RECALLS = (0.1, 0.2, 0.3, 0.4)
+RECALLS = (0.1, 0.2, 0.3, 0.4, 0.5)
 #: Points that a thinned curve has at most.
 MAX_POINTS = 1000
 

@@ -63,7 +63,7 @@ def score_facts(
     fact_ap, fact_auc             average precision; area under the curve by trapezoids (see `curves.Curve`).
     fact_max_f, fact_max_f_threshold    the best F1 of any threshold, and that threshold.
     fact_p_at_100, _200, _300     precision of the first so many items; None where there are fewer.
-    fact_p_at_recall_10, _20, _30, _40    precision where recall reaches so many percent; None where it does not.
+    fact_p_at_recall_10, _20 to _50    precision where recall reaches so many percent; None where it does not.
     fact_micro_p, _r, _f          of `predicted._.facts`, that is, at the component's threshold.
     fact_macro_f                  mean of the F1s of the labels that occur in gold, at that threshold.
     fact_per_type                 {label: {p, r, f, ap, max_f, support}} of the labels in gold and of those predicted.

@@ -1,8 +1,7 @@
-"""Files and folders that are written whole or not at all, however large they are."""
+"""Where exports go: files and folders that are written whole or not at all, however large they are."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import RelxError
+from ..files import whole_output
 
 
 def check_folder(path: Path, names: Collection[str]) -> None:
@@ -31,27 +31,11 @@ def check_folder(path: Path, names: Collection[str]) -> None:
 
 
 @contextmanager
-def whole_output(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write a file or a folder to, which takes its name at the end.
-
-    After an error, or ctrl-C, what was there before is there still, and nothing else. Links are followed. What is
-    neither a file nor a folder (a device, a pipe) is written to as it is. RAISES: RelxError RX335 for what the system
-    refuses.
-    """
-    path = path.resolve()
-    if path.exists() and not path.is_file() and not path.is_dir():
-        yield path
-        return
-    temporary = path
+def whole_export(path: Path) -> Iterator[Path]:
+    """`whole_output` of a file or a folder. RAISES: RelxError RX335 for what the system refuses."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp"))
-        temporary = folder / path.name
-        try:
-            yield temporary
-            _take_place(temporary, path, folder / "before")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with whole_output(path) as place:
+            yield place
     except OSError as err:
         raise RelxError("RX335", path=path, reason=err.strerror or err) from err
 
@@ -73,18 +57,3 @@ def streamed_output(stream: BinaryIO) -> Iterator[Path]:
         raise
     except OSError as err:
         raise RelxError("RX335", path="the output", reason=err.strerror or err) from err
-
-
-def _take_place(temporary: Path, path: Path, before: Path) -> None:
-    """before: where what is replaced goes until then, in one file system with it."""
-    if path.is_file() and temporary.is_file():
-        os.chmod(temporary, path.stat().st_mode & 0o777)
-    if not path.is_dir():
-        os.replace(temporary, path)
-        return
-    os.replace(path, before)
-    try:
-        os.replace(temporary, path)
-    except BaseException:
-        os.replace(before, path)
-        raise

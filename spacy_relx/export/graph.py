@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Callable
 
 from .._compat import optional_import
 from ..errors import RelxError
-from .files import check_folder, whole_output
+from .files import check_folder, whole_export
 from .rdf import PREFIXES
 
 META = "graph.json"
@@ -53,7 +53,7 @@ def build_graph(
             raise RelxError("RX340", path=path, known=", ".join(ENDINGS))
         if folder.resolve() in path.resolve().parents:
             raise RelxError("RX343", path=path, folder=folder)
-    with whole_output(folder) as temporary:
+    with whole_export(folder) as temporary:
         temporary.mkdir()
         store = ox.Store(str(temporary / STORE))
         for path in paths:

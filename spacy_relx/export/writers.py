@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Callable
 import catalogue
 
 from ..errors import RelxError, warn
-from .files import check_folder, streamed_output, whole_output
+from .files import check_folder, streamed_output, whole_export
 from .iris import Iris
 from .records import Triple
 from .spool import TripleSpool
@@ -97,7 +97,7 @@ def export(
     path: Path | None = None
     if isinstance(output, (str, Path)):
         path = Path(output)
-        place = whole_output(path)
+        place = whole_export(path)
     else:
         place = streamed_output(output)
     writer = get_writer(format or format_of(path or "the stream"))

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Protocol
@@ -52,6 +53,8 @@ class ComplExSettings:
     triple, as in the papers (one-vs-all only).
     candidates: entities drawn for the softmax of each update, beside those of its triples, 0 for all entities
     (one-vs-all only). negatives: corrupted heads, tails and relations of each triple, of each so many (sampled only).
+    average: the vectors that are looked at and kept are a running mean over epochs, in which the newest has this share
+    (Polyak and Juditsky 1992); 0 for those of the last epoch alone.
     init_scale: standard deviation of the first vectors. seed: of all draws. threads: of PyTorch, 0 for what it has.
     eval_every: epochs between looks at the validation triples. patience: such looks without a better MRR after which
     training stops, 0 for never. valid_triples: how many are looked at, drawn once, 0 for all. save_every: epochs
@@ -71,6 +74,7 @@ class ComplExSettings:
     tails_per_query: int = 16
     candidates: int = 0
     negatives: int = 10
+    average: float = 0.25
     init_scale: float = 0.1
     seed: int = 0
     threads: int = 0
@@ -92,6 +96,8 @@ class ComplExSettings:
             if self.loss == "sampled" and getattr(self, name):
                 need = '0 with the loss "sampled", which does not use it'
                 raise RelxError("RX230", name=name, value=getattr(self, name), need=need)
+        if self.average > 1:
+            raise RelxError("RX230", name="average", value=self.average, need="at most 1")
         for name in ("lr", "init_scale"):
             if not getattr(self, name):
                 raise RelxError("RX230", name=name, value=0, need="more than 0")
@@ -214,7 +220,7 @@ class Queries:
 
 
 class _Trainer:
-    """Model, optimizer and how far training is. What `TrainingState` saves: model, optimizer, epochs, best."""
+    """Model, optimizer and how far training is. What `TrainingState` saves: model, mean, optimizer, epochs, best."""
 
     def __init__(
         self,
@@ -230,6 +236,8 @@ class _Trainer:
         self.model = ComplEx.random(*sizes, reciprocal=one_vs_all, scale=settings.init_scale, generator=generator)
         tables = (self.model.entities, self.model.relations)
         self.optimizer: TableOptimizer = OPTIMIZERS[settings.optimizer](tables, settings.lr)
+        #: The mean of the vectors over epochs, which is looked at and kept; the model itself where there is none.
+        self.mean = deepcopy(self.model) if settings.average else self.model
         self._loss = OneVsAll()
         if one_vs_all:
             self.queries = Queries(train.triples, len(train.relation_ids), settings.tails_per_query)
@@ -277,19 +285,28 @@ class _Trainer:
         loss = total / n_triples
         if not math.isfinite(loss) or not all(table.isfinite().all() for table in self.model.parameters()):
             raise RelxError("RX237", epoch=number, lr=self.settings.lr)
+        self._average(number)
         seconds = time.perf_counter() - start
         mrr = None
         if self.valid is not None and (number % self.settings.eval_every == 0 or number == self.settings.epochs):
-            mrr = rank_triples(self.model, self.valid, self.known).mean.mrr
+            mrr = rank_triples(self.mean, self.valid, self.known).mean.mrr
             if mrr > self.best[1]:
                 self.best = (number, mrr)
-                self.best_tables = (self.model.entities.detach().clone(), self.model.relations.detach().clone())
+                self.best_tables = (self.mean.entities.detach().clone(), self.mean.relations.detach().clone())
         self.epochs.append(Epoch(number, loss, seconds, mrr))
         return self.epochs[-1]
 
+    def _average(self, epoch: int) -> None:
+        """Take the vectors of an epoch, counted from 1, into their mean: evenly at first, until it is old enough."""
+        if self.settings.average:
+            share = max(self.settings.average, 1 / epoch)
+            with torch.no_grad():
+                for mean, table in zip(self.mean.parameters(), self.model.parameters()):
+                    mean.lerp_(table, share)
+
     def best_model(self) -> ComplEx:
         if self.best_tables is None:
-            return self.model
+            return self.mean
         return ComplEx(*self.best_tables, reciprocal=self.model.reciprocal)
 
     def notes(self) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..corpora.files import open_binary
 from ..corpora.records import Place, Report
 from ..errors import RelxError, warn
+from ..files import open_binary
 from .triples import HEAD, RELATION, TAIL, KnowledgeBase
 
 CHUNK_BYTES = 1 << 22

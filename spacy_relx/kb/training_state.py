@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "spacy_relx.ComplExTraining", 1
 #: How names of its arrays begin.
-_PARTS = ("entities", "relations", "best.", "state.")
+_PARTS = ("entities", "relations", "mean.", "best.", "state.")
 
 
 class TrainingState:
-    """A folder of vectors, sums of the optimizer, best vectors so far, and meta.json.
+    """A folder of vectors, their mean over epochs, sums of the optimizer, best vectors so far, and meta.json.
 
     folder: is replaced as a whole on each save. fingerprint: JSON-able, of what is trained; another one is refused.
     """
@@ -35,6 +35,8 @@ class TrainingState:
         """Write a new folder beside the old one and change places. RAISES: RelxError RX238."""
         tables = {"entities": trainer.model.entities, "relations": trainer.model.relations}
         tensors = {**tables, **{f"state.{k}": v for k, v in state_tensors(trainer.optimizer, tables).items()}}
+        if trainer.mean is not trainer.model:
+            tensors |= {f"mean.{name}": table for name, table in trainer.mean.named_parameters()}
         if trainer.best_tables is not None:
             tensors |= {f"best.{name}": table for name, table in zip(tables, trainer.best_tables)}
         meta = {"format": FORMAT, "version": VERSION, "fingerprint": self.fingerprint, **trainer.notes()}
@@ -74,7 +76,8 @@ class TrainingState:
         try:
             names = [name for name in meta["arrays"] if name.startswith(_PARTS)]
             tensors = {k: torch.from_numpy(v) for k, v in read_arrays(folder, meta, names, mmap=False).items()}
-            current = _vectors(tensors, "", tables)
+            parts = [(trainer.model, "")] + [(trainer.mean, "mean.")] * (trainer.mean is not trainer.model)
+            current = [(model, _vectors(tensors, prefix, tables)) for model, prefix in parts]
             best = _vectors(tensors, "best.", tables) if "best.entities" in tensors else None
             trainer.epochs = [Epoch(**each) for each in meta["epochs"]]
             trainer.best, trainer.best_tables = (int(meta["best"][0]), float(meta["best"][1])), best
@@ -85,8 +88,9 @@ class TrainingState:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:
             raise RelxError("RX231", path=folder, reason=f"it is no whole state of a training ({err!r})") from err
         with torch.no_grad():
-            for table, tensor in zip(tables.values(), current):
-                table.copy_(tensor)
+            for model, vectors in current:
+                for table, tensor in zip((model.entities, model.relations), vectors):
+                    table.copy_(tensor)
 
 
 def _vectors(tensors: dict[str, Tensor], prefix: str, tables: dict[str, nn.Parameter]) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, Callable, cast
 
@@ -13,14 +12,12 @@ from spacy.tokens import Doc
 from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
-from ..errors import RelxError, warn
-from ..extensions import get_routes, get_sentence_langs, has_routes
+from ..errors import RelxError
+from ..extensions import get_routes
 from ..nn.language_layers import LanguageLayers, is_trained
-from .parts import part_codes, part_lengths, route_rows
+from .parts import part_codes, part_lengths, route_rows, warn_of_unrouted
 from .shim import TorchShim
 
-#: spaCy's code for no language in particular: the only one of models whose training data has no languages.
-NO_LANGUAGE = "xx"
 #: (width, languages, languages that were there before, sub-modules that were there before) -> the network.
 Build = Callable[[int, list[str], int, int], LanguageLayers]
 
@@ -125,22 +122,12 @@ def _places(docs: list[Doc], max_length: int, shim: LanguageShim) -> tuple[torch
     parts = [part_lengths(doc, max_length) for doc in docs]
     lengths, langs, routes = np.concatenate(parts), part_codes(docs, parts), part_codes(docs, parts, get_routes)
     known = shim.sizes["languages"]
-    if not shim.warned and shim.module.switcher is not None and known != [NO_LANGUAGE] and set(routes) - set(known):
-        _warn_of_unrouted(docs, shim)
+    if not shim.warned and shim.module.switcher is not None and set(routes) - set(known):
+        shim.warned = warn_of_unrouted(docs, known)
     numbers: dict[str, int] = {}
     ids = torch.tensor([numbers.setdefault(lang, len(numbers)) for lang in langs])
     tokens = torch.from_numpy(np.repeat(route_rows(routes, known), lengths)).to(shim.device)
     return torch.from_numpy(lengths), ids, tokens
-
-
-def _warn_of_unrouted(docs: Sequence[Doc], shim: LanguageShim) -> None:
-    """WARNS: RX274, once, where Docs of other languages come from no router, which would have said so."""
-    known = shim.sizes["languages"]
-    langs = {lang for doc in docs if not has_routes(doc) for _, _, lang in get_sentence_langs(doc)}
-    if langs - set(known):
-        shim.warned = True
-        names = ", ".join(map(repr, sorted(langs - set(known))))
-        warn("RX274", names=names, known=", ".join(known))
 
 
 def route_table(model: Model) -> dict[str, list[float]]:

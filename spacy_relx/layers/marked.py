@@ -23,7 +23,7 @@ from .batch import hidden_types, offsets, sub_batches
 from .marking import MarkedDoc, Marking
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
-from .parts import codes_at, route_rows
+from .parts import codes_at, route_rows, warn_of_unrouted
 from .relation import RelationInput
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
 from .transformer_shim import TransformerShim
@@ -118,7 +118,10 @@ class MarkedLayer:
         training: bool,
     ) -> PairPlan | MentionPlan:
         """The marked texts of Docs. rows: only these of all their pairs, sorted; None for all."""
-        loaded = shim_of(model).transformer
+        shim = shim_of(model)
+        loaded = shim.transformer
+        if shim.sizes is not None and not shim.warned:
+            shim.warned = warn_of_unrouted(docs, shim.sizes["languages"])
         mode = self.settings.mode if training else self.settings.inference_mode
         marking = self.make_marking(mode, loaded, model.get_dim("n_markers"))
         bounds = offsets([len(c) for c in candidates])
@@ -132,7 +135,7 @@ class MarkedLayer:
         for i, part in zip(used, subwords):
             markers = marking.known(candidates[i].markers).astype("int64")
             pairs = candidates[i].pairs[kept[i]].astype("int64")
-            langs = mention_routes(docs[i], candidates[i], shim_of(model).sizes)
+            langs = mention_routes(docs[i], candidates[i], shim.sizes)
             parts.append(MarkedDoc(docs[i], part, candidates[i], markers, pairs, langs))
         if mode == "shared":
             return MentionPlan(parts, marking)

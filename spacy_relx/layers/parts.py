@@ -8,7 +8,11 @@ import numpy as np
 from spacy.attrs import SENT_START
 from spacy.tokens import Doc
 
-from ..extensions import get_sentence_langs
+from ..errors import warn
+from ..extensions import get_sentence_langs, has_routes
+
+#: spaCy's code for no language in particular: the only one of models whose training data has no languages.
+NO_LANGUAGE = "xx"
 
 
 def part_lengths(doc: Doc, max_length: int) -> np.ndarray:
@@ -53,3 +57,17 @@ def route_rows(codes: Sequence[str], languages: Sequence[str]) -> np.ndarray:
     """int64 (n_codes,): row of each language, as of `LanguageSwitcher`: their number for one that is not among them."""
     rows = {code: row for row, code in enumerate(languages)}
     return np.array([rows.get(code, len(rows)) for code in codes], dtype="int64")
+
+
+def warn_of_unrouted(docs: Sequence[Doc], known: Sequence[str]) -> bool:
+    """WARNS: RX274 where Docs in languages that a switcher does not know come from no router, which would have said so.
+
+    known: the switcher's languages. RETURNS: whether it warned.
+    """
+    if list(known) == [NO_LANGUAGE]:
+        return False
+    langs = {lang for doc in docs if not has_routes(doc) for _, _, lang in get_sentence_langs(doc)}
+    unknown = sorted(langs - set(known))
+    if unknown:
+        warn("RX274", names=", ".join(map(repr, unknown)), known=", ".join(known))
+    return bool(unknown)

@@ -16,11 +16,12 @@ class TransformerShim(TorchShim):
     """A `TorchShim` that also keeps the transformer's configuration and tokenizer, from which it builds itself anew.
 
     make: the transformer -> the network around it. sizes: languages, n_old and old_modules as in `LanguageSwitcher`,
-    where the network has a switcher; else None.
+    where the network has a switcher; else None. warned: whether RX274 has been said.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.warned = False
         self.loaded: LoadedTransformer | None = None
         self.sizes: dict[str, Any] | None = None
         self.make: Callable[[LoadedTransformer], nn.Module] | None = None

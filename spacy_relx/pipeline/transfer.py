@@ -17,7 +17,8 @@ from thinc.api import Model
 
 from ..errors import RelxError, warn
 from ..extensions import get_sentence_langs
-from ..layers.language import NO_LANGUAGE, language_shims
+from ..layers.language import language_shims
+from ..layers.parts import NO_LANGUAGE
 from ..layers.shim import TorchShim
 from ..nn.language_layers import leading
 from .order import components_before

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from spacy.util import get_package_path
 
-from ..corpora.files import folder_files, write_whole
 from ..corpora.texts import FIELDS, Fields, line_parser
 from ..errors import RelxError
 from ..export.arrow import arrow, parquet
+from ..files import folder_files, write_whole
 
 #: Name of the plan in the folder of the output.
 PLAN = "_plan.json"

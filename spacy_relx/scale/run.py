@@ -14,10 +14,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..corpora.files import write_whole
 from ..corpora.texts import FIELDS, Fields
 from ..errors import RelxError, warn
 from ..export.from_docs import check_what
+from ..files import write_whole
 from ..loading import check_pipeline
 from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_input, make_plan
 from .shard import DOCS, DOCUMENTS, MAX_WARNINGS, SHARDS, TRIPLES, WORK, ShardReport, done_report, forget

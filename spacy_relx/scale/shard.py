@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from spacy.tokens import DocBin
 
-from ..corpora.files import open_binary, write_whole
 from ..corpora.texts import Broken, Parse, Text, item_of_row, line_parser, parse_lines, read_doc_texts
 from ..errors import RelxError, RelxWarning
 from ..export.arrow import ParquetRows, arrow, parquet
+from ..files import open_binary, write_whole
 from ..loading import pipeline_of_process
 from .documents import Document, Extraction
 from .journal import Journal

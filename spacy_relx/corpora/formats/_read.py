@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...files import bounded_lines, open_binary
 from ...types import Mention
-from ..files import bounded_lines, open_binary
 from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json, misfit
 from ._json_list import bad_byte, bad_reason, iter_items, line_of, shown
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RelxError
-from ..files import open_binary
+from ...files import open_binary
 from . import brat, gids, smiler
 from ._json_list import iter_items
 from .jsonl import _KEYS
@@ -187,7 +187,7 @@ def _is_doccano(row: dict[str, Any]) -> bool:
         return False
     if "entities" in row:
         return True
-    return isinstance(row.get("label"), list) and "mentions" not in row
+    return any(isinstance(row.get(key), list) for key in ("label", "labels")) and "mentions" not in row
 
 
 def _is_task(row: dict[str, Any]) -> bool:

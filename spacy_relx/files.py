@@ -1,16 +1,19 @@
-"""Reading files, packed or not, line by line; writing them whole or not at all; telling paths apart."""
+"""Reading files, packed or not, line by line; writing files and folders whole or not at all; telling paths apart."""
 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ..errors import RelxError, warn
+from .errors import RelxError, warn
 
 
 def open_binary(path: Path) -> IO[bytes]:
@@ -32,26 +35,47 @@ def bounded_lines(stream: IO[bytes], limit: int, end: int | None = None) -> Iter
                 pass
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file through a temporary one beside it, so that an error leaves what was there. Makes parent folders.
+@contextmanager
+def whole_output(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write a file or a folder to, which takes its name at the end.
 
-    Links are followed. What is no regular file (a device, a pipe) is written to as it is. RAISES: OSError.
+    After an error, or ctrl-C, what was there before is there still, and nothing else. Makes parent folders; links are
+    followed. What is neither a file nor a folder (a device, a pipe) is written to as it is. RAISES: OSError.
     """
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
         return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp"))
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        # mkstemp makes files for the owner only
-        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        yield folder / path.name
+        _take_place(folder / path.name, path, folder / "before")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_place(temporary: Path, path: Path, before: Path) -> None:
+    """before: where what is replaced goes until then, in one file system with it."""
+    if path.is_file() and temporary.is_file():
+        os.chmod(temporary, path.stat().st_mode & 0o777)
+    if not path.is_dir():
+        os.replace(temporary, path)
+        return
+    os.replace(path, before)
+    try:
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        os.replace(before, path)
         raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, see `whole_output`. RAISES: OSError, also for a folder."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with whole_output(path) as place:
+        place.write_bytes(data)
 
 
 def check_writable(path: Path) -> None:
@@ -117,9 +141,3 @@ def tell_apart(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:
             return [(path, name) for (path, _), name in zip(files, names)]
         lengths = [length + (name in shared) for length, name in zip(lengths, names)]
         names = [Path(*parts[-length:]).as_posix() for parts, length in zip(whole, lengths)]
-
-
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value

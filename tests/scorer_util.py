@@ -1,0 +1,28 @@
+"""Docs with relations, to be scored."""
+
+from __future__ import annotations
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from spacy_relx.types import Candidates, Mention, Relation
+
+VOCAB = Vocab()
+
+
+ANN, ACME, ROME = (0, 1, "PERSON"), (3, 4, "ORG"), (5, 6, "PLACE")
+
+
+WORDS = "Ann works for Acme in Rome"
+
+
+def make(relations=(), candidates=None, words=WORDS, lang="", vocab=VOCAB):
+    """A Doc; relations: (head, label, tail); candidates: (head, tail) pairs, None for a Doc nobody looked at."""
+    doc = Doc(vocab, words=words.split() if isinstance(words, str) else words)
+    doc._.relations = [Relation(Mention(*head), label, Mention(*tail)) for head, label, tail in relations]
+    doc._.lang = lang
+    if candidates is not None:
+        mentions = [Mention(*m) for m in sorted({m for pair in candidates for m in pair})]
+        rows = {(m.start, m.end, m.label): i for i, m in enumerate(mentions)}
+        doc._.candidates = Candidates(mentions, [0] * len(mentions), [(rows[h], rows[t]) for h, t in candidates])
+    return doc
