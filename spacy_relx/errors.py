@@ -476,6 +476,14 @@ MESSAGES: dict[str, str] = {
     "RX409": "{n} of {total} shards are not done. The first, {name}: {reason} What is done is kept: when this is mended, the same "
     "command goes on.",
     "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of {known}.",
+    # 415-419: what annotation tools count, and keep
+    "RX415": "{where}: this text has characters beyond the BMP, such as emojis. doccano's editor counts each of them as two, and "
+    "so the offsets are read. If another program wrote them, check the mentions. Further such texts are counted with this. "
+    "In: {text!r}",
+    "RX416": "{where}: this text has characters beyond the BMP, such as emojis. Counted as doccano's editor does, mentions would "
+    "cut words, so their offsets are read as those of characters. Further such texts are counted with this. In: {text!r}",
+    "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
+    "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
 }
 
 

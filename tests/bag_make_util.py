@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from spacy_relx.corpora.bag_spool import BagSpool
+from spacy_relx.corpora.docbin import new_docbin, quick_msgpack
 from spacy_relx.corpora.instances import sentence_instances
 from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
@@ -68,3 +70,12 @@ def naive(docs: list[Doc]) -> dict[tuple[str, str], tuple[list[str], set[str]]]:
         texts.append(doc.text)
         labels.update(relation.label for relation in doc._.relations)
     return bags
+
+
+def save(path: Path, docs: list[Doc]) -> Path:
+    docbin = new_docbin()
+    with quick_msgpack():
+        for doc in docs:
+            docbin.add(doc)
+    docbin.to_disk(path)
+    return path

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bag_make_util import VOCAB, group, many, naive, one_bag, sentence, spans_of, through_docbin
-from spacy.tokens import Doc
+from bag_make_util import VOCAB, group, many, naive, one_bag, save, sentence, spans_of, through_docbin
 from typer.testing import CliRunner
 
 from spacy_relx.corpora.bag_files import read_bags, write_bags
 from spacy_relx.corpora.bag_spool import BagSpool
 from spacy_relx.corpora.bag_writer import BagCounts, BagWriter, SplitWriter
 from spacy_relx.corpora.bags import bag_labels, bag_sentences, make_bag
-from spacy_relx.corpora.docbin import new_docbin, quick_msgpack
 from spacy_relx.corpora.instances import sentence_instances
 from spacy_relx.corpora.leakage import leakage
 from spacy_relx.errors import RelxError
@@ -25,15 +23,6 @@ from spacy_relx.facts import Bag
 from spacy_relx.types import Mention
 
 # files
-
-
-def save(path: Path, docs: list[Doc]) -> Path:
-    docbin = new_docbin()
-    with quick_msgpack():
-        for doc in docs:
-            docbin.add(doc)
-    docbin.to_disk(path)
-    return path
 
 
 def pairs_of(path: Path) -> list[tuple[str, str]]:

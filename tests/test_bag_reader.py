@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import spacy
+from bag_make_util import group, save, sentence
 from spacy.tokens import Doc
 from spacy.util import registry
-from test_bags import group, save, sentence
 
 from spacy_relx.corpora import bag_reader
 from spacy_relx.corpora.bag_reader import BagCorpus, make_bag_corpus

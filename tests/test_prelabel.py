@@ -161,6 +161,39 @@ def test_labelstudio(tmp_path):
     assert records[0].id == "d1" and report.problem_counts == {"RX313": 2}
 
 
+def test_labelstudio_has_one_relation_for_a_pair(tmp_path):
+    """Its editor keeps a single one, and drops the others without a word."""
+    links = [(0, "met", 1), (1, "met", 0), (0, "saw", 1), (0, "met", 1)]
+    doc = make_doc("Ann met Zoë", [(0, 1, "PER"), (2, 3, "PER")], links)
+    doc._.relations = [Relation(one.head, one.label, one.tail, 0.9 - i / 10) for i, one in enumerate(doc._.relations)]
+    (row,) = json.loads(write("labelstudio", tmp_path, doc).read_text(encoding="utf8"))
+    arrows = [result for result in row["predictions"][0]["result"] if result["type"] == "relation"]
+    assert [(one["from_id"], one["to_id"], one["labels"]) for one in arrows] == [
+        ("m0", "m1", ["met", "saw"]),
+        ("m1", "m0", ["met"]),
+    ]
+    assert [one["score"] for one in arrows] == [0.6, 0.8] and row["predictions"][0]["score"] == 0.6
+
+
+def test_labelstudio_accepts_an_interface_with_a_label_only(tmp_path):
+    path = write("labelstudio", tmp_path, make_doc("Nobody is here."))
+    tree = ElementTree.parse(path.with_suffix(".xml"))
+    assert [label.get("value") for label in tree.iter("Label")] == ["ENT"]
+
+
+def test_doccano(tmp_path):
+    """It refuses files in which lines have different keys, guesses encodings, and counts UTF-16 units."""
+    path = write("doccano", tmp_path, ANN, make_doc("Zoë"), make_doc("x", id=7))
+    assert path.read_bytes().isascii()
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len({tuple(row) for row in rows}) == 1
+    assert [(row["id"], row["lang"]) for row in rows] == [("d1", "en"), ("2", ""), ("7", "")]
+    assert rows[0]["entities"][0] == {"id": 0, "label": "PER", "start_offset": 3, "end_offset": 10}
+    records, report = read("doccano", path)
+    assert records[0].text == ANN.text and records[0].mentions[0] == Mention(2, 9, "PER")
+    assert not report.problems
+
+
 def test_brat(tmp_path):
     more = [make_doc("Ann", id=name) for name in ("D1", "../x", "d1", 7, ".hidden", None)]
     path = write("brat", tmp_path, ANN, *more)

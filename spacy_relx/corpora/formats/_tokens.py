@@ -71,12 +71,17 @@ def _add(words: list[str], spaces: list[bool], starts: list[int], piece: str, st
         starts.append(start)
 
 
+def utf16_offsets(text: str) -> np.ndarray:
+    """Of each place in a text, its end included, how many UTF-16 units stand before it. *Shape:* (len(text) + 1,)"""
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return np.concatenate([[0], np.cumsum(1 + (points > 0xFFFF))])
+
+
 class Utf16Offsets:
     """From offsets that count UTF-16 units (as Java and JavaScript have them) to those that count characters."""
 
     def __init__(self, text: str):
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-        starts = np.concatenate([[0], np.cumsum(1 + (points > 0xFFFF))])
+        starts = utf16_offsets(text)
         self.length = int(starts[-1])
         # None where offsets are the same in both, as in nearly all texts; -1 is the middle of a character.
         self._points: np.ndarray | None = None

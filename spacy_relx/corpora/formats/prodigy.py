@@ -37,17 +37,14 @@ def _parse(row: Row, place: Place, report: Report) -> Record | None:
     record = Record(place, words=[token["text"] for token in tokens], lang=str(lang), meta=meta)
     record.id = str(row["id"]) if "id" in row else ""
     record.spaces = _spaces(tokens, row)
-    index: dict[tuple[int, int], int] = {}
-    last: dict[int, int] = {}
+    ends = _Ends(record, _Places(tokens), report)
     for span in get_objects(row, "spans"):
-        start, end = _token_span(span, tokens)
-        index.setdefault((start, end), len(record.mentions))
-        last.setdefault(end - 1, len(record.mentions))
+        start, end = ends.places.of_span(span)
         label = get(span, "label", str, "in a span, ", default="") or UNTYPED
-        record.mentions.append(Mention(start, end, label, get_id(span, "kb_id")))
+        ends.add(Mention(start, end, label, get_id(span, "kb_id")))
     for relation in get_objects(row, "relations"):
         label = get(relation, "label", str, "in a relation, ")
-        head, tail = (_end(relation, key, tokens, record, index, last, report) for key in ("head", "child"))
+        head, tail = (ends.find(relation, key) for key in ("head", "child"))
         record.relations.append((head, tail, label))
     return record
 
@@ -73,52 +70,81 @@ def _spaces(tokens: list[Row], row: Row) -> list[bool] | None:
     return None
 
 
-def _token_span(span: Row, tokens: list[Row]) -> tuple[int, int]:
-    """[start, end) of a span in tokens; read off its characters where it does not say its tokens.
+class _Places:
+    """Where tokens begin and end in the text, where they say it."""
 
-    RAISES: BadRecord RX102, RX103.
-    """
-    if span.get("token_start") is not None:
+    def __init__(self, tokens: list[Row]):
+        self.n = len(tokens)
+        self.starts = {token["start"]: i for i, token in enumerate(tokens) if type(token.get("start")) is int}
+        self.ends = {token["end"]: i for i, token in enumerate(tokens) if type(token.get("end")) is int}
+
+    def of_span(self, span: Row) -> tuple[int, int]:
+        """[start, end) of a span in tokens; read off its characters where it does not say its tokens.
+
+        RAISES: BadRecord RX102 (also where tokens and characters differ), RX103.
+        """
+        found = self.of_characters(span)
+        if span.get("token_start") is None:
+            if found is None:
+                first, last = (get(span, key, int, "in a span, ") for key in ("start", "end"))
+                raise BadRecord("RX102", problem=f"the span of characters [{first}, {last}) is not a span of tokens")
+            return found
         start, end = (get(span, key, int, "in a span, ") for key in ("token_start", "token_end"))
-        if not 0 <= start <= end < len(tokens):
-            raise misfit(start, end + 1, len(tokens), "tokens", inclusive=True)
+        if not 0 <= start <= end < self.n:
+            raise misfit(start, end + 1, self.n, "tokens", inclusive=True)
+        if self.ends and span.get("start") is not None and found != (start, end + 1):
+            first, last = span["start"], span.get("end")
+            problem = f"the tokens {start} to {end} of a span are not its characters [{first}, {last})"
+            raise BadRecord("RX102", problem=problem)
         return start, end + 1
-    first, last = get(span, "start", int, "in a span, "), get(span, "end", int, "in a span, ")
-    starts = {token.get("start"): i for i, token in enumerate(tokens)}
-    ends = {token.get("end"): i for i, token in enumerate(tokens)}
-    if first not in starts or last not in ends or starts[first] > ends[last]:
-        raise BadRecord("RX102", problem=f"the span of characters [{first}, {last}) is not a span of tokens")
-    return starts[first], ends[last] + 1
+
+    def of_characters(self, span: Row) -> tuple[int, int] | None:
+        """[start, end) of a span in tokens by its characters, None where these are no tokens."""
+        first, last = span.get("start"), span.get("end")
+        if type(first) is not int or type(last) is not int or first not in self.starts or last not in self.ends:
+            return None
+        start, end = self.starts[first], self.ends[last] + 1
+        return (start, end) if start < end else None
 
 
-def _end(
-    relation: Row,
-    key: str,
-    tokens: list[Row],
-    record: Record,
-    index: dict[tuple[int, int], int],
-    last: dict[int, int],
-    report: Report,
-) -> int:
-    """The mention at one end of a relation: by its span, else by its last token."""
-    span: Any = relation.get(f"{key}_span")
-    if isinstance(span, dict):
-        start, end = _token_span(span, tokens)
-    else:
-        token = get(relation, key, int, "in a relation, ")
-        if token in last:
-            return last[token]
-        if not 0 <= token < len(tokens):
-            raise BadRecord("RX104", value=f"token {token}", n=len(record.mentions))
-        start, end = token, token + 1
-    if isinstance(span, dict):  # of several mentions of these tokens, the one that is meant
-        meant = Mention(start, end, str(span.get("label") or UNTYPED), get_id(span, "kb_id"))
-        if meant in record.mentions:
-            return record.mentions.index(meant)
-    number, added = mention_index(record.mentions, index, start, end)
-    if added:
-        label = span.get("label") if isinstance(span, dict) else None
-        if isinstance(label, str) and label:
-            record.mentions[number] = Mention(start, end, label)
-        report.note("RX112", record.place, record.content, start=start, end=end)
-    return number
+class _Ends:
+    """The mentions of a record, and which of them a relation means."""
+
+    def __init__(self, record: Record, places: _Places, report: Report):
+        self.record = record
+        self.places = places
+        self.report = report
+        self.index: dict[tuple[int, int], int] = {}
+        self.last: dict[int, int] = {}
+
+    def add(self, mention: Mention) -> None:
+        number = len(self.record.mentions)
+        self.index.setdefault((mention.start, mention.end), number)
+        self.last.setdefault(mention.end - 1, number)
+        self.record.mentions.append(mention)
+
+    def find(self, relation: Row, key: str) -> int:
+        """The mention at one end of a relation: by its span, else by its last token."""
+        span: Any = relation.get(f"{key}_span")
+        record = self.record
+        if isinstance(span, dict):
+            # Characters first: of a span that begins with token 0, Prodigy writes the last token as "token_start" here.
+            start, end = self.places.of_characters(span) or self.places.of_span(span)
+            # of several mentions of these tokens, the one that is meant
+            meant = Mention(start, end, str(span.get("label") or UNTYPED), get_id(span, "kb_id"))
+            if meant in record.mentions:
+                return record.mentions.index(meant)
+        else:
+            token = get(relation, key, int, "in a relation, ")
+            if token in self.last:
+                return self.last[token]
+            if not 0 <= token < self.places.n:
+                raise BadRecord("RX104", value=f"token {token}", n=len(record.mentions))
+            start, end = token, token + 1
+        number, added = mention_index(record.mentions, self.index, start, end)
+        if added:
+            label = span.get("label") if isinstance(span, dict) else None
+            if isinstance(label, str) and label:
+                record.mentions[number] = Mention(start, end, label)
+            self.report.note("RX112", record.place, record.content, start=start, end=end)
+        return number

@@ -12,13 +12,16 @@ from ._read import BadFile, check_record, pass_over, read_text
 from ._tokens import Utf16Offsets, tokenize
 from ._uima import Annotation, Link, dangling, fill, is_language, label_of, short_name
 
-_FORMAT = re.compile(r"#FORMAT=WebAnno TSV 3\.\d+")
+_FORMAT = re.compile(r"#FORMAT=WebAnno TSV 3\.(\d{1,3})")
 _LAYERS = {"#T_SP=": "span", "#T_RL=": "relation", "#T_CH=": "chain"}
 _TEXT = "#Text="
 _ROLE, _BASE = "ROLE_", "BT_"
 #: "no annotation", "an annotation without a value"
 _NOTHING, _UNSET = "_", "*"
 _SUFFIX = re.compile(r"(.*)(?<!\\)\[([^\[\]]*)\]", re.DOTALL)
+#: The last minor version in which texts have the escapes of Java strings.
+_JAVA_ESCAPES = 1
+_UNIT = re.compile(r"((?<!\\)(?:\\\\)*)((?:\\u+[0-9A-Fa-f]{4})+)")
 _ESCAPE = re.compile(r"\\(->|.)", re.DOTALL)
 _CONTROLS = {"t": "\t", "n": "\n", "r": "\r", "f": "\f", "b": "\b"}
 #: ROLE_, the layer, a colon, the feature, an underscore, the type of the links
@@ -54,7 +57,9 @@ class _Relation:
 
 
 @dataclass
-class _Slot:
+class _Slots:
+    """What the columns of a slot feature say of one annotation; every token of it repeats that."""
+
     place: Place
     line: str
     host: Annotation
@@ -69,8 +74,8 @@ def read_webanno(path: Path, report: Report) -> Iterator[Record]:
 
     What are mentions, labels, heads and tails: as in `read_inception`. Mentions of several tokens, stacked ones and
     those of parts of tokens are known by their numbers in brackets. Chains (coreference) are passed over (RX305).
-    BROKEN, the whole document: RX102 (a line is not of the format), RX103, RX104 (a relation names nothing), RX105
-    (a token is not what stands in the text), RX108, RX109, RX309, RX311 (another version).
+    BROKEN, the whole document: RX102 (a line is not of the format), RX103, RX104 (a relation names nothing), RX108,
+    RX109, RX309, RX311 (another version), RX417 (a token is not what stands in the text).
     """
     reader = _Reader(Place(path, 1))
     try:
@@ -100,24 +105,30 @@ class _Reader:
         self.tokens: list[tuple[Place, int, int, str]] = []
         self.annotations: list[Annotation] = []
         self.by_id: dict[int, Annotation] = {}
+        self.numbered: set[Annotation] = set()
         #: (unit, layer) -> the annotations there, as they are stacked
         self.by_unit: dict[tuple[str, str], list[Annotation]] = {}
         self.units: dict[str, tuple[int, int]] = {}
         self.relations: dict[tuple[str, str, int], _Relation] = {}
-        self.slots: list[_Slot] = []
+        #: by host and feature
+        self.slots: dict[tuple[Annotation, str], _Slots] = {}
         self.chains: list[tuple[Place, str]] = []
 
     def read(self, content: str) -> None:
-        in_header = True
+        in_header, java = True, False
         for number, line in enumerate(content.split("\n"), start=1):
             self.place, self.line = self.start._replace(line=number), line.rstrip("\r")
-            if number == 1 and not _FORMAT.fullmatch(self.line):
-                raise BadRecord("RX311", found=repr(self.line[:40]), wanted="WebAnno TSV 3.x")
+            if number == 1:
+                match = _FORMAT.fullmatch(self.line)
+                if match is None:
+                    raise BadRecord("RX311", found=repr(self.line[:40]), wanted="WebAnno TSV 3.x")
+                java = int(match[1]) <= _JAVA_ESCAPES
             if in_header and self.line.startswith(tuple(_LAYERS)):
                 self._add_layer(_LAYERS[self.line[:6]], self.line[6:])
             elif self.line.startswith(_TEXT):
                 in_header = False
-                self.waiting.append(_unescape(self.line[len(_TEXT) :]))
+                text = self.line[len(_TEXT) :]
+                self.waiting.append(_unescape(_from_java(text) if java else text))
             elif self.line and not self.line.startswith("#"):
                 self._add_row(self.line.split("\t"))
         self._end_sentence()
@@ -190,33 +201,40 @@ class _Reader:
         number = 0
         if column.kind != "target":
             value, number = _number(value)
-        there = self.by_unit.setdefault((unit, column.layer), [])
+        annotation = self._annotation_at(column.layer, unit, depth, number)
+        if column.kind == "value":
+            if value != _UNSET and column.feature:
+                annotation.features[column.feature] = _unescape(value)
+            return
+        slots = self.slots.get((annotation, column.feature))
+        if column.kind == "role":
+            slots = slots or _Slots(self.place, self.line, annotation, column.base, column.feature)
+            slots.roles = ["" if role == _UNSET else _unescape(role) for role in _split(value, ";")]
+            self.slots[annotation, column.feature] = slots
+        elif slots is not None and value not in (_UNSET, _NOTHING):
+            slots.targets = _split(value, ";")
+
+    def _annotation_at(self, layer: str, unit: str, depth: int, number: int) -> Annotation:
+        """The annotation that the part of a cell at a depth is about: the one of its number, else by the depth. There
+        are files that list in a column only those that have a value there."""
+        there = self.by_unit.setdefault((unit, layer), [])
         start, end = self.units[unit]
-        if depth < len(there):
-            annotation = there[depth]
-        elif number in self.by_id and self.by_id[number].layer == column.layer:
-            annotation = self.by_id[number]
+        annotation = self.by_id.get(number)
+        if annotation is not None and annotation.layer == layer:
             annotation.end = max(annotation.end, end)
-            there.append(annotation)
+            if annotation not in there:
+                there.append(annotation)
+            return annotation
+        if depth < len(there) and not (number and there[depth] in self.numbered):
+            annotation = there[depth]
         else:
-            annotation = Annotation(column.layer, start, end)
+            annotation = Annotation(layer, start, end)
             self.annotations.append(annotation)
             there.append(annotation)
         if number:
             self.by_id[number] = annotation
-        if column.kind == "value":
-            if value != _UNSET and column.feature:
-                annotation.features[column.feature] = _unescape(value)
-        elif column.kind == "role":
-            slot = _Slot(self.place, self.line, annotation, column.base, column.feature)
-            slot.roles = ["" if role == _UNSET else _unescape(role) for role in _split(value, ";")]
-            self.slots.append(slot)
-        elif self.slots and self.slots[-1].host is annotation and value not in (_UNSET, _NOTHING):
-            self._targets_of(annotation, column).targets = _split(value, ";")
-
-    def _targets_of(self, host: Annotation, column: _Column) -> _Slot:
-        """The slots whose targets a column has: those of the column before it, of the same host."""
-        return next(slot for slot in reversed(self.slots) if slot.host is host and slot.feature == column.feature)
+            self.numbered.add(annotation)
+        return annotation
 
     def _add_to_relation(self, column: _Column, unit: str, depth: int, value: str) -> None:
         relation = self.relations.setdefault(
@@ -251,7 +269,7 @@ class _Reader:
             self.by_unit[unit, base] = there
         if not there:
             raise dangling(unit, len(self.units))
-        return there[0]
+        return next((one for one in there if one not in self.numbered), there[0])
 
     def _links(self) -> Iterator[Link]:
         for (_, layer, _), one in self.relations.items():
@@ -260,7 +278,7 @@ class _Reader:
             tail = self._resolve(one.base, one.unit, one.ids[1])
             label = label_of(one.features) or ("" if one.has_label else short_name(layer))
             yield Link(one.place, head, tail, label)
-        for slot in self.slots:
+        for slot in self.slots.values():
             self.place, self.line = slot.place, slot.line
             if slot.targets and len(slot.targets) != len(slot.roles):
                 raise BadRecord("RX102", problem=f"there are {len(slot.roles)} slots, but {len(slot.targets)} targets")
@@ -279,7 +297,7 @@ class _Reader:
             self.place, self.line = place, shown
             start, end = units.span(first, last)
             if text[start:end] not in (shown, _unescape(shown)):
-                raise BadRecord("RX105", start=first, end=last, found=text[start:end], wanted=shown)
+                raise BadRecord("RX417", start=first, end=last, found=text[start:end], wanted=shown)
             tokens.append((start, end))
         links = list(self._links())
         for annotation in self.annotations:
@@ -315,3 +333,13 @@ def _split(value: str, mark: str) -> list[str]:
 
 def _unescape(value: str) -> str:
     return _ESCAPE.sub(lambda match: _CONTROLS.get(match[1], match[1]), value)
+
+
+def _from_java(text: str) -> str:
+    """A text without the escapes that Java has for UTF-16 units, such as \\u00eb; other escapes stay."""
+
+    def decode(match: re.Match[str]) -> str:
+        units = b"".join(bytes.fromhex(unit)[::-1] for unit in re.findall(r"u([0-9A-Fa-f]{4})", match[2]))
+        return match[1] + units.decode("utf-16-le", "surrogatepass")
+
+    return _UNIT.sub(decode, text)

@@ -54,8 +54,8 @@ def head_of(doc: Doc) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "") and isinstance(value, (str, int))}
 
 
-def to_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def to_json(value: Any, ascii_only: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=ascii_only)
 
 
 class Writer:
@@ -149,11 +149,14 @@ class Writer:
 class LinesWriter(Writer):
     """A file of JSON lines."""
 
+    #: Whether characters beyond ASCII are written as escapes.
+    ascii_only = False
+
     def begin(self, folder: Path) -> None:
         self._stream = (folder / self.output.name).open("w", encoding="utf8", newline="\n")
 
     def write(self, doc: Doc, annotations: Annotations) -> None:
-        self._stream.write(to_json(self.row(doc, annotations)) + "\n")
+        self._stream.write(to_json(self.row(doc, annotations), self.ascii_only) + "\n")
 
     def end(self, complete: bool) -> None:
         self._stream.close()

@@ -10,6 +10,8 @@ from xml.sax.saxutils import quoteattr
 from spacy.tokens import Doc
 
 from ...about import __version__
+from ...types import Relation
+from ..records import UNTYPED
 from ._base import Annotations, Writer, head_of, to_json
 
 _LABEL, _TEXT = "label", "text"
@@ -21,8 +23,9 @@ class LabelStudioWriter(Writer):
     """A JSON list of tasks to import, and beside it, under the same name with .xml, the labelling interface: paste it
     into the project's settings before the import.
 
-    Offsets count characters. A relation points from head to tail. The score of a task is that of its least certain
-    relation, so that Label Studio can sort by it. `kb_id`s have no place in the format.
+    Offsets count characters. A relation points from head to tail; those of one pair are one, with all their labels,
+    since the editor keeps a single one of a pair. The score of a task is that of its least certain relation, so that
+    Label Studio can sort by it. `kb_id`s have no place in the format.
     """
 
     def begin(self, folder: Path) -> None:
@@ -37,10 +40,15 @@ class LabelStudioWriter(Writer):
             value = {"start": start, "end": end, "text": doc.text[start:end], "labels": [mention.label]}
             result.append({"id": f"m{i}", "from_name": _LABEL, "to_name": _TEXT, "type": "labels", "value": value})
             self._labels[0][mention.label] = None
+        pairs: dict[tuple[int, int], list[Relation]] = {}
         for head, tail, relation in annotations.relations:
-            link: dict[str, Any] = {"type": "relation", "from_id": f"m{head}", "to_id": f"m{tail}"}
-            result.append({**link, "direction": "right", "labels": [relation.label], "score": round(relation.score, 4)})
+            pairs.setdefault((head, tail), []).append(relation)
             self._labels[1][relation.label] = None
+        for (head, tail), relations in pairs.items():
+            link: dict[str, Any] = {"type": "relation", "from_id": f"m{head}", "to_id": f"m{tail}"}
+            labels = list(dict.fromkeys(relation.label for relation in relations))
+            score = round(min(relation.score for relation in relations), 4)
+            result.append({**link, "direction": "right", "labels": labels, "score": score})
         scores = [round(relation.score, 4) for _, _, relation in annotations.relations]
         prediction: dict[str, Any] = {"model_version": self.name or f"spacy_relx {__version__}", "result": result}
         if scores:
@@ -60,10 +68,10 @@ def _quote(name: str) -> str:
 
 
 def _interface(labels: list[str], relations: list[str]) -> str:
-    """The labelling interface, as XML."""
+    """The labelling interface, as XML. Label Studio refuses one without labels, so that it has ENT then."""
     lines = ["<View>", "  <Relations>"]
     lines += [f"    <Relation value={_quote(name)}/>" for name in relations]
     lines += ["  </Relations>", f'  <Labels name="{_LABEL}" toName="{_TEXT}">']
-    lines += [f"    <Label value={_quote(name)}/>" for name in labels]
+    lines += [f"    <Label value={_quote(name)}/>" for name in labels or [UNTYPED]]
     lines += ["  </Labels>", f'  <Text name="{_TEXT}" value="${_TEXT}"/>', "</View>", ""]
     return "\n".join(lines)
