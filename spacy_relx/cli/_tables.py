@@ -7,6 +7,15 @@ from typing import Literal, NamedTuple
 
 _SPACING = 3
 
+#: Columns of tables about ranked facts: heading -> key of the scores.
+FACT_NUMBERS = {
+    "AP": "fact_ap",
+    "AUC": "fact_auc",
+    "max F": "fact_max_f",
+    **{f"P@{n}": f"fact_p_at_{n}" for n in (100, 200, 300)},
+    **{f"P at R {n}": f"fact_p_at_recall_{n}" for n in (10, 20, 30, 40, 50)},
+}
+
 
 class Table(NamedTuple):
     """Rows of cells, the first of each its name. title: the head of the names' column. columns: the other heads."""

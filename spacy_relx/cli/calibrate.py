@@ -76,7 +76,7 @@ def calibrate_cli(
     from ..evaluation.calibration import FitItems, fit_calibration
     from ..evaluation.reliability import scoring_component
 
-    names = [name.strip() for name in per.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in per.split(",") if name.strip()))
     _check_settings(precision, best_f1, names)
     _check_folder(output, model)
     use_gpu(gpu)

@@ -16,7 +16,7 @@ from ..errors import RelxError, warn
 from ..files import same_file, write_whole
 from ._app import relx_app, report_errors, sentence
 from ._output import cannot_write, check_output
-from ._tables import Table, text_table
+from ._tables import FACT_NUMBERS, Table, text_table
 from .transfer import WIDTH, _cell
 
 if TYPE_CHECKING:
@@ -28,14 +28,6 @@ RUNS_HELP = (
 )
 #: Steps of the recalls at which runs are averaged.
 GRID = 200
-#: Numbers of a metrics file that are averaged: heading -> key.
-NUMBERS = {
-    "AP": "fact_ap",
-    "AUC": "fact_auc",
-    "max F": "fact_max_f",
-    **{f"P@{n}": f"fact_p_at_{n}" for n in (100, 200, 300)},
-    **{f"P at R {n}": f"fact_p_at_recall_{n}" for n in (10, 20, 30, 40, 50)},
-}
 
 
 @relx_app.command("curves")
@@ -96,7 +88,7 @@ def _merge(runs: list[dict[str, Any]], recall_max: float) -> dict[str, Any]:
     mean, spread = (
         [None if np.isnan(value) else value for value in column.tolist()] for column in mean_curve(curves, grid)
     )
-    numbers = {key: _mean([run.get(key) for run in runs]) for key in NUMBERS.values()}
+    numbers = {key: _mean([run.get(key) for run in runs]) for key in FACT_NUMBERS.values()}
     return {"n": len(runs), "numbers": numbers, "recall": grid.tolist(), "precision": mean, "sd": spread}
 
 
@@ -114,7 +106,7 @@ def _line(name: str, runs: list[dict[str, Any]], merged: dict[str, Any]) -> Curv
     """What is drawn of a name: the points of a single run, else the mean on the grid with its band."""
     from ..viz.curves import CurveLine
 
-    shown = {heading: _fraction(merged["numbers"][NUMBERS[heading]]) for heading in ("AP", "AUC")}
+    shown = {heading: _fraction(merged["numbers"][FACT_NUMBERS[heading]]) for heading in ("AP", "AUC")}
     if len(runs) == 1:
         curve = runs[0]["fact_curve"]
         return CurveLine(name, curve["recall"], curve["precision"], numbers=shown)
@@ -130,10 +122,10 @@ def _fraction(cell: dict[str, Any] | None) -> str:
 def _table(merged: dict[str, Any]) -> Table:
     several = any(row["n"] > 1 for row in merged.values())
     rows = [
-        (name, *(_cell(row["numbers"][key]) for key in NUMBERS.values()), *[str(row["n"])] * several)
+        (name, *(_cell(row["numbers"][key]) for key in FACT_NUMBERS.values()), *[str(row["n"])] * several)
         for name, row in merged.items()
     ]
-    return Table("Facts", [*NUMBERS, *["runs"] * several], rows)
+    return Table("Facts", [*FACT_NUMBERS, *["runs"] * several], rows)
 
 
 def _find(arg: str) -> Iterator[tuple[str, Path]]:

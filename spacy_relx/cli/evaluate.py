@@ -25,7 +25,7 @@ from ._app import (
     use_gpu,
 )
 from ._output import check_output, write_output
-from ._tables import Table, percent, text_table
+from ._tables import FACT_NUMBERS, Table, percent, text_table
 
 
 class Match(str, Enum):
@@ -165,10 +165,8 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
 
 def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
     """Scores of facts: the ranking, at the threshold, per relation, per language."""
-    ranking = {"AP": "ap", "AUC": "auc", "max F": "max_f"}
-    ranking.update({f"P@{n}": f"p_at_{n}" for n in (100, 200, 300)})
-    ranking.update({f"P at R {n}": f"p_at_recall_{n}" for n in (10, 20, 30, 40, 50)})
-    yield Table("Facts", list(ranking), [("ranked", *(percent(scores[f"fact_{key}"]) for key in ranking.values()))])
+    numbers = [percent(scores[key]) for key in FACT_NUMBERS.values()]
+    yield Table("Facts", list(FACT_NUMBERS), [("ranked", *numbers)])
     micro = [percent(scores[f"fact_micro_{part}"]) for part in "prf"]
     rows = [("micro", *micro), ("macro", "", "", percent(scores["fact_macro_f"]))]
     yield Table("At the threshold", ("P", "R", "F"), rows)
