@@ -321,7 +321,8 @@ MESSAGES: dict[str, str] = {
     "RX265": "{lost} of {gold} gold relations among the first training Docs are out of reach for '{name}': {crossing} lie "
     "between sentences, {long} have a mention of more than {limit} tokens (max_mention). They count as missed.",
     "RX266": "No training Doc for '{name}' has a language (doc._.lang), so its switcher has nothing to switch by. Set "
-    "languages in the data (relx convert --lang), or put a 'language_router' into the pipeline and name its languages.",
+    "languages in the data (relx convert --lang), or let a 'language_router' with 'languages' name them in training, too: "
+    'annotating_components = ["language_router"] under [training].',
     "RX267": "No model here was trained on the language '{lang}' ({known}): such texts take {route}. Said once for each "
     "language.",
     "RX269": "The pipeline has no switcher of language-specific layers, so there are no routes to show. Components with a "
@@ -333,6 +334,9 @@ MESSAGES: dict[str, str] = {
     "none. Its scores are those of raw text.",
     "RX274": "Texts in the languages {names} ('' is unknown) reached a model with a switcher of {known} and no 'language_router' "
     "has routed them: they take the average of all routes. Put a language_router before it, or set doc._.lang.",
+    "RX275": "'{name}' holds {n} parameters still that {path} has not, or has in another shape ({names}): they, or their new "
+    "rows, stay as they were drawn at random. Let 'train' name them, or keep to the sizes of {path}; new relations and entity "
+    "types need rows of their own, too.",
     # 300-319: more data formats, and telling them apart
     "RX300": "The format of {path} cannot be told: {reason}. Name the format instead of 'auto', see docs/formats.md; in folders, "
     "choose files with a pattern (--pattern '*.jsonl').",

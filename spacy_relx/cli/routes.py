@@ -40,13 +40,15 @@ def routes_cli(
         raise RelxError("RX271", path=output)
     import_code(code)
     tables = _tables(model, component)
+    written = None if output is None else _written(output, tables)
     for name, rows in tables.items():
-        typer.echo(f"\n{name}", err=not sys.stdout.isatty())
+        # in a pipe one table needs no name, but several do
+        typer.echo(f"\n{name}", err=len(tables) == 1 and not sys.stdout.isatty())
         columns = [*(str(n + 1) for n in range(len(next(iter(rows.values()))))), "spread"]
         cells = [[lang, *(f"{w:.2f}" if w else "-" for w in row), f"{spread(row):.2f}"] for lang, row in rows.items()]
         typer.echo(text_table(Table("language", columns, cells), shutil.get_terminal_size().columns))
-    if output is not None:
-        write_output(output, _written(output, tables))
+    if output is not None and written is not None:
+        write_output(output, written)
         typer.secho(f"✔ {output}", fg="green", err=True)
 
 

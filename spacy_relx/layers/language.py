@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, cast
+from typing import Any, Callable, Union, cast
 
 import numpy as np
 import srsly
@@ -18,8 +18,8 @@ from ..nn.language_layers import LanguageLayers, is_trained
 from .parts import part_codes, part_lengths, route_rows, warn_of_unrouted
 from .shim import TorchShim
 
-#: (width, languages, languages that were there before, sub-modules that were there before) -> the network.
-Build = Callable[[int, list[str], int, int], LanguageLayers]
+#: (width, languages, languages that were there before, sub-modules that these may use) -> the network.
+Build = Callable[[int, list[str], int, Union[int, list[int]]], LanguageLayers]
 
 
 class LanguageShim(TorchShim):

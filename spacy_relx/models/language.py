@@ -93,7 +93,7 @@ def _build(
     width: int,
     languages: list[str],
     n_old: int,
-    old_modules: int,
+    old_modules: int | list[int],
 ) -> LanguageLayers:
     if aggregator is not None and width % aggregator.heads:
         raise RelxError("RX021", name="heads", value=aggregator.heads, need=f"a divisor of the width {width}")

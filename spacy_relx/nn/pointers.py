@@ -80,7 +80,7 @@ class OneTriple(nn.Module):
         return loss
 
     def forward(self, tokens: Tensor, batch: JointBatch) -> Found:
-        """The best relation of each sentence and the best pair for it."""
+        """The best relation of each sentence and the best pair for it; nothing where head and tail are one place."""
         index, mask = padded_rows(batch.lengths)
         logits = self.classifier(self.pool(tokens, index, mask))
         if batch.allowed is not None:
@@ -91,7 +91,7 @@ class OneTriple(nn.Module):
         spans, span_scores = self._spans(log_p.unflatten(1, (2, 2)), batch)
         whole = best * span_scores.prod(dim=1)
         scores = torch.zeros_like(probabilities).scatter(1, labels[:, None], whole[:, None])
-        there = (spans[:, :, 1] > spans[:, :, 0]).all(dim=1)
+        there = (spans[:, :, 1] > spans[:, :, 0]).all(dim=1) & (spans[:, 0] != spans[:, 1]).any(dim=1)
         if not self.unrelated_pairs:
             there &= labels > 0
         n = int(there.sum())

@@ -32,8 +32,9 @@ class LanguageSwitcher(nn.Module):
 
     width: of the token vectors. languages: codes. depths: layers of each sub-module. hidden: see `SubModule`. top_k:
     None for all. renormalise: make the weights that are kept sum to 1. routing: "learned", or "one_to_one", a
-    sub-module for each language, in their order. n_old, old_modules: languages and sub-modules that were there before
-    the others were added: these languages never use the sub-modules that came later, so that their outputs stay.
+    sub-module for each language, in their order. n_old: languages that were there before the others were added.
+    old_modules: how many sub-modules were there then, one number for all these languages or one for each, as they may
+    have come at different times; 0 for all. These languages never use those that came later: their outputs stay.
 
     Each language's row and each sub-module's column of the router are parameters of their own, so that training can
     hold some of them still.
@@ -52,7 +53,7 @@ class LanguageSwitcher(nn.Module):
         renormalise: bool = True,
         routing: str = "learned",
         n_old: int = 0,
-        old_modules: int = 0,
+        old_modules: int | Sequence[int] = 0,
     ):
         super().__init__()
         self.codes = list(languages)
@@ -68,8 +69,13 @@ class LanguageSwitcher(nn.Module):
             self.languages.update({code: nn.Parameter(torch.randn(width)) for code in self.codes})
             self.router.extend(nn.Parameter(torch.randn(width) * 0.5 / width**0.5) for _ in depths)
         hidden_from = torch.zeros(len(self.codes), len(depths), dtype=torch.bool)
-        hidden_from[:n_old, old_modules:] = old_modules > 0
+        for row, count in enumerate([old_modules] * n_old if isinstance(old_modules, int) else old_modules):
+            hidden_from[row, count:] = count > 0
         self.register_buffer("hidden_from", hidden_from, persistent=False)
+
+    def reach(self) -> list[int]:
+        """For each language how many sub-modules it may use, the first so many."""
+        return (~self.hidden_from).sum(dim=1).tolist()
 
     def weights(self) -> Tensor:
         """f_t(L), eq. 5: how much of each sub-module each language takes, without `top_k`.

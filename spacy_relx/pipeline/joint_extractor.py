@@ -139,8 +139,9 @@ class JointExtractor(TrainedPipe):
         labels: as `label_data` gives them. start_from: a saved pipeline, whose component of this name gives its labels,
         languages and, layer by layer, its weights as far as they fit; what is new stays as drawn. train: patterns like
         "language_encoder.switcher.*"; only parameters of such names move in training. null: all.
-        RAISES: RelxError RX263 without relations, RX260, RX261, RX262 for what cannot be started from or trained.
-        WARNS: RX265 where much of the gold data is out of reach.
+        RAISES: RelxError RX263 without relations, RX260, RX261, RX262 for what cannot be started from or trained, RX021
+        for labels of languages that are no labels.
+        WARNS: RX265 where much of the gold data is out of reach, RX275 where what is held still is not the source's.
         """
         validate_get_examples(get_examples, "JointExtractor.initialize")
         source = self.load_source(start_from)
@@ -150,7 +151,8 @@ class JointExtractor(TrainedPipe):
         self.begin_initialize(found, lambda: found, "RX263", source)
         kept = source.cfg if source is not None else {"types": [], "lang_labels": {}}
         self.cfg["types"] = list(dict.fromkeys([*kept["types"], *labels.get("types", [])])) or [UNTYPED]
-        self.cfg["lang_labels"] = {**kept["lang_labels"], **labels.get("lang_labels", {})}
+        self.cfg["lang_labels"] = _merged(kept["lang_labels"], labels.get("lang_labels", {}))
+        self._check_lang_labels()
         self.cfg["n_markers"] = len(self.types) + 1
         self.set_languages(nlp, get_examples, source)
         self.set_sizes()
@@ -168,10 +170,11 @@ class JointExtractor(TrainedPipe):
         for eg in examples:
             doc = eg.reference
             types.update(mention.label for mention in gold_mentions(doc, self.spans_key))
-            names = {relation.label for relation in get_relations(doc)} - {NO_RELATION}
-            found |= names
-            for _, _, lang in get_sentence_langs(doc):
+            relations = [relation for relation in get_relations(doc) if relation.label != NO_RELATION]
+            found |= {relation.label for relation in relations}
+            for start, end, lang in get_sentence_langs(doc):
                 if lang:
+                    names = {relation.label for relation in relations if start <= relation.head.start < end}
                     by_lang.setdefault(lang, set()).update(names)
         langs = {lang: sorted(names) for lang, names in sorted(by_lang.items())}
         return {"labels": sorted(found), "types": sorted(types), "lang_labels": langs}
@@ -181,6 +184,13 @@ class JointExtractor(TrainedPipe):
         rows = {label: row for row, label in enumerate(self.labels)}
         masks = {lang: [rows[name] for name in names] for lang, names in self.cfg["lang_labels"].items()}
         self.model.attrs["label_masks"] = masks if self.mask_labels else {}
+
+    def _check_lang_labels(self) -> None:
+        """RAISES: RelxError RX021 for relations of languages that are none of the labels."""
+        wrong = {name for names in self.cfg["lang_labels"].values() for name in names} - set(self.labels)
+        if wrong:
+            need = f"relations among the labels ({', '.join(self.labels)})"
+            raise RelxError("RX021", name="lang_labels", value=sorted(wrong), need=need)
 
     def check_marked(self, docs: Iterable[Doc]) -> None:
         """It needs no candidates."""
@@ -254,6 +264,12 @@ class JointExtractor(TrainedPipe):
                 kinds = {"label": "", "type": "", err.args[0][0]: err.args[0][1]}
                 raise RelxError("RX264", name=self.name, text=eg.reference.text[:60], **kinds) from err
         return gold
+
+
+def _merged(*of_langs: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The relations of each language in any of them."""
+    langs = sorted({lang for each in of_langs for lang in each})
+    return {lang: sorted({name for each in of_langs for name in each.get(lang, ())}) for lang in langs}
 
 
 def _flat(doc: Doc, mentions: Sequence[Mention], scores: np.ndarray) -> list[Span]:

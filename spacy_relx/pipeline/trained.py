@@ -102,14 +102,16 @@ class TrainedPipe(TrainablePipe):
     def finish_initialize(self, source: Any, path: Union[str, Path, None], train: Sequence[str] | None) -> None:
         """Take the source's weights, and hold still what is not to be trained.
 
-        RAISES: RelxError RX260, RX261, RX262.
+        RAISES: RelxError RX260, RX261, RX262, RX021 for an empty `train`. WARNS: RX275 where what is held still is not
+        the source's.
         """
-        from .transfer import copy_weights, train_only
+        from .transfer import check_held, copy_weights, train_only
 
-        if source is not None and path is not None:
-            copy_weights(self, source, path)
+        taken = copy_weights(self, source, path) if source is not None and path is not None else None
         if train is not None:
             train_only(self, train)
+        if taken is not None and path is not None:
+            check_held(self, taken, path)
 
     def begin_initialize(
         self, labels: list[str] | None, find: Callable[[], Iterable[str]], code: str, source: Any = None

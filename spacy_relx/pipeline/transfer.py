@@ -45,35 +45,52 @@ def load_source(path: str | Path, name: str, kind: type) -> Any:
     return pipe
 
 
-def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> None:
+def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> set[str]:
     """Give the pipe's layers the weights of the source's layers of the same name, as far as shapes allow it: a table or
-    matrix with more rows keeps its own further rows. RAISES: RelxError RX260 where nothing fits."""
+    matrix with more rows keeps its own further rows.
+
+    RETURNS: the names (`parameters`) of what now has the source's values alone. RAISES: RelxError RX260 where nothing
+    fits.
+    """
     layers = {node.name: node for node in source.model.walk()}
-    copied = 0
+    copied, whole = 0, set()
     for node in pipe.model.walk():
         old = layers.get(node.name)
         if old is None:
             continue
         for ours, theirs in zip(node.shims, old.shims):
             if isinstance(ours, TorchShim) and isinstance(theirs, TorchShim) and ours.is_built and theirs.is_built:
-                copied += _copy_state(ours.module, theirs.module)
+                taken = _copy_state(ours.module, theirs.module)
+                copied += len(taken)
+                whole |= {f"{node.name}.{name}" for name, is_whole in taken.items() if is_whole}
         for param in node.param_names:
             if old.has_param(param) and old.get_param(param).shape == node.get_param(param).shape:
                 node.set_param(param, old.get_param(param))
                 copied += 1
     if not copied:
         raise RelxError("RX260", name=pipe.name, path=path, reason="no weight has a layer of the same name and shape.")
+    return whole
 
 
-def _copy_state(module: torch.nn.Module, source: torch.nn.Module) -> int:
-    state, copied = module.state_dict(), 0
+def _copy_state(module: torch.nn.Module, source: torch.nn.Module) -> dict[str, bool]:
+    """RETURNS: for each name that took values of the source whether all of its values are."""
+    state, taken = module.state_dict(), {}
     for name, old in source.state_dict().items():
         values = leading(state[name], old) if name in state else None
         if values is not None:
+            taken[name] = state[name].shape == old.shape
             state[name] = values
-            copied += 1
     module.load_state_dict(state)
-    return copied
+    return taken
+
+
+def check_held(pipe: TrainedPipe, taken: set[str], path: str | Path) -> None:
+    """WARNS: RX275 where parameters are held still that are not, or not wholly, the source's. taken: of
+    `copy_weights`."""
+    held = [name for name, each in parameters(pipe.model) if not each.requires_grad and name not in taken]
+    if held:
+        names = ", ".join(held[:_NEAREST]) + (", ..." if len(held) > _NEAREST else "")
+        warn("RX275", name=pipe.name, path=path, n=len(held), names=names)
 
 
 def parameters(model: Model) -> Iterator[tuple[str, torch.nn.Parameter]]:
@@ -87,8 +104,11 @@ def parameters(model: Model) -> Iterator[tuple[str, torch.nn.Parameter]]:
 def train_only(pipe: TrainedPipe, patterns: Sequence[str]) -> None:
     """Let training move the parameters alone whose names (`parameters`) match one of the patterns.
 
-    RAISES: RelxError RX261 for a pattern that matches none, RX262 for layers of spaCy's own that none matches.
+    RAISES: RelxError RX021 without patterns, RX261 for a pattern that matches none, RX262 for layers of spaCy's own
+    that none matches.
     """
+    if not patterns:
+        raise RelxError("RX021", name="train", value=[], need="patterns of what to train, or null for everything")
     named = dict(parameters(pipe.model))
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in named):
@@ -137,7 +157,7 @@ def set_languages(
         warn("RX266", name=pipe.name)
         languages = [NO_LANGUAGE]
     old_switcher = old[0].module.switcher if old else None
-    old_modules = len(old_switcher.submodules) if old_switcher is not None and not old_switcher.one_to_one else 0
+    old_modules = old_switcher.reach() if old_switcher is not None and not old_switcher.one_to_one else 0
     for shim in shims:
         shim.sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
 
