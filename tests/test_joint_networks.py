@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spacy_relx.nn.heads import MultiLabelHead, SoftmaxHead
 from spacy_relx.nn.joint_batch import JointBatch, JointTargets
 from spacy_relx.nn.pairs import PairFeatures
-from spacy_relx.nn.pointers import OneTriple, best_spans, draw_relations
+from spacy_relx.nn.pointers import OneTriple, apart, best_spans, draw_relations
 from spacy_relx.nn.relation import RelationNetwork
 from spacy_relx.nn.span_triples import AllTriples, SpanScorer, pairs_within, without_conflicts
 
@@ -139,6 +139,14 @@ def test_independent_pointers_may_give_none():
     assert len(model(torch.ones(3, WIDTH), JointBatch(torch.tensor([3]))).pairs) == 1
 
 
+@pytest.mark.parametrize("joint", [True, False])
+def test_no_mention_is_related_to_itself(joint):
+    model = one_triple(joint=joint, unrelated_pairs=True).eval()
+    tokens, batch = data(1, 1)
+    found = model(tokens, batch)
+    assert not len(found.pairs) and not len(found.spans)
+
+
 def test_relations_that_a_language_lacks_are_not_predicted():
     tokens, batch = data(4, 4)
     allowed = torch.ones(2, N_LABELS + 1, dtype=torch.bool)
@@ -160,6 +168,26 @@ def test_best_spans_is_the_best_of_all(n, cap, seed):
         options = [float(starts[row, i] + ends[row, j]) for i in range(n) for j in range(i, min(n, i + cap))]
         assert float(score[row]) == pytest.approx(max(options), rel=1e-5)
         assert first[row] <= last[row] < first[row] + cap
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 3), st.booleans(), st.integers(0, 100))
+def test_head_and_tail_are_the_best_that_differ(n, cap, alike, seed):
+    generator = torch.Generator().manual_seed(seed)
+    starts, ends = torch.randn(2, 5, 2, n, generator=generator)
+    if alike:  # both want one place
+        starts[:, 1], ends[:, 1] = starts[:, 0] + 0.01 * starts[:, 1], ends[:, 0] + 0.01 * ends[:, 1]
+    first, last, score = apart(*best_spans(starts, ends, cap, 2))
+    places = [(i, j) for i in range(n) for j in range(i, min(n, i + cap))]
+    for row in range(5):
+        sums = [{(i, j): float(starts[row, x, i] + ends[row, x, j]) for i, j in places} for x in (0, 1)]
+        pairs = {(a, b): sums[0][a] + sums[1][b] for a in places for b in places if a != b}
+        found = list(zip(first[row].tolist(), last[row].tolist()))
+        if not pairs:
+            assert found == [places[0]] * 2
+            continue
+        assert float(score[row].sum()) == pytest.approx(max(pairs.values()), rel=1e-4, abs=1e-4)
+        assert pairs[tuple(found)] == pytest.approx(max(pairs.values()), rel=1e-4, abs=1e-4)
 
 
 def test_one_relation_of_each_sentence_is_drawn():

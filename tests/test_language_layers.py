@@ -181,6 +181,17 @@ def test_a_later_submodule_changes_no_language_that_was_there():
     assert (new.weights()[3] > 0).all()
 
 
+def test_languages_and_submodules_come_at_different_times():
+    new = LanguageSwitcher(6, [*LANGS, "it", "sv"], depths=[1] * 4, hidden=9, n_old=4, old_modules=[2, 2, 2, 3])
+    assert new.reach() == [2, 2, 2, 3, 4]
+    assert [int((row > 0).sum()) for row in new.weights()] == new.reach()
+
+
+def test_languages_with_submodules_of_their_own_count_alike_in_the_average():
+    layer = LanguageSwitcher(4, LANGS, depths=[1], hidden=5, routing="one_to_one", top_k=2).eval()
+    assert torch.allclose(layer.routes()[-1], torch.full((3,), 1 / 3))
+
+
 def test_submodule_is_residual():
     module = SubModule(4, 7, 2)
     for up in module.up:

@@ -36,7 +36,7 @@ def routes_cli(
     spreads over, as the exponential of the entropy.
     """
     check_output(output, code, model=model)
-    if output is not None and output.suffix not in (".svg", ".json"):
+    if output is not None and output.suffix.lower() not in (".svg", ".json"):
         raise RelxError("RX271", path=output)
     import_code(code)
     tables = _tables(model, component)
@@ -75,7 +75,7 @@ def spread(weights: Sequence[float]) -> float:
 
 def _written(output: Path, tables: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     """RAISES: RelxError RX272 for a picture of several components."""
-    if output.suffix == ".json":
+    if output.suffix.lower() == ".json":
         return json.dumps(tables, indent=2) + "\n"
     from ..viz.routes import routes_svg
 

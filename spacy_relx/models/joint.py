@@ -113,7 +113,8 @@ def make_one_triple(
 
     pooling: the sentence's vector: "first" token, "mean" or "max". relation_width: of the relation embedding, hidden:
     of the pointers; null: the token vectors'. max_mention: tokens of a mention at most. joint: choose start and end of
-    a mention together; false: each by itself (the paper), and a mention that ends before it begins is none.
+    a mention together, and head and tail in different places; false: each by itself (the paper), and a mention that
+    ends before it begins is none.
     entity_weight, relation_weight: alpha and beta of eq. 12. unrelated_pairs: a training sentence without relations and
     with exactly two mentions is about the pair of these, first and second in `doc.spans` (as in SMiLER); such pairs are
     learned and found, too. dropout: on the token vectors.

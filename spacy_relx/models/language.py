@@ -53,8 +53,8 @@ def make_switcher(
     """`spacy_relx.LanguageSwitcher.v1`: sub-modules that languages share in parts of their own (eq. 5-8).
 
     depths: layers of each sub-module; null: [2, 2, 2, 1, 1, 1], the paper's. hidden: their inner width (b). top_k: how
-    many of them a language uses in prediction (k); null: all, as in training. renormalise: let the weights of these sum
-    to 1. routing: "learned", or "one_to_one", a sub-module of depths[0] layers for each language.
+    many of them a language uses in prediction (k), of learned routes; null: all, as in training. renormalise: let the
+    weights of these sum to 1. routing: "learned", or "one_to_one", a sub-module of depths[0] layers for each language.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """

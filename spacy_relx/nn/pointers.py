@@ -18,10 +18,10 @@ class OneTriple(nn.Module):
     width: of the token vectors. n_markers: is not used. n_labels: relations; no-relation comes before them, as row 0 of
     the relation embedding. pooling: see `POOLINGS`. relation_width: of the relation embedding; None for `width`, as in
     the paper. hidden: columns of W_y, None for `width`. max_length: tokens of a mention at most. joint: choose start
-    and end of a mention together, the start not behind the end; false: each by itself as in the paper, and a mention
-    that ends before it begins is none. entity_weight, relation_weight: alpha and beta of eq. 12. unrelated_pairs:
-    whether sentences of no relation are about a pair, too (`JointTargets` has it), which is to be found. dropout: on
-    the token vectors.
+    and end of a mention together, the start not behind the end, and head and tail in different places; false: each by
+    itself as in the paper, and a mention that ends before it begins is none. entity_weight, relation_weight: alpha and
+    beta of eq. 12. unrelated_pairs: whether sentences of no relation are about a pair, too (`JointTargets` has it),
+    which is to be found. dropout: on the token vectors.
     """
 
     multi_label = False
@@ -127,7 +127,7 @@ class OneTriple(nn.Module):
         (n_parts, 2, 2), and their probabilities, *Shape:* (n_parts, 2)."""
         starts, ends = log_p.unbind(2)
         if self.joint:
-            first, last, score = best_spans(starts, ends, self.max_length)
+            first, last, score = apart(*best_spans(starts, ends, self.max_length, 2))
         else:
             (p_first, first), (p_last, last) = starts.max(dim=2), ends.max(dim=2)
             score = p_first + p_last
@@ -135,17 +135,34 @@ class OneTriple(nn.Module):
         return spans, score.exp()
 
 
-def best_spans(starts: Tensor, ends: Tensor, max_length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The best start and end together, the start not behind the end and at most `max_length` tokens from one to the
-    other. starts, ends: *Shape:* (..., n_tokens), logarithms. RETURNS: first and last token, and the best sum."""
+def best_spans(starts: Tensor, ends: Tensor, max_length: int, k: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """The `k` best pairs of start and end, the start not behind the end and at most `max_length` tokens from one to the
+    other. starts, ends: *Shape:* (..., n_tokens), logarithms. RETURNS: first and last token, and the sum, the best
+    first; *Shape:* (..., k) each. Where there are fewer pairs the sum is -inf."""
     n = starts.shape[-1]
     sums = [
         nn.functional.pad(starts[..., : n - k] + ends[..., k:], (0, k), value=-torch.inf)
         for k in range(min(max_length, n))
     ]
-    score, place = torch.stack(sums, dim=-1).flatten(-2).max(dim=-1)
+    table = torch.stack(sums, dim=-1).flatten(-2)
+    table = nn.functional.pad(table, (0, max(k - table.shape[-1], 0)), value=-torch.inf)
+    score, place = table.topk(k, dim=-1)
     first = place // len(sums)
     return first, first + place % len(sums), score
+
+
+def apart(first: Tensor, last: Tensor, score: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the two best places of head and tail the best that differ; one place twice where there is no other.
+
+    All of *Shape:* (n_parts, 2, 2): head or tail, best or second best. RETURNS: the same, of *Shape:* (n_parts, 2).
+    """
+    same = (first[:, 0, 0] == first[:, 1, 0]) & (last[:, 0, 0] == last[:, 1, 0])
+    with_second, side = (score[:, :, 1] + score[:, :, 0].flip(1)).max(dim=1)  # of the head, or of the tail
+    move = same & (with_second > -torch.inf)
+    rank = torch.zeros_like(first[:, :, 0])
+    rank[move, side[move]] = 1
+    first, last, score = (each.gather(2, rank.unsqueeze(2)).squeeze(2) for each in (first, last, score))
+    return first, last, score
 
 
 def draw_relations(batch: JointBatch, spans: Tensor, relations: Tensor) -> Tensor:

@@ -31,10 +31,11 @@ class LanguageSwitcher(nn.Module):
     """Mixes sub-modules, weighted by softmax(E[language] W_f) in training (eq. 5, 8), the best `top_k` of them after.
 
     width: of the token vectors. languages: codes. depths: layers of each sub-module. hidden: see `SubModule`. top_k:
-    None for all. renormalise: make the weights that are kept sum to 1. routing: "learned", or "one_to_one", a
-    sub-module for each language, in their order. n_old: languages that were there before the others were added.
-    old_modules: how many sub-modules were there then, one number for all these languages or one for each, as they may
-    have come at different times; 0 for all. These languages never use those that came later: their outputs stay.
+    None for all; learned routes only. renormalise: make the weights that are kept sum to 1. routing: "learned", or
+    "one_to_one", a sub-module for each language, in their order. n_old: languages that were there before the others
+    were added. old_modules: how many sub-modules were there then, one number for all these languages or one for each,
+    as they may have come at different times; 0 for all. These languages never use those that came later: their outputs
+    stay.
 
     Each language's row and each sub-module's column of the router are parameters of their own, so that training can
     hold some of them still.
@@ -57,7 +58,7 @@ class LanguageSwitcher(nn.Module):
     ):
         super().__init__()
         self.codes = list(languages)
-        self.top_k = top_k
+        self.top_k = None if routing == "one_to_one" else top_k  # of equal routes any choice would be arbitrary
         self.renormalise = renormalise
         self.one_to_one = routing == "one_to_one"
         depths = [depths[0]] * len(self.codes) if self.one_to_one else list(depths)
