@@ -129,7 +129,7 @@ MESSAGES: dict[str, str] = {
     # 050-079: the relation extractor and its model
     "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
     "trained pipeline.",
-    "RX051": "The saved weights do not fit the model that the config describes: '{name}' is {found}, but the model wants "
+    "RX051": "The saved weights do not fit the model that the config describes: '{name}' is {found}, but should be "
     "{wanted} ({count} such). The pipeline's config.cfg was changed after training, or the folder mixes two pipelines.",
     "RX052": "The relation '{label}' cannot be added to '{name}': the model is built for its labels. Add all labels "
     "before nlp.initialize, and train anew.",

@@ -53,7 +53,7 @@ class InstanceText(ABC):
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take what `saved` gave. RAISES: RelxError RX051 for a text that needs nothing of the kind."""
-        raise RelxError("RX051", name="transformer", found="saved with the weights", wanted="not there", count=1)
+        raise RelxError("RX051", name="transformer", found="saved with the weights", wanted="absent", count=1)
 
 
 class InstanceShim(TorchShim):

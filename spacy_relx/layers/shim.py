@@ -89,7 +89,7 @@ class TorchShim(PyTorchShim):
         if wrong:
             name = wrong[0]
             found = tuple(state[name].shape) if name in state else "missing"
-            need = tuple(wanted[name].shape) if name in wanted else "not there"
+            need = tuple(wanted[name].shape) if name in wanted else "absent"
             raise RelxError("RX051", name=name, found=found, wanted=need, count=len(wrong))
         self._model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
 
