@@ -183,9 +183,8 @@ MESSAGES: dict[str, str] = {
     "{wanted}, or layer_decay, cannot be had. Take fewer, or leave them at null, 0 and 1.",
     # 170-219: evaluation, command line, pictures
     "RX170": "Relations cannot be matched by {match!r}. Choose {known}.",
-    "RX171": "The pipeline found no entities in any of the {n} documents, so there was nothing to relate and every gold "
-    "relation counts as a miss. Give the gold mentions to the pipeline (evaluate(..., gold_entities=True), on the command "
-    "line --gold-entities), or put a component that finds entities before the entity_type_marker.",
+    "RX171": "The pipeline had no entities in any of the {n} documents, so there was nothing to relate and every gold "
+    "relation counts as a miss. {advice}",
     "RX172": "{missing} of {n} documents did not come out of the pipeline: the error handler of a component dropped them. "
     "Their gold relations and facts count as misses.",
     "RX173": "There is nothing to evaluate: {where} holds no documents.",
@@ -337,6 +336,8 @@ MESSAGES: dict[str, str] = {
     "RX275": "'{name}' holds {n} parameters still that {path} has not, or has in another shape ({names}): they, or their new "
     "rows, stay as they were drawn at random. Let 'train' name them, or keep to the sizes of {path}; new relations and entity "
     "types need rows of their own, too.",
+    "RX276": "No training Doc for '{name}' is in {langs}: the routes of these languages stay as they were drawn at random. "
+    "Leave them out of the router's languages, and their texts take the route that its setting 'unknown' names.",
     # 300-319: more data formats, and telling them apart
     "RX300": "The format of {path} cannot be told: {reason}. Name the format instead of 'auto', see docs/formats.md; in folders, "
     "choose files with a pattern (--pattern '*.jsonl').",

@@ -34,6 +34,11 @@ def drop_rome(doc):
     return doc
 
 
+@Language.component("relx_test_finds_nothing", assigns=["doc.ents", "doc._.relations"])
+def finds_nothing(doc):
+    return doc
+
+
 def gold_docs(vocab):
     docs = [make([(ANN, "works_for", ACME)], lang="en", vocab=vocab)]
     docs.append(make([((0, 1, "PERSON"), "founder_of", (2, 3, "ORG"))], words="Bob founded Initech", vocab=vocab))
@@ -121,6 +126,18 @@ def test_evaluate_without_entities_warns():
     with pytest.warns(RelxWarning, match="RX171.*--gold-entities"):
         scores = evaluate(nlp, gold_docs(nlp.vocab))
     assert scores["rel_micro_r"] == 0.0
+
+
+def test_evaluate_without_entities_says_what_would_help():
+    empty = gold_docs(spacy.blank("xx").vocab)
+    for doc in empty:
+        doc.ents, doc.spans[MENTIONS_KEY] = [], []
+    with pytest.warns(RelxWarning, match="RX171.*there are none in doc.ents"):
+        evaluate(pipeline(ruler=False), empty, gold_entities=True)
+    finder = spacy.blank("xx")
+    finder.add_pipe("relx_test_finds_nothing")
+    with pytest.warns(RelxWarning, match="RX171.*'relx_test_finds_nothing' finds mentions itself"):
+        evaluate(finder, gold_docs(finder.vocab))
 
 
 def test_dropped_documents_are_misses():

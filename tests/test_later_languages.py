@@ -1,5 +1,7 @@
 """Languages, relations and settings that differ from those of the pipeline that training starts from."""
 
+import warnings
+
 import pytest
 import spacy
 from joint_util import (
@@ -19,6 +21,7 @@ from util import make_example
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.extensions import set_sentence_langs
+from spacy_relx.pipeline.language_router import route_tables
 
 
 def pipeline(depths=(1, 1, 2), encoder=None, **settings):
@@ -81,6 +84,33 @@ def test_what_is_held_still_with_its_weights_is_not(first):
     for patterns in (["language_encoder.switcher.*", "joint.*"], ["joint.*"]):
         nlp = pipeline()
         initialize(nlp, examples_in(nlp.vocab), start_from=str(path), train=patterns)
+
+
+def test_languages_without_training_data(first, tmp_path):
+    # a source without a switcher has no routes: a second stage on fewer languages does not know the others
+    one = make_joint(joint_model(encoder=language_encoder(switcher=None)))
+    train_joint(one, examples_in(one.vocab), steps=1)
+    one.to_disk(tmp_path / "one")
+    two = pipeline()
+    german = examples_in(two.vocab, ["de"])
+    initialize(two, german, start_from=str(tmp_path / "one"))
+    assert route_langs(two) == ["de"]
+    with pytest.warns(RelxWarning, match=r"RX276.*it, sv:"):
+        initialize(pipeline(router={"languages": ["de", "sv", "it"]}), german)
+    path, nlp = first
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RelxWarning)
+        # the routes that the source has were trained
+        languages = route_langs(nlp)
+        assert len(languages) > 1
+        initialize(pipeline(router={"languages": languages}), german, start_from=str(path))
+        # and without a switcher there are none
+        model = joint_model(encoder=language_encoder(switcher=None))
+        initialize(make_joint(model, router={"languages": ["de", "sv"]}), german)
+
+
+def route_langs(nlp):
+    return [lang for lang in route_tables(nlp)["joint_extractor"] if lang]
 
 
 def test_patterns_of_nothing(first):

@@ -96,7 +96,7 @@ def compare_all(
     WARNS: RX171 where no entity was found, RX172 where documents were dropped, RX174 where gold mentions do not fit.
     """
     from ..evaluation import mention_writers
-    from ..evaluation.evaluate import Run
+    from ..evaluation.evaluate import Run, no_mentions_advice
 
     run = Run(nlp, progress(gold), MENTIONS_KEY, gold_entities, False)
     disable = mention_writers(nlp) if run.mentions else []
@@ -114,7 +114,7 @@ def compare_all(
     if run.n_lost:
         warn("RX174", lost=run.n_lost)
     if done and not n_found and n_gold:
-        warn("RX171", n=len(done))
+        warn("RX171", n=len(done), advice=no_mentions_advice(nlp, run.mentions))
     yield from (done[number] for number in sorted(done))
 
 

@@ -123,7 +123,7 @@ def evaluate(
     if n_out and _only_facts(nlp) and not (run.n_bags or scores["fact_n_gold"]):
         warn("RX199", n=n_out, relations=scores["rel_n_gold"])
     elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
-        warn("RX171", n=n_out)
+        warn("RX171", n=n_out, advice=no_mentions_advice(nlp, run.mentions))
     _check_labels(nlp, scores)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
@@ -149,9 +149,28 @@ def mention_writers(nlp: Language) -> list[str]:
     ]
 
 
+def mention_finders(nlp: Language) -> list[str]:
+    """Names of the components that find mentions and relations together."""
+    both = {"doc.ents", "doc._.relations"}
+    return [name for name in nlp.pipe_names if both <= set(nlp.get_pipe_meta(name).assigns)]
+
+
+def no_mentions_advice(nlp: Language, given: bool) -> str:
+    """What to do where no document had entities (RX171). given: whether it was given the gold ones."""
+    finders = ", ".join(mention_finders(nlp))
+    if finders:
+        return f"'{finders}' finds mentions itself: train it longer, or lower its model's mention_threshold."
+    if given:
+        return "It was given the gold mentions, and there are none in doc.ents or in the span group: see the data."
+    return (
+        "Give the gold mentions to the pipeline (evaluate(..., gold_entities=True), on the command line "
+        "--gold-entities), or put a component that finds entities before the entity_type_marker."
+    )
+
+
 def _check_finders(nlp: Language) -> None:
-    """Say which components find mentions and relations together, and so cannot be given mentions. WARNS: RX273."""
-    names = [name for name in nlp.pipe_names if {"doc.ents", "doc._.relations"} <= set(nlp.get_pipe_meta(name).assigns)]
+    """Say which components cannot be given mentions. WARNS: RX273."""
+    names = mention_finders(nlp)
     if names:
         warn("RX273", names=", ".join(names))
 

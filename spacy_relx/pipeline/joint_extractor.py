@@ -141,7 +141,8 @@ class JointExtractor(TrainedPipe):
         "language_encoder.switcher.*"; only parameters of such names move in training. null: all.
         RAISES: RelxError RX263 without relations, RX260, RX261, RX262 for what cannot be started from or trained, RX021
         for labels of languages that are no labels.
-        WARNS: RX265 where much of the gold data is out of reach, RX275 where what is held still is not the source's.
+        WARNS: RX265 where much of the gold data is out of reach, RX275 where what is held still is not the source's,
+        RX276 where languages without training data have routes.
         """
         validate_get_examples(get_examples, "JointExtractor.initialize")
         source = self.load_source(start_from)
@@ -154,12 +155,12 @@ class JointExtractor(TrainedPipe):
         self.cfg["lang_labels"] = _merged(kept["lang_labels"], labels.get("lang_labels", {}))
         self._check_lang_labels()
         self.cfg["n_markers"] = len(self.types) + 1
-        self.set_languages(nlp, get_examples, source)
+        unseen = self.set_languages(nlp, get_examples, source)
         self.set_sizes()
         docs = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
-        self.finish_initialize(source, start_from, train)
+        self.finish_initialize(source, start_from, train, unseen)
         self.check_settings()
         self._check_reach(islice(get_examples(), N_COVER_DOCS))
 

@@ -126,14 +126,14 @@ class RelationExtractor(TrainedPipe):
         The marker vocabulary's size is asked of the component before this one that sets `doc._.candidates`.
         start_from, train: as for `JointExtractor.initialize`; entity types must be those of the pipeline to start from.
         RAISES: RelxError RX053 without labels, RX054 without a marker component; RX260, RX261, RX262 for what cannot be
-        started from or trained.
+        started from or trained. WARNS: RX275, RX276 as there.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
         source = self.load_source(start_from)
         self.begin_initialize(
             labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053", source
         )
-        self.set_languages(nlp, get_examples, source)
+        unseen = self.set_languages(nlp, get_examples, source)
         marker = self.read_markers(nlp)
         docs: Any = (eg.x for eg in get_examples())
         if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
@@ -141,7 +141,7 @@ class RelationExtractor(TrainedPipe):
         self.set_sizes()
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
-        self.finish_initialize(source, start_from, train)
+        self.finish_initialize(source, start_from, train, unseen)
         self.check_settings()
         self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
 

@@ -93,25 +93,31 @@ class TrainedPipe(TrainablePipe):
 
     def set_languages(
         self, nlp: Language | None, get_examples: Callable[[], Iterable[Example]], source: Any = None
-    ) -> None:
-        """Tell language-specific layers of the model which languages there are, see `transfer.set_languages`."""
+    ) -> list[str]:
+        """Tell language-specific layers of the model which languages there are, see `transfer.set_languages`.
+
+        RETURNS: those without training data.
+        """
         from .transfer import set_languages
 
-        set_languages(self, nlp, get_examples, source)
+        return set_languages(self, nlp, get_examples, source)
 
-    def finish_initialize(self, source: Any, path: Union[str, Path, None], train: Sequence[str] | None) -> None:
-        """Take the source's weights, and hold still what is not to be trained.
+    def finish_initialize(
+        self, source: Any, path: Union[str, Path, None], train: Sequence[str] | None, unseen: Sequence[str] = ()
+    ) -> None:
+        """Take the source's weights, and hold still what is not to be trained. unseen: languages without training data.
 
         RAISES: RelxError RX260, RX261, RX262, RX021 for an empty `train`. WARNS: RX275 where what is held still is not
-        the source's.
+        the source's, RX276 where unseen languages have routes.
         """
-        from .transfer import check_held, copy_weights, train_only
+        from .transfer import check_held, check_routes, copy_weights, train_only
 
         taken = copy_weights(self, source, path) if source is not None and path is not None else None
         if train is not None:
             train_only(self, train)
         if taken is not None and path is not None:
             check_held(self, taken, path)
+        check_routes(self, unseen)
 
     def begin_initialize(
         self, labels: list[str] | None, find: Callable[[], Iterable[str]], code: str, source: Any = None

@@ -17,7 +17,7 @@ from thinc.api import Model
 
 from ..errors import RelxError, warn
 from ..extensions import get_sentence_langs
-from ..layers.language import language_shims
+from ..layers.language import language_shims, route_table
 from ..layers.parts import NO_LANGUAGE
 from ..layers.shim import TorchShim
 from ..nn.language_layers import leading
@@ -135,31 +135,42 @@ def set_languages(
     nlp: Language | None,
     get_examples: Callable[[], Iterable[Example]],
     source: TrainedPipe | None,
-) -> None:
+) -> list[str]:
     """Tell the model's language-specific layers, where it has any, which languages there are.
 
-    These are the source's, then those of a component before this one that has languages, or else of the Examples.
-    WARNS: RX266 where there are none.
+    These are those that the source has routes for, then those of a component before this one that has languages, or
+    else of the Examples, or of a source without routes.
+    RETURNS: those without training data, in the source's training or here; none where the Examples say no language.
+    WARNS: RX266 where there are no languages.
     """
     shims = language_shims(pipe.model)
     if not shims:
-        return
+        return []
     old = language_shims(source.model) if source is not None else []
-    known = list(old[0].sizes["languages"]) if old else []
+    old_switcher = old[0].module.switcher if old else None
+    earlier = list(old[0].sizes["languages"]) if old else []
+    known = earlier if old_switcher is not None else []
     router = _router_before(pipe.name, nlp)
     named = list(router.languages) if router is not None else []
-    if not named:
-        named = sorted({lang for eg in get_examples() for _, _, lang in get_sentence_langs(eg.reference) if lang})
-    languages = list(dict.fromkeys([*known, *named]))
+    found = sorted({lang for eg in get_examples() for _, _, lang in get_sentence_langs(eg.reference) if lang})
+    unseen = [lang for lang in named if lang not in {*found, *known}] if found else []
+    languages = list(dict.fromkeys([*known, *(named or found)])) or earlier
     if router is not None:
         router.add_languages(known)  # or it would send those of the source on the way of unknown ones
     if not languages:
         warn("RX266", name=pipe.name)
         languages = [NO_LANGUAGE]
-    old_switcher = old[0].module.switcher if old else None
     old_modules = old_switcher.reach() if old_switcher is not None and not old_switcher.one_to_one else 0
     for shim in shims:
         shim.sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
+    return unseen
+
+
+def check_routes(pipe: TrainedPipe, unseen: Sequence[str]) -> None:
+    """WARNS: RX276 where the model has routes for languages without training data."""
+    names = sorted(set(unseen) & set(route_table(pipe.model)))
+    if names:
+        warn("RX276", name=pipe.name, langs=", ".join(names))
 
 
 def _router_before(name: str, nlp: Language | None) -> Any:
