@@ -13,7 +13,8 @@ from spacy_relx.nn.bags import BagNetwork, encode_in_parts, word_groups
 from spacy_relx.nn.instances import Bags
 from spacy_relx.nn.perturbation import SCOPES, Perturbation
 from spacy_relx.nn.positions import IndicatorFeatures, PositionFeatures, TypeFeatures
-from spacy_relx.nn.sentence_encoders import ConvEncoder, RecurrentEncoder
+from spacy_relx.nn.precision import computes_bf16
+from spacy_relx.nn.sentence_encoders import ConvEncoder, RecurrentEncoder, piece_max
 from spacy_relx.nn.words import WordEmbedding
 
 N_LABELS = 3
@@ -80,6 +81,47 @@ def test_gradient_of_encoders(name):
     batch = make_batch(INSTANCES[:4])
     words = random(len(batch.tokens), WIDTH)
     assert check_gradients(module, lambda p, w: functional_call(module, p, (w, batch)), words)
+
+
+@pytest.mark.parametrize("piecewise", [False, True])
+def test_maxima_are_the_same_with_a_gradient_and_without(piecewise):
+    module = make_encoder("pcnn" if piecewise else "cnn")
+    batch = make_batch()
+    words = random(len(batch.tokens), WIDTH)
+    found = module(words, batch)
+    assert found.requires_grad and found.any()
+    with torch.inference_mode():
+        assert torch.equal(module(words, batch), found)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_maxima_of_pieces(dtype):
+    values = -random(7, 3).abs().to(dtype)  # below the zeros of an empty piece
+    rows, starts = torch.tensor([0, 1, 3, 4, 6]), torch.tensor([0, 2, 2, 4])
+    pieces = [[0, 1], [], [3, 4], [6]]
+    wanted = torch.stack([values[piece].amax(dim=0) if piece else values.new_zeros(3) for piece in pieces])
+    assert torch.equal(piece_max(values, rows, starts), wanted)
+    leaf = values.clone().requires_grad_()
+    pooled = piece_max(leaf, rows, starts)
+    assert torch.equal(pooled, wanted)
+    pooled.sum().backward()
+    assert leaf.grad.sum() == 9 and not leaf.grad[[2, 5]].any()
+
+
+def test_convolution_in_bfloat16():
+    batch = make_batch(INSTANCES[:4])
+    words = random(len(batch.tokens), WIDTH).float()
+    outputs = {}
+    for precision in ("fp32", "bf16", "auto"):
+        module = make_encoder("pcnn").float()
+        module.precision = precision
+        outputs[precision] = module(words, batch)
+        outputs[precision].sum().backward()
+        assert outputs[precision].dtype == module.convolution.weight.grad.dtype == torch.float32
+        assert all(p.grad is not None and p.grad.any() for p in module.parameters())
+    assert not torch.equal(outputs["bf16"], outputs["fp32"])
+    assert torch.allclose(outputs["bf16"], outputs["fp32"], atol=0.05)
+    assert torch.equal(outputs["auto"], outputs["bf16" if computes_bf16("cpu") else "fp32"])
 
 
 class Loss(torch.nn.Module):

@@ -14,9 +14,8 @@ from thinc.types import Floats2d
 from torch import Tensor, nn
 
 from ..nn.flat_transformer import flat_states, padded_states
-from ..nn.heads import full_precision
-from ..nn.marked import autocast
 from ..nn.marked_batch import MarkedBatch
+from ..nn.precision import autocast, full_precision
 from ..nn.spans import span_means
 from .batch import offsets, sub_batches
 from .marking import most_central, window_starts

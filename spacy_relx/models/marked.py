@@ -16,12 +16,12 @@ from ..layers.transformer import LoadedTransformer, TransformerSource, set_train
 from ..nn.flat_transformer import BERT_LIKE
 from ..nn.marked import MarkedNetwork
 from ..nn.marker_embedding import MarkerEmbedding
+from ..nn.precision import PRECISIONS
 from ._checks import check_at_least, check_one_of, check_probability
 from .heads import HeadFactory
 from .language import SwitcherFactory
 from .mention_pairs import MentionPairFactory
 from .pooling import PoolingFactory
-from .transformer import PRECISIONS
 
 
 def build_marked_model(

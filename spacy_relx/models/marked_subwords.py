@@ -9,11 +9,11 @@ from ..errors import RelxError
 from ..layers.marked_subwords import MarkedSubwords
 from ..layers.marking import ROLES
 from ..layers.transformer import TransformerSource
+from ..nn.precision import PRECISIONS
 from ..nn.transformer_instances import SubwordEmbedding, TransformerEncoder
 from ._checks import check_one_of, check_probability
 from .pooling import PoolingFactory
 from .sentence_encoders import EncoderFactory
-from .transformer import PRECISIONS
 
 
 def make_marked_subwords(

@@ -13,6 +13,7 @@ from torch import nn
 
 from ..errors import RelxError
 from ..nn.positions import IndicatorFeatures, PositionFeatures, TypeFeatures
+from ..nn.precision import PRECISIONS
 from ..nn.sentence_encoders import ConvEncoder, RecurrentEncoder
 from ._checks import check_at_least, check_one_of, check_probability
 
@@ -47,33 +48,52 @@ def _typed(make: Callable[[], nn.Module], type_width: int, n_markers: int) -> nn
 
 
 def make_cnn(
-    positions: PositionFactory, channels: int = 230, kernel: int = 3, activation: str = "relu", dropout: float = 0.5
+    positions: PositionFactory,
+    channels: int = 230,
+    kernel: int = 3,
+    activation: str = "relu",
+    dropout: float = 0.5,
+    precision: str = "fp32",
 ) -> EncoderFactory:
     """`spacy_relx.CNN.v1`: convolution and a maximum over the sentence. See `make_pcnn`."""
-    return _conv(positions, channels, kernel, activation, dropout, piecewise=False)
+    return _conv(positions, channels, kernel, activation, dropout, precision, piecewise=False)
 
 
 def make_pcnn(
-    positions: PositionFactory, channels: int = 230, kernel: int = 3, activation: str = "relu", dropout: float = 0.5
+    positions: PositionFactory,
+    channels: int = 230,
+    kernel: int = 3,
+    activation: str = "relu",
+    dropout: float = 0.5,
+    precision: str = "fp32",
 ) -> EncoderFactory:
     """`spacy_relx.PCNN.v1`: convolution and a maximum over each of the three pieces that head and tail cut.
 
     positions: for instance `spacy_relx.PositionFeatures.v1`. channels: of the convolution. kernel: its size in tokens,
-    odd. activation: "relu" or "tanh". dropout: on the sentence's vector. See `nn.sentence_encoders.ConvEncoder`.
-    RAISES: RelxError RX021 for settings that make no sense.
+    odd. activation: "relu" or "tanh". dropout: on the sentence's vector. precision: of the convolution's products,
+    "fp32"; "bf16", bfloat16; or "auto", that where the device computes it in hardware, so that scores differ a little
+    between machines. See `nn.sentence_encoders.ConvEncoder`. RAISES: RelxError RX021 for settings that make no sense.
     """
-    return _conv(positions, channels, kernel, activation, dropout, piecewise=True)
+    return _conv(positions, channels, kernel, activation, dropout, precision, piecewise=True)
 
 
 def _conv(
-    positions: PositionFactory, channels: int, kernel: int, activation: str, dropout: float, piecewise: bool
+    positions: PositionFactory,
+    channels: int,
+    kernel: int,
+    activation: str,
+    dropout: float,
+    precision: str,
+    piecewise: bool,
 ) -> EncoderFactory:
     check_at_least(1, channels=channels, kernel=kernel)
+    check_one_of(PRECISIONS, precision=precision)
     check_one_of(("relu", "tanh"), activation=activation)
     check_probability(dropout=dropout)
     if kernel % 2 == 0:
         raise RelxError("RX021", name="kernel", value=kernel, need="odd")
-    settings = {"channels": channels, "kernel": kernel, "activation": activation, "dropout": dropout}
+    settings: dict[str, Any] = {"channels": channels, "kernel": kernel, "activation": activation, "dropout": dropout}
+    settings["precision"] = precision
     return partial(_build, ConvEncoder, positions, {**settings, "piecewise": piecewise})
 
 

@@ -9,10 +9,8 @@ from thinc.types import Floats2d
 from ..errors import RelxError
 from ..layers.token_transformer import make_token_transformer
 from ..layers.transformer import TransformerSource
+from ..nn.precision import PRECISIONS
 from ._checks import check_at_least, check_one_of, check_positive, check_probability
-
-#: Of a transformer's numbers; "auto" is bf16 where the device computes it in hardware.
-PRECISIONS = ("fp32", "bf16", "auto")
 
 
 def make_transformer(

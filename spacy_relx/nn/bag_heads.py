@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from .aggregators import Aggregator
-from .heads import full_precision
 from .instances import Bags
+from .precision import full_precision
 
 #: Floats that scoring may hold at once, about: bags times queries times outcomes.
 _ROOM = 1 << 23

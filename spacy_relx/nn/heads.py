@@ -9,10 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
-def full_precision(logits: Tensor) -> Tensor:
-    """Losses and probabilities are computed in single precision at least, whatever the network ran in."""
-    return logits if logits.dtype == torch.float64 else logits.float()
+from .precision import full_precision
 
 
 class SoftmaxHead(nn.Module):

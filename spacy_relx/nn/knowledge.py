@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from .bag_heads import SoftmaxBagHead, bag_weights, gold_queries
 from .complex import conj_product
-from .heads import full_precision
 from .instances import Bags
+from .precision import full_precision
 
 #: How the two distributions become one.
 COMBINE = ("probabilities", "logits")

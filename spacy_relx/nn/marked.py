@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -10,26 +9,10 @@ from torch import Tensor, nn
 
 from .chunks import chunked_logits
 from .flat_transformer import flat_states, padded_states
-from .heads import full_precision
 from .marked_batch import MarkedBatch
 from .pooling import EntityPooling
+from .precision import autocast, full_precision
 from .switcher import LanguageSwitcher
-
-
-@lru_cache
-def computes_bf16(device_type: str) -> bool:
-    """Whether a kind of device ("cpu", "cuda") multiplies bfloat16 matrices in hardware. Elsewhere they are emulated,
-    which takes two to three times as long as single precision."""
-    if device_type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)() if device_type == "cpu" else {}
-    return any(there for name, there in capabilities.items() if "bf16" in name)
-
-
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """A precision ("fp32", "bf16" or "auto", bf16 where the device computes it in hardware), as a context."""
-    bf16 = precision == "bf16" or (precision == "auto" and computes_bf16(device.type))
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
 
 
 class MarkedNetwork(nn.Module):

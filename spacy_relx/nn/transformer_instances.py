@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from .copies import copy_module
 from .flat_transformer import flat_states, padded_states, similar_runs
-from .heads import full_precision
 from .instances import InstanceBatch
-from .marked import autocast
 from .marked_batch import MarkedBatch
 from .marker_embedding import MarkerEmbedding
 from .pooling import EntityPooling
+from .precision import autocast, full_precision
 from .spans import span_rows
 
 
