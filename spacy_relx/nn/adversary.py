@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
+
 #: What the encoders learn in order to fool the discriminator.
 FOOLING = ("uniform", "flipped", "negative")
 #: How the penalty on what two spaces have in common is computed.
@@ -22,7 +24,7 @@ class Discriminator(nn.Module):
     def __init__(self, width: int, n_langs: int, *, hidden: int, dropout: float):
         super().__init__()
         self.hidden = nn.Linear(width, hidden)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(hidden, n_langs)
 
     def forward(self, vectors: Tensor) -> Tensor:

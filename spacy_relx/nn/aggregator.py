@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
 from .flat_transformer import Table, similar_runs
 
 
@@ -22,7 +23,7 @@ class LanguageAggregator(nn.Module):
         self.queries = nn.Linear(width, width, bias=False)
         self.keys = nn.Linear(width, width, bias=False)
         self.values = nn.Linear(width, width, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, lengths: Tensor, groups: Tensor | None = None) -> Tensor:
         """Attention within each sentence, or within each group of sentences.

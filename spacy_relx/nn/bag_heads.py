@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .aggregators import Aggregator
+from .dropout import Dropout
 from .instances import Bags
 from .precision import full_precision
 
@@ -36,7 +37,7 @@ class BagHead(nn.Module):
         self.classifier = nn.Linear(width, n_labels + 1)
         nn.init.xavier_uniform_(self.classifier.weight)
         nn.init.zeros_(self.classifier.bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.no_relation_weight = no_relation_weight
 
     def logits_of(self, vectors: Tensor) -> Tensor:

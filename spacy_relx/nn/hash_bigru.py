@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
 from .recurrent import pack, run_packed
 
 
@@ -24,7 +25,7 @@ class HashBiGRU(nn.Module):
     ):
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(n, width) for n, width in zip(rows, widths, strict=True))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
         self.gru = nn.GRU(sum(widths), hidden, num_layers=depth, bidirectional=True, batch_first=True)
         self.width = 2 * hidden

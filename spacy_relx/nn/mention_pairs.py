@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch import PairBatch
+from .dropout import Dropout
 from .marked_batch import MarkedBatch
 from .pairs import PairFeatures
 
@@ -28,7 +29,7 @@ class ConcatPairs(nn.Module):
         self.head = nn.Linear(entity_width, hidden) if hidden else nn.Identity()
         self.tail = nn.Linear(entity_width, hidden, bias=False) if hidden and not of_sentence else nn.Identity()
         self.hidden = hidden
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def context(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Any:
         """entities: *Shape:* (n_entities, entity_width). RETURNS: what all pairs share."""

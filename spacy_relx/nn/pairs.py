@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch import PairBatch
+from .dropout import Dropout
 from .spans import SpanAttention, span_means
 
 #: Log-spaced distances in one direction; the table holds both directions and the overlap in between.
@@ -86,7 +87,7 @@ class PairFeatures(nn.Module):
         for table in (self.distance, self.marker_pairs):
             if table is not None:  # a table that stands for W e: the spread of a linear layer's output
                 nn.init.normal_(table.weight, std=1 / math.sqrt(3))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def mentions(self, tokens: Tensor, batch: PairBatch, markers: Tensor) -> Tensor:
         """*Shape:* (n_mentions, mention_width): what the projections of head and tail read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
 from .joint_batch import Found, JointBatch, JointTargets
 from .marked_batch import padded_rows
 
@@ -50,7 +51,7 @@ class OneTriple(nn.Module):
         self.unrelated_pairs = unrelated_pairs
         self.entity_weight = entity_weight
         self.relation_weight = relation_weight
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.classifier = nn.Linear(width, n_labels + 1, bias=False)
         self.relations = nn.Embedding(n_labels + 1, relation_width)
         # W_y over [token; relation] is a sum of two products: tokens are projected once, whatever the relation

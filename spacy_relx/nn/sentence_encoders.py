@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .dropout import Dropout
 from .instances import InstanceBatch, segment_softmax
 from .precision import autocast, full_precision
 from .recurrent import last_states, pack, run_packed
@@ -50,7 +51,7 @@ class ConvEncoder(nn.Module):
         self.convolution = nn.Linear(kernel * (width + positions.width), channels)
         nn.init.xavier_uniform_(self.convolution.weight)
         nn.init.zeros_(self.convolution.bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.width_out = channels * (3 if piecewise else 1)
 
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
@@ -154,7 +155,7 @@ class RecurrentEncoder(nn.Module):
         layer: Any = {"gru": nn.GRU, "lstm": nn.LSTM}[kind]
         self.layer = layer(width + positions.width, hidden, bidirectional=True, batch_first=True)
         self.query = nn.Linear(2 * hidden, 1, bias=False) if pool == "attention" else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.width_out = 2 * hidden
 
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch import PairBatch
+from .dropout import Dropout
 from .joint_batch import Found, JointBatch, JointTargets
 from .pairs import sum_rows
 from .relation import RelationNetwork
@@ -32,7 +33,7 @@ class SpanScorer(nn.Module):
         self.firsts = nn.Linear(width, hidden)
         self.lasts = nn.Linear(width, hidden, bias=False)
         self.lengths = nn.Embedding(max_length, hidden)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(hidden, n_types + 1)
         with torch.no_grad():  # most spans are none: begin there
             self.output.bias[0] = 3.0 + math.log(n_types)

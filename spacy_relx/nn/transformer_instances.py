@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .copies import copy_module
+from .dropout import Dropout
 from .flat_transformer import flat_states, padded_states, similar_runs
 from .instances import InstanceBatch
 from .marked_batch import MarkedBatch
@@ -78,7 +79,7 @@ class TransformerEncoder(nn.Module):
         self.pooling = pooling
         self.flat = flat
         self.precision = precision
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.width_out = pooling.width_out * (1 if pooling.of_sentence else 2)
 
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:

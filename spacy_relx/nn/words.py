@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .dropout import Dropout
 from .instances import InstanceBatch
 
 
@@ -25,7 +26,7 @@ class WordEmbedding(nn.Module):
         self.width = width
         self.table = nn.Embedding(n_words, width)
         self.table.weight.requires_grad_(tune)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
         self.register_buffer("keys", torch.zeros(n_words - 1, dtype=torch.int64))
 
