@@ -144,7 +144,7 @@ MESSAGES: dict[str, str] = {
     "grad_clip = 1.0.",
     "RX057": "'label_thresholds' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: "
     "{known}.",
-    "RX058": "Only {covered} of {gold} gold relations of the first training Docs have a candidate pair; '{name}' cannot "
+    "RX058": "Only {covered} of {gold} gold {what} of the first training Docs have a candidate pair; '{name}' cannot "
     "learn the rest. Check that the mentions are where the entity_type_marker looks ('spans_key'), and that its "
     "'generator' and 'max_pairs' propose what is annotated.",
     "RX059": "'types' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: {known}.",
@@ -338,6 +338,9 @@ MESSAGES: dict[str, str] = {
     "types need rows of their own, too.",
     "RX276": "No training Doc for '{name}' is in {langs}: the routes of these languages stay as they were drawn at random. "
     "Leave them out of the router's languages, and their texts take the route that its setting 'unknown' names.",
+    "RX277": "In {n} of {total} documents a component of the pipeline replaced mentions that were given to it, so that what "
+    "was asked is not what was answered. Declare what it sets, and it is left out: @Language.component(..., "
+    "assigns=['doc.ents', 'doc.spans']).",
     # 300-319: more data formats, and telling them apart
     "RX300": "The format of {path} cannot be told: {reason}. Name the format instead of 'auto', see docs/formats.md; in folders, "
     "choose files with a pattern (--pattern '*.jsonl').",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from spacy.tokens import Doc
 
+from .extensions import get_bag
 from .types import Candidates
 
 #: What an entity is known by: the id of its mentions (`kb_id`), or their text where they have none.
@@ -28,23 +29,46 @@ class DocBags(NamedTuple):
 def group_pairs(doc: Doc, candidates: Candidates, entities: str) -> DocBags:
     """Group candidate pairs by the entities of head and tail, in the order in which bags first appear.
 
+    A sentence is one instance of a pair of entities: where it has several pairs of their mentions, the nearest counts,
+    as in training data.
     entities: see `ENTITIES`; mentions without an id are left out of "linked". Pairs of an entity with itself are none.
     """
     named = entity_ids(doc, candidates, entities)
-    if (key := _only_key(named, candidates.pairs)) is not None:
+    if get_bag(doc) is not None and (key := _only_key(named, candidates.pairs)) is not None:
         n = len(candidates.pairs)
         return DocBags([key], np.arange(n), np.array([n]))
     numbers: dict[str, int] = {"": 0}
     ids = np.array([numbers.setdefault(name, len(numbers)) for name in named], "int64")
     heads, tails = ids[candidates.pairs].reshape(-1, 2).T
     rows = ((heads > 0) & (tails > 0) & (heads != tails)).nonzero()[0]
-    keys = heads[rows] * len(numbers) + tails[rows]
+    keys = heads * len(numbers) + tails
+    rows = rows[_nearest(doc, candidates.spans[candidates.pairs[rows]], keys[rows])]
+    keys = keys[rows]
     names = list(numbers)
     found, firsts, bags, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(firsts)
     rows = rows[np.argsort(firsts[bags], kind="stable")]
     pairs = [(names[key // len(names)], names[key % len(names)]) for key in found[order].tolist()]
     return DocBags(pairs, rows, counts[order])
+
+
+def _nearest(doc: Doc, spans: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Places of the pairs that are the nearest of their key in their sentence, the first of equals, in their order.
+
+    spans: int (n, 2, 2). keys: int64 (n,). RETURNS: int64 (n_nearest,).
+    """
+    if len(np.unique(keys)) == len(keys):
+        return np.arange(len(keys))
+    starts, ends = spans[:, :, 0].astype("int64"), spans[:, :, 1].astype("int64")
+    begins = np.zeros(0, "int64")
+    if doc.has_annotation("SENT_START"):
+        begins = (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
+    first, last = starts.min(axis=1), ends.max(axis=1) - 1
+    places = np.stack([keys, *(np.searchsorted(begins, each, side="right") for each in (first, last))])
+    order = np.lexsort((np.arange(len(keys)), starts.max(axis=1) - ends.min(axis=1), *places))
+    placed = places[:, order]
+    new = np.append(True, (placed[:, 1:] != placed[:, :-1]).any(axis=0))
+    return np.sort(order[new])
 
 
 def _only_key(ids: list[str], pairs: np.ndarray) -> tuple[str, str] | None:

@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from spacy.util import load_config, load_model_from_config
 from thinc.api import fix_random_seed
 
 from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.evaluation import evaluate
 from spacy_relx.layers.shim import TorchShim
 
 CONFIG = Path(__file__).parent.parent / "configs" / "amnre.cfg"
@@ -235,12 +237,26 @@ def test_steps_as_set_in_the_config(steps):
     assert [changed for changed, _ in steps] == [ROUND[0], {"discriminator"}, {"discriminator"}, {"consistent"}]
 
 
-def test_reversal_is_one_step(steps):
+def test_reversal_is_one_step(steps, monkeypatch):
     nlp, optimizer, examples = started(adversary__game="reversal")
     for _ in range(2):
         update(nlp, examples, optimizer)
     assert [changed for changed, _ in steps] == [{*ROUND[0], "discriminator"}] * 2
-    assert nlp.evaluate(examples)["fact_language_accuracy"] is not None
+    told = nlp.evaluate(examples)["fact_language_accuracy"]
+    assert told is not None
+    monkeypatch.setattr(
+        sys.modules["spacy_relx.evaluation.evaluate"], "_TOLD_AT_ONCE", 4
+    )  # bags are asked for in parts
+    assert evaluate(nlp, [eg.reference for eg in examples])["fact_language_accuracy"] == pytest.approx(told)
+
+
+def test_variants_of_languages_have_the_encoders_of_these():
+    nlp, _, _ = started()
+    plain, variant = (
+        [doc._.fact_scores.scores for doc in nlp.pipe([without_facts(make_bag(nlp.vocab, *FACTS[0][:4], langs))])]
+        for langs in (["en", "de", "es"], ["en-US", "de-AT", "es-MX"])
+    )
+    assert np.array_equal(plain[0], variant[0])
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])

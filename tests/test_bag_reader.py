@@ -110,6 +110,16 @@ def test_limits(path, nlp):
     assert len(list(BagCorpus(path, limit=100)(nlp))) == 12
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_limit_takes_the_same_bags_on_each_pass(path, nlp, tmp_path, cache):
+    for name in "abc":  # which file comes first must not matter either
+        (tmp_path / f"{name}.spacy").write_bytes(path.read_bytes())
+    corpus = BagCorpus(tmp_path, limit=8, shuffle=True, cache=cache)
+    passes = [heads(corpus(nlp)) for _ in range(4)]
+    assert {tuple(sorted(each)) for each in passes} == {tuple(sorted(heads(BagCorpus(path)(nlp))[:8]))}
+    assert len(set(map(tuple, passes))) > 1
+
+
 def folder_of_bags(tmp_path: Path) -> Path:
     for i in range(3):
         (tmp_path / "bags").mkdir(exist_ok=True)

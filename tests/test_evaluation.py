@@ -140,6 +140,25 @@ def test_evaluate_without_entities_says_what_would_help():
         evaluate(finder, gold_docs(finder.vocab))
 
 
+def test_mentions_that_are_replaced_are_said():
+    def replaced(assigns):
+        @Language.component("relx_test_finds_anew", assigns=assigns)
+        def finds_anew(doc):
+            doc.ents, doc.spans[MENTIONS_KEY] = [], [Span(doc, 0, 1, label="PERSON")]
+            return doc
+
+        nlp = pipeline(ruler=False)
+        nlp.add_pipe("relx_test_finds_anew", first=True)
+        return nlp
+
+    nlp = replaced(["doc.ents", "doc.spans"])
+    good = evaluate(nlp, gold_docs(nlp.vocab)[:2], gold_entities=True)
+    nlp = replaced([])
+    with pytest.warns(RelxWarning, match="RX277.* 2 of 2 documents.*assigns"):
+        bad = evaluate(nlp, gold_docs(nlp.vocab)[:2], gold_entities=True)
+    assert bad["rel_micro_r"] == 0 < good["rel_micro_r"]
+
+
 def test_dropped_documents_are_misses():
     nlp = pipeline()
     nlp.add_pipe("relx_test_drop_rome", first=True)

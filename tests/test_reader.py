@@ -92,6 +92,13 @@ def test_folders_limits_languages(path, nlp, tmp_path):
     assert [example.reference._.lang for example in some] == ["en", "en"]
     with pytest.raises(RelxError, match=r"RX134.*fr.*de.*en"):
         list(RelationCorpus(tmp_path, langs=["fr"])(nlp))
+    corpus = RelationCorpus(tmp_path, langs=["en", "fr"])
+    with pytest.warns(RelxWarning, match=r"RX147.*'fr'.*'en'"):
+        list(corpus(nlp))
+    assert list(corpus(nlp))  # says it once: the tests take warnings for errors
+    assert list(RelationCorpus(tmp_path, langs=["en", "fr"], limit=1)(nlp))  # it may come later
+    with pytest.raises(RelxError, match=r"RX042.*english"):
+        RelationCorpus(tmp_path, langs=["en", "english"])
 
 
 def test_missing_and_broken_files(nlp, tmp_path):

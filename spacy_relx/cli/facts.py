@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from ..corpora.texts import LeftOut
 from ..errors import RelxError, warn
 from ..extensions import get_candidates
 from ._app import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
     from ..corpora.bag_spool import BagSpool
+    from ..corpora.instances import Instance
     from ..facts import Fact
     from ..pipeline.fact_checker import FactChecker
 
@@ -199,11 +201,13 @@ def read_pairs(
 ) -> None:
     """Run the pipeline up to the fact extractor, and put each pair of entities of a sentence aside.
 
-    WARNS: RX068 where there are none.
+    RAISES: RelxError RX183 for a text with a pair in a language that the model has no encoders for. WARNS: RX184 where
+    such texts were left out, RX068 where there are no pairs.
     """
     from ..corpora.instances import candidate_instances
 
     extractor: Any = nlp.get_pipe(name)
+    langs, left_out = extractor.model.attrs["langs"], LeftOut()
     counts = [0, 0, 0]
     later = nlp.pipe_names[nlp.pipe_names.index(name) :]
     with nlp.select_pipes(disable=later):
@@ -212,10 +216,25 @@ def read_pairs(
             for item, doc in progress(annotate(nlp, stream, batch_size=batch_size, on_error=on_error)):
                 ids = get_candidates(doc).kb_ids
                 counts = [counts[0] + 1, counts[1] + len(ids), counts[2] + sum(map(bool, ids))]
-                for instance in candidate_instances(doc, extractor.model.attrs["entities"]):
+                instances = list(candidate_instances(doc, extractor.model.attrs["entities"]))
+                foreign = _foreign(instances, langs)
+                if foreign is not None:
+                    reason = f"the model has encoders for {', '.join(langs)}, not for '{foreign}' (doc._.lang)."
+                    if on_error is OnError.fail:
+                        raise RelxError("RX183", where=item.where, reason=reason)
+                    left_out.add(item.where, reason)
+                    continue
+                for instance in instances:
                     spool.add(*instance, source=[source, item.id])
+    left_out.report()
     if not spool.n_added:
         warn("RX068", n_docs=counts[0], n_mentions=counts[1], n_linked=counts[2])
+
+
+def _foreign(instances: Sequence[Instance], langs: Sequence[str]) -> str | None:
+    """The language of a sentence that the model has no encoders for, if it tells languages apart; None for none."""
+    found = (instance.sentence._.lang for instance in instances if langs)
+    return next((lang for lang in found if not {lang, lang.partition("-")[0]} & {*langs}), None)
 
 
 def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -> Iterator[Doc]:

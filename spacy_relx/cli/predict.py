@@ -42,11 +42,12 @@ def predict_cli(
     gpu: GpuOpt = -1,
 ) -> None:
     """
-    Write the relations of each text as one JSON object a line: id, text, lang, relations. Offsets count characters.
+    Write the relations of each text as one JSON object a line: id, text, lang, relations; and facts, where a component
+    finds these. Offsets count characters.
 
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
-    from ..export.predictions import prediction_record
+    from ..export.predictions import finds_facts, prediction_record
 
     check_output(output, texts, code, model=model)
     use_gpu(gpu)
@@ -55,6 +56,7 @@ def predict_cli(
     stream = annotate(
         nlp, read_texts(texts, nlp.vocab, on_error, tell_blank=True), batch_size=batch_size, on_error=on_error
     )
+    facts = finds_facts(nlp)
     with line_writer(output) as write:
         for item, doc in progress(stream):
-            write(json.dumps(prediction_record(doc, item.id), ensure_ascii=False))
+            write(json.dumps(prediction_record(doc, item.id, facts=facts), ensure_ascii=False))

@@ -88,7 +88,8 @@ class BagCorpus:
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
         if not self.cache:
-            docs: Iterable[Doc] = self._docs(nlp.vocab, self.shuffle)
+            # with a limit the same bags are taken on each pass: the labels were collected from them
+            docs: Iterable[Doc] = self._docs(nlp.vocab, self.shuffle and not self.limit)
             yield from map(_example, self._shuffled(docs) if self.shuffle else docs)
             return
         if self._cached is None or self._cached[0] is not nlp.vocab:

@@ -37,7 +37,7 @@ def sentence_instances(doc: Doc, lost: Counter[str] | None = None) -> Iterator[I
     sentence boundaries is one sentence. A bag Doc gives its sentences again.
 
     lost: counts what gives no instance, by reason: "without ids" and "in two sentences" (relations, or Docs of two
-    mentions), "of one entity" (head and tail are the same).
+    mentions), "of one entity" (head and tail are the same); and Docs without relations that have not two mentions.
     """
     if get_bag(doc) is not None:
         yield from _of_bag(doc)
@@ -48,6 +48,8 @@ def sentence_instances(doc: Doc, lost: Counter[str] | None = None) -> Iterator[I
     relations = [(relation.head, relation.tail, relation.label) for relation in get_relations(doc)]
     if not relations and len(spans) == 2:
         relations = [(Mention.from_any(spans[0]), Mention.from_any(spans[1]), "")]
+    elif not relations:
+        lost["documents without relations and with other than two mentions"] += 1
     bounds = sentence_bounds(doc)
     found: dict[tuple[int, str, str], tuple[Pair, dict[str, None]]] = {}
     for head, tail, label in relations:

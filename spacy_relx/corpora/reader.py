@@ -17,6 +17,7 @@ from ..files import is_hidden
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
 from .mentions import blank_copy
+from .records import is_lang_code
 
 FILE_TYPE = ".spacy"
 
@@ -89,8 +90,11 @@ class RelationCorpus:
         self.shuffle = shuffle
         self.cache = cache
         self.langs = None if langs is None else frozenset(langs)
+        for lang in self.langs or ():
+            if not is_lang_code(lang):
+                raise RelxError("RX042", where="the setting 'langs' of a corpus", value=lang)
         self._random = random.Random(seed)
-        self._warned = False
+        self._warned = self._warned_langs = False
         self._cached: tuple[Vocab, list[Example]] | None = None
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
@@ -132,11 +136,15 @@ class RelationCorpus:
                     if self.langs is None or get_lang(doc) in self.langs:
                         yield doc
 
-        empty = True
+        n_docs = 0
         for doc in islice(wanted(), self.limit or None):
-            empty = False
+            n_docs += 1
             yield doc
-        if empty:
+        missing = sorted((self.langs or frozenset()) - found)
+        if n_docs and missing and not self._warned_langs and not 0 < self.limit <= n_docs:
+            self._warned_langs = True
+            warn("RX147", path=self.path, missing=missing, found=sorted(found))
+        if not n_docs:
             reason = "it is empty."
             if found and self.langs is not None:
                 reason = f"langs is {sorted(self.langs)}, but its languages are {sorted(found)}."

@@ -73,9 +73,11 @@ class Curve:
         return float((np.diff(self.recall) * (precision[1:] + precision[:-1])).sum() / 2)
 
     def max_f(self) -> tuple[float | None, float | None]:
-        """The best F1 of all cuts, and the score of that cut (the highest where several are best).
+        """The best F1 of all cuts, and a threshold that makes that cut (the highest where several are best).
 
-        RETURNS: (F1, score); (0.0, None) without items; (None, None) where there are no gold items.
+        The threshold lies half way between the last score that is taken and the next one, or 0, so that items with a
+        greater score than it are those of the cut, also where it is rounded a little.
+        RETURNS: (F1, threshold); (0.0, None) without items; (None, None) where there are no gold items.
         """
         if not self.n_gold:
             return None, None
@@ -83,7 +85,11 @@ class Curve:
             return 0.0, None
         f = 2 * self.hits / (self.taken + self.n_gold)
         best = int(f.argmax())
-        return float(f[best]), float(self.score[best])
+        last = float(self.score[best])
+        lower = float(max(self.score[self.score < last], default=0.0))
+        middle = (last + lower) / 2
+        # components compare in single precision, in which the middle of two neighbours is one of them
+        return float(f[best]), middle if np.float32(middle) < np.float32(last) else lower
 
     def precision_at(self, n: int) -> float | None:
         """Precision of the first n items (P@N); None where there are fewer.

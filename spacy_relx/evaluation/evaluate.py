@@ -38,6 +38,8 @@ from .semeval import SemevalCounter
 #: Official scores of shared tasks, by name.
 SCHEMES = {"semeval2010": SemevalCounter, "one_triple": OneTripleCounter}
 _AnyCounter = RelationCounter | SemevalCounter | OneTripleCounter | FactCounter | MentionCounter
+#: Docs whose languages a discriminator is asked for together.
+_TOLD_AT_ONCE = 128
 #: What a component declares that would overwrite mentions given to it.
 _MENTION_ATTRIBUTES = {"doc.ents", "doc.spans", "token.ent_iob"}
 
@@ -71,14 +73,15 @@ def evaluate(
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
     RETURNS: the scores of `score_relations`, those of `ReliabilityCounter`, those of `score_mentions` where the
-    pipeline was not given the mentions, those of `score_facts` where facts are scored, "gold_entities" (whether it was
-    given the mentions), and of the run:
+    pipeline was not given the mentions, those of `score_facts` where facts are scored, "fact_language_accuracy" of a
+    model with an adversary (see `FactExtractor.score`), "gold_entities" (whether it was given the mentions), and of the
+    run:
     n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s,
     and "speed", which is words_per_s by the name that spaCy gives it.
-    WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents,
-    RX174 where gold mentions do not fit the pipeline's tokens, RX198 for gold labels that the pipeline does not know,
-    RX199 where the pipeline finds facts alone and the documents have neither bags nor facts, RX273 where a component
-    finds mentions itself that were to be given.
+    WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
+    gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
+    the pipeline does not know, RX199 where the pipeline finds facts alone and the documents have neither bags nor
+    facts, RX273 where a component finds mentions itself that were to be given.
     RAISES: RelxError RX144 for a bag that is not made as one must be, RX170 for an unknown match, RX175 for an unknown
     scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_entities, and
     what the components raise.
@@ -99,9 +102,12 @@ def evaluate(
     n_candidates = n_found = n_out = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
     reliability = ReliabilityCounter(match=match, no_relation=no_relation)
+    tellers = LanguageCounter([pipe for _, pipe in nlp.pipeline if hasattr(pipe, "languages_told")])
     with all_scores(nlp) as scores_of:
         for predicted, number in run.timed(stream):
             reference = run.waiting.pop(number)
+            run.check_kept(predicted, number)
+            tellers.add(predicted)
             for each in counters:
                 each.add(reference, predicted)
             found = scores_of(predicted)
@@ -116,10 +122,13 @@ def evaluate(
         for each in counters:
             each.add(reference, _blank(nlp, reference, retokenize))
     scores = {key: value for each in (*counters, reliability) for key, value in each.scores().items()}
+    scores |= tellers.scores()
     if run.waiting:
         warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
     if run.n_lost:
         warn("RX174", lost=run.n_lost)
+    if run.n_replaced:
+        warn("RX277", n=run.n_replaced, total=n_out)
     if n_out and _only_facts(nlp) and not (run.n_bags or scores["fact_n_gold"]):
         warn("RX199", n=n_out, relations=scores["rel_n_gold"])
     elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
@@ -208,6 +217,31 @@ def _names(labels: Iterable[str], limit: int = 10) -> str:
     return ", ".join(names[:limit]) + more
 
 
+class LanguageCounter:
+    """How far the adversaries of fact extractors tell languages apart, over a stream of Docs."""
+
+    def __init__(self, pipes: list[Any]):
+        self._pipes = pipes
+        self._docs: list[Doc] = []
+        self._right = self._total = 0
+
+    def add(self, doc: Doc) -> None:
+        if self._pipes:
+            self._docs.append(doc)
+            if len(self._docs) == _TOLD_AT_ONCE:
+                self._count()
+
+    def _count(self) -> None:
+        for pipe in self._pipes:
+            right, n = pipe.languages_told(self._docs)
+            self._right, self._total = self._right + right, self._total + n
+        self._docs = []
+
+    def scores(self) -> dict[str, float]:
+        self._count()
+        return {"fact_language_accuracy": self._right / self._total} if self._total else {}
+
+
 class Run:
     """Makes the documents that a pipeline gets, keeps the gold ones until they come out, and times the pipeline.
 
@@ -226,7 +260,8 @@ class Run:
         self._retokenize = retokenize
         self._outside = 0.0
         self.waiting: dict[int, Doc] = {}
-        self.n_words = self.n_lost = self.n_bags = 0
+        self._given: dict[int, frozenset[tuple[int, int, int]]] = {}
+        self.n_words = self.n_lost = self.n_bags = self.n_replaced = 0
         self.seconds = 0.0
 
     def inputs(self) -> Iterator[tuple[Doc, int]]:
@@ -242,11 +277,23 @@ class Run:
             doc = _blank(self._nlp, reference, self._retokenize)
             if self.mentions:
                 self.n_lost += copy_mentions(reference, doc, self._spans_key)
+                self._given[number] = self._mentions(doc)
             self.waiting[number] = reference
             self.n_words += len(doc)
             self._outside += perf_counter() - start
             yield doc, number
             start = perf_counter()
+
+    def check_kept(self, doc: Doc, number: int) -> None:
+        """Count Docs that no longer have the mentions that they were given."""
+        given = self._given.pop(number, None)
+        if given is not None and not given <= self._mentions(doc):
+            self.n_replaced += 1
+
+    def _mentions(self, doc: Doc) -> frozenset[tuple[int, int, int]]:
+        """(start, end, kb_id) of the mentions in both places that may hold them."""
+        spans = doc.spans[self._spans_key] if self._spans_key is not None and self._spans_key in doc.spans else ()
+        return frozenset((span.start, span.end, span.kb_id) for span in (*doc.ents, *spans))
 
     def timed(self, stream: Iterator[tuple[Doc, Any]]) -> Iterator[tuple[Doc, Any]]:
         """The same stream; `seconds` becomes the time that the pipeline took for it."""

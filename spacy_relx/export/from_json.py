@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from ..errors import RelxError
@@ -20,17 +21,19 @@ def triples_of_row(
 ) -> Iterator[Triple]:
     """The triples of one JSON object.
 
-    row: with "relations" (of `relx predict`), with "head" and "evidence" (of `relx facts`) or with "subject" (of `relx
-    export --to jsonl`). number: the id of a row of predictions without one. source: stands before ids that are numbers.
-    model, model_version: for rows that do not say it. The texts of mentions, where they are given, must be those at
-    their offsets, and scores must be in [0, 1].
+    row: with "relations" and perhaps "facts" (of `relx predict`), with "head" and "evidence" (of `relx facts`) or with
+    "subject" (of `relx export --to jsonl`). number: the id of a row of predictions without one. source: stands before
+    ids that are numbers. model, model_version: for rows that do not say it. The texts of mentions, where they are
+    given, must be those at their offsets, and scores must be in [0, 1].
     RAISES: ValueError that says what is wrong; whoever reads the file adds the place.
     """
     if not isinstance(row, dict):
         raise ValueError("the line must be an object")
     try:
         if "relations" in row:
-            triples = _of_prediction(row, document_id(row.get("id"), number, source))
+            doc_id = document_id(row.get("id"), number, source)
+            facts = _rows(row, "facts") if "facts" in row else []
+            triples: Iterator[Triple] = chain(_of_prediction(row, doc_id), *(_of_fact(fact, doc_id) for fact in facts))
         elif "subject" in row:
             triples = _of_export(row)
         elif "head" in row and "evidence" in row:
@@ -70,7 +73,8 @@ def _of_prediction(row: Row, doc_id: str) -> Iterator[Triple]:
         )
 
 
-def _of_fact(row: Row) -> Iterator[Triple]:
+def _of_fact(row: Row, found_in: str | None = None) -> Iterator[Triple]:
+    """found_in: the id of the one text that the fact was found in; else its evidence says where it is from."""
     ids = [_string(row, name) for name in ("head", "tail")]
     names = [_optional_string(row, f"{name}_text") for name in ("head", "tail")]
     label, score, support = _string(row, "label"), _score(row), read_support(row)
@@ -82,13 +86,16 @@ def _of_fact(row: Row) -> Iterator[Triple]:
             start, end = _place(_part(piece, name), text)
             entities.append(EntityMention(text[start:end], "", kb_id, start, end))
         lang, weight = _optional_string(piece, "lang"), _optional_number(piece, "weight")
-        doc_id = document_id(piece.get("id"), None, _optional_string(piece, "source"))
+        doc_id, place = found_in, (_offset(piece, "start"), _offset(piece, "end"))
+        if doc_id is None:
+            doc_id, place = document_id(piece.get("id"), None, _optional_string(piece, "source")), (None, None)
         yield Triple(
             entities[0],
             label,
             entities[1],
             doc_id,
             text,
+            *place,
             lang=lang,
             score=score,
             weight=weight,
@@ -96,7 +103,7 @@ def _of_fact(row: Row) -> Iterator[Triple]:
         )
     if not pieces:
         head, tail = (EntityMention(name or kb_id, kb_id=kb_id) for name, kb_id in zip(names, ids))
-        yield Triple(head, label, tail, score=score, **support)
+        yield Triple(head, label, tail, found_in or "", score=score, **support)
 
 
 def _of_export(row: Row) -> Iterator[Triple]:

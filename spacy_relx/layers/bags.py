@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, Optimizer
 
 from ..errors import RelxError
+from ..extensions import get_bag, get_candidates, has_candidates
 from ..nn.instances import Bags, InstanceBatch
 from .batch import hidden_types, offsets
 from .instance_text import InstanceShim, InstanceText, build_network, init
@@ -94,7 +95,7 @@ def make_bag_layer(
         init=init,
         shims=[BagShim(text)],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={**attrs, "language_accuracy": partial(language_accuracy, reader, batch_tokens)},
+        attrs={**attrs, "languages_told": partial(languages_told, reader, batch_tokens)},
     )
 
 
@@ -129,9 +130,13 @@ class Reader:
             return pair_instances(docs, self.max_tokens)
         return find_instances(docs, self.entities, self.max_tokens)
 
+    def row_of(self, lang: str) -> int:
+        """Of a language, or else of the one that it is a variant of ("en" for "en-US"); 0 for another."""
+        return self.langs.get(lang) or self.langs.get(lang.partition("-")[0], 0)
+
     def batch(self, docs: Sequence[Doc], instances: Instances, module: Any) -> InstanceBatch:
         """module: the network, which has the text's module as `words`."""
-        langs = np.array([self.langs.get(lang, 0) for lang in instances.langs], dtype="int64")
+        langs = np.array([self.row_of(lang) for lang in instances.langs], dtype="int64")
         if self.langs and not langs.all():
             i = int(np.argmin(langs))
             start, end = instances.windows[i].tolist()
@@ -178,24 +183,35 @@ def predict(reader: Reader, model: Model, docs: Sequence[Doc], batch_tokens: int
 
 
 def _groups(docs: Sequence[Doc], batch_tokens: int) -> Iterator[list[Doc]]:
-    """Docs of about `batch_tokens` tokens in all, or one; of its instances the network encodes so many at once."""
+    """Docs whose instances have about `batch_tokens` tokens in all, or one Doc."""
     group: list[Doc] = []
     size = 0
     for doc in docs:
-        if group and size + len(doc) > batch_tokens:
+        n = _n_tokens(doc)
+        if group and size + n > batch_tokens:
             yield group
             group, size = [], 0
         group.append(doc)
-        size += len(doc)
+        size += n
     if group:
         yield group
 
 
-def language_accuracy(reader: Reader, batch_tokens: int, model: Model, docs: Sequence[Doc]) -> float | None:
-    """Share of sentences whose language the network's discriminator names; None for a network without one."""
+def _n_tokens(doc: Doc) -> int:
+    """About how many tokens the instances of a Doc have: those of a bag its own, else the sentence of each pair."""
+    if get_bag(doc) is not None:
+        return len(doc)
+    n_pairs = len(get_candidates(doc)) if has_candidates(doc) else 0
+    n_sentences = sum(doc.to_array("SENT_START").view("int64") == 1) if doc.has_annotation("SENT_START") else 1
+    return n_pairs * len(doc) // max(int(n_sentences), 1)
+
+
+def languages_told(reader: Reader, batch_tokens: int, model: Model, docs: Sequence[Doc]) -> tuple[int, int]:
+    """Of how many sentences the network's discriminator names the language, and how many there are; zeros for a network
+    without one."""
     shim = torch_shim(model)
     if getattr(shim.module, "discriminator", None) is None:
-        return None
+        return 0, 0
     shim.module.eval()
     right = total = 0
     for group in _groups(docs, batch_tokens):
@@ -203,7 +219,7 @@ def language_accuracy(reader: Reader, batch_tokens: int, model: Model, docs: Seq
         if len(batch):
             named, n = shim.module.told_apart(batch.to(shim.device))
             right, total = right + named, total + n
-    return right / total if total else None
+    return right, total
 
 
 def _predict_batch(reader: Reader, model: Model, docs: list[Doc]) -> list[DocFacts]:

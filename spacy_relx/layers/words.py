@@ -102,12 +102,13 @@ class WordTable(InstanceText):
         return np.concatenate([doc.to_array(attr) for doc in docs]).astype("uint64").view("int64")
 
     def _keyed(self, hashes: np.ndarray, docs: Sequence[Doc]) -> np.ndarray:
-        """The hashes as they are, or by language: one word in two languages is two."""
+        """The hashes as they are, or by language: one word in two languages is two, in variants of one it is one."""
         if not self.by_language:
             return hashes
         langs = []
         for rows, names in map(token_langs, docs):
-            langs.append(np.array([get_string_id(name) if name else 0 for name in names], dtype="uint64")[rows])
+            codes = (name.partition("-")[0] for name in names)
+            langs.append(np.array([get_string_id(code) if code else 0 for code in codes], dtype="uint64")[rows])
         return (hashes.view("uint64") * _ODD ^ np.concatenate(langs)).view("int64")
 
     def _load_vectors(self, vocab: Vocab) -> Vocab | None:

@@ -132,19 +132,21 @@ class FactExtractor(TrainedPipe):
         """Collect the relations, unless given, and the words of all training Docs, and build the model.
 
         RAISES: RelxError RX063 without relations, RX062 without a marker component.
-        WARNS: RX069 where no training sentence is in one of the model's languages.
+        WARNS: RX058 where few gold facts have a candidate pair, RX069 where no training sentence is in one of the
+        model's languages.
         """
         validate_get_examples(get_examples, "FactExtractor.initialize")
         self.begin_initialize(
             labels, lambda: (f.label for eg in get_examples() for f in get_facts(eg.reference)), "RX063"
         )
-        self.read_markers(nlp)
+        marker = self.read_markers(nlp)
         self.set_sizes()
         langs: set[str] = set()
         docs = _noting_langs((eg.x for eg in get_examples()), langs)
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.check_settings()
+        self.check_cover(marker, get_examples(), get_facts, "facts")
         if self.model.attrs.get("langs"):
             deque(docs, maxlen=0)  # a model that collects no words has not read them
             self._check_langs(langs, nlp)
@@ -204,8 +206,13 @@ class FactExtractor(TrainedPipe):
         """
         examples = list(examples)
         scores = super().score(examples, **kwargs)
-        accuracy = self.model.attrs["language_accuracy"](self.model, [eg.predicted for eg in examples])
-        return scores if accuracy is None else {**scores, "fact_language_accuracy": accuracy}
+        right, n = self.languages_told([eg.predicted for eg in examples])
+        return {**scores, "fact_language_accuracy": right / n} if n else scores
+
+    def languages_told(self, docs: Sequence[Doc]) -> tuple[int, int]:
+        """Of how many sentences of the Docs' instances the model's discriminator names the language, and how many there
+        are; zeros for a model without an adversary."""
+        return self.model.attrs["languages_told"](self.model, docs)
 
     def get_loss(self, examples: Iterable[Example], scores: Sequence[DocFacts]) -> tuple[float, list[np.ndarray]]:
         """Mean binary cross-entropy of the relations under `predict`'s scores, and its gradient to the scores.

@@ -17,7 +17,7 @@ from ..errors import RelxError, warn
 from ..extensions import get_lang, get_relations, get_sentence_langs, set_relations
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import Reach, gold_mentions, joint_gold
-from .trained import TrainedPipe
+from .trained import MIN_COVER, N_COVER_DOCS, TrainedPipe
 
 if TYPE_CHECKING:
     from ..layers.joint import DocFound, JointGold
@@ -39,10 +39,8 @@ DEFAULT_MODEL_CONFIG = """
 @architectures = "spacy_relx.SoftmaxHead.v1"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
-#: Docs that show the model its sizes at initialisation, and Docs on which the reach of gold relations is looked at.
+#: Docs that show the model its sizes at initialisation.
 N_SAMPLE_DOCS = 10
-N_COVER_DOCS = 200
-MIN_COVER = 0.9
 
 
 @Language.factory(

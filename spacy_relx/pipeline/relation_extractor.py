@@ -37,9 +37,6 @@ DEFAULT_MODEL_CONFIG = """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 #: Docs that show the model its sizes at initialisation.
 N_SAMPLE_DOCS = 10
-#: Docs on which the candidates are compared with the gold relations then, and the share that should be covered.
-N_COVER_DOCS = 200
-MIN_COVER = 0.9
 #: Pairs whose scores are held at once in a stream.
 PIPE_PAIRS = 200_000
 
@@ -143,7 +140,7 @@ class RelationExtractor(TrainedPipe):
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train, unseen)
         self.check_settings()
-        self._check_cover(marker, islice(get_examples(), N_COVER_DOCS))
+        self.check_cover(marker, get_examples(), get_relations, "relations")
 
     def check_settings(self) -> None:
         """WARNS: RX057 for thresholds, RX059 for types, of relations that are not known."""
@@ -151,20 +148,6 @@ class RelationExtractor(TrainedPipe):
         unknown = sorted({label for _, label, _ in self.types} - set(self.labels))
         if unknown:
             warn("RX059", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
-
-    def _check_cover(self, marker: Callable[[Doc], Doc], examples: Iterable[Example]) -> None:
-        """Gold relations that no candidate pair covers cannot be learned: say so before hours of training.
-
-        Only where the Docs come with mentions; others get theirs from components that are trained, too.
-        """
-        gold = covered = 0
-        for eg in examples:
-            predicted = marker(eg.predicted.copy())
-            if get_candidates(predicted).n_mentions:
-                gold += sum(relation.label in self.labels for relation in get_relations(eg.reference))
-                covered += int(self.targets([Example(predicted, eg.reference)]).sum())
-        if gold and covered < MIN_COVER * gold:
-            warn("RX058", covered=covered, gold=gold, name=self.name)
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
         """RETURNS: for each Doc float32 (n_pairs, n_labels + 1), column 0 is no-relation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -18,9 +19,13 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
-from ..extensions import get_lang, has_candidates, set_extensions
+from ..extensions import get_candidates, get_lang, has_candidates, set_extensions
 from ..types import NO_RELATION, Mention
 from .order import components_before
+
+#: Training Docs in which candidate pairs are looked for before training, and the share of gold pairs that is expected.
+N_COVER_DOCS = 200
+MIN_COVER = 0.9
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -159,6 +164,27 @@ class TrainedPipe(TrainablePipe):
         self.model.set_dim("nO", len(self.labels), force=True)
         self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
         self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
+
+    def check_cover(
+        self,
+        marker: Callable[[Doc], Doc],
+        examples: Iterable[Example],
+        gold: Callable[[Doc], Iterable[Any]],
+        what: str,
+    ) -> None:
+        """Gold relations or facts that no candidate pair covers cannot be learned: say so before hours of training.
+
+        Only where the Docs come with mentions; others get theirs from components that are trained, too. gold: what is
+        annotated in a Doc. what: its name. WARNS: RX058.
+        """
+        n_gold = covered = 0
+        for eg in islice(examples, N_COVER_DOCS):
+            predicted = marker(eg.predicted.copy())
+            if get_candidates(predicted).n_mentions:
+                n_gold += sum(each.label in self.labels for each in gold(eg.reference))
+                covered += int(self.targets([Example(predicted, eg.reference)]).sum())
+        if n_gold and covered < MIN_COVER * n_gold:
+            warn("RX058", covered=covered, gold=n_gold, what=what, name=self.name)
 
     def check_settings(self) -> None:
         """WARNS: RX057 for thresholds of relations that are not known."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..about import __version__
 from ..corpora.texts import Broken, Text, docs_or_errors
 from ..errors import RelxError
-from ..export.predictions import fact_records, prediction_record
+from ..export.predictions import finds_facts, prediction_record
 from ..extensions import set_extensions
 from ..loading import pipeline_name
 from .requests import Limits, read_request
@@ -33,7 +33,7 @@ class Extractor:
         set_extensions()
         self.nlp = nlp
         self.limits = replace(limits, max_chars=min(limits.max_chars, nlp.max_length))
-        self.has_facts = bool(_finders(nlp, "doc._.facts"))
+        self.has_facts = finds_facts(nlp)
 
     def answer(self, body: bytes) -> bytes:
         """The answer to a request, as JSON: {"results": [...]}, for each text, in order, a prediction or an error.
@@ -81,9 +81,7 @@ class Extractor:
             return _error_row(text.id, RelxError("RX423", kind=kind))
 
     def _row(self, doc: Doc, id: Any) -> bytes:
-        record = prediction_record(doc, id)
-        if self.has_facts:
-            record["facts"] = fact_records(doc)
+        record = prediction_record(doc, id, facts=self.has_facts)
         return json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf8")
 
 
