@@ -108,7 +108,7 @@ GROUND = {
     "loading": {"errors"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
-    "grouping": {"errors", "types"},
+    "grouping": {"errors", "extensions", "types"},
     "calibration": {"errors", "types"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
     "__init__": {"errors", "types", "facts", "extensions", "about"},
