@@ -256,7 +256,10 @@ def print_table(out):
         mean = {key: 100 * statistics.mean(scores[key] for scores in each) for key in SCORES}
         size = each[0]["parameters"] / 1e6
         minutes = statistics.mean(scores["seconds"] for scores in each) / 60
-        by_lang = [100 * statistics.mean(scores["rel_per_lang"][lang]["f"] for scores in each) for lang in langs]
+        by_lang = [
+            100 * statistics.mean(scores["rel_per_lang"].get(lang, {"f": 0.0})["f"] for scores in each)
+            for lang in langs
+        ]
         seeds = ", ".join(f"{100 * scores['rel_micro_f']:.1f}" for scores in each)
         cells = " ".join(f"{mean[key]:5.1f}" for key in SCORES)
         same_docs = f" same outputs: {each[0]['same']}" if "same" in each[0] else ""

@@ -222,3 +222,18 @@ def test_values_that_fit_are_taken(new, old, fits):
     assert (values is not None) == fits
     if fits:
         assert values.shape == new and values[: old[0]].eq(1).all() and values[old[0] :].eq(0).all()
+
+
+def test_routes_do_not_depend_on_what_is_there_besides():
+    torch.manual_seed(0)
+    width = 256
+    old = LanguageSwitcher(width, [f"l{i}" for i in range(12)], depths=[1] * 6, hidden=2, top_k=3)
+    codes = [*old.codes, "new", "newer"]
+    new = LanguageSwitcher(width, codes, depths=[1] * 7, hidden=2, top_k=3, n_old=12, old_modules=6)
+    for code in old.codes:
+        new.languages[code].data.copy_(old.languages[code].data)
+    for mine, theirs in zip(new.router, old.router):
+        mine.data.copy_(theirs.data)
+    assert new.weights()[12:, 6].all()
+    for found, wanted in ((new.weights(), old.weights()), (new.eval().routes(), old.eval().routes())):
+        assert torch.equal(found[:12, :6], wanted[:12]) and not found[:12, 6].any()  # to the last bit

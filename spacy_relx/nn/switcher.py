@@ -85,9 +85,14 @@ class LanguageSwitcher(nn.Module):
         """
         if self.one_to_one:
             return torch.eye(len(self.codes), device=self.hidden_from.device)
-        table = torch.stack([self.languages[code] for code in self.codes])
-        logits = table @ torch.stack(list(self.router), dim=1)
-        return torch.softmax(logits.masked_fill(self.hidden_from, -torch.inf), dim=1)
+        # One product for each language, of the sub-modules in its reach: in one for all of them the last bits would
+        # depend on which others there are, and so change with a language or a sub-module that is added later.
+        router = torch.stack(list(self.router))
+        rows = []
+        for code, reach in zip(self.codes, self.reach()):
+            row = torch.softmax(router[:reach] @ self.languages[code], dim=0)
+            rows.append(nn.functional.pad(row, (0, len(router) - reach)))
+        return torch.stack(rows)
 
     def routes(self) -> Tensor:
         """`weights` as prediction has them, and behind the languages their mean, the route of those that are not known.
@@ -100,7 +105,7 @@ class LanguageSwitcher(nn.Module):
             return weights
         best = weights.topk(self.top_k, dim=1)
         kept = torch.zeros_like(weights).scatter(1, best.indices, best.values)
-        return kept / kept.sum(dim=1, keepdim=True) if self.renormalise else kept
+        return kept / best.values.sum(dim=1, keepdim=True) if self.renormalise else kept
 
     def forward(self, tokens: Tensor, langs: Tensor) -> Tensor:
         """tokens: *Shape:* (n_tokens, width). langs: *Shape:* (n_tokens,), int64, row of each token's language in
