@@ -31,6 +31,8 @@ START = "initialize.components.joint_extractor"
 NO_AGGREGATOR = {f"{JOINT}.aggregator": "null"}
 FINDER_ALONE = {f"{JOINT}.switcher": "null", f"{START}.train": '["joint.*"]'}
 ONE_TO_ONE = {f"{JOINT}.switcher.routing": "one_to_one", f"{JOINT}.switcher.depths": "[2]"}
+#: Columns of the table.
+SCORES = ("rel_micro_f", "rel_micro_p", "rel_micro_r", "mention_micro_f")
 #: Stands for the code of each language that is added later.
 LATER = "<later>"
 ADDED = {**NO_AGGREGATOR, f"{START}.train": f'["*.languages.{LATER}"]'}
@@ -174,7 +176,7 @@ class Grid:
     def scores(self, model, run, folder):
         """The scores of the test data, at the threshold that is best on the development data."""
         if run.top_k:
-            nlp = spacy.load(model, config={"components": {"joint_extractor": top_k(run.top_k)}})
+            nlp = spacy.load(model, config={f"{JOINT}.switcher.top_k": run.top_k})
             model = folder / "model"
             nlp.to_disk(model)
         dev, test = self.dev, self.test
@@ -214,10 +216,6 @@ def only(path, place, lang):
             kept.add(doc)
     kept.to_disk(place)
     return place
-
-
-def top_k(k):
-    return {"model": {"encoder": {"switcher": {"top_k": k}}}}
 
 
 def parameters(model):
@@ -283,8 +281,6 @@ def pooled(one, other):
         **{name: one[name] + other[name] for name in ("seconds", "parameters")},
     }
 
-
-SCORES = ("rel_micro_f", "rel_micro_p", "rel_micro_r", "mention_micro_f")
 
 if __name__ == "__main__":
     main()

@@ -110,6 +110,11 @@ def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
     return [relation.triple(doc) for relation in get_relations(doc)]
 
 
+def primary_code(lang: str) -> str:
+    """The code of a language without script and region: "pt" of "pt-BR"."""
+    return lang.partition("-")[0]
+
+
 def has_candidates(doc: Doc) -> bool:
     """Whether a marker component has looked at this Doc (it may have found no pair)."""
     return CANDIDATES in doc.user_data

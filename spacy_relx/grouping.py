@@ -52,6 +52,13 @@ def group_pairs(doc: Doc, candidates: Candidates, entities: str) -> DocBags:
     return DocBags(pairs, rows, counts[order])
 
 
+def sentence_starts(doc: Doc) -> np.ndarray:
+    """int64 (n,): tokens at which sentences start; none for a Doc without sentence boundaries."""
+    if not doc.has_annotation("SENT_START"):
+        return np.zeros(0, "int64")
+    return (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
+
+
 def _nearest(doc: Doc, spans: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Places of the pairs that are the nearest of their key in their sentence, the first of equals, in their order.
 
@@ -60,9 +67,7 @@ def _nearest(doc: Doc, spans: np.ndarray, keys: np.ndarray) -> np.ndarray:
     if len(np.unique(keys)) == len(keys):
         return np.arange(len(keys))
     starts, ends = spans[:, :, 0].astype("int64"), spans[:, :, 1].astype("int64")
-    begins = np.zeros(0, "int64")
-    if doc.has_annotation("SENT_START"):
-        begins = (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
+    begins = sentence_starts(doc)
     first, last = starts.min(axis=1), ends.max(axis=1) - 1
     places = np.stack([keys, *(np.searchsorted(begins, each, side="right") for each in (first, last))])
     order = np.lexsort((np.arange(len(keys)), starts.max(axis=1) - ends.min(axis=1), *places))

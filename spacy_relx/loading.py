@@ -42,6 +42,11 @@ def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
     return f"{meta['lang']}_{meta.get('name') or 'pipeline'}", str(meta.get("version", ""))
 
 
+def assigners(nlp: Language, *attributes: str) -> list[str]:
+    """Names of the components that declare to set all these attributes, in their order."""
+    return [name for name in nlp.pipe_names if {*attributes} <= {*nlp.get_pipe_meta(name).assigns}]
+
+
 def check_pipeline(model: str) -> None:
     """Make sure that there is such a pipeline, without loading it. RAISES: RelxError RX180."""
     from spacy.util import is_package

@@ -99,10 +99,9 @@ def test_bag_pairs_filter_another_generator():
 
 def grouped_naively(names, pairs, begins):
     """Mention i is token i. begins: tokens that begin a sentence."""
-    bags, order = {}, {}
+    bags = {}
     for row, (head, tail) in enumerate(pairs):
         if names[head] and names[tail] and names[head] != names[tail]:
-            order.setdefault((names[head], names[tail]))
             place = tuple(sum(begin <= token for begin in begins) for token in sorted((head, tail)))
             best = bags.setdefault((names[head], names[tail]), {})
             if place not in best or abs(head - tail) < abs(pairs[best[place]][0] - pairs[best[place]][1]):

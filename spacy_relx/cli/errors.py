@@ -93,7 +93,7 @@ def compare_all(
 ) -> Iterator[PageDoc]:
     """Run a pipeline over the words of gold documents, as `evaluate` does, and compare each, in their order.
 
-    WARNS: RX171 where no entity was found, RX172 where documents were dropped, RX174 where gold mentions do not fit.
+    WARNS: RX171 where no entity was found, and as `Run.report`.
     """
     from ..evaluation import mention_writers
     from ..evaluation.evaluate import Run, no_mentions_advice
@@ -103,16 +103,14 @@ def compare_all(
     done: dict[int, PageDoc] = {}
     n_found = n_gold = 0
     for predicted, number in nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable):
-        reference = run.waiting.pop(number)
+        reference = run.taken(predicted, number)
         n_gold += len(reference._.relations)
         n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(predicted._.relations)
         done[number] = compare(reference, predicted, _name(reference, number), strict)
+    n_out = len(done)
     for number, reference in run.waiting.items():
         done[number] = compare(reference, None, _name(reference, number), strict)
-    if run.waiting:
-        warn("RX172", missing=len(run.waiting), n=len(done))
-    if run.n_lost:
-        warn("RX174", lost=run.n_lost)
+    run.report(n_out)
     if done and not n_found and n_gold:
         warn("RX171", n=len(done), advice=no_mentions_advice(nlp, run.mentions))
     yield from (done[number] for number in sorted(done))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
     from ..corpora.bag_spool import BagSpool
-    from ..corpora.instances import Instance
     from ..facts import Fact
     from ..pipeline.fact_checker import FactChecker
 
@@ -207,7 +206,7 @@ def read_pairs(
     from ..corpora.instances import candidate_instances
 
     extractor: Any = nlp.get_pipe(name)
-    langs, left_out = extractor.model.attrs["langs"], LeftOut()
+    left_out = LeftOut()
     counts = [0, 0, 0]
     later = nlp.pipe_names[nlp.pipe_names.index(name) :]
     with nlp.select_pipes(disable=later):
@@ -217,9 +216,11 @@ def read_pairs(
                 ids = get_candidates(doc).kb_ids
                 counts = [counts[0] + 1, counts[1] + len(ids), counts[2] + sum(map(bool, ids))]
                 instances = list(candidate_instances(doc, extractor.model.attrs["entities"]))
-                foreign = _foreign(instances, langs)
+                langs = (instance.sentence._.lang for instance in instances)
+                foreign = next((lang for lang in langs if not extractor.reads(lang)), None)
                 if foreign is not None:
-                    reason = f"the model has encoders for {', '.join(langs)}, not for '{foreign}' (doc._.lang)."
+                    known = ", ".join(extractor.model.attrs["langs"])
+                    reason = f"the model has encoders for {known}, not for '{foreign}' (doc._.lang)."
                     if on_error is OnError.fail:
                         raise RelxError("RX183", where=item.where, reason=reason)
                     left_out.add(item.where, reason)
@@ -229,12 +230,6 @@ def read_pairs(
     left_out.report()
     if not spool.n_added:
         warn("RX068", n_docs=counts[0], n_mentions=counts[1], n_linked=counts[2])
-
-
-def _foreign(instances: Sequence[Instance], langs: Sequence[str]) -> str | None:
-    """The language of a sentence that the model has no encoders for, if it tells languages apart; None for none."""
-    found = (instance.sentence._.lang for instance in instances if langs)
-    return next((lang for lang in found if not {lang, lang.partition("-")[0]} & {*langs}), None)
 
 
 def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -> Iterator[Doc]:

@@ -47,7 +47,8 @@ def predict_cli(
 
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
-    from ..export.predictions import finds_facts, prediction_record
+    from ..export.predictions import prediction_record
+    from ..loading import assigners
 
     check_output(output, texts, code, model=model)
     use_gpu(gpu)
@@ -56,7 +57,7 @@ def predict_cli(
     stream = annotate(
         nlp, read_texts(texts, nlp.vocab, on_error, tell_blank=True), batch_size=batch_size, on_error=on_error
     )
-    facts = finds_facts(nlp)
+    facts = bool(assigners(nlp, "doc._.facts"))
     with line_writer(output) as write:
         for item, doc in progress(stream):
             write(json.dumps(prediction_record(doc, item.id, facts=facts), ensure_ascii=False))

@@ -11,13 +11,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..errors import RelxError, warn
+from ..errors import RelxError
 from ..extensions import get_bag, get_sentence_langs, set_extensions
 from .bags import bag_sentences, split_bag, take_langs
 from .docbin import read_docs
 from .mentions import blank_copy
-from .reader import corpus_files
-from .records import is_lang_code
+from .reader import corpus_files, wanted_langs, warn_absent
 
 #: Bags that wait to be drawn from, where they are shuffled without being kept.
 BUFFER = 2000
@@ -77,10 +76,7 @@ class BagCorpus:
         self.limit = limit
         self.shuffle = shuffle
         self.cache = cache
-        self.langs = None if langs is None else frozenset(langs)
-        for lang in self.langs or ():
-            if not is_lang_code(lang):
-                raise RelxError("RX042", where="the setting 'langs' of a corpus", value=lang)
+        self.langs = wanted_langs(langs)
         self._random = random.Random(seed)
         self._warned = False
         self._cached: tuple[Vocab, list[Example]] | None = None
@@ -110,10 +106,8 @@ class BagCorpus:
             raise RelxError("RX146", path=self.path, langs=sorted(self.langs), found=sorted(found))
         if not n_bags:
             raise RelxError("RX134", path=self.path, reason="it is empty.")
-        missing = sorted((self.langs or frozenset()) - found)
-        if missing and not self._warned and not 0 < self.limit <= n_bags:
-            self._warned = True
-            warn("RX147", path=self.path, missing=missing, found=sorted(found))
+        if not self._warned and not 0 < self.limit <= n_bags:
+            self._warned = warn_absent(self.path, self.langs, found)
 
     def _wanted(self, vocab: Vocab, shuffle_files: bool, found: set[str]) -> Iterator[Doc]:
         """The bags in their files, with sentences of the right languages. found: takes all languages that there are."""

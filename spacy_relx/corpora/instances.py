@@ -96,31 +96,29 @@ def _distance(pair: Pair) -> int:
 def candidate_instances(doc: Doc, entities: str) -> Iterator[Instance]:
     """The instances that a Doc's candidate pairs make: one for each pair of entities and sentence, without labels.
 
-    Of several pairs of mentions in one sentence the nearest is taken, as in training data; pairs whose mentions lie in
-    two sentences are none. entities: see `grouping.ENTITIES`; the mentions get what the entity is known by as kb_id.
+    Of several pairs of mentions in one sentence the nearest is taken (`group_pairs`); pairs whose mentions lie in two
+    sentences are none. entities: see `grouping.ENTITIES`; the mentions get what the entity is known by as kb_id.
     """
     candidates = get_candidates(doc)
     bounds = sentence_bounds(doc)
     starts = [start for start, _ in bounds]
     grouped = group_pairs(doc, candidates, entities)
-    found: dict[tuple[int, tuple[str, str]], Pair] = {}
+    sentences: dict[int, Doc] = {}
     firsts = np.cumsum(grouped.sizes) - grouped.sizes
     for key, first, size in zip(grouped.keys, firsts.tolist(), grouped.sizes.tolist()):
         for row in grouped.rows[first : first + size].tolist():
             pair = candidates[row].head, candidates[row].tail
             place = bisect_right(starts, min(pair[0].start, pair[1].start)) - 1
-            if max(pair[0].end, pair[1].end) <= bounds[place][1]:
-                found[place, key] = min(found.get((place, key), pair), pair, key=_distance)
-    sentences: dict[int, Doc] = {}
-    for (place, key), (head, tail) in found.items():
-        start, end = bounds[place]
-        if place not in sentences:
-            sentences[place] = _cut(doc, start, end)
-        head, tail = (
-            Mention(mention.start - start, mention.end - start, mention.label, entity)
-            for mention, entity in zip((head, tail), key)
-        )
-        yield Instance(sentences[place], head, tail, ())
+            start, end = bounds[place]
+            if max(pair[0].end, pair[1].end) > end:
+                continue
+            if place not in sentences:
+                sentences[place] = _cut(doc, start, end)
+            head, tail = (
+                Mention(mention.start - start, mention.end - start, mention.label, entity)
+                for mention, entity in zip(pair, key)
+            )
+            yield Instance(sentences[place], head, tail, ())
 
 
 def _cut(doc: Doc, start: int, end: int) -> Doc:

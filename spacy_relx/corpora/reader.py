@@ -89,10 +89,7 @@ class RelationCorpus:
         self.limit = limit
         self.shuffle = shuffle
         self.cache = cache
-        self.langs = None if langs is None else frozenset(langs)
-        for lang in self.langs or ():
-            if not is_lang_code(lang):
-                raise RelxError("RX042", where="the setting 'langs' of a corpus", value=lang)
+        self.langs = wanted_langs(langs)
         self._random = random.Random(seed)
         self._warned = self._warned_langs = False
         self._cached: tuple[Vocab, list[Example]] | None = None
@@ -140,10 +137,8 @@ class RelationCorpus:
         for doc in islice(wanted(), self.limit or None):
             n_docs += 1
             yield doc
-        missing = sorted((self.langs or frozenset()) - found)
-        if n_docs and missing and not self._warned_langs and not 0 < self.limit <= n_docs:
-            self._warned_langs = True
-            warn("RX147", path=self.path, missing=missing, found=sorted(found))
+        if n_docs and not self._warned_langs and not 0 < self.limit <= n_docs:
+            self._warned_langs = warn_absent(self.path, self.langs, found)
         if not n_docs:
             reason = "it is empty."
             if found and self.langs is not None:
@@ -171,6 +166,25 @@ class RelationCorpus:
             self._warned = True
             values = {"n": n_long, "lost": n_lost, "relations": n_relations}
             warn("RX133", path=self.path, max_length=self.max_length, **values)
+
+
+def wanted_langs(langs: Iterable[str] | None) -> frozenset[str] | None:
+    """The setting `langs` of a corpus, None for all. RAISES: RelxError RX042 for what is no code."""
+    if langs is None:
+        return None
+    wanted = frozenset(langs)
+    for lang in wanted:
+        if not is_lang_code(lang):
+            raise RelxError("RX042", where="the setting 'langs' of a corpus", value=lang)
+    return wanted
+
+
+def warn_absent(path: Path, langs: frozenset[str] | None, found: set[str]) -> bool:
+    """RETURNS: whether some of the wanted languages are not among those found. WARNS: RX147 then."""
+    missing = sorted((langs or frozenset()) - found)
+    if missing:
+        warn("RX147", path=path, missing=missing, found=sorted(found))
+    return bool(missing)
 
 
 def corpus_files(path: Path) -> list[Path]:

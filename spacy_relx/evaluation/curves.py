@@ -86,7 +86,8 @@ class Curve:
         f = 2 * self.hits / (self.taken + self.n_gold)
         best = int(f.argmax())
         last = float(self.score[best])
-        lower = float(max(self.score[self.score < last], default=0.0))
+        below = self.score[self.score < last]
+        lower = float(below[0]) if len(below) else 0.0
         middle = (last + lower) / 2
         # components compare in single precision, in which the middle of two neighbours is one of them
         return float(f[best]), middle if np.float32(middle) < np.float32(last) else lower

@@ -28,6 +28,7 @@ from ..extensions import (
     set_lang,
     set_sentence_langs,
 )
+from ..loading import assigners
 from ..types import MENTIONS_KEY, NO_RELATION
 from .facts import FactCounter
 from .joint import MentionCounter, OneTripleCounter
@@ -105,8 +106,7 @@ def evaluate(
     tellers = LanguageCounter([pipe for _, pipe in nlp.pipeline if hasattr(pipe, "languages_told")])
     with all_scores(nlp) as scores_of:
         for predicted, number in run.timed(stream):
-            reference = run.waiting.pop(number)
-            run.check_kept(predicted, number)
+            reference = run.taken(predicted, number)
             tellers.add(predicted)
             for each in counters:
                 each.add(reference, predicted)
@@ -123,12 +123,7 @@ def evaluate(
             each.add(reference, _blank(nlp, reference, retokenize))
     scores = {key: value for each in (*counters, reliability) for key, value in each.scores().items()}
     scores |= tellers.scores()
-    if run.waiting:
-        warn("RX172", missing=len(run.waiting), n=n_out + len(run.waiting))
-    if run.n_lost:
-        warn("RX174", lost=run.n_lost)
-    if run.n_replaced:
-        warn("RX277", n=run.n_replaced, total=n_out)
+    run.report(n_out)
     if n_out and _only_facts(nlp) and not (run.n_bags or scores["fact_n_gold"]):
         warn("RX199", n=n_out, relations=scores["rel_n_gold"])
     elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
@@ -158,15 +153,14 @@ def mention_writers(nlp: Language) -> list[str]:
     ]
 
 
-def mention_finders(nlp: Language) -> list[str]:
+def _mention_finders(nlp: Language) -> list[str]:
     """Names of the components that find mentions and relations together."""
-    both = {"doc.ents", "doc._.relations"}
-    return [name for name in nlp.pipe_names if both <= set(nlp.get_pipe_meta(name).assigns)]
+    return assigners(nlp, "doc.ents", "doc._.relations")
 
 
 def no_mentions_advice(nlp: Language, given: bool) -> str:
     """What to do where no document had entities (RX171). given: whether it was given the gold ones."""
-    finders = ", ".join(mention_finders(nlp))
+    finders = ", ".join(_mention_finders(nlp))
     if finders:
         return f"'{finders}' finds mentions itself: train it longer, or lower its model's mention_threshold."
     if given:
@@ -179,14 +173,14 @@ def no_mentions_advice(nlp: Language, given: bool) -> str:
 
 def _check_finders(nlp: Language) -> None:
     """Say which components cannot be given mentions. WARNS: RX273."""
-    names = mention_finders(nlp)
+    names = _mention_finders(nlp)
     if names:
         warn("RX273", names=", ".join(names))
 
 
 def _assigning(nlp: Language, attribute: str) -> list[Any]:
     """The components that declare to assign this."""
-    return [pipe for name, pipe in nlp.pipeline if attribute in nlp.get_pipe_meta(name).assigns]
+    return [nlp.get_pipe(name) for name in assigners(nlp, attribute)]
 
 
 def _only_facts(nlp: Language) -> bool:
@@ -284,11 +278,22 @@ class Run:
             yield doc, number
             start = perf_counter()
 
-    def check_kept(self, doc: Doc, number: int) -> None:
-        """Count Docs that no longer have the mentions that they were given."""
+    def taken(self, doc: Doc, number: int) -> Doc:
+        """The gold document of one that came out; counts those that no longer have the mentions they were given."""
         given = self._given.pop(number, None)
         if given is not None and not given <= self._mentions(doc):
             self.n_replaced += 1
+        return self.waiting.pop(number)
+
+    def report(self, n_out: int) -> None:
+        """n_out: documents that came out. WARNS: RX172 for those that did not, RX174 for gold mentions that do not fit
+        the pipeline's tokens, RX277 for documents whose mentions were replaced."""
+        if self.waiting:
+            warn("RX172", missing=len(self.waiting), n=n_out + len(self.waiting))
+        if self.n_lost:
+            warn("RX174", lost=self.n_lost)
+        if self.n_replaced:
+            warn("RX277", n=self.n_replaced, total=n_out)
 
     def _mentions(self, doc: Doc) -> frozenset[tuple[int, int, int]]:
         """(start, end, kb_id) of the mentions in both places that may hold them."""

@@ -21,6 +21,7 @@ from spacy.tokens import Doc
 from ..calibration import PairScores
 from ..errors import RelxError, warn
 from ..extensions import get_lang
+from ..loading import assigners
 from ..types import NO_RELATION
 from .scorer import UNKNOWN_LANG, DocView
 
@@ -190,7 +191,7 @@ def right_items(
 def scoring_component(nlp: Language) -> Any:
     """The component whose relations stay on the Doc (the last that assigns them), where it hands out all its scores;
     else None."""
-    names = [name for name in nlp.pipe_names if "doc._.relations" in nlp.get_pipe_meta(name).assigns]
+    names = assigners(nlp, "doc._.relations")
     pipe = nlp.get_pipe(names[-1]) if names else None
     return pipe if hasattr(pipe, "on_scores") else None
 

@@ -86,8 +86,9 @@ def _of_fact(row: Row, found_in: str | None = None) -> Iterator[Triple]:
             start, end = _place(_part(piece, name), text)
             entities.append(EntityMention(text[start:end], "", kb_id, start, end))
         lang, weight = _optional_string(piece, "lang"), _optional_number(piece, "weight")
-        doc_id, place = found_in, (_offset(piece, "start"), _offset(piece, "end"))
-        if doc_id is None:
+        if found_in is not None:
+            doc_id, place = found_in, (_offset(piece, "start"), _offset(piece, "end"))
+        else:
             doc_id, place = document_id(piece.get("id"), None, _optional_string(piece, "source")), (None, None)
         yield Triple(
             entities[0],

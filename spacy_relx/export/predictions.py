@@ -13,7 +13,6 @@ from ..extensions import get_facts, get_lang, get_relations, get_span_lang
 from ..types import support_of
 
 if TYPE_CHECKING:
-    from spacy.language import Language
     from spacy.tokens import Doc
 
     from ..facts import Evidence, Fact
@@ -28,11 +27,6 @@ def prediction_record(doc: Doc, id: Any, *, facts: bool = False) -> dict[str, An
     `fact_records`."""
     record = {"id": id, "text": doc.text, "lang": get_lang(doc), "relations": relation_records(doc)}
     return {**record, "facts": fact_records(doc)} if facts else record
-
-
-def finds_facts(nlp: Language) -> bool:
-    """Whether a component of the pipeline finds facts, so that records of its Docs have `facts`, too."""
-    return any("doc._.facts" in nlp.get_pipe_meta(name).assigns for name in nlp.pipe_names)
 
 
 def relation_records(doc: Doc) -> list[dict[str, Any]]:

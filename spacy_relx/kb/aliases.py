@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 
 from ..corpora.records import UNTYPED, Place, Report, is_lang_code
 from ..errors import RelxError
-from ..extensions import get_lang
+from ..extensions import get_lang, primary_code
 from ..types import Mention
 from .alias_index import CharacterIndex, Index, SpanIndex
 from .read import each_line, is_regular, read_chunks, without_header
@@ -182,7 +182,7 @@ class AliasMatcher:
         self._index: Index = make_index(aliases.texts, case=case)
         self.entity_ids = aliases.entity_ids
         self._label_names = [label or UNTYPED for label in aliases.label_names]
-        self._langs = [lang.partition("-")[0] for lang in aliases.lang_names]
+        self._langs = [primary_code(lang) for lang in aliases.lang_names]
         # Rows sorted by name (and, of one name, in the table's order); those of name i are [starts[i], starts[i + 1]).
         names = self._index.names
         order = np.argsort(names, kind="stable")
@@ -205,7 +205,7 @@ class AliasMatcher:
         RETURNS: mentions by Doc, and how many were left out as ambiguous.
         """
         hits = self._index.find(docs)
-        langs = [get_lang(doc).replace("_", "-").lower().partition("-")[0] for doc in docs]
+        langs = [primary_code(get_lang(doc).replace("_", "-").lower()) for doc in docs]
         taken = [bytearray(len(doc)) for doc in docs]
         mentions: list[list[Mention]] = [[] for _ in docs]
         n_ambiguous = 0

@@ -13,7 +13,8 @@ from spacy.tokens import Doc
 from thinc.api import Model, Optimizer
 
 from ..errors import RelxError
-from ..extensions import get_bag, get_candidates, has_candidates
+from ..extensions import get_bag, get_candidates, has_candidates, primary_code
+from ..grouping import sentence_starts
 from ..nn.instances import Bags, InstanceBatch
 from .batch import hidden_types, offsets
 from .instance_text import InstanceShim, InstanceText, build_network, init
@@ -95,7 +96,7 @@ def make_bag_layer(
         init=init,
         shims=[BagShim(text)],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={**attrs, "languages_told": partial(languages_told, reader, batch_tokens)},
+        attrs={**attrs, "reads": reader.reads, "languages_told": partial(languages_told, reader, batch_tokens)},
     )
 
 
@@ -132,7 +133,11 @@ class Reader:
 
     def row_of(self, lang: str) -> int:
         """Of a language, or else of the one that it is a variant of ("en" for "en-US"); 0 for another."""
-        return self.langs.get(lang) or self.langs.get(lang.partition("-")[0], 0)
+        return self.langs.get(lang) or self.langs.get(primary_code(lang), 0)
+
+    def reads(self, lang: str) -> bool:
+        """Whether a network of these languages can read a sentence in that one; one that tells none apart reads all."""
+        return not self.langs or self.row_of(lang) > 0
 
     def batch(self, docs: Sequence[Doc], instances: Instances, module: Any) -> InstanceBatch:
         """module: the network, which has the text's module as `words`."""
@@ -202,8 +207,7 @@ def _n_tokens(doc: Doc) -> int:
     if get_bag(doc) is not None:
         return len(doc)
     n_pairs = len(get_candidates(doc)) if has_candidates(doc) else 0
-    n_sentences = sum(doc.to_array("SENT_START").view("int64") == 1) if doc.has_annotation("SENT_START") else 1
-    return n_pairs * len(doc) // max(int(n_sentences), 1)
+    return n_pairs * len(doc) // max(len(sentence_starts(doc)), 1)
 
 
 def languages_told(reader: Reader, batch_tokens: int, model: Model, docs: Sequence[Doc]) -> tuple[int, int]:

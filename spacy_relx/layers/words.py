@@ -17,6 +17,7 @@ from spacy.util import minibatch
 from spacy.vocab import Vocab
 
 from ..errors import RelxError
+from ..extensions import primary_code
 from ..nn.instances import InstanceBatch
 from ..nn.words import WordEmbedding
 from .instance_text import InstanceText
@@ -107,7 +108,7 @@ class WordTable(InstanceText):
             return hashes
         langs = []
         for rows, names in map(token_langs, docs):
-            codes = (name.partition("-")[0] for name in names)
+            codes = map(primary_code, names)
             langs.append(np.array([get_string_id(code) if code else 0 for code in codes], dtype="uint64")[rows])
         return (hashes.view("uint64") * _ODD ^ np.concatenate(langs)).view("int64")
 

@@ -18,6 +18,7 @@ from spacy.tokens import Doc
 
 from ..errors import RelxError
 from ..extensions import get_bag
+from ..grouping import sentence_starts
 from ..types import CandidateGenerator, Mention
 
 #: Pairs in a block, about.
@@ -67,7 +68,7 @@ def _sentence_starts(doc: Doc) -> np.ndarray:
     """int64 (n,): tokens at which sentences start. RAISES: RelxError RX020 without sentence boundaries."""
     if not doc.has_annotation("SENT_START"):
         raise RelxError("RX020", text=doc.text[:60])
-    return (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
+    return sentence_starts(doc)
 
 
 def _sentences(doc: Doc, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -92,9 +92,15 @@ def _conv(
     check_probability(dropout=dropout)
     if kernel % 2 == 0:
         raise RelxError("RX021", name="kernel", value=kernel, need="odd")
-    settings: dict[str, Any] = {"channels": channels, "kernel": kernel, "activation": activation, "dropout": dropout}
-    settings["precision"] = precision
-    return partial(_build, ConvEncoder, positions, {**settings, "piecewise": piecewise})
+    settings = {
+        "channels": channels,
+        "kernel": kernel,
+        "piecewise": piecewise,
+        "activation": activation,
+        "dropout": dropout,
+        "precision": precision,
+    }
+    return partial(_build, ConvEncoder, positions, settings)
 
 
 def make_bigru(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -38,7 +39,7 @@ class Dropout(nn.Module):
 
 def _draw(shape: Sequence[int]) -> Tensor:
     """int16, each value as likely as any other."""
-    n = torch.Size(shape).numel()
+    n = math.prod(shape)
     # bounds are given, since without them PyTorch draws numbers of 63 bits
     drawn = torch.empty(-(-n // _PARTS), dtype=torch.int64).random_(-(2**63), 2**63 - 1)
-    return drawn.view(torch.int16)[:n].view(torch.Size(shape))
+    return drawn.view(torch.int16)[:n].view(tuple(shape))

@@ -41,8 +41,6 @@ class LanguageSwitcher(nn.Module):
     hold some of them still.
     """
 
-    hidden_from: Tensor
-
     def __init__(
         self,
         width: int,
@@ -69,14 +67,12 @@ class LanguageSwitcher(nn.Module):
             # as wide as tokens, so that logits begin with a spread of about .5: neither even nor decided
             self.languages.update({code: nn.Parameter(torch.randn(width)) for code in self.codes})
             self.router.extend(nn.Parameter(torch.randn(width) * 0.5 / width**0.5) for _ in depths)
-        hidden_from = torch.zeros(len(self.codes), len(depths), dtype=torch.bool)
-        for row, count in enumerate([old_modules] * n_old if isinstance(old_modules, int) else old_modules):
-            hidden_from[row, count:] = count > 0
-        self.register_buffer("hidden_from", hidden_from, persistent=False)
+        old = [old_modules] * n_old if isinstance(old_modules, int) else old_modules
+        self._reach = [count or len(depths) for count in old] + [len(depths)] * (len(self.codes) - len(old))
 
     def reach(self) -> list[int]:
         """For each language how many sub-modules it may use, the first so many."""
-        return (~self.hidden_from).sum(dim=1).tolist()
+        return list(self._reach)
 
     def weights(self) -> Tensor:
         """f_t(L), eq. 5: how much of each sub-module each language takes, without `top_k`.
@@ -84,12 +80,12 @@ class LanguageSwitcher(nn.Module):
         RETURNS: *Shape:* (n_languages, n_submodules), rows sum to 1.
         """
         if self.one_to_one:
-            return torch.eye(len(self.codes), device=self.hidden_from.device)
+            return torch.eye(len(self.codes), device=next(self.parameters()).device)
         # One product for each language, of the sub-modules in its reach: in one for all of them the last bits would
         # depend on which others there are, and so change with a language or a sub-module that is added later.
         router = torch.stack(list(self.router))
         rows = []
-        for code, reach in zip(self.codes, self.reach()):
+        for code, reach in zip(self.codes, self._reach):
             row = torch.softmax(router[:reach] @ self.languages[code], dim=0)
             rows.append(nn.functional.pad(row, (0, len(router) - reach)))
         return torch.stack(rows)

@@ -209,6 +209,10 @@ class FactExtractor(TrainedPipe):
         right, n = self.languages_told([eg.predicted for eg in examples])
         return {**scores, "fact_language_accuracy": right / n} if n else scores
 
+    def reads(self, lang: str) -> bool:
+        """Whether the model can read sentences in a language, or in the one that it is a variant of."""
+        return self.model.attrs["reads"](lang)
+
     def languages_told(self, docs: Sequence[Doc]) -> tuple[int, int]:
         """Of how many sentences of the Docs' instances the model's discriminator names the language, and how many there
         are; zeros for a model without an adversary."""

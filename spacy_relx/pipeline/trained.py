@@ -23,12 +23,12 @@ from ..extensions import get_candidates, get_lang, has_candidates, set_extension
 from ..types import NO_RELATION, Mention
 from .order import components_before
 
-#: Training Docs in which candidate pairs are looked for before training, and the share of gold pairs that is expected.
-N_COVER_DOCS = 200
-MIN_COVER = 0.9
-
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+#: Training Docs whose gold relations are looked at before training, and the share that should be within reach.
+N_COVER_DOCS = 200
+MIN_COVER = 0.9
 
 
 class TrainedPipe(TrainablePipe):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..about import __version__
 from ..corpora.texts import Broken, Text, docs_or_errors
 from ..errors import RelxError
-from ..export.predictions import finds_facts, prediction_record
+from ..export.predictions import prediction_record
 from ..extensions import set_extensions
-from ..loading import pipeline_name
+from ..loading import assigners, pipeline_name
 from .requests import Limits, read_request
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Extractor:
         set_extensions()
         self.nlp = nlp
         self.limits = replace(limits, max_chars=min(limits.max_chars, nlp.max_length))
-        self.has_facts = finds_facts(nlp)
+        self.has_facts = bool(assigners(nlp, "doc._.facts"))
 
     def answer(self, body: bytes) -> bytes:
         """The answer to a request, as JSON: {"results": [...]}, for each text, in order, a prediction or an error.
@@ -53,7 +53,7 @@ class Extractor:
     def info(self) -> dict[str, Any]:
         """Name and version of the pipeline, its languages, the labels of its components, and the limits."""
         name, version = pipeline_name(self.nlp.meta)
-        found = dict.fromkeys([*_finders(self.nlp, "doc._.relations"), *_finders(self.nlp, "doc._.facts")])
+        found = dict.fromkeys([*assigners(self.nlp, "doc._.relations"), *assigners(self.nlp, "doc._.facts")])
         labels = {name: list(getattr(self.nlp.get_pipe(name), "labels", ())) for name in found}
         known = [getattr(pipe, "languages", None) for _, pipe in self.nlp.pipeline]
         return {
@@ -92,8 +92,3 @@ def error_record(error: RelxError) -> dict[str, str]:
 
 def _error_row(id: Any, error: RelxError) -> bytes:
     return json.dumps({"id": id, "error": error_record(error)}).encode("utf8")
-
-
-def _finders(nlp: Language, attribute: str) -> list[str]:
-    """The components that say that they set this."""
-    return [name for name in nlp.pipe_names if attribute in nlp.get_pipe_meta(name).assigns]
