@@ -103,8 +103,8 @@ def parse_setting(option: str, item: str) -> Setting:
 
 
 def name_of(combination: tuple[Setting, ...]) -> str:
-    """The values of a combination, registered names without what they all have."""
-    short = [value.removeprefix("spacy_relx.").removesuffix(".v1") for _, value in combination]
+    """The values of a combination, registered names without what they all have, lists without their brackets."""
+    short = [value.strip('["]').removeprefix("spacy_relx.").removesuffix(".v1") for _, value in combination]
     return "_".join(part.replace("/", "-") for part in short) or "run"
 
 

@@ -92,6 +92,12 @@ def test_runs(main, tmp_path):
     assert kept["rel_micro_f"] == 1.0 and kept["rel_n_gold"] == 7
 
 
+def test_lists_of_one_value(main, tmp_path):
+    _, commands = main("--vary", 'corpora.train.langs=["en"],["de"]')
+    assert [overrides(command).get("corpora.train.langs") for command in commands[::2]] == ['["en"]', '["de"]']
+    assert names(tmp_path) == ["de-0.json", "en-0.json"]
+
+
 def test_settings_come_before_defaults(main):
     _, (train, _) = main("--set", "paths.dev=other.spacy", "--set", "corpora.dev.limit=0")
     assert overrides(train)["paths.dev"] == "other.spacy" and overrides(train)["corpora.dev.limit"] == "0"
