@@ -315,10 +315,11 @@ MESSAGES: dict[str, str] = {
     "component of its own and name that under [training] frozen_components, or train it too ('{layer}.*').",
     "RX263": "No relations found for '{name}': the training data has no Doc with relations. Check the data, or give the "
     "labels: [initialize.components.{name}.labels] with a file made by `spacy init labels`.",
-    "RX264": "'{name}' is to learn the relation '{label}' or the type '{type}', which it does not know. Initialise it with "
+    "RX264": "'{name}' is to learn the {kind} '{value}', which it does not know. Initialise it with "
     "labels from all training data. In: {text!r}",
     "RX265": "{lost} of {gold} gold relations among the first training Docs are out of reach for '{name}': {crossing} lie "
-    "between sentences, {long} have a mention of more than {limit} tokens (max_mention). They count as missed.",
+    "between sentences (or pieces of max_length tokens), {long} have a mention of more than {limit} tokens (max_mention). "
+    "They count as missed.",
     "RX266": "No training Doc for '{name}' has a language (doc._.lang), so its switcher has nothing to switch by. Set "
     "languages in the data (relx convert --lang), or let a 'language_router' with 'languages' name them in training, too: "
     'annotating_components = ["language_router"] under [training].',
@@ -332,7 +333,8 @@ MESSAGES: dict[str, str] = {
     "RX273": "Gold mentions were to be given (--gold-entities), but {names} finds mentions and relations together and takes "
     "none. Its scores are those of raw text.",
     "RX274": "Texts in the languages {names} ('' is unknown) reached a model with a switcher of {known} and no 'language_router' "
-    "has routed them: they take the average of all routes. Put a language_router before it, or set doc._.lang.",
+    "that knows them has routed them: they take the average of all routes. Put a language_router before it whose setting "
+    "'languages' has those of the model (training learns them), or set doc._.lang.",
     "RX275": "'{name}' holds {n} parameters still that {path} has not, or has in another shape ({names}): they, or their new "
     "rows, stay as they were drawn at random. Let 'train' name them, or keep to the sizes of {path}; new relations and entity "
     "types need rows of their own, too.",

@@ -111,8 +111,8 @@ def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
 
 
 def primary_code(lang: str) -> str:
-    """The code of a language without script and region: "pt" of "pt-BR"."""
-    return lang.partition("-")[0]
+    """The code of a language without script and region, in lower case: "pt" of "pt-BR" and of "PT_br"."""
+    return lang.replace("_", "-").partition("-")[0].lower()
 
 
 def has_candidates(doc: Doc) -> bool:
@@ -136,13 +136,16 @@ def get_lang(doc: Doc) -> str:
 
 
 def set_lang(doc: Doc, lang: str | None) -> None:
+    """Store the language of a Doc; routes that were made for another language are forgotten."""
     if lang is not None and not isinstance(lang, str):
         raise RelxError("RX006", value=lang)
     doc.user_data[LANG] = lang or ""
+    set_routes(doc, None)
 
 
 def set_sentence_langs(doc: Doc, langs: Sequence[tuple[int, int, str]]) -> None:
-    """Store the languages of sentences: (start, end, code), token offsets."""
+    """Store the languages of sentences: (start, end, code), token offsets. Routes are forgotten, as by `set_lang`."""
+    set_routes(doc, None)
     doc.user_data[SENT_LANGS] = [[int(start), int(end), str(lang)] for start, end, lang in langs]
 
 
@@ -235,7 +238,7 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
     """
     docs = list(docs)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\[W101\]")
+        warnings.filterwarnings("ignore", message=r"\[W10[12]\]")  # of extensions, ids and metadata
         merged = Doc.from_docs(list(docs), **kwargs)
     if merged is None:
         return merged

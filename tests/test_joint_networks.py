@@ -193,7 +193,8 @@ def test_head_and_tail_are_the_best_that_differ(n, cap, alike, seed):
 def test_one_relation_of_each_sentence_is_drawn():
     batch = JointBatch(torch.tensor([4, 4]))
     spans = torch.tensor([[0, 1], [2, 3], [4, 5], [6, 7]])
-    relations = torch.tensor([[0, 1, 1], [1, 2, 0], [2, 1, 3], [0, 3, 2]])  # the last one crosses
+    spans = torch.cat([spans, torch.tensor([[3, 5]])])
+    relations = torch.tensor([[0, 1, 1], [1, 2, 0], [2, 1, 3], [0, 3, 2], [0, 3, 4]])  # the last two cross
     drawn = {tuple(row) for _ in range(20) for row in draw_relations(batch, spans, relations).tolist()}
     assert drawn == {(0, 1, 1), (1, 2, 0), (2, 1, 3)}
     assert len(draw_relations(batch, spans, relations)) == 2
@@ -291,7 +292,7 @@ def test_batched_is_one_by_one(make):
     model = make().eval()
     if make is all_triples:
         model.threshold = 0.0
-    lengths = (5, 1, 9, 4)
+    lengths = (5, 1, 40, 4)  # too different to be padded to one length
     tokens, batch = data(*lengths)
     with torch.no_grad():
         whole = model(tokens, batch)

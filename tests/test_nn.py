@@ -83,7 +83,8 @@ def naive_pair(module: PairFeatures, tokens, batch: PairBatch, row: int):
         bucket = 12 + int(np.sign(delta)) * min(11, int(np.log2(abs(delta) + 1) * 1.6))
         vector = vector + module.distance.weight[bucket]
     if module.marker_pairs is not None:
-        key = int(batch.markers[head]) * N_MARKERS + int(batch.markers[tail])
+        first, second = int(batch.markers[head]), int(batch.markers[tail])
+        key = max(first, second) ** 2 + (first + second if first >= second else first)
         vector = vector + module.marker_pairs.weight[key % module.pair_rows]
     return torch.relu(vector)
 

@@ -154,11 +154,14 @@ class _Hard:
 
 
 def _predictions(nlp: Language, docs: Iterable[Doc], batch_size: int | None) -> Iterator[tuple[Doc, Doc]]:
-    """(gold document, what the pipeline makes of it with the gold mentions)."""
+    """(gold document, what the pipeline makes of it with the gold mentions). WARNS: as `Run`, and its report."""
     run = Run(nlp, docs, MENTIONS_KEY, True, False)
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=mention_writers(nlp))
+    n_out = 0
     for predicted, number in stream:
-        yield run.waiting.pop(number), predicted
+        n_out += 1
+        yield run.taken(predicted, number), predicted
+    run.report(n_out)
 
 
 def _views(reference: Doc, predicted: Doc) -> tuple[DocView, set[_Item], set[_Item]]:

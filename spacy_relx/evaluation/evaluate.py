@@ -65,8 +65,8 @@ def evaluate(
     `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`). match,
     no_relation: as for `score_relations`, and for the scheme. retokenize: let the pipeline's tokenizer cut the text
     anew; else the words of the gold documents are kept, and where its sentences begin, as in training. batch_size: of
-    `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`) is
-    always given to the pipeline, gold relations and facts never.
+    `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`), and of
+    its sentences where it has these, is always given to the pipeline, gold relations and facts never.
     on_scores: called with each gold document, its prediction and all scores of its pairs, where the component that
     finds relations hands these out.
     Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
@@ -75,10 +75,9 @@ def evaluate(
 
     RETURNS: the scores of `score_relations`, those of `ReliabilityCounter`, those of `score_mentions` where the
     pipeline was not given the mentions, those of `score_facts` where facts are scored, "fact_language_accuracy" of a
-    model with an adversary (see `FactExtractor.score`), "gold_entities" (whether it was given the mentions), and of the
-    run:
-    n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s,
-    and "speed", which is words_per_s by the name that spaCy gives it.
+    model with an adversary (see `FactExtractor.score`), "gold_entities" (whether it was given the mentions, and could
+    take them), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline,
+    docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
     gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
     the pipeline does not know, RX199 where the pipeline finds facts alone and the documents have neither bags nor
@@ -95,10 +94,11 @@ def evaluate(
     if _assigning(nlp, "doc._.facts"):
         counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
     run = Run(nlp, docs, spans_key, gold_entities, retokenize)
-    if run.mentions:
-        _check_finders(nlp)
-    else:
-        counters.append(MentionCounter(match=match, spans_key=spans_key))
+    finders = mention_finders(nlp)
+    given = run.mentions and not finders
+    if not given:
+        of_finder = getattr(nlp.get_pipe(finders[-1]), "spans_key", spans_key) if finders else spans_key
+        counters.append(MentionCounter(match=match, spans_key=spans_key, found_key=of_finder))
     disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = n_out = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
@@ -133,7 +133,7 @@ def evaluate(
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     return {
         **scores,
-        "gold_entities": run.mentions,
+        "gold_entities": given,
         "n_docs": n_out + len(run.waiting),
         "n_words": run.n_words,
         "n_candidates": n_candidates,
@@ -153,14 +153,14 @@ def mention_writers(nlp: Language) -> list[str]:
     ]
 
 
-def _mention_finders(nlp: Language) -> list[str]:
-    """Names of the components that find mentions and relations together."""
+def mention_finders(nlp: Language) -> list[str]:
+    """Names of the components that find mentions and relations together, and take none that they are given."""
     return assigners(nlp, "doc.ents", "doc._.relations")
 
 
 def no_mentions_advice(nlp: Language, given: bool) -> str:
     """What to do where no document had entities (RX171). given: whether it was given the gold ones."""
-    finders = ", ".join(_mention_finders(nlp))
+    finders = ", ".join(mention_finders(nlp))
     if finders:
         return f"'{finders}' finds mentions itself: train it longer, or lower its model's mention_threshold."
     if given:
@@ -169,13 +169,6 @@ def no_mentions_advice(nlp: Language, given: bool) -> str:
         "Give the gold mentions to the pipeline (evaluate(..., gold_entities=True), on the command line "
         "--gold-entities), or put a component that finds entities before the entity_type_marker."
     )
-
-
-def _check_finders(nlp: Language) -> None:
-    """Say which components cannot be given mentions. WARNS: RX273."""
-    names = _mention_finders(nlp)
-    if names:
-        warn("RX273", names=", ".join(names))
 
 
 def _assigning(nlp: Language, attribute: str) -> list[Any]:
@@ -240,6 +233,7 @@ class Run:
     """Makes the documents that a pipeline gets, keeps the gold ones until they come out, and times the pipeline.
 
     mentions: whether the documents have the gold mentions, because it was said so or because they are bags.
+    WARNS: RX273 where components of the pipeline cannot be given mentions.
     """
 
     def __init__(self, nlp: Language, docs: Iterable[Doc], spans_key: str | None, mentions: bool, retokenize: bool):
@@ -251,6 +245,9 @@ class Run:
         self._bags = any(get_bag(doc) is not None for doc in first)
         self._alike = not mentions
         self.mentions = mentions or self._bags
+        self._finders = mention_finders(nlp)
+        if self.mentions and self._finders:
+            warn("RX273", names=", ".join(self._finders))
         self._retokenize = retokenize
         self._outside = 0.0
         self.waiting: dict[int, Doc] = {}
@@ -281,7 +278,7 @@ class Run:
     def taken(self, doc: Doc, number: int) -> Doc:
         """The gold document of one that came out; counts those that no longer have the mentions they were given."""
         given = self._given.pop(number, None)
-        if given is not None and not given <= self._mentions(doc):
+        if given is not None and not self._finders and not given <= self._mentions(doc):
             self.n_replaced += 1
         return self.waiting.pop(number)
 
@@ -314,9 +311,9 @@ class Run:
 
 
 def _blank(nlp: Language, reference: Doc, retokenize: bool) -> Doc:
-    """The reference's text, language and (with its tokens) sentence starts, and nothing else of it.
+    """The reference's text, languages and (with its tokens) sentence starts, and nothing else of it.
 
-    Of a bag also the pair that it is about, its sentences and their languages, whatever the tokens.
+    Of a bag also the pair that it is about, and its sentences whatever the tokens.
     """
     if retokenize:
         doc = nlp.make_doc(reference.text)
@@ -331,22 +328,21 @@ def _blank(nlp: Language, reference: Doc, retokenize: bool) -> Doc:
     bag = get_bag(reference)
     if bag is not None:
         set_bag(doc, bag)
-        _copy_sentences(reference, doc)
+    if len(doc) and (bag is not None or has_sentence_langs(reference)):
+        _copy_sentences(reference, doc, starts=bag is not None)
     return doc
 
 
-def _copy_sentences(reference: Doc, doc: Doc) -> None:
-    """Give a Doc of the same text the reference's sentence starts and sentence languages.
+def _copy_sentences(reference: Doc, doc: Doc, *, starts: bool) -> None:
+    """Give a Doc of the same text the languages of the reference's sentences. starts: and the sentences, too.
 
     A sentence begins with the token that holds its first character.
     """
-    if not len(doc):
-        return
     place = np.searchsorted(doc.to_array(IDX), reference.to_array(IDX), side="right") - 1
-    if reference.has_annotation("SENT_START"):
-        starts: Any = np.full((len(doc), 1), -1, dtype="int64")
-        starts[place[reference.to_array(SENT_START) == 1]] = 1
-        doc.from_array([SENT_START], starts.astype("uint64"))
+    if starts and reference.has_annotation("SENT_START"):
+        marks: Any = np.full((len(doc), 1), -1, dtype="int64")
+        marks[place[reference.to_array(SENT_START) == 1]] = 1
+        doc.from_array([SENT_START], marks.astype("uint64"))
     if has_sentence_langs(reference):
         ends = np.append(place, len(doc))
         parts = [(ends[start], ends[end], lang) for start, end, lang in get_sentence_langs(reference)]

@@ -50,35 +50,40 @@ def score_mentions(
     RETURNS: mention_micro_p, _r, _f of the match asked for, and mention_boundary_f, mention_strict_f; None where there
     is no gold mention.
     """
-    counter = MentionCounter(match=match, spans_key=spans_key)
+    counter = MentionCounter(match=match, spans_key=spans_key, found_key=spans_key)
     for eg in examples:
         counter.add(eg.reference, eg.predicted)
     return counter.scores()
 
 
 class MentionCounter:
-    """Counts mentions Doc by Doc; `scores` gives what `score_mentions` documents."""
+    """Counts mentions Doc by Doc; `scores` gives what `score_mentions` documents.
 
-    def __init__(self, *, match: str = "boundary", spans_key: str | None = MENTIONS_KEY):
+    spans_key, found_key: the group of the gold mentions, and of those found; each None for `doc.ents`.
+    """
+
+    def __init__(self, *, match: str, spans_key: str | None, found_key: str | None):
         self._match = match
-        self._spans_key = spans_key
+        self._keys = spans_key, found_key
         self._counts = {name: Counter[str]() for name in MATCHES}
 
     def add(self, reference: Doc, predicted: Doc) -> None:
         for name, counts in self._counts.items():
-            gold, found = (self._mentions(doc, name == "strict") for doc in (reference, predicted))
+            docs = zip((reference, predicted), self._keys)
+            gold, found = (_mentions(doc, key, name == "strict") for doc, key in docs)
             counts.update(hits=len(gold & found), gold=len(gold), found=len(found))
-
-    def _mentions(self, doc: Doc, strict: bool) -> set[tuple]:
-        spans: Iterable[Span] = doc.ents
-        if self._spans_key is not None and self._spans_key in doc.spans:
-            spans = doc.spans[self._spans_key]
-        return {(span.start_char, span.end_char, span.label_ if strict else "") for span in spans}
 
     def scores(self) -> dict[str, float | None]:
         rows = {name: _prf(counts["hits"], counts["gold"], counts["found"]) for name, counts in self._counts.items()}
         wanted = {f"mention_micro_{key}": value for key, value in rows[self._match].items()}
         return {**wanted, **{f"mention_{name}_f": row["f"] for name, row in rows.items()}}
+
+
+def _mentions(doc: Doc, spans_key: str | None, strict: bool) -> set[tuple]:
+    spans: Iterable[Span] = doc.ents
+    if spans_key is not None and spans_key in doc.spans:
+        spans = doc.spans[spans_key]
+    return {(span.start_char, span.end_char, span.label_ if strict else "") for span in spans}
 
 
 class OneTripleCounter:

@@ -205,7 +205,7 @@ class AliasMatcher:
         RETURNS: mentions by Doc, and how many were left out as ambiguous.
         """
         hits = self._index.find(docs)
-        langs = [primary_code(get_lang(doc).replace("_", "-").lower()) for doc in docs]
+        langs = [primary_code(get_lang(doc)) for doc in docs]
         taken = [bytearray(len(doc)) for doc in docs]
         mentions: list[list[Mention]] = [[] for _ in docs]
         n_ambiguous = 0

@@ -15,7 +15,7 @@ from thinc.types import Floats2d
 
 from ..nn.joint_batch import Found, JointBatch, JointTargets
 from .batch import offsets, sub_batches
-from .parts import part_codes, part_lengths
+from .parts import known_code, part_codes, part_lengths
 from .relation import build_network, loss_backprop
 from .shim import TorchShim, torch_shim
 
@@ -61,6 +61,11 @@ def make_joint_layer(
     """encoder: Docs -> token vectors. build: (width of the token vectors, n_markers, n_labels) -> the network, where
     n_markers is the number of entity types plus one. batch_tokens: tokens that are worked on at once in prediction, a
     longer Doc alone. max_length: see `part_lengths`."""
+    functions = {
+        "build": build,
+        "build_network": build_network,
+        "part_lengths": partial(part_lengths, max_length=max_length),
+    }
     return Model(
         "joint",
         partial(forward, batch_tokens, max_length),
@@ -68,7 +73,7 @@ def make_joint_layer(
         layers=[encoder],
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={"build": build, "build_network": build_network, "label_masks": {}},
+        attrs={**functions, "label_masks": {}},
     )
 
 
@@ -111,7 +116,7 @@ def make_joint_batch(
     """The parts of the Docs. masks: for each language the rows of the labels that it has; languages that are not named
     have all."""
     parts = [part_lengths(doc, max_length) for doc in docs]
-    langs = part_codes(docs, parts) if masks else []
+    langs = [known_code(lang, masks) for lang in part_codes(docs, parts)] if masks else []
     allowed = None
     if masks and any(lang in masks for lang in langs):
         allowed = torch.ones(len(langs), n_labels + 1, dtype=torch.bool)
@@ -162,18 +167,15 @@ def _predict_batch(model: Model, docs: list[Doc], max_length: int) -> list[DocFo
 
 
 def split_found(found: Found, lengths: Sequence[int]) -> list[DocFound]:
-    """What is found in each Doc. lengths: tokens of each."""
+    """What is found in each Doc, mentions in the order in which the network gives them. lengths: tokens of each."""
     bounds = offsets(lengths)
     spans, pairs = found.spans.numpy(), found.pairs.numpy()
-    order = np.argsort(spans[:, 0], kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    spans, pairs = spans[order], rank[pairs].reshape(-1, 2)
-    of_mentions = np.searchsorted(spans[:, 0], bounds)
+    owners = np.searchsorted(bounds, spans[:, 0], side="right") - 1
+    of_mentions = np.searchsorted(owners, np.arange(len(bounds)))
     by_head = np.argsort(pairs[:, 0], kind="stable")
     pairs = pairs[by_head]
     of_pairs = np.searchsorted(pairs[:, 0], of_mentions)
-    types, sure = found.types.numpy()[order], found.mention_scores.float().numpy()[order]
+    types, sure = found.types.numpy(), found.mention_scores.float().numpy()
     scores = found.scores.float().numpy()[by_head]
     return [
         DocFound(spans[a:b] - start, types[a:b], sure[a:b], pairs[c:d] - a, scores[c:d])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import numpy as np
 from spacy.attrs import SENT_START
 from spacy.tokens import Doc
 
 from ..errors import warn
-from ..extensions import get_sentence_langs, has_routes
+from ..extensions import get_sentence_langs, has_routes, primary_code
 
 #: spaCy's code for no language in particular: the only one of models whose training data has no languages.
 NO_LANGUAGE = "xx"
@@ -56,7 +56,13 @@ def part_codes(
 def route_rows(codes: Sequence[str], languages: Sequence[str]) -> np.ndarray:
     """int64 (n_codes,): row of each language, as of `LanguageSwitcher`: their number for one that is not among them."""
     rows = {code: row for row, code in enumerate(languages)}
-    return np.array([rows.get(code, len(rows)) for code in codes], dtype="int64")
+    found = {code: rows.get(known_code(code, rows), len(rows)) for code in {*codes}}
+    return np.array([found[code] for code in codes], dtype="int64")
+
+
+def known_code(lang: str, known: Container[str]) -> str:
+    """The language itself where it is known, else the one that it is a variant of: "pt" for "pt-BR"."""
+    return lang if lang in known else primary_code(lang)
 
 
 def warn_of_unrouted(docs: Sequence[Doc], known: Sequence[str]) -> bool:
@@ -67,7 +73,7 @@ def warn_of_unrouted(docs: Sequence[Doc], known: Sequence[str]) -> bool:
     if list(known) == [NO_LANGUAGE]:
         return False
     langs = {lang for doc in docs if not has_routes(doc) for _, _, lang in get_sentence_langs(doc)}
-    unknown = sorted(langs - set(known))
+    unknown = sorted(lang for lang in langs if known_code(lang, known) not in known)
     if unknown:
         warn("RX274", names=", ".join(map(repr, unknown)), known=", ".join(known))
     return bool(unknown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable
+from typing import Any, Callable
 
 from spacy.tokens import Doc
 from thinc.api import Model
@@ -63,9 +63,18 @@ def make_switcher(
     check_at_least(1, hidden=hidden, top_k=top_k)
     if not depths or min(depths) < 1:
         raise RelxError("RX021", name="depths", value=depths, need="layers of each sub-module, 1 or more")
-    return partial(
-        LanguageSwitcher, depths=depths, hidden=hidden, top_k=top_k, renormalise=renormalise, routing=routing
-    )
+    return partial(_build_switcher, depths=depths, hidden=hidden, top_k=top_k, renormalise=renormalise, routing=routing)
+
+
+def _build_switcher(
+    width: int, languages: list[str], *, depths: list[int], routing: str, old_modules: int | list[int], **settings: Any
+) -> LanguageSwitcher:
+    """RAISES: RelxError RX021 for fewer sub-modules than the languages that were there before use."""
+    reach = max([old_modules] if isinstance(old_modules, int) else old_modules, default=0)
+    if routing == "learned" and reach > len(depths):
+        need = f"layers of {reach} sub-modules or more, as many as the pipeline that training starts from has"
+        raise RelxError("RX021", name="depths", value=depths, need=need)
+    return LanguageSwitcher(width, languages, depths=depths, routing=routing, old_modules=old_modules, **settings)
 
 
 def build_language_encoder(

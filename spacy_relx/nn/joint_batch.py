@@ -49,9 +49,9 @@ class JointTargets(TensorBatch):
 class Found(TensorBatch):
     """What is found in a batch.
 
-    spans: (n_mentions, 2) int64, in the order of the parts. types: (n_mentions,) int64, -1 for a mention
-    without a type. mention_scores: (n_mentions,)
-    float, probability that it is a mention. pairs: (n_pairs, 2) int64, rows of mentions: head, tail.
+    spans: (n_mentions, 2) int64, in the order of the parts, within one in any. types: (n_mentions,) int64, -1 for a
+    mention without a type. mention_scores: (n_mentions,) float, probability that it is a mention. pairs: (n_pairs, 2)
+    int64, rows of mentions: head, tail.
     scores: (n_pairs, n_labels + 1) float, column 0 is no-relation; the others are the probability of the whole triple:
     of the relation and of both mentions.
     """

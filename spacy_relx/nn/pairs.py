@@ -139,7 +139,7 @@ class PairFeatures(nn.Module):
             parts.append((self.distance.weight, buckets))
         if self.marker_pairs is not None:
             # vocabularies of more than sqrt(pair_rows) types share rows; the markers themselves stay distinct
-            keys = (markers[head] * self.n_markers + markers[tail]) % self.pair_rows
+            keys = marker_pair_keys(markers[head], markers[tail]) % self.pair_rows
             parts.append((self.marker_pairs.weight, keys))
         vectors = sum_rows(parts)
         if self.product:
@@ -154,6 +154,12 @@ class PairFeatures(nn.Module):
         n = len(sums)
         unique, rows = torch.unique(starts * n + ends, return_inverse=True)
         return cast(SpanAttention, self.between).pool(sums, unique // n, unique % n), rows
+
+
+def marker_pair_keys(heads: Tensor, tails: Tensor) -> Tensor:
+    """A number for each ordered pair of markers, below n * n for markers below n, whatever n is: so that pairs keep
+    their rows when more types come. heads, tails: *Shape:* (n_pairs,), int64. RETURNS: the same shape and type."""
+    return torch.maximum(heads, tails).square() + heads + torch.where(heads >= tails, tails, 0)
 
 
 def between_spans(heads: Tensor, tails: Tensor) -> tuple[Tensor, Tensor]:

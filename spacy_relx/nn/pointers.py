@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from .dropout import Dropout
+from .flat_transformer import similar_runs
 from .joint_batch import Found, JointBatch, JointTargets
-from .marked_batch import padded_rows
 
 #: What a sentence's vector is: that of its first token (a transformer's special one), or the mean or maximum of all.
 POOLINGS = ("first", "mean", "max")
+#: Tokens, padding counted, that are worked on at once: it bounds memory where a long sentence stands among short ones.
+TABLE_TOKENS = 16384
 
 
 class OneTriple(nn.Module):
@@ -69,27 +71,33 @@ class OneTriple(nn.Module):
         drawn = draw_relations(batch, targets.spans, targets.relations)
         owners = batch.owners()[targets.spans[drawn[:, 0], 0]]
         gold = torch.zeros_like(batch.lengths).index_copy(0, owners, drawn[:, 1])
-        index, mask = padded_rows(batch.lengths)
-        logits = self.classifier(self.pool(tokens, index, mask))
-        loss = self.relation_weight * nn.functional.cross_entropy(logits, gold)
-        if len(drawn):
-            pointers = self.point(tokens, index[owners], mask[owners], drawn[:, 1])
-            wanted = torch.cat([targets.spans[drawn[:, 0]], targets.spans[drawn[:, 2]]], dim=1)
-            wanted = wanted - batch.parts()[owners, :1] - torch.tensor([0, 1, 0, 1], device=wanted.device)
-            entity = nn.functional.cross_entropy(pointers.flatten(0, 1), wanted.flatten(), reduction="sum")
-            loss = loss + self.entity_weight / 2 * entity / len(gold)
-        return loss
+        wanted = torch.cat([targets.spans[drawn[:, 0]], targets.spans[drawn[:, 2]]], dim=1)
+        wanted = wanted - batch.parts()[owners, :1] - torch.tensor([0, 1, 0, 1], device=wanted.device)
+        places = torch.full((len(gold), 4), -1, device=wanted.device).index_copy(0, owners, wanted)
+        projected = self.of_tokens(tokens)
+        relation = entity = tokens.new_zeros(())
+        for rows in similar_parts(batch.lengths):
+            index, mask = table_of(batch, rows)
+            logits = self.classifier(self.pool(tokens, index, mask))
+            relation = relation + nn.functional.cross_entropy(logits, gold[rows], reduction="sum")
+            paired = places[rows, 0] >= 0
+            if not paired.any():
+                continue
+            pointers = self.point(projected, index[paired], mask[paired], gold[rows[paired]])
+            there = places[rows[paired]].flatten()
+            entity = entity + nn.functional.cross_entropy(pointers.flatten(0, 1), there, reduction="sum")
+        return (self.relation_weight * relation + self.entity_weight / 2 * entity) / len(gold)
 
     def forward(self, tokens: Tensor, batch: JointBatch) -> Found:
         """The best relation of each sentence and the best pair for it; nothing where head and tail are one place."""
-        index, mask = padded_rows(batch.lengths)
-        logits = self.classifier(self.pool(tokens, index, mask))
-        if batch.allowed is not None:
-            logits = logits.masked_fill(~batch.allowed, -torch.inf)
-        probabilities = torch.softmax(logits, dim=1)
+        projected = self.of_tokens(tokens)
+        groups = similar_parts(batch.lengths)
+        answers = [self._answer(tokens, projected, batch, rows) for rows in groups]
+        order = torch.cat(groups)
+        probabilities, spans, span_scores = (
+            torch.empty_like(each).index_copy(0, order, each) for each in map(torch.cat, zip(*answers))
+        )
         best, labels = probabilities.max(dim=1)
-        log_p = torch.log_softmax(self.point(tokens, index, mask, labels), dim=2)
-        spans, span_scores = self._spans(log_p.unflatten(1, (2, 2)), batch)
         whole = best * span_scores.prod(dim=1)
         scores = torch.zeros_like(probabilities).scatter(1, labels[:, None], whole[:, None])
         there = (spans[:, :, 1] > spans[:, :, 0]).all(dim=1) & (spans[:, 0] != spans[:, 1]).any(dim=1)
@@ -104,8 +112,21 @@ class OneTriple(nn.Module):
             scores=scores[there],
         )
 
+    def _answer(
+        self, tokens: Tensor, projected: Tensor, batch: JointBatch, rows: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of these parts: probabilities of the relations, *Shape:* (n, n_labels + 1), and as `_spans`."""
+        index, mask = table_of(batch, rows)
+        logits = self.classifier(self.pool(tokens, index, mask))
+        if batch.allowed is not None:
+            logits = logits.masked_fill(~batch.allowed[rows], -torch.inf)
+        probabilities = torch.softmax(logits, dim=1)
+        log_p = torch.log_softmax(self.point(projected, index, mask, probabilities.argmax(dim=1)), dim=2)
+        spans, scores = self._spans(log_p.unflatten(1, (2, 2)))
+        return probabilities, spans + index[:, :1, None], scores
+
     def pool(self, tokens: Tensor, index: Tensor, mask: Tensor) -> Tensor:
-        """*Shape:* (n_parts, width): h_p of eq. 3. index, mask: as of `padded_rows`."""
+        """*Shape:* (n_parts, width): h_p of eq. 3. index, mask: as of `table_of`."""
         if self.pooling == "first":
             return tokens.index_select(0, index[:, 0])
         padded = tokens.index_select(0, index.flatten()).view(*index.shape, -1)
@@ -113,18 +134,19 @@ class OneTriple(nn.Module):
             return padded.masked_fill(~mask.unsqueeze(2), -torch.inf).max(dim=1).values
         return (padded * mask.unsqueeze(2)).sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
-    def point(self, tokens: Tensor, index: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
-        """Logits of eq. 9. labels: *Shape:* (n_parts,), 0 is no-relation. index, mask: as of `padded_rows`.
+    def point(self, projected: Tensor, index: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
+        """Logits of eq. 9. projected: `of_tokens` of all tokens. labels: *Shape:* (n_parts,), 0 is no-relation. index,
+        mask: as of `table_of`.
 
         RETURNS: *Shape:* (n_parts, 4, longest), -inf behind the end; head start, head end, tail start, tail end.
         """
-        projected = self.of_tokens(tokens).index_select(0, index.flatten()).view(*index.shape, -1)
-        states = torch.tanh(projected + self.of_relations(self.relations(labels)).unsqueeze(1))
+        table = projected.index_select(0, index.flatten()).view(*index.shape, projected.shape[1])
+        states = torch.tanh(table + self.of_relations(self.relations(labels)).unsqueeze(1))
         logits = torch.einsum("plxh,xh->pxl", states.unflatten(2, (4, -1)), self.pointers)
         return logits.masked_fill(~mask.unsqueeze(1), -torch.inf)
 
-    def _spans(self, log_p: Tensor, batch: JointBatch) -> tuple[Tensor, Tensor]:
-        """log_p: *Shape:* (n_parts, 2, 2, longest): head or tail, start or end. RETURNS: spans in the batch, *Shape:*
+    def _spans(self, log_p: Tensor) -> tuple[Tensor, Tensor]:
+        """log_p: *Shape:* (n_parts, 2, 2, longest): head or tail, start or end. RETURNS: spans in each part, *Shape:*
         (n_parts, 2, 2), and their probabilities, *Shape:* (n_parts, 2)."""
         starts, ends = log_p.unbind(2)
         if self.joint:
@@ -132,8 +154,24 @@ class OneTriple(nn.Module):
         else:
             (p_first, first), (p_last, last) = starts.max(dim=2), ends.max(dim=2)
             score = p_first + p_last
-        spans = torch.stack([first, last + 1], dim=2) + batch.parts()[:, :1, None]
-        return spans, score.exp()
+        return torch.stack([first, last + 1], dim=2), score.exp()
+
+
+def similar_parts(lengths: Tensor) -> list[Tensor]:
+    """Rows of the parts, those of about one length together. lengths: *Shape:* (n_parts,). RETURNS: int64 each."""
+    order = torch.argsort(lengths, stable=True)
+    sizes = lengths[order].tolist()
+    runs = order.split(similar_runs(sizes, [0] * len(sizes)))
+    return [rows for run in runs for rows in run.split(max(TABLE_TOKENS // int(lengths[run[-1]]), 1))]
+
+
+def table_of(batch: JointBatch, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The tokens of some parts as a padded table. RETURNS: (int64 index of the tokens, the part's first where there is
+    none; bool mask of those that are), both *Shape:* (n_rows, longest)."""
+    lengths = batch.lengths[rows].unsqueeze(1)
+    places = torch.arange(int(lengths.max()), device=rows.device)
+    mask = places < lengths
+    return batch.parts()[rows, :1] + torch.where(mask, places, 0), mask
 
 
 def best_spans(starts: Tensor, ends: Tensor, max_length: int, k: int = 1) -> tuple[Tensor, Tensor, Tensor]:
@@ -167,10 +205,11 @@ def apart(first: Tensor, last: Tensor, score: Tensor) -> tuple[Tensor, Tensor, T
 
 
 def draw_relations(batch: JointBatch, spans: Tensor, relations: Tensor) -> Tensor:
-    """At most one relation of each part, at random, and none between parts. RETURNS: *Shape:* (n, 3)."""
+    """At most one relation of each part, at random, and none of what does not lie in one. RETURNS: *Shape:* (n, 3)."""
     owners = batch.owners()
     heads, tails = (owners[spans[relations[:, i], 0]] for i in (0, 2))
-    rows = (heads == tails).nonzero().squeeze(1)
+    ends = (owners[spans[relations[:, i], 1] - 1] for i in (0, 2))
+    rows = torch.stack([heads == other for other in (tails, *ends)]).all(dim=0).nonzero().squeeze(1)
     rows = rows[torch.randperm(len(rows), device=rows.device)]
     rows = rows[torch.argsort(heads[rows], stable=True)]
     first = torch.ones(len(rows), dtype=torch.bool, device=rows.device)

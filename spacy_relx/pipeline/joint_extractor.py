@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
@@ -14,9 +15,9 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import RelxError, warn
-from ..extensions import get_lang, get_relations, get_sentence_langs, set_relations
+from ..extensions import get_lang, get_relations, get_sentence_langs, primary_code, set_relations
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
-from .joint_targets import Reach, gold_mentions, joint_gold
+from .joint_targets import GoldMentions, Reach, joint_gold
 from .trained import MIN_COVER, N_COVER_DOCS, TrainedPipe
 
 if TYPE_CHECKING:
@@ -134,23 +135,23 @@ class JointExtractor(TrainedPipe):
     ) -> None:
         """Collect relations, entity types and languages, unless given, and build the model.
 
-        labels: as `label_data` gives them. start_from: a saved pipeline, whose component of this name gives its labels,
-        languages and, layer by layer, its weights as far as they fit; what is new stays as drawn. train: patterns like
-        "language_encoder.switcher.*"; only parameters of such names move in training. null: all.
+        labels: as `label_data` gives them; what is missing there is collected. start_from: a saved pipeline, whose
+        component of this name gives its labels, languages and, layer by layer, its weights as far as they fit; what is
+        new stays as drawn. train: patterns like "language_encoder.switcher.*"; only parameters of such names move in
+        training. null: all.
         RAISES: RelxError RX263 without relations, RX260, RX261, RX262 for what cannot be started from or trained, RX021
-        for labels of languages that are no labels.
+        for labels of another form, and for labels of languages that are no labels.
         WARNS: RX265 where much of the gold data is out of reach, RX275 where what is held still is not the source's,
         RX276 where languages without training data have routes.
         """
         validate_get_examples(get_examples, "JointExtractor.initialize")
         source = self.load_source(start_from)
-        if labels is None:
-            labels = self._collect(get_examples())
-        found = list(labels.get("labels", []))
+        labels = self._label_data(labels, get_examples)
+        found = labels["labels"]
         self.begin_initialize(found, lambda: found, "RX263", source)
         kept = source.cfg if source is not None else {"types": [], "lang_labels": {}}
-        self.cfg["types"] = list(dict.fromkeys([*kept["types"], *labels.get("types", [])])) or [UNTYPED]
-        self.cfg["lang_labels"] = _merged(kept["lang_labels"], labels.get("lang_labels", {}))
+        self.cfg["types"] = list(dict.fromkeys([*kept["types"], *labels["types"]])) or [UNTYPED]
+        self.cfg["lang_labels"] = _merged(kept["lang_labels"], labels["lang_labels"])
         self._check_lang_labels()
         self.cfg["n_markers"] = len(self.types) + 1
         unseen = self.set_languages(nlp, get_examples, source)
@@ -162,24 +163,55 @@ class JointExtractor(TrainedPipe):
         self.check_settings()
         self._check_reach(islice(get_examples(), N_COVER_DOCS))
 
+    def _label_data(self, given: Any, get_examples: Callable[[], Iterable[Example]]) -> dict[str, Any]:
+        """RAISES: RelxError RX021 for labels of another form than `label_data`."""
+        given = {} if given is None else given
+        lists = {"labels": list, "types": list, "lang_labels": dict}
+        if not isinstance(given, dict) or not all(isinstance(given[name], lists.get(name, ())) for name in given):
+            need = "{'labels': [...], 'types': [...], 'lang_labels': {language: [...]}}, as of `spacy init labels`"
+            raise RelxError("RX021", name="labels", value=given, need=need)
+        if lists.keys() <= given.keys():
+            return given
+        found = {**self._collect(get_examples()), **given}
+        if "lang_labels" not in given:
+            for lang, names in found["lang_labels"].items():
+                found["lang_labels"][lang] = [name for name in names if name in found["labels"]]
+        return found
+
     def _collect(self, examples: Iterable[Example]) -> dict[str, Any]:
         found: set[str] = set()
         types: set[str] = set()
         by_lang: dict[str, set[str]] = {}
         for eg in examples:
             doc = eg.reference
-            types.update(mention.label for mention in gold_mentions(doc, self.spans_key))
+            types.update(mention.label for mention in GoldMentions(doc, self.spans_key).mentions)
             relations = [relation for relation in get_relations(doc) if relation.label != NO_RELATION]
             found |= {relation.label for relation in relations}
             for start, end, lang in get_sentence_langs(doc):
                 if lang:
                     names = {relation.label for relation in relations if start <= relation.head.start < end}
-                    by_lang.setdefault(lang, set()).update(names)
+                    by_lang.setdefault(primary_code(lang), set()).update(names)
         langs = {lang: sorted(names) for lang, names in sorted(by_lang.items())}
         return {"labels": sorted(found), "types": sorted(types), "lang_labels": langs}
 
     def set_sizes(self) -> None:
         super().set_sizes()
+        self._set_masks()
+
+    # The model saves its masks; whether they hold is a setting, and what the config of a loaded pipeline says counts.
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> JointExtractor:
+        super().from_bytes(bytes_data, exclude=exclude)
+        self._set_masks()
+        return self
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> JointExtractor:
+        """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
+        super().from_disk(path, exclude=exclude)
+        self._set_masks()
+        return self
+
+    def _set_masks(self) -> None:
         rows = {label: row for row, label in enumerate(self.labels)}
         masks = {lang: [rows[name] for name in names] for lang, names in self.cfg["lang_labels"].items()}
         self.model.attrs["label_masks"] = masks if self.mask_labels else {}
@@ -197,7 +229,8 @@ class JointExtractor(TrainedPipe):
     def _check_reach(self, examples: Iterable[Example]) -> None:
         """Gold relations that no prediction can be: say so before hours of training."""
         module = self._shim.module
-        reach = Reach(max_mention=getattr(module, "max_length", None) or module.spans.max_length)
+        longest = getattr(module, "max_length", None) or module.spans.max_length
+        reach = Reach(self.model.attrs["part_lengths"], longest)
         for eg in examples:
             reach.add(eg.reference)
         if reach.gold and reach.lost > (1 - MIN_COVER) * reach.gold:
@@ -260,8 +293,9 @@ class JointExtractor(TrainedPipe):
             try:
                 gold.append(joint_gold(eg, labels, types, self.spans_key, untyped, unrelated))
             except KeyError as err:
-                kinds = {"label": "", "type": "", err.args[0][0]: err.args[0][1]}
-                raise RelxError("RX264", name=self.name, text=eg.reference.text[:60], **kinds) from err
+                kind, value = err.args[0]
+                text = eg.reference.text[:60]
+                raise RelxError("RX264", name=self.name, kind=kind, value=value, text=text) from err
         return gold
 
 

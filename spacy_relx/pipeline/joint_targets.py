@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,42 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..extensions import get_relations
-from ..types import NO_RELATION, Mention
+from ..types import MENTIONS_KEY, NO_RELATION, Mention
 
 if TYPE_CHECKING:
     from ..layers.joint import JointGold
 
 
-def gold_mentions(doc: Doc, spans_key: str | None) -> list[Mention]:
-    """The mentions of a Doc, each place and type once: those of the group, of `doc.ents`, and of its relations."""
-    spans = [*(doc.spans[spans_key] if spans_key is not None and spans_key in doc.spans else ()), *doc.ents]
-    found = {(span.start, span.end, span.label_): Mention(span.start, span.end, span.label_) for span in spans}
-    for relation in get_relations(doc):
-        for each in (relation.head, relation.tail):
-            found.setdefault((each.start, each.end, each.label), Mention(each.start, each.end, each.label))
-    return list(found.values())
+class GoldMentions:
+    """The mentions of a Doc, each place and type once: those of the group, of `doc.ents`, and of its relations.
+
+    spans_key: the group; without one of that name (or None) that of gold data, `doc.spans["mentions"]`. A relation's
+    mention without a type is the one that is annotated in its place.
+    """
+
+    def __init__(self, doc: Doc, spans_key: str | None):
+        key = spans_key if spans_key in doc.spans else MENTIONS_KEY
+        self._rows: dict[tuple[int, int, str], int] = {}
+        self._at: dict[tuple[int, int], str] = {}
+        self.mentions: list[Mention] = []
+        for span in (*doc.spans.get(key, ()), *doc.ents):
+            self._add(Mention(span.start, span.end, span.label_))
+        for relation in get_relations(doc):
+            for each in (relation.head, relation.tail):
+                if self.row(each) is None:
+                    self._add(Mention(each.start, each.end, each.label))
+
+    def _add(self, mention: Mention) -> None:
+        key = mention.start, mention.end, mention.label
+        if key not in self._rows:
+            self._rows[key] = len(self.mentions)
+            self._at.setdefault(key[:2], mention.label)
+            self.mentions.append(mention)
+
+    def row(self, mention: Mention) -> int | None:
+        """Which of the mentions this one is, None for none."""
+        label = mention.label or self._at.get((mention.start, mention.end), "")
+        return self._rows.get((mention.start, mention.end, label))
 
 
 def joint_gold(
@@ -39,21 +62,22 @@ def joint_gold(
 
     labels, types: their rows. untyped: all mentions are of the one type. unrelated_pairs: see
     `models.joint.make_one_triple`.
-    RAISES: KeyError ("label" or "type", name) for one that is not known.
+    RAISES: KeyError ("relation" or "type", name) for one that is not known.
     """
     from ..layers.joint import JointGold  # torch, which factories do without
 
     place = _TokenPlaces(eg.reference, eg.predicted)
-    rows: dict[tuple[int, int, str], int] = {}
+    gold = GoldMentions(eg.reference, spans_key)
+    rows: dict[int | None, int] = {}
     spans: list[tuple[int, int]] = []
     kinds: list[int] = []
-    for mention in gold_mentions(eg.reference, spans_key):
+    for row, mention in enumerate(gold.mentions):
         span = place(mention.start, mention.end)
         if span is None:
             continue
         if not untyped and mention.label not in types:
             raise KeyError(("type", mention.label))
-        rows[mention.start, mention.end, mention.label] = len(spans)
+        rows[row] = len(spans)
         spans.append(span)
         kinds.append(0 if untyped else types[mention.label])
     relations = []
@@ -61,8 +85,8 @@ def joint_gold(
         if relation.label == NO_RELATION:
             continue
         if relation.label not in labels:
-            raise KeyError(("label", relation.label))
-        head, tail = (rows.get((m.start, m.end, m.label)) for m in (relation.head, relation.tail))
+            raise KeyError(("relation", relation.label))
+        head, tail = (rows.get(gold.row(mention)) for mention in (relation.head, relation.tail))
         if head is not None and tail is not None:
             relations.append((head, labels[relation.label] + 1, tail))
     if unrelated_pairs and not relations and len(spans) == 2:
@@ -94,8 +118,12 @@ class _TokenPlaces:
 
 @dataclass
 class Reach:
-    """Counts gold relations that no prediction can be: between sentences, or of mentions that are too long."""
+    """Counts gold relations that no prediction can be: between sentences, or of mentions that are too long.
 
+    parts: lengths of the parts of a Doc that are read by themselves.
+    """
+
+    parts: Callable[[Doc], np.ndarray]
     max_mention: int
     gold: int = 0
     crossing: int = 0
@@ -103,11 +131,12 @@ class Reach:
     lost: int = 0
 
     def add(self, doc: Doc) -> None:
-        starts = [sent.start for sent in doc.sents] if doc.has_annotation("SENT_START") else [0]
+        ends = np.cumsum(self.parts(doc))
         for relation in get_relations(doc):
             mentions = (relation.head, relation.tail)
-            head, tail = (np.searchsorted(starts, mention.start, side="right") for mention in mentions)
-            crossing, long = head != tail, any(m.end - m.start > self.max_mention for m in mentions)
+            tokens = [place for mention in mentions for place in (mention.start, mention.end - 1)]
+            crossing = len(set(np.searchsorted(ends, tokens, side="right").tolist())) > 1
+            long = any(m.end - m.start > self.max_mention for m in mentions)
             self.gold += 1
             self.crossing += int(crossing)
             self.long += int(long)

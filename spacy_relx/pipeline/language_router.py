@@ -18,6 +18,7 @@ from ..extensions import (
     get_lang,
     get_sentence_langs,
     has_sentence_langs,
+    primary_code,
     set_extensions,
     set_lang,
     set_routes,
@@ -125,10 +126,8 @@ class LanguageRouter(BatchedPipe):
 
     def _set_routes(self, doc: Doc) -> None:
         """Where a part of the Doc is of a language that no model knows, say whose route it takes."""
-        if not self.languages:
-            return
         parts = get_sentence_langs(doc)
-        if all(lang in self.languages for _, _, lang in parts):
+        if not self.languages or all(lang in self.languages for _, _, lang in parts):
             set_routes(doc, None)
         else:
             set_routes(doc, [(start, end, self.route_of(lang)) for start, end, lang in parts])
@@ -140,6 +139,9 @@ class LanguageRouter(BatchedPipe):
         """
         known = self.languages or []
         if lang in known or not known:
+            return lang
+        lang = primary_code(lang)
+        if lang in known:
             return lang
         if lang not in self._routes:
             route = self.fallbacks.get(lang, "")
@@ -163,12 +165,16 @@ class LanguageRouter(BatchedPipe):
         nlp: Language | None = None,
         languages: list[str] | None = None,
     ) -> None:
-        """Learn which languages there are, unless they are given or no model of the pipeline asks for them."""
+        """Learn which languages there are, unless they are given or no model of the pipeline asks for them: of models
+        that come trained from another pipeline theirs, for others those of the Examples."""
         if languages is not None:
             self.languages = _codes(languages, "the languages given to initialize")
-        elif self.languages is None and nlp is not None and switched(nlp):
-            parts = (part for eg in get_examples() for part in get_sentence_langs(eg.reference))
-            self.languages = sorted({lang for _, _, lang in parts if lang}) or None
+        elif self.languages is None and nlp is not None:
+            known, to_train = known_languages(nlp)
+            if to_train:
+                parts = (part for eg in get_examples() for part in get_sentence_langs(eg.reference))
+                known += sorted({primary_code(lang) for _, _, lang in parts} - {"", *known})
+            self.languages = known or None
 
     def routes(self, nlp: Language) -> dict[str, dict[str, list[float]]]:
         """The trained routes of the pipeline's languages, see `route_tables`."""
@@ -245,12 +251,24 @@ class LanguageRouter(BatchedPipe):
         return self
 
 
-def switched(nlp: Language) -> list[tuple[str, Any]]:
+def switched(pipes: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """(name, component) of the components whose model has language-specific layers."""
     from ..layers.language import language_shims  # torch, which factories do without
 
-    models = [(name, pipe, getattr(pipe, "model", None)) for name, pipe in nlp.pipeline]
+    models = [(name, pipe, getattr(pipe, "model", None)) for name, pipe in pipes]
     return [(name, pipe) for name, pipe, model in models if isinstance(model, Model) and language_shims(model)]
+
+
+def known_languages(nlp: Language) -> tuple[list[str], bool]:
+    """While a pipeline is initialised: the languages of its models with language-specific layers that come from another
+    pipeline, and whether there are such models that are initialised now. spaCy disables the first while it does so."""
+    from ..layers.language import language_shims  # torch, which factories do without
+    from ..layers.parts import NO_LANGUAGE
+
+    sourced = [pipe for name, pipe in switched(nlp.components) if name not in nlp.pipe_names]
+    shims = [shim for pipe in sourced for shim in language_shims(pipe.model) if shim.is_built]
+    found = dict.fromkeys(lang for shim in shims for lang in shim.sizes["languages"] if lang != NO_LANGUAGE)
+    return list(found), bool(switched(nlp.pipeline))
 
 
 def route_tables(nlp: Language) -> dict[str, dict[str, list[float]]]:
@@ -258,13 +276,17 @@ def route_tables(nlp: Language) -> dict[str, dict[str, list[float]]]:
     pipeline that has such; under "" what languages that are not known take."""
     from ..layers.language import route_table  # torch, which factories do without
 
-    tables = {name: route_table(pipe.model) for name, pipe in switched(nlp)}
+    tables = {name: route_table(pipe.model) for name, pipe in switched(nlp.pipeline)}
     return {name: table for name, table in tables.items() if table}
 
 
 def _codes(values: Iterable[Any], where: str) -> list[str]:
-    """RAISES: RelxError RX042."""
-    return list(dict.fromkeys(_primary_code(value, where) for value in values))
+    """RAISES: RelxError RX042, for the codes of no language in particular, too."""
+    values = list(values)
+    codes = [_primary_code(value, where) for value in values]
+    if "" in codes:
+        raise RelxError("RX042", where=where, value=values[codes.index("")])
+    return list(dict.fromkeys(codes))
 
 
 def _nearest(lang: str, known: Sequence[str]) -> str:

@@ -16,11 +16,12 @@ from spacy.training import Example
 from thinc.api import Model
 
 from ..errors import RelxError, warn
-from ..extensions import get_sentence_langs
+from ..extensions import get_sentence_langs, primary_code
 from ..layers.language import language_shims, route_table
 from ..layers.parts import NO_LANGUAGE
 from ..layers.shim import TorchShim
 from ..nn.language_layers import leading
+from ..nn.switcher import ROUTINGS
 from .order import components_before
 
 if TYPE_CHECKING:
@@ -46,18 +47,15 @@ def load_source(path: str | Path, name: str, kind: type) -> Any:
 
 
 def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> set[str]:
-    """Give the pipe's layers the weights of the source's layers of the same name, as far as shapes allow it: a table or
-    matrix with more rows keeps its own further rows.
+    """Give the pipe's layers the weights of the source's layers of the same name (see `_counterparts`), as far as
+    shapes allow it: a table or matrix with more rows keeps its own further rows.
 
     RETURNS: the names (`parameters`) of what now has the source's values alone. RAISES: RelxError RX260 where nothing
-    fits.
+    fits, or languages come to sub-modules in another way.
     """
-    layers = {node.name: node for node in source.model.walk()}
+    _check_routing(pipe, source, path)
     copied, whole = 0, set()
-    for node in pipe.model.walk():
-        old = layers.get(node.name)
-        if old is None:
-            continue
+    for node, old in _counterparts(pipe.model, source.model):
         for ours, theirs in zip(node.shims, old.shims):
             if isinstance(ours, TorchShim) and isinstance(theirs, TorchShim) and ours.is_built and theirs.is_built:
                 taken = _copy_state(ours.module, theirs.module)
@@ -70,6 +68,30 @@ def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> se
     if not copied:
         raise RelxError("RX260", name=pipe.name, path=path, reason="no weight has a layer of the same name and shape.")
     return whole
+
+
+def _check_routing(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> None:
+    """RAISES: RelxError RX260 where one has sub-modules that languages share, and the other one for each of them."""
+    found = (language_shims(each.model) for each in (pipe, source))
+    switchers = [shims[0].module.switcher if shims and shims[0].is_built else None for shims in found]
+    ours, theirs = ("" if each is None else ROUTINGS[each.one_to_one] for each in switchers)
+    if ours and theirs and ours != theirs:
+        reason = f"the routing of its switcher is '{theirs}', not '{ours}', so no sub-module is what it was there."
+        raise RelxError("RX260", name=pipe.name, path=path, reason=reason)
+
+
+def _counterparts(model: Model, source: Model) -> Iterator[tuple[Model, Model]]:
+    """Layers of the same name in both, the first with the first, the second with the second, and so on: spaCy's own
+    encoders have several of a name."""
+    layers: dict[str, list[Model]] = {}
+    for node in source.walk():
+        layers.setdefault(node.name, []).append(node)
+    seen: Counter[str] = Counter()
+    for node in model.walk():
+        place = seen[node.name]
+        seen[node.name] += 1
+        if place < len(layers.get(node.name, ())):
+            yield node, layers[node.name][place]
 
 
 def _copy_state(module: torch.nn.Module, source: torch.nn.Module) -> dict[str, bool]:
@@ -152,7 +174,8 @@ def set_languages(
     known = earlier if old_switcher is not None else []
     router = _router_before(pipe.name, nlp)
     named = list(router.languages) if router is not None else []
-    found = sorted({lang for eg in get_examples() for _, _, lang in get_sentence_langs(eg.reference) if lang})
+    parts = (part for eg in get_examples() for part in get_sentence_langs(eg.reference))
+    found = sorted({primary_code(lang) for _, _, lang in parts} - {""})
     unseen = [lang for lang in named if lang not in {*found, *known}] if found else []
     languages = list(dict.fromkeys([*known, *(named or found)])) or earlier
     if router is not None:
