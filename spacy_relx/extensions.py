@@ -18,7 +18,7 @@ Typed objects are made by getters, on reading.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +113,16 @@ def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
 def primary_code(lang: str) -> str:
     """The code of a language without script and region, in lower case: "pt" of "pt-BR" and of "PT_br"."""
     return lang.replace("_", "-").partition("-")[0].lower()
+
+
+def known_code(lang: str, known: Container[str]) -> str:
+    """The language itself where it is known, else the one that it is a variant of: "pt" for "pt-BR"."""
+    return lang if lang in known else primary_code(lang)
+
+
+def primary_langs(docs: Iterable[Doc]) -> list[str]:
+    """The languages of the Docs' parts, as `primary_code` has them, sorted; unknown ones left out."""
+    return sorted({primary_code(lang) for doc in docs for _, _, lang in get_sentence_langs(doc)} - {""})
 
 
 def has_candidates(doc: Doc) -> bool:

@@ -107,10 +107,9 @@ def compare_all(
         n_gold += len(reference._.relations)
         n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(predicted._.relations)
         done[number] = compare(reference, predicted, _name(reference, number), strict)
-    n_out = len(done)
     for number, reference in run.waiting.items():
         done[number] = compare(reference, None, _name(reference, number), strict)
-    run.report(n_out)
+    run.report()
     if done and not n_found and n_gold:
         warn("RX171", n=len(done), advice=no_mentions_advice(nlp, run.mentions))
     yield from (done[number] for number in sorted(done))

@@ -157,11 +157,9 @@ def _predictions(nlp: Language, docs: Iterable[Doc], batch_size: int | None) -> 
     """(gold document, what the pipeline makes of it with the gold mentions). WARNS: as `Run`, and its report."""
     run = Run(nlp, docs, MENTIONS_KEY, True, False)
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=mention_writers(nlp))
-    n_out = 0
     for predicted, number in stream:
-        n_out += 1
         yield run.taken(predicted, number), predicted
-    run.report(n_out)
+    run.report()
 
 
 def _views(reference: Doc, predicted: Doc) -> tuple[DocView, set[_Item], set[_Item]]:

@@ -94,13 +94,12 @@ def evaluate(
     if _assigning(nlp, "doc._.facts"):
         counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
     run = Run(nlp, docs, spans_key, gold_entities, retokenize)
-    finders = mention_finders(nlp)
-    given = run.mentions and not finders
+    given = run.mentions and not run.finders
     if not given:
-        of_finder = getattr(nlp.get_pipe(finders[-1]), "spans_key", spans_key) if finders else spans_key
+        of_finder = getattr(nlp.get_pipe(run.finders[-1]), "spans_key", spans_key) if run.finders else spans_key
         counters.append(MentionCounter(match=match, spans_key=spans_key, found_key=of_finder))
     disable = mention_writers(nlp) if run.mentions else []
-    n_candidates = n_found = n_out = 0
+    n_candidates = n_found = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
     reliability = ReliabilityCounter(match=match, no_relation=no_relation)
     tellers = LanguageCounter([pipe for _, pipe in nlp.pipeline if hasattr(pipe, "languages_told")])
@@ -114,7 +113,6 @@ def evaluate(
             reliability.add(reference, predicted, found)
             if found is not None and on_scores is not None:
                 on_scores(reference, predicted, found)
-            n_out += 1
             n_candidates += len(get_candidates(predicted))
             n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(get_relations(predicted))
             n_found += len(get_facts(predicted))
@@ -123,7 +121,8 @@ def evaluate(
             each.add(reference, _blank(nlp, reference, retokenize))
     scores = {key: value for each in (*counters, reliability) for key, value in each.scores().items()}
     scores |= tellers.scores()
-    run.report(n_out)
+    run.report()
+    n_out = run.n_out
     if n_out and _only_facts(nlp) and not (run.n_bags or scores["fact_n_gold"]):
         warn("RX199", n=n_out, relations=scores["rel_n_gold"])
     elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
@@ -232,7 +231,8 @@ class LanguageCounter:
 class Run:
     """Makes the documents that a pipeline gets, keeps the gold ones until they come out, and times the pipeline.
 
-    mentions: whether the documents have the gold mentions, because it was said so or because they are bags.
+    mentions: whether the documents have the gold mentions, because it was said so or because they are bags. finders: of
+    `mention_finders`. n_out: documents that came out.
     WARNS: RX273 where components of the pipeline cannot be given mentions.
     """
 
@@ -245,14 +245,14 @@ class Run:
         self._bags = any(get_bag(doc) is not None for doc in first)
         self._alike = not mentions
         self.mentions = mentions or self._bags
-        self._finders = mention_finders(nlp)
-        if self.mentions and self._finders:
-            warn("RX273", names=", ".join(self._finders))
+        self.finders = mention_finders(nlp)
+        if self.mentions and self.finders:
+            warn("RX273", names=", ".join(self.finders))
         self._retokenize = retokenize
         self._outside = 0.0
         self.waiting: dict[int, Doc] = {}
         self._given: dict[int, frozenset[tuple[int, int, int]]] = {}
-        self.n_words = self.n_lost = self.n_bags = self.n_replaced = 0
+        self.n_out = self.n_words = self.n_lost = self.n_bags = self.n_replaced = 0
         self.seconds = 0.0
 
     def inputs(self) -> Iterator[tuple[Doc, int]]:
@@ -278,19 +278,20 @@ class Run:
     def taken(self, doc: Doc, number: int) -> Doc:
         """The gold document of one that came out; counts those that no longer have the mentions they were given."""
         given = self._given.pop(number, None)
-        if given is not None and not self._finders and not given <= self._mentions(doc):
+        if given is not None and not self.finders and not given <= self._mentions(doc):
             self.n_replaced += 1
+        self.n_out += 1
         return self.waiting.pop(number)
 
-    def report(self, n_out: int) -> None:
-        """n_out: documents that came out. WARNS: RX172 for those that did not, RX174 for gold mentions that do not fit
-        the pipeline's tokens, RX277 for documents whose mentions were replaced."""
+    def report(self) -> None:
+        """WARNS: RX172 for documents that did not come out, RX174 for gold mentions that do not fit the pipeline's
+        tokens, RX277 for documents whose mentions were replaced."""
         if self.waiting:
-            warn("RX172", missing=len(self.waiting), n=n_out + len(self.waiting))
+            warn("RX172", missing=len(self.waiting), n=self.n_out + len(self.waiting))
         if self.n_lost:
             warn("RX174", lost=self.n_lost)
         if self.n_replaced:
-            warn("RX277", n=self.n_replaced, total=n_out)
+            warn("RX277", n=self.n_replaced, total=self.n_out)
 
     def _mentions(self, doc: Doc) -> frozenset[tuple[int, int, int]]:
         """(start, end, kb_id) of the mentions in both places that may hold them."""

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, Optimizer
 
 from ..errors import RelxError
-from ..extensions import get_bag, get_candidates, has_candidates, primary_code
+from ..extensions import get_bag, get_candidates, has_candidates, known_code
 from ..grouping import sentence_starts
 from ..nn.instances import Bags, InstanceBatch
 from .batch import hidden_types, offsets
@@ -133,7 +133,7 @@ class Reader:
 
     def row_of(self, lang: str) -> int:
         """Of a language, or else of the one that it is a variant of ("en" for "en-US"); 0 for another."""
-        return self.langs.get(lang) or self.langs.get(primary_code(lang), 0)
+        return self.langs.get(known_code(lang, self.langs), 0)
 
     def reads(self, lang: str) -> bool:
         """Whether a network of these languages can read a sentence in that one; one that tells none apart reads all."""

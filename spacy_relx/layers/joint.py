@@ -13,9 +13,10 @@ from spacy.tokens import Doc
 from thinc.api import Model, xp2torch
 from thinc.types import Floats2d
 
+from ..extensions import known_code
 from ..nn.joint_batch import Found, JointBatch, JointTargets
 from .batch import offsets, sub_batches
-from .parts import known_code, part_codes, part_lengths
+from .parts import part_codes, part_lengths
 from .relation import build_network, loss_backprop
 from .shim import TorchShim, torch_shim
 

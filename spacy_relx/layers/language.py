@@ -13,7 +13,7 @@ from thinc.api import Model, torch2xp, xp2torch
 from thinc.types import Floats2d
 
 from ..errors import RelxError
-from ..extensions import get_routes, primary_code
+from ..extensions import get_routes
 from ..nn.language_layers import LanguageLayers, is_trained
 from .parts import part_codes, part_lengths, route_rows, warn_of_unrouted
 from .shim import TorchShim
@@ -122,11 +122,12 @@ def _places(docs: list[Doc], max_length: int, shim: LanguageShim) -> tuple[torch
     parts = [part_lengths(doc, max_length) for doc in docs]
     lengths, langs, routes = np.concatenate(parts), part_codes(docs, parts), part_codes(docs, parts, get_routes)
     known = shim.sizes["languages"]
-    if not shim.warned and shim.module.switcher is not None and set(map(primary_code, routes)) - set(known):
+    rows = route_rows(routes, known)
+    if not shim.warned and shim.module.switcher is not None and (rows == len(known)).any():
         shim.warned = warn_of_unrouted(docs, known)
     numbers: dict[str, int] = {}
     ids = torch.tensor([numbers.setdefault(lang, len(numbers)) for lang in langs])
-    tokens = torch.from_numpy(np.repeat(route_rows(routes, known), lengths)).to(shim.device)
+    tokens = torch.from_numpy(np.repeat(rows, lengths)).to(shim.device)
     return torch.from_numpy(lengths), ids, tokens
 
 

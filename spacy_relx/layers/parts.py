@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from spacy.attrs import SENT_START
 from spacy.tokens import Doc
 
 from ..errors import warn
-from ..extensions import get_sentence_langs, has_routes, primary_code
+from ..extensions import get_sentence_langs, has_routes, known_code
+from ..grouping import sentence_starts
 
 #: spaCy's code for no language in particular: the only one of models whose training data has no languages.
 NO_LANGUAGE = "xx"
@@ -20,10 +20,8 @@ def part_lengths(doc: Doc, max_length: int) -> np.ndarray:
     `max_length` tokens is cut into pieces of that length, so that the cost grows with the Doc."""
     if not len(doc):
         return np.zeros(0, dtype="int64")
-    starts = np.zeros(1, dtype="int64")
-    if doc.has_annotation("SENT_START"):
-        starts = (doc.to_array([SENT_START]).ravel() == 1).nonzero()[0]
-        starts = starts if len(starts) and starts[0] == 0 else np.append(0, starts)
+    starts = sentence_starts(doc)
+    starts = starts if len(starts) and starts[0] == 0 else np.append(0, starts)
     sizes = np.diff(starts, append=len(doc))
     if sizes.max() > max_length:
         starts = np.concatenate([np.arange(s, s + size, max_length) for s, size in zip(starts, sizes)])
@@ -58,11 +56,6 @@ def route_rows(codes: Sequence[str], languages: Sequence[str]) -> np.ndarray:
     rows = {code: row for row, code in enumerate(languages)}
     found = {code: rows.get(known_code(code, rows), len(rows)) for code in {*codes}}
     return np.array([found[code] for code in codes], dtype="int64")
-
-
-def known_code(lang: str, known: Container[str]) -> str:
-    """The language itself where it is known, else the one that it is a variant of: "pt" for "pt-BR"."""
-    return lang if lang in known else primary_code(lang)
 
 
 def warn_of_unrouted(docs: Sequence[Doc], known: Sequence[str]) -> bool:

@@ -49,7 +49,7 @@ class LanguageAggregator(nn.Module):
 
     def _attend(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Texts of about one length together, so that little is padded."""
-        counts = similar_runs(lengths.tolist(), [0] * len(lengths))
+        counts = similar_runs(lengths.tolist())
         parts = lengths.split(counts)
         sizes = [int(part.sum()) for part in parts]
         rows = [layer(tokens).split(sizes) for layer in (self.queries, self.keys, self.values)]

@@ -90,11 +90,14 @@ class Layout:
         )
 
 
-def similar_runs(lengths: list[int], group_sizes: list[int]) -> list[int]:
-    """How many texts, in turn, make a part, so that neither they nor the markers beside them are padded by much."""
+def similar_runs(lengths: list[int], group_sizes: list[int] | None = None) -> list[int]:
+    """How many texts, in turn, make a part, so that neither they nor the markers beside them are padded by much.
+
+    group_sizes: rows of the markers beside each text; None for no such markers.
+    """
     counts: list[int] = []
     low, high = (0, 0), (0, 0)
-    for sizes in zip(lengths, group_sizes):
+    for sizes in zip(lengths, group_sizes or [0] * len(lengths)):
         least = min(low[0], sizes[0]), min(low[1], sizes[1])
         most = max(high[0], sizes[0]), max(high[1], sizes[1])
         if counts and all(b <= 1.5 * a + 8 for a, b in zip(least, most)):

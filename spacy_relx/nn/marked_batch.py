@@ -10,16 +10,17 @@ from torch import Tensor
 from .batch import Batch
 
 
-def padded_rows(lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Parts laid end to end, as rows of a padded table.
+def padded_rows(lengths: Tensor, starts: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Parts as rows of a padded table.
 
-    lengths: *Shape:* (n,), int64. RETURNS: (int64 index of the rows, 0 where there is none; bool mask of those that
-    are), both *Shape:* (n, longest).
+    lengths: *Shape:* (n,), int64. starts: where each begins, the same shape; None: they lie end to end.
+    RETURNS: (int64 index of the rows, 0 where there is none; bool mask of those that are), both *Shape:* (n, longest).
     """
     longest = int(lengths.max()) if len(lengths) else 0
     places = torch.arange(longest, device=lengths.device)
     mask = places < lengths.unsqueeze(1)
-    starts = lengths.cumsum(0) - lengths
+    if starts is None:
+        starts = lengths.cumsum(0) - lengths
     return torch.where(mask, starts.unsqueeze(1) + places, 0), mask
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
 from .dropout import Dropout
 from .flat_transformer import similar_runs
 from .joint_batch import Found, JointBatch, JointTargets
+from .marked_batch import padded_rows
 
 #: What a sentence's vector is: that of its first token (a transformer's special one), or the mean or maximum of all.
 POOLINGS = ("first", "mean", "max")
@@ -76,8 +79,7 @@ class OneTriple(nn.Module):
         places = torch.full((len(gold), 4), -1, device=wanted.device).index_copy(0, owners, wanted)
         projected = self.of_tokens(tokens)
         relation = entity = tokens.new_zeros(())
-        for rows in similar_parts(batch.lengths):
-            index, mask = table_of(batch, rows)
+        for rows, index, mask in tables(batch):
             logits = self.classifier(self.pool(tokens, index, mask))
             relation = relation + nn.functional.cross_entropy(logits, gold[rows], reduction="sum")
             paired = places[rows, 0] >= 0
@@ -91,15 +93,15 @@ class OneTriple(nn.Module):
     def forward(self, tokens: Tensor, batch: JointBatch) -> Found:
         """The best relation of each sentence and the best pair for it; nothing where head and tail are one place."""
         projected = self.of_tokens(tokens)
-        groups = similar_parts(batch.lengths)
-        answers = [self._answer(tokens, projected, batch, rows) for rows in groups]
-        order = torch.cat(groups)
-        probabilities, spans, span_scores = (
-            torch.empty_like(each).index_copy(0, order, each) for each in map(torch.cat, zip(*answers))
-        )
-        best, labels = probabilities.max(dim=1)
-        whole = best * span_scores.prod(dim=1)
-        scores = torch.zeros_like(probabilities).scatter(1, labels[:, None], whole[:, None])
+        answers = [
+            (
+                rows,
+                *self._answer(tokens, projected, index, mask, None if batch.allowed is None else batch.allowed[rows]),
+            )
+            for rows, index, mask in tables(batch)
+        ]
+        order, *columns = map(torch.cat, zip(*answers))
+        labels, scores, spans, span_scores = (torch.empty_like(each).index_copy(0, order, each) for each in columns)
         there = (spans[:, :, 1] > spans[:, :, 0]).all(dim=1) & (spans[:, 0] != spans[:, 1]).any(dim=1)
         if not self.unrelated_pairs:
             there &= labels > 0
@@ -113,20 +115,26 @@ class OneTriple(nn.Module):
         )
 
     def _answer(
-        self, tokens: Tensor, projected: Tensor, batch: JointBatch, rows: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of these parts: probabilities of the relations, *Shape:* (n, n_labels + 1), and as `_spans`."""
-        index, mask = table_of(batch, rows)
+        self, tokens: Tensor, projected: Tensor, index: Tensor, mask: Tensor, allowed: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """projected: as of `point`. index, mask: of the parts, as of `tables`. allowed: as of `JointBatch`, of these.
+
+        RETURNS: the relation of each part, *Shape:* (n,); the scores, as of `Found`; spans and their probabilities, as
+        of `_spans`, but in the batch.
+        """
         logits = self.classifier(self.pool(tokens, index, mask))
-        if batch.allowed is not None:
-            logits = logits.masked_fill(~batch.allowed[rows], -torch.inf)
+        if allowed is not None:
+            logits = logits.masked_fill(~allowed, -torch.inf)
         probabilities = torch.softmax(logits, dim=1)
-        log_p = torch.log_softmax(self.point(projected, index, mask, probabilities.argmax(dim=1)), dim=2)
-        spans, scores = self._spans(log_p.unflatten(1, (2, 2)))
-        return probabilities, spans + index[:, :1, None], scores
+        best, labels = probabilities.max(dim=1)
+        log_p = torch.log_softmax(self.point(projected, index, mask, labels), dim=2)
+        spans, span_scores = self._spans(log_p.unflatten(1, (2, 2)))
+        whole = best * span_scores.prod(dim=1)
+        scores = torch.zeros_like(probabilities).scatter(1, labels[:, None], whole[:, None])
+        return labels, scores, spans + index[:, :1, None], span_scores
 
     def pool(self, tokens: Tensor, index: Tensor, mask: Tensor) -> Tensor:
-        """*Shape:* (n_parts, width): h_p of eq. 3. index, mask: as of `table_of`."""
+        """*Shape:* (n_parts, width): h_p of eq. 3. index, mask: as of `tables`."""
         if self.pooling == "first":
             return tokens.index_select(0, index[:, 0])
         padded = tokens.index_select(0, index.flatten()).view(*index.shape, -1)
@@ -136,7 +144,7 @@ class OneTriple(nn.Module):
 
     def point(self, projected: Tensor, index: Tensor, mask: Tensor, labels: Tensor) -> Tensor:
         """Logits of eq. 9. projected: `of_tokens` of all tokens. labels: *Shape:* (n_parts,), 0 is no-relation. index,
-        mask: as of `table_of`.
+        mask: as of `tables`.
 
         RETURNS: *Shape:* (n_parts, 4, longest), -inf behind the end; head start, head end, tail start, tail end.
         """
@@ -157,21 +165,13 @@ class OneTriple(nn.Module):
         return torch.stack([first, last + 1], dim=2), score.exp()
 
 
-def similar_parts(lengths: Tensor) -> list[Tensor]:
-    """Rows of the parts, those of about one length together. lengths: *Shape:* (n_parts,). RETURNS: int64 each."""
-    order = torch.argsort(lengths, stable=True)
-    sizes = lengths[order].tolist()
-    runs = order.split(similar_runs(sizes, [0] * len(sizes)))
-    return [rows for run in runs for rows in run.split(max(TABLE_TOKENS // int(lengths[run[-1]]), 1))]
-
-
-def table_of(batch: JointBatch, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """The tokens of some parts as a padded table. RETURNS: (int64 index of the tokens, the part's first where there is
-    none; bool mask of those that are), both *Shape:* (n_rows, longest)."""
-    lengths = batch.lengths[rows].unsqueeze(1)
-    places = torch.arange(int(lengths.max()), device=rows.device)
-    mask = places < lengths
-    return batch.parts()[rows, :1] + torch.where(mask, places, 0), mask
+def tables(batch: JointBatch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The parts in padded tables, those of about one length together: rows of the parts, and as `padded_rows`."""
+    order = torch.argsort(batch.lengths, stable=True)
+    starts = batch.parts()[:, 0]
+    for run in order.split(similar_runs(batch.lengths[order].tolist())):
+        for rows in run.split(max(TABLE_TOKENS // int(batch.lengths[run[-1]]), 1)):
+            yield rows, *padded_rows(batch.lengths[rows], starts[rows])
 
 
 def best_spans(starts: Tensor, ends: Tensor, max_length: int, k: int = 1) -> tuple[Tensor, Tensor, Tensor]:

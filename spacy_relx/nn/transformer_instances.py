@@ -98,7 +98,7 @@ class TransformerEncoder(nn.Module):
         if self.flat:
             return flat_states(self.body, marked, self.pooling.rows(marked), words)
         lengths = batch.lengths.tolist()
-        runs = similar_runs(lengths, [0] * len(lengths))
+        runs = similar_runs(lengths)
         sizes = [int(part.sum()) for part in batch.lengths.split(runs)]
         rows = torch.arange(len(batch), device=words.device)
         return torch.cat(

@@ -18,7 +18,9 @@ from ..extensions import (
     get_lang,
     get_sentence_langs,
     has_sentence_langs,
+    known_code,
     primary_code,
+    primary_langs,
     set_extensions,
     set_lang,
     set_routes,
@@ -138,9 +140,9 @@ class LanguageRouter(BatchedPipe):
         WARNS: RX267, once for each language that no model was trained on.
         """
         known = self.languages or []
-        if lang in known or not known:
+        if not known:
             return lang
-        lang = primary_code(lang)
+        lang = known_code(lang, known)
         if lang in known:
             return lang
         if lang not in self._routes:
@@ -172,8 +174,8 @@ class LanguageRouter(BatchedPipe):
         elif self.languages is None and nlp is not None:
             known, to_train = known_languages(nlp)
             if to_train:
-                parts = (part for eg in get_examples() for part in get_sentence_langs(eg.reference))
-                known += sorted({primary_code(lang) for _, _, lang in parts} - {"", *known})
+                found = primary_langs(eg.reference for eg in get_examples())
+                known += [lang for lang in found if lang not in known]
             self.languages = known or None
 
     def routes(self, nlp: Language) -> dict[str, dict[str, list[float]]]:
@@ -314,7 +316,7 @@ def _sentences(doc: Doc) -> list[tuple[int, int]]:
 
 def _primary_code(value: Any, where: str) -> str:
     """ "pt-BR" -> "pt"; "" for the codes of no language in particular. RAISES: RelxError RX042."""
-    code = value.strip().replace("_", "-").partition("-")[0].lower() if isinstance(value, str) else None
+    code = primary_code(value.strip()) if isinstance(value, str) else None
     if code is None or not _CODE.fullmatch(code):
         raise RelxError("RX042", where=where, value=value)
     return "" if code in _NO_LANGUAGE else code

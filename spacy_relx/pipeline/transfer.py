@@ -16,7 +16,7 @@ from spacy.training import Example
 from thinc.api import Model
 
 from ..errors import RelxError, warn
-from ..extensions import get_sentence_langs, primary_code
+from ..extensions import primary_langs
 from ..layers.language import language_shims, route_table
 from ..layers.parts import NO_LANGUAGE
 from ..layers.shim import TorchShim
@@ -74,7 +74,7 @@ def _check_routing(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> 
     """RAISES: RelxError RX260 where one has sub-modules that languages share, and the other one for each of them."""
     found = (language_shims(each.model) for each in (pipe, source))
     switchers = [shims[0].module.switcher if shims and shims[0].is_built else None for shims in found]
-    ours, theirs = ("" if each is None else ROUTINGS[each.one_to_one] for each in switchers)
+    ours, theirs = (each is not None and ROUTINGS[each.one_to_one] for each in switchers)
     if ours and theirs and ours != theirs:
         reason = f"the routing of its switcher is '{theirs}', not '{ours}', so no sub-module is what it was there."
         raise RelxError("RX260", name=pipe.name, path=path, reason=reason)
@@ -174,8 +174,7 @@ def set_languages(
     known = earlier if old_switcher is not None else []
     router = _router_before(pipe.name, nlp)
     named = list(router.languages) if router is not None else []
-    parts = (part for eg in get_examples() for part in get_sentence_langs(eg.reference))
-    found = sorted({primary_code(lang) for _, _, lang in parts} - {""})
+    found = primary_langs(eg.reference for eg in get_examples())
     unseen = [lang for lang in named if lang not in {*found, *known}] if found else []
     languages = list(dict.fromkeys([*known, *(named or found)])) or earlier
     if router is not None:
