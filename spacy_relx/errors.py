@@ -397,6 +397,7 @@ MESSAGES: dict[str, str] = {
     "RX345": "The query has a SERVICE, which would ask another machine. A graph is asked by itself: load what you need from "
     "elsewhere with relx graph build.",
     "RX346": "The query found no answer within {seconds:g} seconds and was given up. Make it narrower, or allow more (--timeout).",
+    "RX590": "The query needs more than {gigabytes} GB of memory and was ended. Make it narrower.",
     "RX347": "{option} says nothing about the format {format}. It is for: {known}.",
     "RX348": "{n} broken lines were left out, the first: {where}: {reason}.",
     "RX349": "There are more than {limit} rows, and the others are left out. Ask for more with --limit, 0 for all.",

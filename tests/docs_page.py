@@ -234,7 +234,7 @@ class PageRun:
 
     def run_sparql(self, block: Block) -> str:
         """Asked of the graph that a command above has built. RAISES: Wrong where it finds nothing."""
-        graph = pytest.importorskip("spacy_relx.export.graph")
+        graph = pytest.importorskip("spacy_relx.export.query")
         if not graph.query_graph(self.folder / "graph", block.text).rows:
             raise Wrong("the query finds nothing")
         return "executed"

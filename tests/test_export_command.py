@@ -19,7 +19,8 @@ from util import SENTENCES, make_doc
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxError
 from spacy_relx.export import Settings, export
-from spacy_relx.export.graph import answer_json, build_graph, query_graph
+from spacy_relx.export.graph import build_graph
+from spacy_relx.export.query import query_graph
 from spacy_relx.files import tell_apart
 
 DOC = Path(__file__).parent.parent / "docs" / "export.md"
@@ -267,7 +268,7 @@ def test_graph(graph, tmp_path):
     (tmp_path / "q.rq").write_text(NAMES, encoding="utf8")
     assert "Bob" in relx("graph", "query", graph, f"@{tmp_path / 'q.rq'}").output
     sentences = query_graph(graph, "SELECT ?s ?none WHERE { ?e prov:value ?s } ORDER BY LANG(?s)")
-    cells = json.loads(answer_json(sentences))["results"]["bindings"]
+    cells = sentences.to_json()["results"]["bindings"]
     assert [cell["s"]["xml:lang"] for cell in cells] == ["de", "en", "en"] and all(len(cell) == 1 for cell in cells)
     made = query_graph(graph, "CONSTRUCT { ?x rdfs:comment ?n } WHERE { ?x rdfs:label ?n }")
     assert made.names == ["subject", "predicate", "object"] and len(made.rows) == 7
@@ -325,7 +326,7 @@ def test_slow_queries_are_given_up(graph, run_python):
     source = f"""
 import time
 from spacy_relx.errors import RelxError
-from spacy_relx.export.graph import query_graph
+from spacy_relx.export.query import query_graph
 start = time.monotonic()
 try:
     query_graph({str(graph)!r}, "SELECT (COUNT(*) AS ?n) WHERE {{ {parts} }}", timeout=0.5)

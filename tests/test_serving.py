@@ -111,7 +111,7 @@ def test_openapi_names_all_and_nothing_is_loaded_from_elsewhere(client):
     schema = client.get("/openapi.json").json()
     assert set(schema["paths"]) == {"/extract", "/health", "/info"}
     post = schema["paths"]["/extract"]["post"]
-    assert {"200", "408", "413", "415", "422", "503"} == set(post["responses"])
+    assert {"200", "400", "408", "413", "415", "422", "503"} == set(post["responses"])
     assert "texts" in post["requestBody"]["content"]["application/json"]["schema"]["properties"]
     for path in ("/docs", "/redoc"):
         assert client.get(path).status_code == 404

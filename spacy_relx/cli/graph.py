@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 import sys
@@ -18,7 +19,7 @@ from ._app import relx_app, report_errors
 from ._output import line_writer
 
 if TYPE_CHECKING:
-    from ..export.graph import Answer
+    from ..export.query import Answer, Term
 
 graph_app = typer.Typer(
     name="graph", help="Triples in a graph, and queries.", no_args_is_help=True, rich_markup_mode=None
@@ -63,7 +64,7 @@ def query_cli(
     """
     Ask a graph in SPARQL: SELECT, ASK, CONSTRUCT or DESCRIBE. Nothing is changed by it.
     """
-    from ..export.graph import query_graph
+    from ..export.query import query_graph
 
     answer = query_graph(folder, _query_text(query), limit=limit, timeout=timeout or None)
     write = {Format.table: _table, Format.json: _json, Format.csv: _csv}[format]
@@ -100,28 +101,26 @@ def _watched(stream: BinaryIO, path: Path) -> Any:
 def _table(answer: Answer) -> list[str]:
     from wasabi import table
 
-    from ..export.graph import term_text
-
     if answer.yes is not None:
         return ["yes" if answer.yes else "no"]
-    rows = [[_UNSHOWN.sub(" ", term_text(term)) for term in row] for row in answer.rows]
+    rows = [[_UNSHOWN.sub(" ", _text(term)) for term in row] for row in answer.rows]
     width = max(20, shutil.get_terminal_size((160, 0)).columns // max(1, len(answer.names)) - 3)
     return table(rows, header=answer.names, divider=True, max_col=width).strip("\n").split("\n") if answer.names else []
 
 
 def _json(answer: Answer) -> list[str]:
-    from ..export.graph import answer_json
-
-    return [answer_json(answer)]
+    return [json.dumps(answer.to_json(), ensure_ascii=False, indent=1)]
 
 
 def _csv(answer: Answer) -> list[str]:
     """SPARQL 1.1 Query Results CSV Format; lines end in CR LF there."""
-    from ..export.graph import term_text
-
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(answer.names)
     for row in [["true" if answer.yes else "false"]] if answer.yes is not None else answer.rows:
-        writer.writerow([each if isinstance(each, str) else term_text(each) for each in row])
+        writer.writerow([each if isinstance(each, str) else _text(each) for each in row])
     return [stream.getvalue().removesuffix("\n")]
+
+
+def _text(term: Term | None) -> str:
+    return "" if term is None else str(term)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -32,10 +34,11 @@ def serve_cli(
     There is no login: whoever reaches the port can use it.
     """
     from .._compat import optional_import
-    from ..serving import Limits, create_app, run_server
 
     for package in ("fastapi", "uvicorn"):  # before a pipeline is loaded
         optional_import(package, extra="serve", purpose="relx serve")
+    from ..serving import Limits, create_app, run_server
+
     limits = Limits(max_texts, max_chars, max_total, max_waiting)
     use_gpu(gpu)
     import_code(code)
@@ -45,3 +48,7 @@ def serve_cli(
         typer.secho(f"✔ {model} at {address}/extract (ctrl-C ends it)", fg="green", err=True)
 
     run_server(app, host, port, started)
+    if app.state.worker.is_busy:  # with a request that nobody waits for any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

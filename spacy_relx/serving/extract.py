@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 LOGGER = logging.getLogger("spacy_relx.serving")
+#: Characters of a batch, about: a request that nobody waits for is given up between two batches.
+BATCH_CHARS = 20_000
+
+
+class Abandoned(Exception):
+    """Nobody waits for the answer any more."""
 
 
 class Extractor:
@@ -35,16 +41,17 @@ class Extractor:
         self.limits = replace(limits, max_chars=min(limits.max_chars, nlp.max_length))
         self.has_facts = bool(assigners(nlp, "doc._.facts"))
 
-    def answer(self, body: bytes) -> bytes:
+    def answer(self, body: bytes, given_up: Callable[[], bool] = lambda: False) -> bytes:
         """The answer to a request, as JSON: {"results": [...]}, for each text, in order, a prediction or an error.
 
-        RAISES: Refusal, as `read_request`.
+        given_up: whether nobody waits for it any more; asked before each batch.
+        RAISES: Refusal, as `read_request`; Abandoned where it was given up.
         """
         items = dict(enumerate(read_request(body, self.limits)))
         texts = {number: item for number, item in items.items() if isinstance(item, Text)}
         # What texts add to the vocabulary is freed at the end: nothing of a Doc may leave this block.
         with self.nlp.memory_zone():
-            rows = self._predict(texts)
+            rows = self._predict(texts, given_up)
         for number, item in items.items():
             if isinstance(item, Broken):
                 rows[number] = _error_row(item.id, RelxError("RX422", reason=item.reason))
@@ -65,9 +72,14 @@ class Extractor:
             "limits": self.limits.to_dict(),
         }
 
-    def _predict(self, texts: Mapping[int, Text]) -> dict[int, bytes]:
-        found = docs_or_errors(self.nlp, list(texts.values()))
-        return {number: self._answer_of(text, each) for (number, text), each in zip(texts.items(), found)}
+    def _predict(self, texts: Mapping[int, Text], given_up: Callable[[], bool]) -> dict[int, bytes]:
+        rows = {}
+        for batch in _batches(texts):
+            if given_up():
+                raise Abandoned
+            found = docs_or_errors(self.nlp, [texts[number] for number in batch])
+            rows.update({number: self._answer_of(texts[number], each) for number, each in zip(batch, found)})
+        return rows
 
     def _answer_of(self, text: Text, found: Doc | Exception) -> bytes:
         try:
@@ -83,6 +95,20 @@ class Extractor:
     def _row(self, doc: Doc, id: Any) -> bytes:
         record = prediction_record(doc, id, facts=self.has_facts)
         return json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf8")
+
+
+def _batches(texts: Mapping[int, Text]) -> Iterator[list[int]]:
+    """Numbers of the texts, in batches of about `BATCH_CHARS` characters."""
+    batch: list[int] = []
+    n_chars = 0
+    for number, text in texts.items():
+        batch.append(number)
+        n_chars += len(text.text)
+        if n_chars >= BATCH_CHARS:
+            yield batch
+            batch, n_chars = [], 0
+    if batch:
+        yield batch
 
 
 def error_record(error: RelxError) -> dict[str, str]:
