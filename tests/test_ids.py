@@ -15,7 +15,9 @@ from spacy_relx.corpora.bag_files import read_bags, write_bags
 from spacy_relx.corpora.convert import convert, default_nlp
 from spacy_relx.corpora.docbin import read_docs
 from spacy_relx.errors import RelxWarning
-from spacy_relx.export import export, iter_triples
+from spacy_relx.export import export, iter_triples, triples_of_row
+from spacy_relx.export.predictions import fact_record
+from spacy_relx.facts import Evidence, Fact
 from spacy_relx.files import name_in_ids
 from spacy_relx.ids import content_id, stable_hash
 from spacy_relx.kb.from_docs import collect_triples
@@ -240,10 +242,9 @@ def test_documents_of_predictions_in_several_runs(tmp_path):
     """The names of the files are the same, the texts are not."""
     found = []
     for text in ("Ann met Bob.", "Zoë met Bob."):
-        row = {"text": text, "relations": []}
         ends = [{"text": text[s:e], "start": s, "end": e, "label": "P"} for s, e in ((0, 3), (8, 11))]
-        row["relations"] = [{"head": ends[0], "label": "met", "tail": ends[1], "score": 1.0}]
-        path = write(tmp_path / "run" / "p.jsonl" if (tmp_path / "run").mkdir(exist_ok=True) is None else tmp_path, row)
+        relation = {"head": ends[0], "label": "met", "tail": ends[1], "score": 1.0}
+        path = write(tmp_path / "p.jsonl", {"text": text, "relations": [relation]})
         invoke("export", path, tmp_path / "o.jsonl")
         found.append(documents(tmp_path / "o.jsonl"))
     assert not found[0] & found[1]
@@ -270,6 +271,24 @@ def test_exports_of_annotated_corpora_tell_of_equal_ids(tmp_path):
     columns |= {"subject": ["Ann"] * 3, "relation": ["met"] * 3, "object": ["Bob"] * 3}
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
     assert "RX578" in invoke("export", tmp_path / "t.parquet", tmp_path / "o.jsonl").output
+
+
+def test_documents_of_facts(tmp_path):
+    """`relx facts` says which document a sentence is from, and exports take its word."""
+    doc = default_nlp()("Ann met Bob. Ann saw Bob.")
+    doc[4].is_sent_start = True
+    for key, value in (("bag", ("Q1", "Q2")), ("facts", [Fact("Q1", "met", "Q2", 0.5, tuple(map(_evidence, (0, 4))))])):
+        doc._.set(key, value)
+    doc.user_data["sources"] = [["a/x.txt", 3, "a/x.txt#3~0"], ["b/x.txt", 3]]
+    row = fact_record(doc, doc._.facts[0])
+    assert [one.get("document") for one in row["evidence"]] == ["a/x.txt#3~0", None]
+    wanted = ["a/x.txt#3~0", "b/x.txt#3"]
+    assert [triple.doc_id for triple in triples_of_row(row)] == wanted
+    assert [triple.doc_id for triple in iter_triples([doc])] == wanted
+
+
+def _evidence(start: int) -> Evidence:
+    return Evidence(start, start + 4, Mention(start, start + 1), Mention(start + 2, start + 3))
 
 
 def test_names_of_files_in_ids():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from formats_util import raises, read, relations, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_formats_uima import HEADER, annotation, cas
 
@@ -70,6 +70,7 @@ CONVENTIONS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aé你😀\r\n \u0085\u2028", max_size=20), st.sampled_from(CONVENTIONS), st.booleans(), st.data())
 def test_counts_are_those_of_characters_one_by_one(text, convention, has_bom, data):
     first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
@@ -90,6 +91,7 @@ def test_offsets_that_are_no_places(span):
     assert min(start, end) < 0
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aé你😀𝔘 \n", max_size=30))
 def test_utf16_offsets(text):
     assert utf16_offsets(text).tolist() == [len(text[:i].encode("utf-16-le")) // 2 for i in range(len(text) + 1)]
@@ -163,6 +165,14 @@ def test_faults():
     assert count_faults(text, [[(9, 99)]]) == count_faults(text, [[(3, 3)]]) == 4
     assert count_faults("乌尔姆", [[(1, 2)]]) == 0  # nothing tells where words end
     assert count_faults("ケストレル", [[(1, 2)]]) == 2
+
+
+def test_two_other_ways_that_are_as_good(tmp_path):
+    """What the format says halves a line end, and two other ways do not."""
+    row = {"id": 1, "text": "😀😀\r\n甲乙丙丁", "label": [[5, 7, "X"]]}
+    (record,), report = read("doccano", write(tmp_path / "x.jsonl", row))
+    assert texts(record) == ["甲乙"] and report.problem_counts == {"RX571": 1}
+    assert "'乙丙'" in report.problems[0].message
 
 
 # every format
@@ -430,6 +440,7 @@ def test_offsets_beyond_every_number(tmp_path):
     raises("RX103", "jsonl", write(tmp_path / "x.jsonl", jsonl("Ann met Bob", [(0, 3), (8, 1 << 70)], ["", ""])))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aé你😀\r\n .", max_size=25), st.integers(0, 99))
 def test_whatever_the_offsets_mentions_lie_in_the_text(text, seed):
     rng = random.Random(seed)
@@ -500,3 +511,14 @@ def test_broken_records_of_stand_off_formats_are_left_out(tmp_path):
         read("jsonl", path)
     records, report = read("jsonl", path, "skip")
     assert len(records) == 1 and report.records_broken == 1
+
+
+def test_no_kind_of_problem_hides_behind_another(tmp_path):
+    """Reports keep and show a few problems only."""
+    cut = {"text": "Annabel", "mentions": [{"start": 0, "end": 3}]}
+    marked = {"text": "Ann met", "mentions": [{"start": 0, "end": 4}]}
+    path = write(tmp_path / "x.jsonl", *[cut] * 200, marked)
+    report = convert("jsonl", [path], tmp_path / "o.spacy")
+    assert report.problem_counts == {"RX110": 200, "RX572": 1} and len(report.problems) == 101
+    summary = report.summary(3)
+    assert summary.count("[RX110]") == 2 and summary.count("[RX572]") == 1 and "201, 3 of them:" in summary

@@ -183,13 +183,21 @@ class Report:
     def note(self, code: str, place: Place, text: str, **values: Any) -> None:
         """Keep a problem that does not stop the record."""
         self.problem_counts[code] += 1
-        if len(self.problems) < MAX_PROBLEMS:
+        if len(self.problems) < MAX_PROBLEMS or self.problem_counts[code] == 1:
             text = excerpt(text)
             message = MESSAGES[code].format(where=place, text=text, **values)
             self.problems.append(Problem(code, place.file, place.line, message, text))
 
+    def _telling_problems(self, n: int) -> list[Problem]:
+        """At most n problems in their order: the first of each kind, so that none hides behind many of another."""
+        firsts: dict[str, int] = {}
+        for number, problem in enumerate(self.problems):
+            firsts.setdefault(problem.code, number)
+        chosen = dict.fromkeys([*firsts.values(), *range(len(self.problems))])
+        return [self.problems[number] for number in sorted(list(chosen)[:n])]
+
     def summary(self, max_problems: int = 10) -> str:
-        """The counts as lines of text, then the first problems."""
+        """The counts as lines of text, then problems, of each kind at least one."""
         lines = [
             f"files              {self.files}",
             f"records found      {self.records_found}"
@@ -206,10 +214,10 @@ class Report:
             lines.append(f"marked no relation {self.relations_none}")
         if self.labels is not None:
             lines.append(f"labels             {self.labels}")
-        shown = self.problems[:max_problems]
+        shown = self._telling_problems(max_problems)
         if shown:
             total = sum(self.problem_counts.values())
-            lines.append(f"problems           {total}" + (f", the first {len(shown)}:" if total > len(shown) else ":"))
+            lines.append(f"problems           {total}" + (f", {len(shown)} of them:" if total > len(shown) else ":"))
             lines.extend(f"  [{problem.code}] {problem.message}" for problem in shown)
         return "\n".join(lines)
 

@@ -100,9 +100,11 @@ def _by_words(reader: _Reader, quotes: Sequence[str | None], default: Convention
         return Choice(default, pieces)
     scores = {convention: count_faults(text, found) for convention, found in readings.items()}
     faults, best = scores[default], min(scores, key=scores.__getitem__)
-    if best != default and scores[best] + _GAIN <= faults and _FACTOR * scores[best] <= faults:
-        return Choice(best, readings[best], _told(best, readings), {}, False)
-    misplaced = any(min(span) < 0 for each in pieces for span in each)
+    misplaced = _is_misplaced(pieces)
+    is_better = scores[best] + _GAIN <= faults and _FACTOR * scores[best] <= faults
+    if is_better and not _is_misplaced(readings[best]):
+        rivals = {one: readings[one] for one, score in scores.items() if one != best and score == scores[best]}
+        return Choice(best, readings[best], frozenset() if rivals else _told(best, readings), rivals, False)
     if faults >= _RARE_GAIN and countable.may_be_rare and (misplaced or len(pieces) > 1):
         rare = reader.different(countable.rare_conventions(default))
         sound = [
@@ -117,6 +119,10 @@ def _by_words(reader: _Reader, quotes: Sequence[str | None], default: Convention
     rivals = {one: readings[one] for one, score in scores.items() if one != default and score <= faults}
     worse = [one for one, score in scores.items() if score >= faults + _GAIN]
     return Choice(default, pieces, frozenset() if rivals else _told(default, worse), rivals)
+
+
+def _is_misplaced(mentions: Iterable[Pieces]) -> bool:
+    return any(min(span) < 0 or span[0] >= span[1] for pieces in mentions for span in pieces)
 
 
 def _by_quotes(reader: _Reader, quotes: Sequence[str | None], default: Convention, units: tuple[str, ...]) -> Choice:
