@@ -45,12 +45,12 @@ from spacy.vocab import Vocab
 from spacy_relx.corpora.bag_files import read_bags
 from spacy_relx.corpora.bag_spool import BagSpool
 from spacy_relx.corpora.bag_writer import BagWriter
-from spacy_relx.corpora.bags import stable_hash
 from spacy_relx.corpora.convert import find_inputs
 from spacy_relx.corpora.formats._read import read_json_lines
 from spacy_relx.corpora.formats.crossre import LANGUAGES, read_crossre
 from spacy_relx.corpora.leakage import leakage
 from spacy_relx.corpora.records import Record, Report
+from spacy_relx.ids import stable_hash
 from spacy_relx.types import Mention
 
 Pair = tuple[str, str]

@@ -488,13 +488,28 @@ MESSAGES: dict[str, str] = {
     "command goes on.",
     "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of {known}.",
     # 415-419: what annotation tools count, and keep
-    "RX415": "{where}: this text has characters beyond the BMP, such as emojis. doccano's editor counts each of them as two, and "
-    "so the offsets are read. If another program wrote them, check the mentions. Further such texts are counted with this. "
-    "In: {text!r}",
-    "RX416": "{where}: this text has characters beyond the BMP, such as emojis. Counted as doccano's editor does, mentions would "
-    "cut words, so their offsets are read as those of characters. Further such texts are counted with this. In: {text!r}",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
+    # 570-579: offsets, fields and ids of annotated data
+    "RX570": "{where}: the offsets of this text count {read}. Its mentions show that, or the other texts of the file, and they "
+    "are read so: [{start}, {end}) is {mention!r}. Further such texts are counted with this. In: {text!r}",
+    "RX571": "{where}: nothing shows what the offsets of this text count. They are read as {read}, so that [{start}, {end}) is "
+    "{mention!r}. If they count {other}, it should be {rival!r}: check the mentions. Further such texts are counted with this. "
+    "In: {text!r}",
+    "RX572": "{where}: the mention [{start}, {end}) {mention!r} begins or ends in a blank; it is kept without. Further such "
+    "mentions are counted with this. In: {text!r}",
+    "RX573": "{where}: it cannot be told which field holds the annotated text: {reason}. {advice} In: {text!r}",
+    "RX574": "{where}: the mention [{start}, {end}) is {found!r}, but its text is given as {wanted!r}, which stands {shift} "
+    "characters from there. The line ends of the text are not those of the text that was annotated (CR LF or LF), or are "
+    "mixed. Restore the text as it was; git changes line ends where core.autocrlf is set. In: {text!r}",
+    "RX575": "{where}: a relation joins mentions in two texts, '{head}' and '{tail}'; each text is a document of its own, and the "
+    "relation is left out. Further such relations are counted with this. In: {text!r}",
+    "RX576": "{where}: another text of this run has the same id, {id!r}, at {other}. What goes by ids takes the two for one "
+    "document: give each an id of its own. Further such documents are counted with this. In: {text!r}",
+    "RX578": "{n} ids are those of several documents, which the output takes for one: {ids}. Give documents ids that are unlike "
+    "all others, or none: then their file, number and text make them.",
+    "RX577": "The labelling interface {path} cannot be read: {reason}. Copy it anew from the settings of the project, or remove "
+    "the file.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Reading files, packed or not, line by line; writing files and folders whole or not at all; telling paths apart."""
+"""Reading files, packed or not, line by line; writing files and folders whole or not at all; names of files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -124,20 +124,10 @@ def folder_files(
     return files
 
 
-def tell_apart(files: Sequence[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """Files with their names, where each name is an end of the file's path: those that several files have become the
-    shortest ends that differ. A file that is there twice has one name, the first."""
-    whole = [(path.parent.resolve() / path.name).parts for path, _ in files]
-    first = {parts: name for parts, (_, name) in reversed(list(zip(whole, files)))}
-    files = [(path, first[parts]) for parts, (path, _) in zip(whole, files)]
-    lengths = [name.count("/") + 1 for _, name in files]
-    names = [name for _, name in files]
-    while True:
-        owners: dict[str, set[tuple[str, ...]]] = {}
-        for name, parts in zip(names, whole):
-            owners.setdefault(name, set()).add(parts)
-        shared = {name for name, paths in owners.items() if len(paths) > 1}
-        if not shared:
-            return [(path, name) for (path, _), name in zip(files, names)]
-        lengths = [length + (name in shared) for length, name in zip(lengths, names)]
-        names = [Path(*parts[-length:]).as_posix() for parts, length in zip(whole, lengths)]
+def name_in_ids(path: Path) -> str:
+    """What ids of documents call a file that was given: its name, behind that of its folder as far as the path has one.
+
+    Files in several folders have one name, and one that is added must not change what the others are called.
+    """
+    parts = [part for part in path.parts if part not in (path.anchor, ".", "..")]
+    return "/".join(parts[-2:])

@@ -14,11 +14,12 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bags import bag_labels, bag_sentences, split_bag, stable_hash, take_langs
+from spacy_relx.corpora.bags import bag_labels, bag_sentences, split_bag, take_langs
 from spacy_relx.corpora.instances import sentence_instances
 from spacy_relx.errors import RelxError
 from spacy_relx.extensions import get_sentence_langs, set_extensions
 from spacy_relx.facts import Bag, Fact
+from spacy_relx.ids import stable_hash
 from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
 set_extensions()

@@ -18,6 +18,7 @@ from spacy_relx.export.predictions import fact_record, relation_records
 from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, normal_form, passage, set_model
 from spacy_relx.export.tables import fact_record as export_record
 from spacy_relx.facts import Evidence, Fact
+from spacy_relx.ids import content_id
 from spacy_relx.types import Mention, Relation
 
 VOCAB = spacy.blank("xx").vocab
@@ -90,10 +91,12 @@ def test_ids_of_documents():
     for id in (None, "mine", 7):
         docs.append(make_doc("a b", **({} if id is None else {"id": id})))
         docs[-1]._.relations = [Relation(Mention(0, 1), "r", Mention(1, 2))]
-    assert [each.doc_id for each in iter_triples(docs)] == ["1", "mine", "7"]
-    assert [each.doc_id for each in iter_triples(docs, source="x.spacy")] == ["x.spacy#1", "mine", "x.spacy#7"]
+    digest = content_id("", docs[0].text)
+    assert [each.doc_id for each in iter_triples(docs)] == [f"1~{digest}", "mine", f"7~{digest}"]
+    named = [each.doc_id for each in iter_triples(docs, source="x.spacy")]
+    assert named == [f"x.spacy#1~{digest}", "mine", f"x.spacy#7~{digest}"]
     docs[1].user_data["id"] = ""
-    assert [each.doc_id for each in iter_triples(docs, source="x.spacy")][1] == "x.spacy#2"
+    assert [each.doc_id for each in iter_triples(docs, source="x.spacy")][1] == f"x.spacy#2~{digest}"
     docs[1].user_data["id"] = True
     with pytest.raises(RelxError, match=r"RX352.*document 2 of x\.spacy: .*but is True"):
         list(iter_triples(docs, source="x.spacy"))
@@ -104,7 +107,7 @@ def test_ids_of_lines():
     row = {"text": doc.text, "relations": relation_records(doc)}
     for id in (None, ""):
         found = [each.doc_id for n in (3, 4) for each in triples_of_row({**row, "id": id}, number=n, source="p.jsonl")]
-        assert found == ["p.jsonl#3", "p.jsonl#4"]
+        assert found == [content_id("p.jsonl#3", doc.text), content_id("p.jsonl#4", doc.text)]
     piece = {"text": doc.text, "head": {"start": 0, "end": 3}, "tail": {"start": 14, "end": 18}, "source": "a.txt"}
     fact = {"head": "Q1", "label": "r", "tail": "Q2"}
     for id, wanted in (("", "a.txt"), ("d", "d"), (3, "a.txt#3")):
@@ -198,7 +201,7 @@ def test_predictions_give_the_same_as_their_docs():
     row = {"id": 4, "text": doc.text, "lang": "en", "relations": relation_records(doc)}
     (found,) = triples_of_row(row, source="p.jsonl", model="m")
     (expected,) = iter_triples([doc], model="m")
-    assert found == replace(expected, doc_id="p.jsonl#4")
+    assert found == replace(expected, doc_id=content_id("p.jsonl#4", doc.text))
 
 
 def test_facts_of_the_command():

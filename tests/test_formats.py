@@ -89,7 +89,7 @@ def test_broken_json_lines(tmp_path, name):
 
 def test_jsonl(tmp_path):
     (record,), report = read("jsonl", write(tmp_path / "x.jsonl", JSONL))
-    assert (record.id, record.lang, record.meta) == ("7", "en", {"source": "me"})
+    assert (record.id, record.lang, record.meta) == (7, "en", {"source": "me"})
     assert record.mentions == [Mention(0, 3, "PERSON"), Mention(14, 18, "ORG", "Q1")]
     assert relations(record) == [("Ann", "works_for", "Acme")]
     assert not report.problems

@@ -40,7 +40,7 @@ def spert(**change):
 def test_spert(tmp_path):
     (record,), report = read("spert", listed(tmp_path / "x.json", spert()))
     assert relations(record) == [("Ann Bee", "met", "Zoë"), ("Zoë", "in", "New York")]
-    assert (record.id, record.mentions[1], record.spaces) == ("7", Mention(1, 2, "Name"), None)
+    assert (record.id, record.mentions[1], record.spaces) == (7, Mention(1, 2, "Name"), None)
     assert str(record.place).endswith("sentence 1") and not report.problems
 
 

@@ -232,9 +232,10 @@ def test_docred(tmp_path):
     path = tmp_path / "x.json"
     path.write_text(json.dumps([DOCRED, {**DOCRED, "labels": []}]))
     (record, unlabelled), report = read("docred", path)
-    assert record.id == "T"
+    title, _, digest = record.id.partition("~")
+    assert (title, len(digest), record.meta) == ("T", 16, {"title": "T"})
     assert record.sent_starts == [0, 3, 9]
-    assert record.mentions[1] == Mention(11, 12, "PER", "T#0")
+    assert record.mentions[1] == Mention(11, 12, "PER", record.mentions[0].kb_id)
     # The first fact's mentions share no sentence, so the nearest pair stands for it; the second's do, once.
     assert relations(record) == [("Ann", "P19", "Rome"), ("Acme", "P108", "Ann")]
     assert [record.mentions[i].start for i in record.relations[0][:2]] == [0, 5]

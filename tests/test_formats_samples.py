@@ -30,8 +30,8 @@ RELATIONS = [(0, "works_for", 2), (4, "met", 0), (3, "part_of", 2)]
 #: Those of `Doc.ents`, which do not overlap, and what TACRED says of a sentence.
 FLAT, PAIR = [0, 2, 4], 2
 NOWHERE = 99
-#: What is reported of sound files, too: a mention of several pieces, offsets that count UTF-16 units.
-REPORTED = {"brat": "RX306", "doccano": "RX415"}
+#: What is reported of sound files, too: a mention of several pieces.
+REPORTED = {"brat": "RX306"}
 
 
 class Example(NamedTuple):

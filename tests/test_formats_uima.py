@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_relx.corpora.convert import default_nlp, records_to_docs
-from spacy_relx.corpora.formats._tokens import TokenizedRecord, Utf16Offsets, tokenize
+from spacy_relx.corpora.formats._tokens import TokenizedRecord, tokenize
 from spacy_relx.corpora.formats.webanno import _split, _unescape
-from spacy_relx.corpora.records import BadRecord, Place, Record, Report
+from spacy_relx.corpora.records import Place, Record, Report
+from spacy_relx.ids import content_id
 from spacy_relx.types import MENTIONS_KEY, Mention
 
 NLP = default_nlp()
@@ -27,20 +28,6 @@ def docs_of(*records, alignment="strict"):
 
 
 # offsets and tokens
-
-
-@given(st.text(alphabet="aé你😀𝔘 \n", max_size=30), st.data())
-def test_utf16_offsets(text, data):
-    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(text))] * 2)))
-    units = [len(text[:place].encode("utf-16-le")) // 2 for place in (start, end)]
-    assert Utf16Offsets(text).span(*units) == (start, end)
-    assert Utf16Offsets(text).length == len(text.encode("utf-16-le")) // 2
-
-
-@pytest.mark.parametrize("span", [(0, 1), (1, 2), (0, 4), (-1, 0), (2, 0)])
-def test_utf16_offsets_that_do_not_fit(span):
-    with pytest.raises(BadRecord, match="RX103"):
-        Utf16Offsets("😀a").span(*span)
 
 
 @given(st.text(alphabet="ab😀 \n\t.", min_size=1, max_size=25), st.sets(st.integers(0, 25)))
@@ -121,7 +108,7 @@ def test_inception(tmp_path):
     ]
     path = save(tmp_path / "x.json", cas(*sentences, *segmentation, *STRUCTURES, types=TYPES))
     (record,), report = read("inception", path)
-    assert (record.id, record.lang, record.text) == ("a.txt", "en", CAS_TEXT)
+    assert (record.id, record.lang, record.text) == (content_id("a.txt", CAS_TEXT), "en", CAS_TEXT)
     named = {record.text[m.start : m.end]: (m.label, m.kb_id) for m in record.mentions}
     assert named == {"Ann Bee": ("PERSON", "Q1"), "Ann": ("NAME", ""), "Zoë": ("PERSON", ""), "met": ("ENT", "")}
     assert relations(Record(PLACE, text=record.text, mentions=record.mentions, relations=record.relations)) == [
@@ -180,7 +167,7 @@ def test_language_of_an_inception_document(tmp_path, structures, lang):
         ({"a": 1}, "RX102"),
         ({"_context": {}, "_views": {}}, "RX311"),
         (cas(annotation(5, NE, 0, 99)), "RX103"),
-        (cas(annotation(5, NE, 0, 1)), "RX103"),  # in the middle of a character
+        (cas(annotation(5, NE, 1, 4)), "RX103"),  # in the middle of a character
         (cas(annotation(5, NE, 3, 6), annotation(5, NE, 3, 6)), "RX102"),
         (cas(annotation(5, NE, 3, 6), arrow(6, 5, 77, label="r")), "RX104"),
         (cas({"%TYPE": NE}), "RX102"),
@@ -253,7 +240,8 @@ def test_webanno(tmp_path):
     assert [token.text for token in doc if not token.is_space][:6] == ["😀", "Ann", "[Bee]", "met", "Zoë", "."]
     assert [sent.text.strip() for sent in doc.sents] == ["😀 Ann [Bee] met\nZoë.", "She\tsang ."]
     assert report.mentions_misaligned == 1  # a part of a token
-    assert (doc.user_data["id"], len(doc._.relations)) == ("a", 4)
+    assert (doc.user_data["id"], doc.user_data["meta"]) == (content_id("a", doc.text), {"file": "a.tsv"})
+    assert len(doc._.relations) == 4
 
 
 def test_webanno_sentences_without_a_gap_and_windows_line_ends(tmp_path):

@@ -105,6 +105,7 @@ GROUND = {
     "files": {"errors"},
     "types": {"errors"},
     "_compat": {"errors"},
+    "ids": set(),
     "loading": {"errors"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},

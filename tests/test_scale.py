@@ -14,6 +14,7 @@ from spacy.util import import_file
 from spacy_relx.errors import RelxError
 from spacy_relx.export import iter_triples
 from spacy_relx.export.arrow import triples_of_parquet
+from spacy_relx.ids import content_id
 from spacy_relx.scale import annotate_corpus
 from spacy_relx.scale.plan import Job, Shard
 from spacy_relx.scale.shard import run_shard
@@ -40,10 +41,11 @@ def test_each_document_once_whatever_the_input(annotate, tmp_path, nlp):
     assert (summary.documents, summary.triples, summary.failed, summary.broken) == (13, 8, 4, {})
     assert places(tmp_path / "out") == [
         *((f"t{number}", f"in/a.jsonl:{number + 1}") for number in range(5)),
-        *((f"in/b.txt#{number}", f"in/b.txt:{number}") for number in (1, 3)),
-        *((f"in/c.jsonl.gz#{number}", f"in/c.jsonl.gz:{number}") for number in (1, 2, 3)),
+        *((content_id(f"in/b.txt#{number}", TEXT), f"in/b.txt:{number}") for number in (1, 3)),
+        (content_id("in/c.jsonl.gz#1", "Ann likes Acme"), "in/c.jsonl.gz:1"),
+        *((f"in/c.jsonl.gz#{number}", f"in/c.jsonl.gz:{number}") for number in (2, 3)),
         *((str(number + 6), f"in/d.parquet:{number}") for number in (1, 2)),
-        ("in/e.spacy#1", "in/e.spacy, document 1"),
+        (content_id("in/e.spacy#1", TEXT), "in/e.spacy, document 1"),
     ]
     found = rows(tmp_path / "out" / "triples")
     assert [row["sentence"][row["subject_start"] : row["subject_end"]] for row in found] == ["Ann"] * 8
@@ -150,9 +152,9 @@ def test_ids(annotate, tmp_path):
     annotate(tmp_path / "in.jsonl")
     found = rows(tmp_path / "out" / "documents")
     assert [row["document"] for row in found] == [
-        *("a", "2", "in.jsonl#3", "in.jsonl#4"),
+        *("a", "2", content_id("in.jsonl#3", TEXT), content_id("in.jsonl#4", TEXT)),
         *("in.jsonl:5", "in.jsonl:6", "in.jsonl:7"),  # refused
-        *("in.jsonl#3", "in.jsonl#9", "k7", "8"),
+        *("in.jsonl#3", content_id("in.jsonl#9", TEXT), "k7", "8"),
     ]
     assert [number for number, row in enumerate(found, start=1) if row["error"]] == [5, 6, 7, 10, 11]
     assert "must be a string or a whole number, but is [1]" in found[4]["error"]

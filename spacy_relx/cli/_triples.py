@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ..corpora.records import load_json
 from ..corpora.texts import MAX_LINE, LeftOut
 from ..errors import RelxError
-from ..files import folder_files, tell_apart
+from ..files import folder_files, name_in_ids
 from ._app import OnError
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ STDIN = Path("-")
 
 
 def triple_files(inputs: Sequence[Path], broken: str) -> list[tuple[Path, str]]:
-    """The files of inputs, those of a folder sorted, each with its name for ids: that of the file, or of the folder
-    that was given with the path in it, and more of its path where two would have one name.
+    """The files of inputs, those of a folder sorted, each with its name for ids: that of the folder that was
+    given with the path in it, see `files.name_in_ids` for a file.
 
     Of the folder that `relx annotate` has written, its triples. broken: code of the error.
     RAISES: RelxError `broken` for an input that is not there or of no kind that is read. WARNS: RX410 for files in
@@ -46,8 +46,8 @@ def triple_files(inputs: Sequence[Path], broken: str) -> list[tuple[Path, str]]:
         elif path.suffix not in SUFFIXES:
             raise RelxError(broken, path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
         else:
-            found.append((path, path.name))
-    return tell_apart(found)
+            found.append((path, name_in_ids(path)))
+    return found
 
 
 def _in_folder(path: Path, broken: str) -> list[tuple[Path, str]]:
@@ -89,7 +89,7 @@ class TripleLines:
                     continue
                 where = f"{name}:{number}"
                 try:
-                    row: Any = load_json(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+                    row: Any = load_json(raw.decode("utf-8-sig"))
                     triples = list(triples_of_row(row, number=number, **settings))
                 except (ValueError, RecursionError) as err:
                     reason = str(err).rstrip(" .") or type(err).__name__

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from ..corpora.texts import LeftOut
-from ..errors import RelxError, warn
+from ..errors import RelxError, sentence, warn
 from ..extensions import get_candidates
+from ..files import name_in_ids
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
     from ..corpora.bag_spool import BagSpool
+    from ..corpora.texts import Text
     from ..facts import Fact
     from ..pipeline.fact_checker import FactChecker
 
@@ -225,11 +227,22 @@ def read_pairs(
                         raise RelxError("RX183", where=item.where, reason=reason)
                     left_out.add(item.where, reason)
                     continue
+                document = _document(item, source) if instances else ""
                 for instance in instances:
-                    spool.add(*instance, source=[source, item.id])
+                    spool.add(*instance, source=[source, item.id, document])
     left_out.report()
     if not spool.n_added:
         warn("RX068", n_docs=counts[0], n_mentions=counts[1], n_linked=counts[2])
+
+
+def _document(item: Text, source: str) -> str:
+    """The id that exports give a text. RAISES: RelxError RX183 for an id that none can have."""
+    from ..export.records import document_id
+
+    try:
+        return document_id(item.id, None, name_in_ids(Path(source)) if source != "-" else "", item.text)
+    except ValueError as err:
+        raise RelxError("RX183", where=item.where, reason=sentence(err)) from err
 
 
 def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -> Iterator[Doc]:

@@ -82,7 +82,7 @@ def _query_text(query: str) -> str:
     if not query.startswith("@"):
         return query
     try:
-        return Path(query[1:]).read_text(encoding="utf8")
+        return Path(query[1:]).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as err:
         raise RelxError("RX344", reason=f"the file {query[1:]} cannot be read ({err})") from err
 

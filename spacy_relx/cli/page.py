@@ -147,7 +147,8 @@ def _prediction(row: dict[str, Any], number: int, source: str) -> PageDoc:
     from ..types import read_support
     from ..viz.page_data import PageDoc, PageRelation
 
-    doc = PageDoc(document_id(row.get("id"), number, source), row.get("text") or "", row.get("lang") or "")
+    text = row.get("text") or ""
+    doc = PageDoc(document_id(row.get("id"), number, source, text), text, row.get("lang") or "")
     ends = [each[name] for each in row["relations"] for name in ("head", "tail")]
     places = _places(doc, [(part["start"], part["end"], part.get("label") or "") for part in ends])
     for each, head, tail in zip(row["relations"], places[::2], places[1::2]):

@@ -14,8 +14,9 @@ from srsly.msgpack import Packer, Unpacker
 from ..errors import RelxError
 from ..extensions import get_lang, set_extensions
 from ..facts import Bag
+from ..ids import stable_hash
 from ..types import Mention, check_span
-from .bags import BagSentence, make_bag, stable_hash, token_arrays
+from .bags import BagSentence, make_bag, token_arrays
 
 #: Files that the sentences are divided among. All sentences of one file are in memory while it is grouped.
 N_PARTS = 64

@@ -16,7 +16,8 @@ from spacy.tokens import Doc
 from ..errors import RelxError
 from ..extensions import get_sentence_langs
 from ..files import check_writable, same_file
-from .bags import bag_labels, bag_of, sentence_bounds, split_bag, stable_hash
+from ..ids import stable_hash
+from .bags import bag_labels, bag_of, sentence_bounds, split_bag
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .reader import FILE_TYPE
 

@@ -7,7 +7,6 @@ no facts mean that there is no relation (NA).
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -53,12 +52,6 @@ class BagSentence(NamedTuple):
     tail: Mention
     lang: str
     source: Sequence[Any] = ()
-
-
-def stable_hash(*parts: str) -> int:
-    """A hash of strings in [0, 2**64), the same in every process and on every machine."""
-    data = "".join(f"{len(part)}:{part}" for part in parts).encode("utf8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def token_arrays(doc: Doc, start: int = 0, end: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:

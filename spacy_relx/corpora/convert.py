@@ -11,22 +11,25 @@ from typing import Callable
 import spacy
 import srsly
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, Token
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
 from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
 from ..files import is_hidden, same_file
+from ..ids import stable_hash
 from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .formats import get_format
 from .formats.detect import detect_format
 from .labels import check_use, read_labels, rename_relations
-from .records import UNTYPED, LabelCounts, Record, Report, excerpt, is_lang_code
+from .records import UNTYPED, LabelCounts, Place, Record, Report, excerpt, is_lang_code, pass_over
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
+#: Blanks of no width: Unicode's, and byte order marks within a text.
+_NO_WIDTH = "\u200b\u2060\ufeff"
 #: Instead of the name of a format: tell it by the content.
 AUTO = "auto"
 #: What must not stand both in the output and in its dev part.
@@ -167,7 +170,7 @@ def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
 
 def _draw(doc: Doc, split_by: str, seed: int) -> float:
     """A number in [0, 1] drawn by the text alone, or by the id where there is one: what is equal stays together."""
-    key = str(doc.user_data.get("id") or doc.text) if split_by == "id" else doc.text
+    key = str(doc.user_data.get("id", doc.text)) if split_by == "id" else doc.text
     digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
@@ -218,9 +221,12 @@ def records_to_docs(
     alignment: of a mention of characters that does not begin and end with tokens. "strict": it is left out, counted
     and noted (RX110), and so are its relations; "expand" and "contract": it takes all tokens it touches, or all it
     covers.
+    Blanks at the edges of a mention, tokens of blanks too, belong to no mention (RX572). Records of one id, one
+    language and several texts are noted (RX576): sentences in several languages may share an id.
     RAISES: RelxError RX114 where no Doc can be made of a record, unless the report is to skip those.
     """
     set_extensions()
+    known: dict[tuple[str | int, str], tuple[int, Place]] = {}
     for record in records:
         try:
             if record.meta:
@@ -232,6 +238,7 @@ def records_to_docs(
         except (ValueError, OverflowError, TypeError) as err:
             report.broken("RX114", record.place, record.content, reason=err)
             continue
+        _check_id(record, known, report)
         _annotate(record, doc, spans, report)
         report.records_written += 1
         yield doc
@@ -251,28 +258,73 @@ def _make_tokens(record: Record, nlp: Language) -> Doc:
 def _make_spans(record: Record, doc: Doc, report: Report, alignment: str) -> list[Span | None]:
     """The span of each mention, None for those that are left out."""
     if record.text is None:
-        return [Span(doc, m.start, m.end, label=m.label or UNTYPED, kb_id=m.kb_id) for m in record.mentions]
+        return [_token_span(record, doc, mention, report) for mention in record.mentions]
     return [_char_span(record, doc, mention, report, alignment) for mention in record.mentions]
+
+
+def _token_span(record: Record, doc: Doc, mention: Mention, report: Report) -> Span | None:
+    start, end = mention.start, mention.end
+    while start < end and not _bare(doc[start].text):
+        start += 1
+    while start < end and not _bare(doc[end - 1].text):
+        end -= 1
+    text = doc[mention.start : mention.end].text
+    if start == end:
+        _leave_out(record, doc[mention.start : mention.end], mention, text, report)
+        return None
+    if (start, end) != (mention.start, mention.end):
+        _note_trimmed(record, mention, text, doc.text, report)
+    return Span(doc, start, end, label=mention.label or UNTYPED, kb_id=mention.kb_id)
 
 
 def _char_span(record: Record, doc: Doc, mention: Mention, report: Report, alignment: str) -> Span | None:
     text = record.content[mention.start : mention.end]
-    # Blanks at the edges belong to no mention.
-    start = mention.start + len(text) - len(text.lstrip())
-    end = max(start, mention.end - len(text) + len(text.rstrip()))
+    bare = _bare(text)
     span = None
-    if start < end:
+    if bare:
+        start = mention.start + text.index(bare)
         label = mention.label or UNTYPED
-        span = doc.char_span(start, end, label=label, kb_id=mention.kb_id, alignment_mode=alignment)
+        span = doc.char_span(start, start + len(bare), label=label, kb_id=mention.kb_id, alignment_mode=alignment)
     if span is None or span.start >= span.end:
-        report.mentions_misaligned += 1
-        near = doc.char_span(mention.start, mention.end, alignment_mode="expand") or ()
-        tokens = "|".join(token.text for token in near)
-        context = excerpt(record.content, mention.start, mention.end)
-        values = {"start": mention.start, "end": mention.end, "mention": text, "tokens": f"tokens: {tokens}"}
-        report.note("RX110", record.place, context, **values)
+        _leave_out(
+            record, doc.char_span(mention.start, mention.end, alignment_mode="expand") or (), mention, text, report
+        )
         return None
+    if len(bare) < len(text):
+        context = excerpt(record.content, mention.start, mention.end)
+        _note_trimmed(record, mention, text, context, report)
     return span
+
+
+def _bare(text: str) -> str:
+    """A text without blanks at its edges, those of no width among them."""
+    while text != (text := text.strip().strip(_NO_WIDTH)):
+        pass
+    return text
+
+
+def _leave_out(record: Record, near: Iterable[Token], mention: Mention, text: str, report: Report) -> None:
+    """Count and note a mention that cannot be kept. near: the tokens that it touches."""
+    report.mentions_misaligned += 1
+    tokens = "|".join(token.text for token in near)
+    context = excerpt(record.content, mention.start, mention.end) if record.text is not None else record.content
+    values = {"start": mention.start, "end": mention.end, "mention": text, "tokens": f"tokens: {tokens}"}
+    report.note("RX110", record.place, context, **values)
+
+
+def _note_trimmed(record: Record, mention: Mention, text: str, context: str, report: Report) -> None:
+    report.mentions_trimmed += 1
+    pass_over(report, "RX572", record.place, context, start=mention.start, end=mention.end, mention=text)
+
+
+def _check_id(record: Record, known: dict[tuple[str | int, str], tuple[int, Place]], report: Report) -> None:
+    """Note a record whose id another text of its language has. known: what was seen, gets this one."""
+    if record.id in ("", None):
+        return
+    text = stable_hash(record.content)
+    other, place = known.setdefault((record.id, record.lang), (text, record.place))
+    if other != text:
+        pass_over(report, "RX576", record.place, record.content, id=record.id, other=place)
 
 
 def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report) -> None:
@@ -305,5 +357,5 @@ def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report
     set_relations(doc, list(relations))
     set_lang(doc, record.lang)
     for key, value in (("id", record.id), ("meta", record.meta)):
-        if value:
+        if value not in ("", None, {}):
             doc.user_data[key] = value

@@ -40,7 +40,10 @@ class Record:
     place: where it stands. Either text, or words (then spaces: whether a blank follows each word, None if unknown).
     mentions: their offsets count characters (code points) where there is a text, words where there are words; ends
     are exclusive. relations: (index of the head in mentions, index of the tail, label). sent_starts: the words that
-    begin sentences, None if unknown. id: "" for none. lang: "" for unknown. meta: JSON-able data.
+    begin sentences, None if unknown. id: a string or a whole number as the data has it, "" for none. lang: "" for
+    unknown. meta: JSON-able data. quotes: of a stand-off format, the own text of each mention as the data has it, None
+    where it has none; offsets then count as the file does, until `formats._offsets.settle`. unit: what they count,
+    where the record itself says it.
     """
 
     place: Place
@@ -50,9 +53,11 @@ class Record:
     mentions: list[Mention] = field(default_factory=list)
     relations: list[tuple[int, int, str]] = field(default_factory=list)
     sent_starts: list[int] | None = None
-    id: str = ""
+    id: str | int = ""
     lang: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
+    quotes: list[str | None] | None = None
+    unit: str = ""
 
     @property
     def content(self) -> str:
@@ -135,7 +140,8 @@ class Report:
     on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on.
     Each record ends in one of three ways: records_written (a Doc was made of it), records_broken, or records_skipped,
     which the data itself excludes (answers other than "accept"). relations_merged: exact duplicates. relations_none:
-    annotated as no relation. labels: what a table of labels did, None without one. outputs: Docs written, by file.
+    annotated as no relation. mentions_trimmed: of those kept, the ones that had blanks at their edges. labels: what a
+    table of labels did, None without one. outputs: Docs written, by file.
     RAISES: RelxError RX119 for another on_error.
     """
 
@@ -147,6 +153,7 @@ class Report:
     mentions_kept: int = 0
     mentions_misaligned: int = 0
     mentions_merged: int = 0
+    mentions_trimmed: int = 0
     relations_kept: int = 0
     relations_dropped: int = 0
     relations_merged: int = 0
@@ -176,20 +183,30 @@ class Report:
     def note(self, code: str, place: Place, text: str, **values: Any) -> None:
         """Keep a problem that does not stop the record."""
         self.problem_counts[code] += 1
-        if len(self.problems) < MAX_PROBLEMS:
+        if len(self.problems) < MAX_PROBLEMS or self.problem_counts[code] == 1:
             text = excerpt(text)
             message = MESSAGES[code].format(where=place, text=text, **values)
             self.problems.append(Problem(code, place.file, place.line, message, text))
 
+    def _telling_problems(self, n: int) -> list[Problem]:
+        """At most n problems in their order: the first of each kind, so that none hides behind many of another."""
+        firsts: dict[str, int] = {}
+        for number, problem in enumerate(self.problems):
+            firsts.setdefault(problem.code, number)
+        chosen = dict.fromkeys([*firsts.values(), *range(len(self.problems))])
+        return [self.problems[number] for number in sorted(list(chosen)[:n])]
+
     def summary(self, max_problems: int = 10) -> str:
-        """The counts as lines of text, then the first problems."""
+        """The counts as lines of text, then problems, of each kind at least one."""
         lines = [
             f"files              {self.files}",
             f"records found      {self.records_found}"
             + _extra(broken=self.records_broken, skipped=self.records_skipped),
             f"records written    {self.records_written}",
             f"mentions kept      {self.mentions_kept}"
-            + _extra(misaligned=self.mentions_misaligned, duplicates=self.mentions_merged),
+            + _extra(
+                misaligned=self.mentions_misaligned, duplicates=self.mentions_merged, trimmed=self.mentions_trimmed
+            ),
             f"relations kept     {self.relations_kept}"
             + _extra(dropped=self.relations_dropped, duplicates=self.relations_merged),
         ]
@@ -197,12 +214,20 @@ class Report:
             lines.append(f"marked no relation {self.relations_none}")
         if self.labels is not None:
             lines.append(f"labels             {self.labels}")
-        shown = self.problems[:max_problems]
+        shown = self._telling_problems(max_problems)
         if shown:
             total = sum(self.problem_counts.values())
-            lines.append(f"problems           {total}" + (f", the first {len(shown)}:" if total > len(shown) else ":"))
+            lines.append(f"problems           {total}" + (f", {len(shown)} of them:" if total > len(shown) else ":"))
             lines.extend(f"  [{problem.code}] {problem.message}" for problem in shown)
         return "\n".join(lines)
+
+
+def pass_over(report: Report, code: str, place: Place, text: str, **values: Any) -> None:
+    """Count something of which the first is told for all; that is a problem in detail."""
+    if report.problem_counts[code]:
+        report.problem_counts[code] += 1
+    else:
+        report.note(code, place, text, **values)
 
 
 def _extra(**counts: int) -> str:

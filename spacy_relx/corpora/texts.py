@@ -187,7 +187,7 @@ def parse_lines(
             try:
                 if len(raw) > MAX_LINE:
                     raise ValueError(f"the line has more than {MAX_LINE} bytes")
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                line = raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
                 item: Text | Broken | None = parse(line, number, where) if line.strip() else None
             except (ValueError, RecursionError) as err:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
                 item = Broken(None, where, sentence(err))

@@ -116,6 +116,7 @@ def _triple(row: Mapping[str, Any]) -> Triple:
         kb_rank=row.get("kb_rank"),
         model=row.get("model") or "",
         model_version=row.get("model_version") or "",
+        origin=f"place {row['place']}" if row.get("place") else "",
     )
 
 

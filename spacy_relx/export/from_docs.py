@@ -14,7 +14,7 @@ from ..errors import RelxError
 from ..extensions import get_bag, get_facts, get_relations, get_span_lang, set_extensions
 from ..facts import Evidence, Fact
 from ..types import Mention, Relation, support_of
-from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage
+from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage, text_origin
 
 #: What of a Doc is exported.
 WHAT = ("all", "relations", "facts")
@@ -36,16 +36,20 @@ def iter_triples(
     check_what(what)
     for number, doc in enumerate(docs, start=1):
         doc_id = id_of_doc(doc, number, source)
-        yield from triples_of_doc(doc, doc_id, what=what, model=model, model_version=model_version)
+        origin = text_origin(doc.text)
+        for triple in triples_of_doc(doc, doc_id, what=what, model=model, model_version=model_version):
+            if triple.doc_id == doc_id:
+                triple.origin = origin
+            yield triple
 
 
 def id_of_doc(doc: Doc, number: int, source: str = "") -> str:
-    """The id in `doc.user_data["id"]`, else the Doc's number, see `records.document_id`.
+    """The id in `doc.user_data["id"]`, else one of the Doc's number and text, see `records.document_id`.
 
     RAISES: RelxError RX352 for an id that is neither string nor whole number.
     """
     try:
-        return document_id(doc.user_data.get("id"), number, source)
+        return document_id(doc.user_data.get("id"), number, source, doc.text)
     except ValueError as err:
         where = f"document {number} of {source}" if source else f"document {number}"
         raise RelxError("RX352", where=where, reason=err) from err
@@ -176,7 +180,10 @@ class _View:
 
 
 def document_of_source(source: Any) -> str:
-    """The document of a bag's sentence. source: (file, id of the text in it), as `corpora.bag_spool` keeps it."""
+    """The document of a bag's sentence. source: (file, id of the text in it), as `corpora.bag_spool` keeps it, perhaps
+    with the id of the document behind them."""
+    if isinstance(source, (list, tuple)) and len(source) == 3:
+        return str(source[2])
     if isinstance(source, (list, tuple)) and len(source) == 2:
         try:
             return document_id(source[1], None, str(source[0]))

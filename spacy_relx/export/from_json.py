@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import RelxError
 from ..types import read_support
-from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage, set_model
+from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage, set_model, text_origin
 
 Row = Mapping[str, Any]
 #: How far from [0, 1] sums of single precision may come.
@@ -29,9 +29,11 @@ def triples_of_row(
     """
     if not isinstance(row, dict):
         raise ValueError("the line must be an object")
+    origin = ""
     try:
         if "relations" in row:
-            doc_id = document_id(row.get("id"), number, source)
+            text = _optional_string(row, "text")
+            doc_id, origin = document_id(row.get("id"), number, source, text), text_origin(text)
             facts = _rows(row, "facts") if "facts" in row else []
             triples: Iterator[Triple] = chain(_of_prediction(row, doc_id), *(_of_fact(fact, doc_id) for fact in facts))
         elif "subject" in row:
@@ -41,6 +43,7 @@ def triples_of_row(
         else:
             raise ValueError('there is neither "relations" nor "evidence" nor "subject"')
         for triple in triples:
+            triple.origin = origin
             yield set_model(triple, clean_text(model), clean_text(model_version))
     except RelxError as err:  # of read_support
         raise ValueError(str(err)) from err
@@ -89,7 +92,9 @@ def _of_fact(row: Row, found_in: str | None = None) -> Iterator[Triple]:
         if found_in is not None:
             doc_id, place = found_in, (_offset(piece, "start"), _offset(piece, "end"))
         else:
-            doc_id, place = document_id(piece.get("id"), None, _optional_string(piece, "source")), (None, None)
+            named = _optional_string(piece, "document")
+            doc_id = named or document_id(piece.get("id"), None, _optional_string(piece, "source"))
+            place = (None, None)
         yield Triple(
             entities[0],
             label,

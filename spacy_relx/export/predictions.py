@@ -50,15 +50,15 @@ def fact_record(doc: Doc, fact: Fact) -> dict[str, Any]:
     """A fact of a bag Doc as plain data. Offsets of evidence count characters of its sentence.
 
     head, label, tail, score, kb_score, known and kb_rank (those that are set), head_text and tail_text (as the best
-    evidence has them), sentences (how many the bag has), evidence (text, head, tail, weight, lang, and source: the file
-    and the id of the text in it).
+    evidence has them), sentences (how many the bag has), evidence (text, head, tail, weight, lang, and where it is
+    from: source, the file; id, that of the text in it; document, the id that exports give it).
     """
     sources: Sequence[Any] = doc.user_data.get("sources", ())
     starts = [sent.start for sent in doc.sents]
     evidence = []
     for each in fact.evidence:
         number = max(bisect_right(starts, each.start) - 1, 0)
-        source = {"source": sources[number][0], "id": sources[number][1]} if number < len(sources) else {}
+        source = dict(zip(("source", "id", "document"), sources[number])) if number < len(sources) else {}
         evidence.append({**_evidence_record(doc, each), **source})
     return {**_fact_fields(doc, fact), "sentences": len(starts), "evidence": evidence}
 

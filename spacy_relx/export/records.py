@@ -13,6 +13,8 @@ from hashlib import blake2b
 from numbers import Integral
 from typing import Any
 
+from ..ids import content_id
+
 #: Begins the id of an entity without a kb_id: its type and its normal form follow.
 UNLINKED = "text:"
 #: Stands before a kb_id that would be taken for the id of an entity without one.
@@ -50,7 +52,8 @@ class Triple:
     place in the document (characters, end exclusive), None where not known. So the subject begins at character
     `sentence_start + subject.start` of the document. lang: of the sentence, "" where unknown. score: the model's, in
     [0, 1]. weight: how much the sentence counted in the bag that the fact is from, in [0, 1]; None for no bag.
-    kb_score, known, kb_rank: as of `spacy_relx.facts.Fact`. model, model_version: what made the triple.
+    kb_score, known, kb_rank: as of `spacy_relx.facts.Fact`. model, model_version: what made the triple. origin: what
+    tells its document from others of the same id, "" where nothing does; it is not exported.
     """
 
     subject: EntityMention
@@ -68,6 +71,7 @@ class Triple:
     kb_rank: float | None = None
     model: str = ""
     model_version: str = ""
+    origin: str = field(default="", compare=False)
 
 
 @dataclass(slots=True)
@@ -150,18 +154,35 @@ def check_document_id(id: Any) -> None:
         raise ValueError(f"the id must be a string or a whole number, but is {id!r:.60}")
 
 
-def document_id(id: Any, number: int | None, source: str = "") -> str:
-    """The id of a document: one that is a string as it is, a whole number with the name of its source before it.
+def document_id(id: Any, number: int | None, source: str = "", text: str | None = None) -> str:
+    """The id of a document: one that is a string as it is.
 
-    number: stands for an id that is None or ""; None where the source alone is known. RAISES: ValueError for an id
-    that is neither string nor whole number.
+    A number is that of one file alone, and files in several folders have one name. So it stands behind the name of its
+    source and before a digest of the text: `SOURCE#NUMBER~DIGEST`, which no other document changes.
+
+    Args:
+        id: What the document has, None or "" for nothing.
+        number: Stands for an id that is none; None where the source alone is known.
+        source: Name of the file.
+        text: The whole text; None where it is not known, so that there is no digest.
+
+    Raises:
+        ValueError: For an id that is neither string nor whole number.
     """
     if id is None or id == "":
         if number is None:
             return clean_text(source)
         id = number
     check_document_id(id)
-    return clean_text(id if isinstance(id, str) or not source else f"{source}#{id}")
+    if isinstance(id, str):
+        return clean_text(id)
+    name = clean_text(f"{source}#{id}" if source else id)
+    return name if text is None else content_id(name, text)
+
+
+def text_origin(text: str) -> str:
+    """The `Triple.origin` of a text."""
+    return content_id("text", text)
 
 
 def evidence_id(fact: MergedTriple, each: Triple) -> str:

@@ -64,6 +64,8 @@ class TripleSpool:
         for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", f"cache_size=-{_CACHE}"):
             self._db.execute(f"PRAGMA {setting}")
         self._db.execute(f"CREATE TABLE triples ({_COLUMNS})")
+        self._db.execute("CREATE TABLE origins (doc TEXT, origin TEXT, PRIMARY KEY (doc, origin)) WITHOUT ROWID")
+        self._origin = ("", "")
         self._db.execute("BEGIN")
 
     def __enter__(self) -> TripleSpool:
@@ -78,11 +80,14 @@ class TripleSpool:
 
     def add(self, triples: Iterable[Triple]) -> TripleSpool:
         """Put triples aside. RETURNS: itself. RAISES: RelxError RX333 (no room), RX337 (a score that is no number)."""
-        rows = map(self._row, triples)
+        origins: list[tuple[str, str]] = []
+        rows = (self._row(triple, origins) for triple in triples)
         insert = f"INSERT INTO triples VALUES ({','.join('?' * _N_COLUMNS)})"
         with _room():
             while batch := list(islice(rows, _BATCH)):
                 self._db.executemany(insert, batch)
+                self._db.executemany("INSERT OR IGNORE INTO origins VALUES (?, ?)", origins)
+                origins.clear()
         return self
 
     def facts(self) -> Iterator[MergedTriple]:
@@ -112,13 +117,24 @@ class TripleSpool:
         """The ids of the documents, each once, but for "". RAISES: RelxError RX333."""
         return (row[0] for row in self._select("SELECT DISTINCT doc FROM triples WHERE doc != '' ORDER BY doc"))
 
+    def shared_ids(self) -> list[str]:
+        """The ids that several documents have, as far as their texts or places show. RAISES: RelxError RX333."""
+        # texts are compared with texts, places with places
+        kind = "substr(origin, 1, 5)"
+        query = f"SELECT DISTINCT doc FROM origins GROUP BY doc, {kind} HAVING COUNT(*) > 1 ORDER BY doc"
+        return [row[0] for row in self._select(query)]
+
     def models(self) -> Iterator[tuple[str, str]]:
         """(name, version) of what made the triples, each once, but for ("", ""). RAISES: RelxError RX333."""
         query = "SELECT DISTINCT model, version FROM triples WHERE model != '' OR version != '' ORDER BY model, version"
         return ((row[0], row[1]) for row in self._select(query))
 
-    def _row(self, triple: Triple) -> Row:
+    def _row(self, triple: Triple, origins: list[tuple[str, str]]) -> Row:
+        """origins: gets the document and its origin, where they are not those of the triple before."""
         self.n_added += 1
+        if triple.doc_id and triple.origin and self._origin != (triple.doc_id, triple.origin):
+            self._origin = triple.doc_id, triple.origin
+            origins.append(self._origin)
         one, other = triple.subject, triple.object
         for number in (triple.score, triple.weight, triple.kb_score, triple.kb_rank):
             if number is not None and not isfinite(number):

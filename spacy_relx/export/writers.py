@@ -20,6 +20,9 @@ from .iris import Iris
 from .records import Triple
 from .spool import TripleSpool
 
+#: Ids that a warning shows.
+_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -92,7 +95,7 @@ def export(
     max_evidence: see `TripleSpool`. progress: wraps the stream of facts that are written.
     RAISES: RelxError RX330 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a
     stream cannot hold a folder), RX005 (the format needs a package). WARNS: RX336 where there are no triples; the
-    output is valid and empty.
+    output is valid and empty. RX578 where several documents have one id.
     """
     path: Path | None = None
     if isinstance(output, (str, Path)):
@@ -113,6 +116,9 @@ def export(
         report.triples = spool.add(triples).n_added
         with place as temporary:
             writer(spool, temporary, settings or Settings())
+        shared = spool.shared_ids()
+    if shared:
+        warn("RX578", n=len(shared), ids=", ".join(map(repr, shared[:_SHOWN])))
     if not report.triples:
         warn("RX336", path=path or "the output")
     return report

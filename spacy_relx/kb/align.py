@@ -15,11 +15,12 @@ from spacy.tokens import Doc
 
 from ..corpora.bag_spool import BagSpool
 from ..corpora.bag_writer import BagCounts
-from ..corpora.bags import sentence_bounds, stable_hash, token_arrays
+from ..corpora.bags import sentence_bounds, token_arrays
 from ..corpora.leakage import Leakage
 from ..corpora.records import UNTYPED
 from ..errors import RelxError
 from ..extensions import get_span_lang, set_extensions, set_lang
+from ..ids import stable_hash
 from ..types import MENTIONS_KEY, Mention
 from .alias_index import mix
 from .aliases import AliasMatcher

@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...files import bounded_lines, open_binary
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, DuplicateKeyError, Place, Record, Report, is_lang_code, load_json, misfit
+from ..records import (
+    UNTYPED,
+    BadRecord,
+    DuplicateKeyError,
+    Place,
+    Record,
+    Report,
+    is_lang_code,
+    load_json,
+    misfit,
+)
+from ..records import pass_over as pass_over
+from ._counting import BOM, Convention
 from ._json_list import bad_byte, bad_reason, iter_items, line_of, shown
+from ._offsets import Item, settle
 
 #: Labels that data sets use for "these two are not related".
 NO_RELATION_LABELS = frozenset({"NA", "Other", "no_relation"})
@@ -33,7 +46,8 @@ _PACKED_ERRORS = (OSError, EOFError, zlib.error)
 
 
 def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
-    """The lines of a UTF-8 file with their places, without line ends. A byte order mark is passed over.
+    """The lines of a UTF-8 file with their places, without line ends. A byte order mark is passed over, also before a
+    later line, where files were joined.
 
     BROKEN: RX108 for a line that is not UTF-8, RX109 for a file that cannot be read (to its end), RX309 for a line
     longer than `MAX_LINE`.
@@ -47,11 +61,11 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
                     report.broken("RX309", place, "", what="line", limit=MAX_LINE)
                     continue
                 try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                    line = raw.decode("utf-8")
                 except UnicodeDecodeError as err:
                     report.broken("RX108", place, raw.decode("utf-8", "replace"), reason=err.reason, offset=err.start)
                     continue
-                yield place, line.rstrip("\r\n")
+                yield place, line.removeprefix(BOM).rstrip("\r\n")
     except _PACKED_ERRORS as err:
         report.broken("RX109", Place(path, number + 1), "", reason=str(err) or type(err).__name__)
 
@@ -220,26 +234,54 @@ def read_json_lines(path: Path, report: Report) -> Iterator[tuple[Place, str, Ro
 
 def parse_rows(
     rows: Iterable[tuple[Place, str, Any]],
-    parse: Callable[[Any, Place, Report], Record | None],
+    parse: Callable[[Any, Place, Report], Record | Sequence[Record] | None],
     report: Report,
     *,
     inclusive: bool = False,
+    offsets: Convention | None = None,
+    units: tuple[str, ...] = (),
+    strict: bool = True,
 ) -> Iterator[Record]:
-    """Parse each row and check the record. parse: (row, place, report) -> a record, or None for one to pass over.
+    """Parse each row and check the records.
 
-    inclusive: whether the ends of mentions are so in the format; errors count as it does.
-    BROKEN: the code of the BadRecord that parse raises; RX102, RX103, RX104 from `check_record`.
+    Args:
+        rows: (place, text for messages, row).
+        parse: (row, place, report) -> a record, several, or None for a row to pass over.
+        report: Counts broken rows.
+        inclusive: Whether the ends of mentions are so in the format; errors count as it does.
+        offsets: Of a stand-off format, what its offsets count: they are settled, see `_offsets.settle`.
+        units: Other units that programs with this format count.
+        strict: Whether mentions' own texts must be right.
+
+    Yields:
+        The records. Broken is a row with the code of the BadRecord that parse raises, and with those of `settle` and
+        `check_record`.
     """
-    for place, text, row in rows:
+    items = _parse_each(rows, parse, report)
+    if offsets is not None:
+        items = settle(items, report, offsets, units, strict=strict)
+    for place, text, record in items:
         try:
-            record = parse(row, place, report)
-            if record is not None:
-                check_record(record, inclusive=inclusive)
+            check_record(record, inclusive=inclusive)
         except BadRecord as err:
             report.broken(err.code, place, text, **err.values)
             continue
-        if record is not None:
-            yield record
+        yield record
+
+
+def _parse_each(
+    rows: Iterable[tuple[Place, str, Any]],
+    parse: Callable[[Any, Place, Report], Record | Sequence[Record] | None],
+    report: Report,
+) -> Iterator[Item]:
+    for place, text, row in rows:
+        try:
+            parsed = parse(row, place, report)
+        except BadRecord as err:
+            report.broken(err.code, place, text, **err.values)
+            continue
+        for record in [parsed] if isinstance(parsed, Record) else parsed or ():
+            yield place, text, record
 
 
 def check_record(record: Record, *, inclusive: bool = False) -> None:
@@ -296,11 +338,15 @@ def get_words(row: Row, key: str) -> list[str]:
     return words
 
 
-def get_id(row: Row, *keys: str) -> str:
-    """The first of the keys that is there, as a string."""
+def get_id(row: Row, *keys: str) -> str | int:
+    """The first of the keys that is there: a string, or a whole number. One of more than 64 bits, which no Doc can
+    hold, becomes a string."""
     for key in keys:
-        if isinstance(row.get(key), (str, int)):
-            return str(row[key])
+        value = row.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value if abs(value) < 1 << 63 else str(value)
+        if isinstance(value, str):
+            return value
     return ""
 
 
@@ -328,14 +374,6 @@ def select_inputs(choose: Callable[[list[Path]], list[Path]]) -> Callable[[_Impo
         return importer
 
     return mark
-
-
-def pass_over(report: Report, code: str, place: Place, text: str, **values: Any) -> None:
-    """Count something that the format has and a relation has no use for; the first is a problem in detail."""
-    if report.problem_counts[code]:
-        report.problem_counts[code] += 1
-    else:
-        report.note(code, place, text, **values)
 
 
 def find_places(name: str, text: str, joins: Callable[[str], bool]) -> Iterator[tuple[int, int]]:

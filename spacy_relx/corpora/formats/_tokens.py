@@ -1,4 +1,4 @@
-"""Texts that bring their own tokens, and offsets that count UTF-16 units."""
+"""Texts that bring their own tokens."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..records import Record, misfit
+from ..records import Record
 
 _PIECE = re.compile(r"\s+|\S+")
 Span = tuple[int, int]
@@ -69,31 +67,3 @@ def _add(words: list[str], spaces: list[bool], starts: list[int], piece: str, st
         words.append(piece)
         spaces.append(False)
         starts.append(start)
-
-
-def utf16_offsets(text: str) -> np.ndarray:
-    """Of each place in a text, its end included, how many UTF-16 units stand before it. *Shape:* (len(text) + 1,)"""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    return np.concatenate([[0], np.cumsum(1 + (points > 0xFFFF))])
-
-
-class Utf16Offsets:
-    """From offsets that count UTF-16 units (as Java and JavaScript have them) to those that count characters."""
-
-    def __init__(self, text: str):
-        starts = utf16_offsets(text)
-        self.length = int(starts[-1])
-        # None where offsets are the same in both, as in nearly all texts; -1 is the middle of a character.
-        self._points: np.ndarray | None = None
-        if self.length > len(text):
-            self._points = np.full(self.length + 1, -1)
-            self._points[starts] = np.arange(len(starts))
-
-    def span(self, start: int, end: int) -> Span:
-        """[start, end) in characters. RAISES: BadRecord RX103 where it does not fit the text, or cuts a character."""
-        points = (-1, -1)
-        if 0 <= start <= end <= self.length:
-            points = (start, end) if self._points is None else (int(self._points[start]), int(self._points[end]))
-        if min(points) < 0:
-            raise misfit(start, end, self.length, "UTF-16 units")
-        return points

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from ...ids import content_id
 from ...types import Mention
-from ..records import BadRecord, DuplicateKeyError, Place, Record, Report, load_json, misfit
+from ..records import BadRecord, DuplicateKeyError, Place, Record, Report, load_json
+from ._counting import CHARACTERS
+from ._offsets import Pieces, check_choice, choose, joined, note_choice, same_words, split_bom
 from ._read import BadFile, check_record, get, pass_over, read_text, select_inputs
 
 #: Suffixes of annotations, in the order in which they are read: brat's own, then those of the shared tasks.
@@ -17,8 +21,11 @@ SUFFIXES = (".ann", ".a1", ".a2", ".co", ".rel")
 _TEXT, _SETTINGS = ".txt", ".conf"
 #: Beside the texts: the true names of types, relations and kb_ids that brat cannot hold, by their names in brat.
 NAMES_FILE = "relx-names.json"
-#: What has names there: entity types, relations, kb_ids.
+#: What has names there: entity types, relations, kb_ids; and ids of documents, by the names of their files.
 NAMED = ("entities", "relations", "links")
+DOCUMENTS = "documents"
+#: Units that programs with this format count, besides characters.
+_UNITS = ("utf16",)
 _MENTION = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)\s*")
 _ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 _LINK = re.compile(r"\S+ (\S+) [^\s:]+:(\S+)\s*")
@@ -50,14 +57,17 @@ def read_brat(path: Path, report: Report) -> Iterator[Record]:
 
     A mention of several fragments becomes the one that covers them, which is noted (RX306), unless there are only
     blanks between them. The id of an N line becomes the kb_id (NULL is none; of several the first, RX314). Mentions
-    that `Equiv` lines make equal share a kb_id: that of an N line of one of them, else `record.id#T1`, after the first
-    of them; where they have several links, each keeps its own (RX315). An R line has two arguments, of which Arg1 is
-    the head; one that names an event means its trigger. Events (RX304), attributes, notes and other equivalences
-    (RX305) are passed over and counted. The record's id is the name of the file. A text without annotations is skipped
-    (RX303). Names that `NAMES_FILE` beside the text has, as `relx prelabel` writes it, become what they stand for.
+    that `Equiv` lines make equal share a kb_id: that of an N line of one of them, else `DOCUMENT#T1`, after the first
+    of them; where they have several links, each keeps its own (RX315). DOCUMENT is the name of the file and a digest of
+    the text and of the places of its mentions, since files in several folders have one name. An R line has two
+    arguments, of which Arg1 is the head; one that names an event means its trigger. Events (RX304), attributes, notes
+    and other equivalences (RX305) are passed over and counted. The record's id is the name of the file and a digest of
+    its text; the file is meta["file"]. A text without annotations is skipped (RX303). Offsets count characters, unless
+    the mentions' own texts show something else (RX570). Names that `NAMES_FILE` beside the text has, as `relx prelabel`
+    writes it, become what they stand for.
     BROKEN, the whole text: RX102 (a line is not of the format, an id is there twice), RX103 (offsets), RX104 (an
-    argument names nothing), RX105 (the line's own text is another one), RX108, RX109, RX302 (no text), RX309; RX101 or
-    RX102 for a broken table of names.
+    argument names nothing), RX105 and RX574 (the line's own text is another one), RX108, RX109, RX302 (no text), RX309;
+    RX101 or RX102 for a broken table of names.
     """
     place = Place(path, 1)
     if not path.exists():
@@ -79,7 +89,7 @@ def read_brat(path: Path, report: Report) -> Iterator[Record]:
     try:
         reader.read_names(_beside(path, _TEXT).with_name(NAMES_FILE))
         reader.place = reader.record.place
-        reader.record.text = read_text(text_file, "utf-8")
+        reader.set_text(read_text(text_file, "utf-8"))
         for file in files:
             reader.read(file)
         reader.finish(report)
@@ -103,7 +113,7 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _read_names(path: Path, changed: int, size: int) -> dict[str, dict[str, str]]:
+def _read_names(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
     """A table of names. changed, size: of the file, so that another one is read anew.
 
     RAISES: BadFile RX108, RX109, RX309; BadRecord RX101, RX102.
@@ -120,7 +130,21 @@ def _read_names(path: Path, changed: int, size: int) -> dict[str, dict[str, str]
     for kind, of_kind in names.items():
         if not all(isinstance(name, str) and name for name in of_kind.values()):
             raise BadRecord("RX102", problem=f"'{kind}' must map names to names, none of them empty")
-    return names
+    ids = get(table, DOCUMENTS, dict, default={})
+    if not all(isinstance(id, (str, int)) and not isinstance(id, bool) and id != "" for id in ids.values()):
+        raise BadRecord("RX102", problem=f"'{DOCUMENTS}' must map names of files to ids")
+    return {**names, DOCUMENTS: ids}
+
+
+@dataclass
+class _Marked:
+    """A mention as a line has it. pieces: as the file counts them. quote: its own text, "" for none."""
+
+    place: Place
+    line: str
+    label: str
+    pieces: Pieces
+    quote: str
 
 
 @dataclass
@@ -130,19 +154,21 @@ class _Reader:
     place: Place
     line: str = ""
     ids: set[str] = field(default_factory=set)
-    #: id -> its place in record.mentions
+    #: id -> its place in marked, and in record.mentions
     mentions: dict[str, int] = field(default_factory=dict)
+    marked: list[_Marked] = field(default_factory=list)
+    has_bom: bool = False
     triggers: dict[str, str] = field(default_factory=dict)
     links: list[tuple[Place, str, str, str]] = field(default_factory=list)
     equal: list[tuple[Place, str, list[str]]] = field(default_factory=list)
     relations: list[tuple[Place, str, str, list[str]]] = field(default_factory=list)
     #: true names by names in brat, of each of `NAMED`
-    names: dict[str, dict[str, str]] = field(default_factory=lambda: {kind: {} for kind in NAMED})
+    names: dict[str, dict[str, Any]] = field(default_factory=lambda: {kind: {} for kind in (*NAMED, DOCUMENTS)})
     #: (place, line, code, values) of what is to be noted if the text can be used
     notes: list[tuple[Place, str, str, dict[str, str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.record = Record(self.place, id=self.place.file.stem)
+        self.record = Record(self.place)
 
     def read_names(self, file: Path) -> None:
         """Read the table of names, where there is one. RAISES: BadRecord."""
@@ -151,10 +177,18 @@ class _Reader:
             stat = file.stat()
             self.names = _read_names(file, stat.st_mtime_ns, stat.st_size)
 
+    def set_text(self, text: str) -> None:
+        """Take the text, and the id of the record."""
+        self.record.text, self.has_bom = split_bom(text)
+        name = self.place.file.stem
+        self.record.meta = {"file": self.place.file.name}
+        self.record.id = self.names[DOCUMENTS].get(name) or content_id(name, self.record.text)
+
     def read(self, file: Path) -> None:
         """Read a file of annotations. RAISES: BadRecord."""
         self.place, self.line = Place(file, 1), ""
-        for number, line in enumerate(read_text(file).split("\n"), start=1):
+        content = read_text(file)
+        for number, line in enumerate(content.split("\n" if "\n" in content else "\r"), start=1):
             self.place, self.line = Place(file, number), line.rstrip("\r")
             if self.line.strip():
                 self._read_line(*self.line.partition("\t")[::2])
@@ -192,19 +226,25 @@ class _Reader:
         match = _MENTION.fullmatch(data)
         if match is None:
             raise BadRecord("RX102", problem="a mention must be as in 'PERSON 0 5' or 'PERSON 0 5;9 12'")
-        label, fragments = match[1], [tuple(map(int, part.split())) for part in match[2].split(";")]
+        pieces = [(int(start), int(end)) for start, end in (piece.split() for piece in match[2].split(";"))]
+        self.mentions[name] = len(self.marked)
+        self.marked.append(_Marked(self.place, self.line, match[1], pieces, shown))
+
+    def _place_mentions(self, report: Report) -> None:
+        """Find the mentions in the text. RAISES: BadRecord RX103, RX105, RX574."""
         text = self.record.text or ""
-        for start, end in fragments:
-            if not 0 <= start < end <= len(text):
-                raise misfit(start, end, len(text), "characters")
-        start, end = min(fragments)[0], max(end for _, end in fragments)
-        found = " ".join(text[start:end] for start, end in fragments)
-        if shown and _bare(found) != _bare(shown):
-            raise BadRecord("RX105", start=start, end=end, found=found, wanted=shown)
-        if len(fragments) > 1 and _bare(found) != _bare(text[start:end]):
-            self.notes.append((self.place, self.line, "RX306", {"parts": found, "whole": text[start:end]}))
-        self.mentions[name] = len(self.record.mentions)
-        self.record.mentions.append(Mention(start, end, self.names["entities"].get(label, label)))
+        as_written, quotes = [one.pieces for one in self.marked], [one.quote for one in self.marked]
+        choice = choose(text, as_written, quotes, CHARACTERS, _UNITS, has_bom=self.has_bom)
+        for number, (marked, pieces) in enumerate(zip(self.marked, choice.pieces)):
+            self.place, self.line = marked.place, marked.line
+            one = choice._replace(pieces=[pieces])
+            check_choice(text, one, as_written[number : number + 1], quotes[number : number + 1])
+            start, end = min(pieces)[0], max(end for _, end in pieces)
+            found = joined(text, pieces)
+            if len(pieces) > 1 and not same_words(found, text[start:end]):
+                self.notes.append((self.place, self.line, "RX306", {"parts": found, "whole": text[start:end]}))
+            self.record.mentions.append(Mention(start, end, self.names["entities"].get(marked.label, marked.label)))
+        note_choice(choice, text, as_written, self.record.place, text, report)
 
     def _add_relation(self, data: str) -> None:
         label, *arguments = data.split()
@@ -217,7 +257,11 @@ class _Reader:
         self.relations.append((self.place, self.line, label, [name for _, name in pairs]))
 
     def finish(self, report: Report) -> None:
-        """Resolve what names other annotations, which may come later in the files. RAISES: BadRecord RX104."""
+        """Find the mentions, and resolve what names other annotations, which may come later in the files.
+
+        RAISES: BadRecord RX103, RX104, RX105, RX574.
+        """
+        self._place_mentions(report)
         for place, line, name, target in self.links:
             self.place, self.line = place, line
             index = self._resolve(name)
@@ -260,11 +304,13 @@ class _Reader:
         for index in sorted(parents):
             clusters.setdefault(find(index), []).append(index)
         ids = {index: name for name, index in self.mentions.items()}
+        places = (f"{ids[i]} {mention.start} {mention.end}" for i, mention in enumerate(self.record.mentions))
+        document = content_id(self.record.place.file.stem, self.record.content, *places)
         for root, cluster in clusters.items():
             links = list(dict.fromkeys(filter(None, (self.record.mentions[i].kb_id for i in cluster))))
             if len(links) > 1:
                 self.notes.append((*lines[root], "RX315", {"links": ", ".join(map(repr, links))}))
-            target = links[0] if links else f"{self.record.id}#{ids[root]}"
+            target = links[0] if links else f"{document}#{ids[root]}"
             for index in cluster:
                 self._link(index, self.record.mentions[index].kb_id or target)
 
@@ -277,8 +323,3 @@ class _Reader:
         if name not in self.mentions:
             raise BadRecord("RX104", value=name, n=len(self.mentions))
         return self.mentions[name]
-
-
-def _bare(text: str) -> str:
-    """A text without its blanks: brat writes one line, and a blank between fragments."""
-    return "".join(text.split())

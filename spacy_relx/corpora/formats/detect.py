@@ -46,12 +46,13 @@ class Sample:
 def detect_format(paths: Iterable[Path]) -> tuple[str, list[Path]]:
     """Tell the one format of all these files by their content.
 
-    RETURNS: its name, and the files to read (of brat, one for each text).
+    RETURNS: its name, and the files to read (of brat, one for each text; of Label Studio, no labelling interfaces).
     RAISES: RelxError RX300 where a file's format cannot be told, naming those that it may be; RX301 where the files
     have different formats.
     """
     given = list(paths)
-    paths = brat.choose_files(given)
+    stems = {path.with_suffix("") for path in given if path.suffix != ".xml"}
+    paths = [path for path in brat.choose_files(given) if path.suffix != ".xml" or path.with_suffix("") not in stems]
     if not paths:
         raise RelxError("RX300", path=given[0], reason="settings of brat are no data")
     found: dict[str, Path] = {}
@@ -183,7 +184,7 @@ def _is_redfm(row: dict[str, Any]) -> bool:
 
 
 def _is_doccano(row: dict[str, Any]) -> bool:
-    if not isinstance(row.get("text"), str) or _is_redfm(row):
+    if not any(isinstance(row.get(key), str) for key in ("text", "data")) or _is_redfm(row):
         return False
     if "entities" in row:
         return True

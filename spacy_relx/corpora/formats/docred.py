@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ...ids import content_id
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
 from ._read import Row, get, get_objects, get_words, int_list, parse_rows, read_json_list
@@ -15,7 +17,9 @@ from ._read import Row, get, get_objects, get_words, int_list, parse_rows, read_
 def read_docred(path: Path, report: Report) -> Iterator[Record]:
     """Read a DocRED file, a JSON list: one record a document, with its sentences.
 
-    The mentions of one entity share a kb_id, `title#number`. A fact joins entities: it becomes a relation between
+    The mentions of one entity share a kb_id, `DOCUMENT#number`. A document is known by its title and a digest of its
+    words and of the places of its entities, since titles may be missing or the same: equal documents have equal ids, in
+    whichever file. The title itself is meta["title"]. A fact joins entities: it becomes a relation between
     every two of their mentions that share a sentence, and where none do, between the two nearest.
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109; places count documents.
     """
@@ -25,7 +29,10 @@ def read_docred(path: Path, report: Report) -> Iterator[Record]:
 def _parse(row: Row, place: Place, report: Report) -> Record:
     sents = [get_words({"sents": sent}, "sents") for sent in get(row, "sents", list)]
     title = get(row, "title", str, default="")
-    record = Record(place, words=[word for sent in sents for word in sent], id=title)
+    words = [word for sent in sents for word in sent]
+    record = Record(place, words=words, id=content_id(title, "\n".join(words)))
+    if title:
+        record.meta = {"title": title}
     offsets = [0]
     for sent in sents:
         offsets.append(offsets[-1] + len(sent))
@@ -34,7 +41,10 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
     for number, vertex in enumerate(get(row, "vertexSet", list)):
         if not isinstance(vertex, list) or not all(isinstance(mention, dict) for mention in vertex):
             raise BadRecord("RX102", problem=f"entity {number} of 'vertexSet' must be a list of objects")
-        entities.append([_add_mention(mention, record, offsets, f"{title}#{number}") for mention in vertex])
+        entities.append([_add_mention(mention, record, offsets, f"#{number}") for mention in vertex])
+    places = (f"{mention.start} {mention.end} {mention.kb_id}" for mention in record.mentions)
+    document = content_id(title, "\n".join(words), *places)
+    record.mentions = [replace(mention, kb_id=document + mention.kb_id) for mention in record.mentions]
     for fact in get_objects(row, "labels"):
         head, tail = (_entity(fact, key, entities) for key in ("h", "t"))
         label = get(fact, "r", str, "in a fact, ")
@@ -43,7 +53,7 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
 
 
 def _add_mention(mention: Row, record: Record, offsets: list[int], kb_id: str) -> tuple[int, int]:
-    """RETURNS: (index of the mention in the record, its sentence)."""
+    """kb_id: of its entity in the document. RETURNS: (index of the mention in the record, its sentence)."""
     sent = get(mention, "sent_id", int, "in a mention, ")
     if not 0 <= sent < len(offsets) - 1:
         raise BadRecord("RX102", problem=f"a mention is in sentence {sent}, but there are {len(offsets) - 1}")

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..records import BadRecord, Place, Record, Report, is_lang_code
+from ...ids import content_id
+from ..records import BadRecord, Place, Record, Report, is_lang_code, misfit
+from ._counting import UNITS, UTF16, Countable
+from ._offsets import choose, note_choice, split_bom
 from ._read import Row, get, get_objects, json_name, parse_rows, read_json
-from ._tokens import Utf16Offsets, tokenize
+from ._tokens import tokenize
 from ._uima import Annotation, Link, dangling, fill, is_language, label_of, short_name
 
 _STRUCTURES = "%FEATURE_STRUCTURES"
@@ -31,7 +34,8 @@ def read_inception(path: Path, report: Report) -> Iterator[Record]:
     is set; "identifier" is the kb_id. In a relation the governor (where the arrow begins) is the head, the dependent
     the tail; without a feature its label is the name of the layer. A slot is a relation from its host, its role the
     label. The tokens and sentences of the file are kept. Annotations of no width (RX307) and relations without a label
-    (RX308) are left out. The language is that of DKPro's metadata, else of the document annotation.
+    (RX308) are left out. The record's id is the title in DKPro's metadata, else the name of the file, and a digest of
+    the text; the file is meta["file"]. The language is that of DKPro's metadata, else of the document annotation.
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309, RX311 (another UIMA JSON).
     """
     broken = report.records_broken
@@ -54,14 +58,14 @@ def _parse(value: Any, place: Place, report: Report) -> Record:
             raise BadRecord("RX102", problem=f"two feature structures have the %ID {name}")
         structures[name] = structure
     sofa = _sofa(structures)
-    record = Record(place, text=get(sofa, "sofaString", str, "in the Sofa, "))
-    units = Utf16Offsets(record.text or "")
+    text, has_bom = split_bom(get(sofa, "sofaString", str, "in the Sofa, "))
+    record = Record(place, text=text, meta={"file": place.file.name})
     annotations: dict[int, Annotation] = {}
     for name, structure in structures.items():
         start, end = (structure.get(key, structure.get("^" + key)) for key in ("begin", "end"))
         if type(start) is int and type(end) is int and structure.get("@sofa") == sofa["%ID"]:
-            span = units.span(start, end)
-            annotations[name] = Annotation(structure["%TYPE"], *span, _features(structure))
+            annotations[name] = Annotation(structure["%TYPE"], start, end, _features(structure))
+    _place_annotations(list(annotations.values()), text, has_bom, place, report)
     _read_metadata(record, structures, sofa["%ID"])
     labelled = _labelled(get(value, "%TYPES", dict, default={}))
     links = list(_links(structures, annotations, labelled, place))
@@ -70,6 +74,21 @@ def _parse(value: Any, place: Place, report: Report) -> Record:
     by_layer = {layer: [one for one in annotations.values() if one.layer == layer] for layer in (_TOKEN, _SENTENCE)}
     tokens = sorted((one.start, one.end) for one in by_layer[_TOKEN])
     return tokenize(record, tokens, [one.start for one in by_layer[_SENTENCE]]) if tokens else record
+
+
+def _place_annotations(annotations: list[Annotation], text: str, has_bom: bool, place: Place, report: Report) -> None:
+    """Bring the offsets of annotations to characters. RAISES: BadRecord RX103."""
+    spans = [(one.start, one.end) for one in annotations]
+    tokens = [span for span, one in zip(spans, annotations) if one.layer == _TOKEN]
+    telling = [[span] for span in tokens or spans if span[0] < span[1]]
+    choice = choose(text, telling, [None] * len(telling), UTF16, ("characters",), has_bom=has_bom)
+    countable = Countable(text, has_bom)
+    for one, (first, last), (start, end) in zip(annotations, spans, countable.read(spans, choice.convention)):
+        if not 0 <= start <= end:
+            unit = UNITS[choice.convention.unit].partition(" (")[0]
+            raise misfit(first, last, countable.length(choice.convention), unit)
+        one.start, one.end = start, end
+    note_choice(choice, text, telling, place, text, report)
 
 
 def _sofa(structures: dict[int, Row]) -> Row:
@@ -96,6 +115,8 @@ def _read_metadata(record: Record, structures: dict[int, Row], sofa: int) -> Non
             lang = features.get("language", "")
             langs[kind] = lang if is_lang_code(lang) else ""  # "x-unspecified" is none
     record.lang = langs[_METADATA] or langs[_DOCUMENT]
+    # titles are mostly names of files, of which a project may have several
+    record.id = content_id(str(record.id) or record.place.file.stem, record.content)
 
 
 def _is_relation(structure: Row) -> bool:

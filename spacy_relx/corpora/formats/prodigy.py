@@ -8,6 +8,8 @@ from typing import Any
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
+from ._counting import CHARACTERS
+from ._offsets import choose, note_choice
 from ._read import Row, get, get_id, get_objects, mention_index, parse_rows, read_json_lines
 
 _ANSWERS = ("accept", "reject", "ignore")
@@ -18,7 +20,8 @@ def read_prodigy(path: Path, report: Report) -> Iterator[Record]:
 
     Only accepted answers are used; a line without "answer" counts as accepted. A relation may join tokens that are no
     annotated span: they become mentions of the type ENT, and are noted (RX112). The language is "lang" or
-    "meta"["lang"], where given; a span may have a "kb_id".
+    "meta"["lang"], where given; a span may have a "kb_id". Characters of spans that are no tokens' count something else
+    than characters, if the spans' own texts or tokens show it (RX570).
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109.
     """
     yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True)
@@ -32,16 +35,17 @@ def _parse(row: Row, place: Place, report: Report) -> Record | None:
         report.records_skipped += 1
         return None
     tokens = _tokens(row)
+    row = _in_characters(row, tokens, place, report)
     meta = get(row, "meta", dict, default={})
     lang = row.get("lang") or meta.get("lang") or ""
     record = Record(place, words=[token["text"] for token in tokens], lang=str(lang), meta=meta)
-    record.id = str(row["id"]) if "id" in row else ""
+    record.id = get_id(row, "id")
     record.spaces = _spaces(tokens, row)
     ends = _Ends(record, _Places(tokens), report)
     for span in get_objects(row, "spans"):
         start, end = ends.places.of_span(span)
         label = get(span, "label", str, "in a span, ", default="") or UNTYPED
-        ends.add(Mention(start, end, label, get_id(span, "kb_id")))
+        ends.add(Mention(start, end, label, str(get_id(span, "kb_id"))))
     for relation in get_objects(row, "relations"):
         label = get(relation, "label", str, "in a relation, ")
         head, tail = (ends.find(relation, key) for key in ("head", "child"))
@@ -57,6 +61,38 @@ def _tokens(row: Row) -> list[Row]:
         if not get(token, "text", str, "in a token, "):
             raise BadRecord("RX102", problem="a token has an empty text")
     return tokens
+
+
+def _in_characters(row: Row, tokens: list[Row], place: Place, report: Report) -> Row:
+    """The row, the offsets of its spans brought to characters where they count something else."""
+    places, text = _Places(tokens), row.get("text")
+    relations = get_objects(row, "relations")
+    ends = [relation.get(key) for relation in relations for key in ("head_span", "child_span")]
+    listed = [span for span in (*get_objects(row, "spans"), *ends) if isinstance(span, dict)]
+    spans = [span for span in listed if all(type(span.get(key)) is int for key in ("start", "end"))]
+    if not isinstance(text, str) or all(places.of_characters(span) is not None for span in spans):
+        return row
+    as_written = [[(span["start"], span["end"])] for span in spans]
+    choice = choose(text, as_written, [_quote(span, tokens) for span in spans], CHARACTERS, ("utf16",))
+    if choice.is_default:
+        return row
+    note_choice(choice, text, as_written, place, text, report)
+    mended = {id(span): {**span, "start": start, "end": end} for span, [(start, end)] in zip(spans, choice.pieces)}
+    row = {**row, "spans": [mended.get(id(span), span) for span in get_objects(row, "spans")]}
+    row["relations"] = [
+        {key: mended.get(id(value), value) for key, value in relation.items()} for relation in relations
+    ]
+    return row
+
+
+def _quote(span: Row, tokens: list[Row]) -> str | None:
+    """The text of a span: its own, or that of its tokens."""
+    if isinstance(span.get("text"), str):
+        return span["text"]
+    first, last = span.get("token_start"), span.get("token_end")
+    if type(first) is int and type(last) is int and 0 <= first <= last < len(tokens):
+        return " ".join(token["text"] for token in tokens[first : last + 1])
+    return None
 
 
 def _spaces(tokens: list[Row], row: Row) -> list[bool] | None:
@@ -131,7 +167,7 @@ class _Ends:
             # Characters first: of a span that begins with token 0, Prodigy writes the last token as "token_start" here.
             start, end = self.places.of_characters(span) or self.places.of_span(span)
             # of several mentions of these tokens, the one that is meant
-            meant = Mention(start, end, str(span.get("label") or UNTYPED), get_id(span, "kb_id"))
+            meant = Mention(start, end, str(span.get("label") or UNTYPED), str(get_id(span, "kb_id")))
             if meant in record.mentions:
                 return record.mentions.index(meant)
         else:

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..records import BadRecord, Place, Record, Report
+from ...ids import content_id
+from ..records import BadRecord, Place, Record, Report, misfit
+from ._counting import CHARACTERS, UNITS, UTF16, Convention, Countable
+from ._offsets import Choice, note_choice
 from ._read import BadFile, check_record, pass_over, read_text
-from ._tokens import Utf16Offsets, tokenize
+from ._tokens import tokenize
 from ._uima import Annotation, Link, dangling, fill, is_language, label_of, short_name
 
 _FORMAT = re.compile(r"#FORMAT=WebAnno TSV 3\.(\d{1,3})")
@@ -98,10 +101,9 @@ class _Reader:
         self.start = self.place = place
         self.line = ""
         self.columns: list[_Column] = []
-        self.parts: list[str] = []
-        self.length = 0
         self.waiting: list[str] = []
-        self.sentences: list[int] = []
+        #: (place, line, offset of the first token, text)
+        self.sentences: list[tuple[Place, str, int, str]] = []
         self.tokens: list[tuple[Place, int, int, str]] = []
         self.annotations: list[Annotation] = []
         self.by_id: dict[int, Annotation] = {}
@@ -177,21 +179,10 @@ class _Reader:
                         self._add_to_span(column, unit, depth, value)
 
     def _begin_sentence(self, start: int) -> None:
-        """At the first token: where its sentence stands in the text. What is between two sentences is not recorded."""
-        if not self.waiting:
-            return
-        gap = start - self.length
-        if gap < 0:
-            raise BadRecord(
-                "RX102", problem=f"a sentence begins at {start}, but the text before it ends at {self.length}"
-            )
-        if gap:
-            self.parts.append("\n" + " " * (gap - 1) if self.sentences else " " * gap)
-        self.sentences.append(start)
-        text = "\n".join(self.waiting)
-        self.parts.append(text)
-        self.length = start + len(text.encode("utf-16-le", "surrogatepass")) // 2
-        self.waiting = []
+        """At the first token: it says where its sentence stands in the text."""
+        if self.waiting:
+            self.sentences.append((self.place, self.line, start, "\n".join(self.waiting)))
+            self.waiting = []
 
     def _end_sentence(self) -> None:
         if self.waiting:
@@ -289,24 +280,63 @@ class _Reader:
 
     def finish(self, report: Report) -> Record:
         """RAISES: BadRecord."""
-        text = "".join(self.parts)
-        record = Record(self.start._replace(unit="document"), text=text, id=self.start.file.stem)
-        units = Utf16Offsets(text)
-        tokens = []
-        for place, first, last, shown in self.tokens:
-            self.place, self.line = place, shown
-            start, end = units.span(first, last)
-            if text[start:end] not in (shown, _unescape(shown)):
-                raise BadRecord("RX417", start=first, end=last, found=text[start:end], wanted=shown)
-            tokens.append((start, end))
+        convention, text = self._text()
+        countable = Countable(text)
+        name = self.start.file.stem
+        record = Record(self.start._replace(unit="document"), text=text, meta={"file": self.start.file.name})
+        record.id = content_id(name, text)
         links = list(self._links())
-        for annotation in self.annotations:
-            annotation.start, annotation.end = units.span(annotation.start, annotation.end)
+        written = [(first, last) for _, first, last, _ in self.tokens]
+        tokens = countable.read(written, convention)
+        spans = countable.read([(one.start, one.end) for one in self.annotations], convention)
+        for annotation, (start, end) in zip(self.annotations, spans):
+            annotation.start, annotation.end = start, end
         fill(record, self.annotations, links, report)
         for place, line in self.chains:
             pass_over(report, "RX305", place, line, kind="chains of coreference")
         self.place, self.line = record.place, text
-        return tokenize(record, tokens, [units.span(start, start)[0] for start in self.sentences])
+        choice = Choice(convention, [[span] for span in tokens], is_default=convention == UTF16)
+        note_choice(choice, text, [[span] for span in written], record.place, text, report)
+        starts = countable.read([(start, start) for _, _, start, _ in self.sentences], convention)
+        return tokenize(record, tokens, [start for start, _ in starts])
+
+    def _text(self) -> tuple[Convention, str]:
+        """What offsets count, as the tokens show, and the text. RAISES: BadRecord RX102, RX103, RX417."""
+        try:
+            return UTF16, self._checked_text(UTF16)
+        except BadRecord as err:
+            where = self.place, self.line
+            try:
+                return CHARACTERS, self._checked_text(CHARACTERS)
+            except BadRecord:
+                self.place, self.line = where
+                raise err from None
+
+    def _checked_text(self, convention: Convention) -> str:
+        """The text by a convention. What is between two sentences is not recorded: blanks, and a line end."""
+        parts: list[str] = []
+        length = 0
+        for place, line, start, sentence in self.sentences:
+            self.place, self.line = place, line
+            gap = start - length
+            if gap < 0:
+                raise BadRecord(
+                    "RX102", problem=f"a sentence begins at {start}, but the text before it ends at {length}"
+                )
+            if gap:
+                parts.append("\n" + " " * (gap - 1) if parts else " " * gap)
+            parts.append(sentence)
+            length = start + Countable(sentence).length(convention)
+        text = "".join(parts)
+        countable = Countable(text)
+        places = countable.read([(first, last) for _, first, last, _ in self.tokens], convention)
+        for (place, first, last, shown), (start, end) in zip(self.tokens, places):
+            self.place, self.line = place, shown
+            if min(start, end) < 0:
+                raise misfit(first, last, countable.length(convention), UNITS[convention.unit].partition(" (")[0])
+            if text[start:end] not in (shown, _unescape(shown)):
+                raise BadRecord("RX417", start=first, end=last, found=text[start:end], wanted=shown)
+        return text
 
 
 def _number(value: str) -> tuple[str, int]:

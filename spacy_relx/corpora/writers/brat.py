@@ -8,7 +8,7 @@ from pathlib import Path
 from spacy.tokens import Doc
 
 from ...errors import warn
-from ..formats.brat import NAMED, NAMES_FILE, NO_LINK
+from ..formats.brat import DOCUMENTS, NAMED, NAMES_FILE, NO_LINK
 from ._base import Annotations, Writer, head_of, to_json
 
 #: What cannot stand in the name of a type: brat divides by blanks, commas, bars, colons and brackets.
@@ -49,8 +49,9 @@ class BratWriter(Writer):
 
     Files have the ids of the Docs as names, where these can be names of files, else numbers. Types, relations and
     `kb_id`s whose names brat cannot hold get others, with "_" for what is wrong; visual.conf shows the true names of
-    types, as far as it can, and `NAMES_FILE` keeps all of them for the importer (RX322). The `kb_id` of a mention is an
-    N line. A mention over several lines is written in fragments, one a line. Scores have no place.
+    types, as far as it can, and `NAMES_FILE` keeps all of them for the importer (RX322), and the ids of the Docs. The
+    `kb_id` of a mention is an N line. A mention over several lines is written in fragments, one a line. Scores have no
+    place.
     WARNS: RX322.
     """
 
@@ -59,6 +60,8 @@ class BratWriter(Writer):
     def begin(self, folder: Path) -> None:
         self._folder = folder
         self._names: set[str] = set()
+        #: ids of Docs by the names of their files
+        self._ids: dict[str, str | int] = {}
         self._types, self._relations, self._links = _Names(_NO_TYPE), _Names(_NO_TYPE), _Names(_NO_ID, NO_LINK)
 
     def write(self, doc: Doc, annotations: Annotations) -> None:
@@ -93,10 +96,14 @@ class BratWriter(Writer):
             lines = [f"{name} | {_BREAK.sub(' ', label).replace('|', '/')}" for label, name in labels]
             self._write_settings("visual.conf", {"labels": lines, "drawing": []})
         changed = sorted({*labels, *self._links.changed.items()})
-        if changed:
+        if changed or self._ids:
             parts = (self._types, self._relations, self._links)
-            table = {kind: {name: true for true, name in part.changed.items()} for kind, part in zip(NAMED, parts)}
+            table: dict[str, dict[str, str | int]] = {
+                kind: {name: true for true, name in part.changed.items()} for kind, part in zip(NAMED, parts)
+            }
+            table[DOCUMENTS] = self._ids
             (self._folder / NAMES_FILE).write_text(to_json(table), encoding="utf8")
+        if changed:
             pairs = [f"{true!r} is {name}" for true, name in changed]
             more = f" and {len(pairs) - _SHOWN} more" * (len(pairs) > _SHOWN)
             warn("RX322", names=", ".join(pairs[:_SHOWN]) + more, file=NAMES_FILE)
@@ -107,12 +114,15 @@ class BratWriter(Writer):
 
     def _name(self, doc: Doc) -> str:
         """The name of a Doc's files; names that differ in capitals only are one name to some file systems."""
-        name = str(head_of(doc).get("id", ""))
+        id = head_of(doc).get("id", "")
+        name = str(id)
         if not _SAFE_NAME.fullmatch(name) or name.lower() in self._names:
             name = f"{self.count + 1:06}"
             while name in self._names:
                 name += "_"
         self._names.add(name.lower())
+        if id != "":
+            self._ids[name] = id
         return name
 
 

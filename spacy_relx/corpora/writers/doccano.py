@@ -6,7 +6,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
-from ..formats._tokens import utf16_offsets
+from ..formats._counting import utf16_offsets
 from ..formats.doccano import UNIT, UTF16
 from ._base import Annotations, LinesWriter, head_of
 
