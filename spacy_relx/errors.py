@@ -494,6 +494,11 @@ MESSAGES: dict[str, str] = {
     "cut words, so their offsets are read as those of characters. Further such texts are counted with this. In: {text!r}",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
+    # 520-529: the direction of relations and facts
+    "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
+    "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",
+    "RX521": "The setting 'symmetric' names relations that the gold data have not: {names}. They have: {known}. Is the name "
+    "right, letter by letter?",
 }
 
 

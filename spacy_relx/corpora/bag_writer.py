@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import RelxError
 from ..extensions import get_sentence_langs
+from ..facts import Bag
 from ..files import check_writable, same_file
 from .bags import bag_labels, bag_of, sentence_bounds, split_bag, stable_hash
 from .docbin import new_docbin, quick_msgpack, write_docbin
@@ -29,13 +32,33 @@ TEST_SHARE = 0.2
 _CHUNK = 256
 
 
+class _Pairs:
+    """Which ordered pairs bags are about, as hashes: 8 bytes for each, and 16 more for one with a fact."""
+
+    def __init__(self) -> None:
+        self._all, self._related, self._turned = (array("Q") for _ in range(3))
+
+    def add(self, bag: Bag, related: bool) -> None:
+        key = stable_hash(bag.head, bag.tail)
+        self._all.append(key)
+        if related:
+            self._related.append(key)
+            self._turned.append(stable_hash(bag.tail, bag.head))
+
+    def counts(self) -> tuple[int, int]:
+        """How many different pairs have a fact, and how many of these are there the other way round as well."""
+        asked, related, turned = (np.frombuffer(each, "uint64") for each in (self._all, self._related, self._turned))
+        first = np.unique(related, return_index=True)[1]
+        return len(first), int(np.isin(turned[first], asked).sum())
+
+
 @dataclass
 class BagCounts:
     """What a file of bags holds.
 
     bags; sentences; na: bags without a fact; several: bags of two or more sentences; longest: sentences of the largest
     bag; facts: bags by relation; langs: sentences by language ("" where unknown). A bag that was split counts as often
-    as it has parts.
+    as it has parts. related: pairs with a fact; both_ways: those whose reverse has a bag, too, with a fact or without.
     """
 
     bags: int = 0
@@ -45,10 +68,12 @@ class BagCounts:
     longest: int = 0
     facts: Counter[str] = field(default_factory=Counter)
     langs: Counter[str] = field(default_factory=Counter)
+    _asked: _Pairs = field(default_factory=_Pairs)
 
     def add(self, doc: Doc) -> None:
         n_sentences = len(sentence_bounds(doc))
         labels = bag_labels(doc)
+        self._asked.add(bag_of(doc), bool(labels))
         self.bags += 1
         self.sentences += n_sentences
         self.na += not labels
@@ -57,15 +82,28 @@ class BagCounts:
         self.facts.update(labels)
         self.langs.update(lang for _, _, lang in get_sentence_langs(doc))
 
+    @property
+    def related(self) -> int:
+        return self._asked.counts()[0]
+
+    @property
+    def both_ways(self) -> int:
+        return self._asked.counts()[1]
+
     def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "facts": dict(self.facts), "langs": dict(self.langs)}
+        counts = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        related, both_ways = self._asked.counts()
+        asked = {"related": related, "both_ways": both_ways}
+        return {**counts, **asked, "facts": dict(self.facts), "langs": dict(self.langs)}
 
     def __str__(self) -> str:
+        related, both_ways = self._asked.counts()
         langs = ", ".join(f"{lang or 'unknown'} {n}" for lang, n in self.langs.most_common())
         lines = [
             f"bags               {self.bags} (without a fact: {self.na})",
             f"of several sents.  {self.several} (the largest: {self.longest})",
             f"sentences          {self.sentences} ({langs})",
+            f"asked both ways    {both_ways} of {related} related pairs",
             f"facts              {self.facts.total()}",
         ]
         width = max(map(len, self.facts), default=0)
