@@ -120,8 +120,8 @@ class ReversedNegatives:
             lines.append(f"hold both ways     {shortened(self.both_ways)} (left out of these: {self.left_out} pairs)")
         if self.doubtful:
             lines.append(
-                f"one way only       {shortened(self.doubtful)}, between entities of one type: name those that have no "
-                "direction with --symmetric"
+                f"one way only       {shortened(self.doubtful)}, between entities of one type or none: name those that "
+                "have no direction with --symmetric"
             )
         return lines
 
