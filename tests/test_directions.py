@@ -19,7 +19,7 @@ from spacy_relx.cli import relx_app
 from spacy_relx.corpora.bag_files import read_bags, write_bags
 from spacy_relx.corpora.bag_spool import BagSpool
 from spacy_relx.corpora.bags import bag_labels, bag_sentences
-from spacy_relx.corpora.directions import ReversedNegatives, hold_both_ways
+from spacy_relx.corpora.directions import BothWays, ReversedNegatives, hold_both_ways
 from spacy_relx.corpora.instances import sentence_instances
 from spacy_relx.errors import RelxError
 from spacy_relx.kb import directions
@@ -57,6 +57,9 @@ def test_directions_of_a_knowledge_base():
     }
     assert hold_both_ways(counts) == {"married_to", "contains", "part_of"}
     assert hold_both_ways(counts, ["taught"]) == {"married_to", "contains", "part_of", "taught"}
+    quarter = {"a": (8, 2), "b": (8, 1), "c": (8, 0)}
+    assert hold_both_ways(quarter) == set() and hold_both_ways(quarter, share=0.25) == {"a"}
+    assert ReversedNegatives(counts=quarter).both_ways == ["a"], "a quarter is too much for a safe negative"
 
 
 NAMES = st.sampled_from("abcde")
@@ -72,6 +75,16 @@ def test_counts_equal_naive_ones_in_blocks(rows, block):
     for label, found in counts.items():
         own = [(h, t) for h, r, t in rows if r == label and h != t]
         assert found == (len(own), sum((t, h) in pairs for h, t in own))
+
+
+def test_pairs_both_ways():
+    pairs = BothWays()
+    assert pairs.counts() == (0, 0)
+    for head, tail, counted in (("a", "b", True), ("b", "a", False), ("a", "b", True), ("c", "d", True)):
+        pairs.add(head, tail, counted=counted)
+    assert pairs.counts() == (2, 1)
+    pairs.add("d", "c", "r")  # of another label
+    assert pairs.counts() == (3, 1)
 
 
 # bags

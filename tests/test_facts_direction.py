@@ -170,9 +170,12 @@ def learn(folder, *options):
 
 
 def read_facts(folder):
-    invoke("facts", folder / "pipeline", folder / "texts.jsonl", "--output", folder / "facts.jsonl")
+    said = invoke("facts", folder / "pipeline", folder / "texts.jsonl", "--output", folder / "facts.jsonl")
     lines = (folder / "facts.jsonl").read_text(encoding="utf8").splitlines()
-    return {(fact["head"], fact["label"], fact["tail"]) for fact in map(json.loads, lines)}
+    facts = {(fact["head"], fact["label"], fact["tail"]) for fact in map(json.loads, lines)}
+    both = sum((tail, label, head) in facts for head, label, tail in facts)
+    assert f"\n{both} of them are there the other way round, too." in said
+    return facts
 
 
 def turned_round(facts, triples):

@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from ..corpora.directions import BothWays
 from ..corpora.texts import LeftOut
 from ..errors import RelxError, warn
 from ..extensions import get_candidates
@@ -110,6 +111,7 @@ def facts_cli(
                         write(json.dumps(fact_record(doc, fact), ensure_ascii=False))
     if output is not None:
         typer.secho(f"✔ Saved {counts.saved} facts about {counts.bags} pairs of entities to {output}", fg="green")
+        typer.echo(f"{counts.directions.counts()[1]} of them are there the other way round, too.")
         if checker is not None:
             typer.echo(counts.support())
 
@@ -117,7 +119,7 @@ def facts_cli(
 @dataclass
 class Counts:
     """bags: pairs of entities. found: facts about them; of these known, new and scored (with a kb_score) to the
-    knowledge base, and saved."""
+    knowledge base, and saved. directions: of those that are saved."""
 
     bags: int = 0
     found: int = 0
@@ -125,6 +127,7 @@ class Counts:
     new: int = 0
     scored: int = 0
     saved: int = 0
+    directions: BothWays = field(default_factory=BothWays)
 
     def add(self, fact: Fact, saved: bool) -> bool:
         """Count one fact. RETURNS: saved."""
@@ -133,6 +136,8 @@ class Counts:
         self.new += fact.known is False
         self.scored += fact.kb_score is not None
         self.saved += saved
+        if saved:
+            self.directions.add(fact.head, fact.tail, fact.label)
         return saved
 
     def support(self) -> str:

@@ -50,7 +50,7 @@ class BagReport:
     excluded: int = 0
     excluded_sentences: int = 0
     lost: Counter[str] = field(default_factory=Counter)
-    reversed: ReversedNegatives | None = None
+    reversed_negatives: ReversedNegatives | None = None
     outputs: dict[str, BagCounts] = field(default_factory=dict)
     leakage: Leakage | None = None
 
@@ -65,13 +65,13 @@ class BagReport:
             lines.append(f"pairs left out     {', '.join(lost)}")
         if self.excluded or self.excluded_sentences:
             lines.append(f"excluded           bags {self.excluded}, sentences {self.excluded_sentences}")
-        if self.reversed is not None:
-            lines += self.reversed.lines()
+        if self.reversed_negatives is not None:
+            lines += self.reversed_negatives.lines()
         for path, counts in self.outputs.items():
             lines.append(f"\n{path}\n{counts}")
         if self.leakage is not None:
             lines.append(f"\n{self.leakage}")
-        if self.reversed is None and any(2 * each.both_ways < each.related for each in self.outputs.values()):
+        if self.reversed_negatives is None and any(2 * each.both_ways < each.related for each in self.outputs.values()):
             lines.append(_ONE_WAY)
         return "\n".join(lines)
 
@@ -128,7 +128,7 @@ def write_bags(
     left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))
     report = BagReport(meta=dict.fromkeys(conditions, 0))
     if reversed_negatives:
-        report.reversed = ReversedNegatives(reversed_negatives, symmetric=symmetric, seed=seed)
+        report.reversed_negatives = ReversedNegatives(reversed_negatives, symmetric=symmetric, seed=seed)
 
     def docs() -> Iterator[Doc]:
         for file in sources:
@@ -143,7 +143,8 @@ def write_bags(
 
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
     settings.update(max_sentences=max_sentences, inputs=[*sources, *(corpus_files(Path(exclude)) if exclude else ())])
-    with SplitWriter(output, test, **settings) as writer, BagSpool(vocab, reversed_negatives=report.reversed) as spool:
+    spool = BagSpool(vocab, reversed_negatives=report.reversed_negatives)
+    with SplitWriter(output, test, **settings) as writer, spool:
         for instance in all_instances(progress(docs()) if progress else docs(), report.lost):
             if exclude_sentences and sentence_key(token_arrays(instance.sentence)[0]) in left_out.sentences:
                 report.excluded_sentences += 1

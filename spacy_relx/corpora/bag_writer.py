@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import RelxError
 from ..extensions import get_sentence_langs
-from ..facts import Bag
 from ..files import check_writable, same_file
 from .bags import bag_labels, bag_of, sentence_bounds, split_bag, stable_hash
+from .directions import BothWays
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .reader import FILE_TYPE
 
@@ -30,26 +28,6 @@ _OURS = re.compile(r"bags-\d{5}\.spacy")
 TEST_SHARE = 0.2
 #: Docs that wait to be packed: `quick_msgpack` costs as much as packing one.
 _CHUNK = 256
-
-
-class _Pairs:
-    """Which ordered pairs bags are about, as hashes: 8 bytes for each, and 16 more for one with a fact."""
-
-    def __init__(self) -> None:
-        self._all, self._related, self._turned = (array("Q") for _ in range(3))
-
-    def add(self, bag: Bag, related: bool) -> None:
-        key = stable_hash(bag.head, bag.tail)
-        self._all.append(key)
-        if related:
-            self._related.append(key)
-            self._turned.append(stable_hash(bag.tail, bag.head))
-
-    def counts(self) -> tuple[int, int]:
-        """How many different pairs have a fact, and how many of these are there the other way round as well."""
-        asked, related, turned = (np.frombuffer(each, "uint64") for each in (self._all, self._related, self._turned))
-        first = np.unique(related, return_index=True)[1]
-        return len(first), int(np.isin(turned[first], asked).sum())
 
 
 @dataclass
@@ -68,12 +46,13 @@ class BagCounts:
     longest: int = 0
     facts: Counter[str] = field(default_factory=Counter)
     langs: Counter[str] = field(default_factory=Counter)
-    _asked: _Pairs = field(default_factory=_Pairs)
+    _asked: BothWays = field(default_factory=BothWays)
 
     def add(self, doc: Doc) -> None:
         n_sentences = len(sentence_bounds(doc))
         labels = bag_labels(doc)
-        self._asked.add(bag_of(doc), bool(labels))
+        bag = bag_of(doc)
+        self._asked.add(bag.head, bag.tail, counted=bool(labels))
         self.bags += 1
         self.sentences += n_sentences
         self.na += not labels

@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+
+import numpy as np
 
 from ..errors import RelxError
 from .bags import stable_hash
 
-#: A relation has no direction, or has an inverse, where at least this share of its pairs is related the other way
-#: round as well. Wikidata's and Freebase's symmetric relations lie above .6, those with a direction below .1.
-BOTH_WAYS = 0.5
+#: A relation has no direction where at least this share of its pairs holds both ways. Wikidata's and Freebase's
+#: symmetric relations lie above .6, those with a direction below .1.
+SYMMETRIC_SHARE = 0.5
+#: No reversed negatives are made of a relation with at least this share of pairs that are related the other way round
+#: as well, in whatever relation: what is missing there may be true, and the bags of those pairs teach its direction.
+RELATED_SHARE = 0.25
 #: Names in a line of a report or an error message, at most.
 _SHOWN = 10
 
 
-def hold_both_ways(counts: Mapping[str, tuple[int, int]], symmetric: Iterable[str] = ()) -> frozenset[str]:
-    """The relations of which the reverse of a true pair is no safe negative.
+def hold_both_ways(
+    counts: Mapping[str, tuple[int, int]], symmetric: Iterable[str] = (), *, share: float = SYMMETRIC_SHARE
+) -> frozenset[str]:
+    """The relations that hold both ways.
 
     Args:
-        counts: Relation -> number of its pairs, and of those that are related the other way round as well.
+        counts: Relation -> number of its pairs, and of those that hold the other way round as well.
         symmetric: Relations that are known to hold both ways, whatever the counts.
+        share: Share of its pairs that makes a relation one of these.
 
     Returns:
-        The symmetric ones and those with at least `BOTH_WAYS` of their pairs.
+        The symmetric ones and those with that share.
     """
-    counted = {label for label, (n, both) in counts.items() if n and both >= BOTH_WAYS * n}
+    counted = {label for label, (n, both) in counts.items() if n and both >= share * n}
     return frozenset(symmetric) | counted
+
+
+class BothWays:
+    """Counts which pairs of a stream come the other way round as well. Memory is for hashes: 24 bytes for each pair."""
+
+    def __init__(self) -> None:
+        self._all, self._counted, self._turned = (array("Q") for _ in range(3))
+
+    def add(self, head: str, tail: str, label: str = "", *, counted: bool = True) -> None:
+        """Add a pair. label: what must agree, too. counted: False for one that is only looked for."""
+        key = stable_hash(head, label, tail)
+        self._all.append(key)
+        if counted:
+            self._counted.append(key)
+            self._turned.append(stable_hash(tail, label, head))
+
+    def counts(self) -> tuple[int, int]:
+        """How many different pairs are counted, and how many of these are there the other way round as well."""
+        seen, counted, turned = (np.frombuffer(each, "uint64") for each in (self._all, self._counted, self._turned))
+        first = np.unique(counted, return_index=True)[1]
+        return len(first), int(np.isin(turned[first], seen).sum())
 
 
 class ReversedNegatives:
@@ -35,14 +64,16 @@ class ReversedNegatives:
 
     Without such bags a model is never asked a pair the other way round, neither in training nor in a test: it answers
     both directions alike. The reverse of (head, tail) is a negative where nothing relates (tail, head) and none of the
-    relations of (head, tail) holds both ways (`hold_both_ways`), since the data may lack the reverse of a relation
-    without a direction.
+    relations of (head, tail) holds both ways: those named, and those whose pairs are related the other way round as
+    well, at least `RELATED_SHARE` of them. Symmetric relations and those with an inverse are such; a reverse that the
+    data lack is then no safe negative.
 
     Args:
         share: Share of these pairs to take, in [0, 1], drawn by the ids and the seed alone.
         symmetric: Relations that hold both ways, beside those that the counts show.
         seed: Of the draw.
-        counts: As for `hold_both_ways`, from a knowledge base; None to count the bags themselves.
+        counts: Relation -> number of its pairs, and of those that are related the other way round as well, of a
+            knowledge base; None to count the bags themselves.
 
     Attributes:
         both_ways: The relations that hold both ways, sorted.
@@ -79,12 +110,12 @@ class ReversedNegatives:
         self._alike: Counter[str] = Counter()
 
     def start(self, counts: Mapping[str, tuple[int, int]]) -> None:
-        """Begin a pass over all pairs. counts: as for `hold_both_ways`. Raises: RelxError RX397."""
+        """Begin a pass over all pairs. counts: as of the class. Raises: RelxError RX397."""
         unknown = [label for label in self.symmetric if label not in counts]
         if unknown:
             known = shortened(sorted(counts)) or "none"
             raise RelxError("RX397", setting="setting 'symmetric'", names=shortened(unknown), known=known)
-        self.both_ways = sorted(hold_both_ways(counts, self.symmetric))
+        self.both_ways = sorted(hold_both_ways(counts, self.symmetric, share=RELATED_SHARE))
         self._reset()
 
     def takes(self, head: str, tail: str, labels: Iterable[str], types: Sequence[str]) -> bool:
@@ -97,8 +128,7 @@ class ReversedNegatives:
             types: Entity types of the two.
         """
         self.one_way += 1
-        both = not set(labels).isdisjoint(self.both_ways)
-        if both:
+        if not set(labels).isdisjoint(self.both_ways):
             self.left_out += 1
             return False
         self._of_label.update(labels)
@@ -109,8 +139,8 @@ class ReversedNegatives:
 
     @property
     def doubtful(self) -> list[str]:
-        """Relations that never hold both ways though they mostly join entities of one type: some may have no direction
-        and be stored in one only."""
+        """Relations that were taken for such with a direction and mostly join entities of one type: some may have none
+        and be stored one way only."""
         return sorted(label for label, n in self._of_label.items() if 2 * self._alike[label] >= n)
 
     def lines(self) -> list[str]:
@@ -124,11 +154,6 @@ class ReversedNegatives:
                 "have no direction with --symmetric"
             )
         return lines
-
-    def to_dict(self) -> dict[str, Any]:
-        """The counts as plain data."""
-        names = ("one_way", "left_out", "taken", "both_ways", "doubtful")
-        return {name: getattr(self, name) for name in names}
 
 
 def shortened(names: Sequence[str]) -> str:

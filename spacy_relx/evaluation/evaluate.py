@@ -259,6 +259,8 @@ class Run:
         first = list(islice(stream, 1))  # components are left out for all documents or for none
         self._docs = chain(first, stream)
         self._spans_key = spans_key
+        read: set[Any] = {getattr(pipe, "spans_key", None) for pipe in _assigning(nlp, "doc._.candidates")}
+        self._read_keys: list[str] = sorted(read - {None, spans_key})  # other groups that mentions are taken from
         self._bags = any(get_bag(doc) is not None for doc in first)
         self._alike = not mentions
         self.mentions = mentions or self._bags
@@ -284,13 +286,22 @@ class Run:
                 self.n_bags += 1
             doc = _blank(self._nlp, reference, self._retokenize)
             if self.mentions:
-                self.n_lost += copy_mentions(reference, doc, self._spans_key)
+                self.n_lost += self._give_mentions(reference, doc)
                 self._given[number] = self._mentions(doc)
             self.waiting[number] = reference
             self.n_words += len(doc)
             self._outside += perf_counter() - start
             yield doc, number
             start = perf_counter()
+
+    def _give_mentions(self, reference: Doc, doc: Doc) -> int:
+        """Copy the gold mentions to where the pipeline reads them. RETURNS: how many do not fit its tokens."""
+        there = [key for key in self._read_keys if key in reference.spans]
+        lost = max(copy_mentions(reference, doc, key) for key in (self._spans_key, *there))
+        if self._spans_key is not None and self._spans_key in doc.spans:
+            for key in set(self._read_keys).difference(there):
+                doc.spans[key] = list(doc.spans[self._spans_key])
+        return lost
 
     def taken(self, doc: Doc, number: int) -> Doc:
         """The gold document of one that came out; counts those that no longer have the mentions they were given."""

@@ -115,7 +115,8 @@ def align(
 ) -> AlignReport:
     """Add to the spool each sentence that mentions two entities with a triple, and some of unrelated ones.
 
-    docs: with sentence boundaries; they are streamed, `BATCH_DOCS` at a time, and are of the spool's vocab. matcher:
+    spool: with a `ReversedNegatives`, its bags have related pairs the other way round, too. docs: with sentence
+    boundaries; they are streamed, `BATCH_DOCS` at a time, and are of the spool's vocab. matcher:
     links their mentions; without one, those of `doc.ents` and `doc.spans["mentions"]` with a kb_id are taken.
     A sentence is an instance of the ordered pair (h, t) if it mentions both and the knowledge base has a triple
     (h, r, t); its labels are all such r. Where entities are mentioned several times, the nearest two mentions stand for
