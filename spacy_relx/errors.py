@@ -510,6 +510,11 @@ MESSAGES: dict[str, str] = {
     "all others, or none: then their file, number and text make them.",
     "RX577": "The labelling interface {path} cannot be read: {reason}. Copy it anew from the settings of the project, or remove "
     "the file.",
+    # 520-529: the direction of relations and facts
+    "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
+    "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",
+    "RX521": "The setting 'symmetric' names relations that the gold data have not: {names}. They have: {known}. Is the name "
+    "right, letter by letter?",
 }
 
 

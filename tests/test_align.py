@@ -354,7 +354,7 @@ def test_two_runs_are_the_same(files):
 def test_saved_knowledge_base_shards_and_splitting(files, tmp_path):
     KnowledgeBase.from_rows(KB).save(tmp_path / "kb")
     args = [tmp_path / "kb", files["jsonl"], tmp_path / "bags", "-a", files["aliases"], "--shard-size", "2"]
-    result = invoke(*args, "--max-sentences", "1", "--negatives", "0")
+    result = invoke(*args, "--max-sentences", "1", "--negatives", "0", "--reversed-negatives", "0")
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "bags").iterdir())) == 4  # 7 sentences, each a bag
     assert [len(list(doc.sents)) for doc in load(tmp_path / "bags")] == [1] * 7
@@ -366,7 +366,7 @@ def test_spacy_files_with_links(files, tmp_path, nlp):
     doc.ents = [Span(doc, 0, 1, "P", kb_id="ann"), Span(doc, 2, 3, "C", kb_id="rome")]
     docbin.add(doc)
     write_docbin(docbin, tmp_path / "docs.spacy")
-    result = invoke(files["kb"], tmp_path / "docs.spacy", files["out"], "--lang", "en")
+    result = invoke(files["kb"], tmp_path / "docs.spacy", files["out"], "--lang", "en", "--reversed-negatives", "0")
     assert result.exit_code == 0, result.output
     (bag,) = load(files["out"])
     assert bag_labels(bag) == ["born_in", "lives_in"] and bag._.lang == "en"

@@ -111,6 +111,7 @@ def test_evaluate_relations_and_facts(model, tmp_path):
     DocBin(docs=[doc], store_user_data=True).to_disk(path)
     stdout = invoke("evaluate", model, path).stdout
     assert "Overall" in stdout and "predicted relations" in stdout and "Facts per relation" in stdout
+    assert stdout.count("Direction") == 1  # no relation is predicted
 
 
 def test_evaluate_bags_without_gold_facts(model, tmp_path):
@@ -132,6 +133,30 @@ def test_evaluate_across_docs(model, tmp_path):
     apart = invoke("evaluate", model, path, "--gold-entities").stdout
     across = invoke("evaluate", model, path, "--gold-entities", "--across-docs").stdout
     assert "2 gold and 0 predicted facts" in apart and "1 gold and 0 predicted facts" in across
+
+
+def test_evaluate_says_how_many_facts_are_turned_round(model, tmp_path):
+    vocab = spacy.blank("xx").vocab
+    docs = [
+        bag(vocab, "Ann from Rome", ("Q1", "Q2"), ["born_in"], "en"),
+        bag(vocab, "Rome from Ann", ("Q2", "Q1"), [], "en"),
+        bag(vocab, "Bob from Oslo", ("Q3", "Q4"), ["born_in"], "en"),
+    ]
+    path, out = tmp_path / "ways.spacy", tmp_path / "metrics.json"
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    result = invoke("evaluate", model, path, "--output", out)
+    scores = json.loads(out.read_text(encoding="utf8"))
+    assert scores["fact_reversed_rate"] == 1 / 3 and scores["fact_per_type"]["born_in"]["n_reversed"] == 1
+    row = next(line.split() for line in result.stdout.splitlines() if line.startswith("facts "))
+    assert row == ["facts", "1", "1", "33.33"] and "Direction" in result.stdout
+    assert "do not test direction" not in result.stdout and "RX521" not in result.output
+    result = invoke("evaluate", model, path, "--symmetric", "born_in,marries")
+    row = next(line.split() for line in result.stdout.splitlines() if line.startswith("facts "))
+    assert row == ["facts", "0", "0", "-"]
+    assert "[RX521]" in result.output and "marries" in result.output
+    DocBin(docs=docs[::2], store_user_data=True).to_disk(path)
+    result = invoke("evaluate", model, path)
+    assert "No gold fact is asked the other way round" in result.stdout
 
 
 # curves

@@ -169,3 +169,19 @@ def test_dropped_documents_are_misses():
         scores = evaluate(nlp, gold_docs(nlp.vocab))
     assert any(str(w.message).startswith("[RX172] 1 of 3") for w in record)
     assert (scores["rel_n_gold"], scores["rel_micro_r"], scores["n_docs"]) == (2, 0.0, 3)
+
+
+def test_gold_mentions_go_to_the_group_that_the_pipeline_reads():
+    """Nested mentions are in no doc.ents; a marker that reads another group than "mentions" gets them all the same."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_type_marker", config={"spans_key": "sc"})
+    nlp.add_pipe("relx_test_people_work")
+    doc = make([], words="Ann Lee Works", vocab=nlp.vocab)
+    spans = [Span(doc, 0, 2, label="PERSON"), Span(doc, 1, 3, label="ORG")]
+    doc.ents = spans[:1]
+    doc._.relations = [Relation(Mention(0, 2, "PERSON"), "works_for", Mention(1, 3, "ORG"))]
+    for key in (MENTIONS_KEY, "sc"):
+        gold = doc.copy()
+        gold.spans[key] = [Span(gold, span.start, span.end, label=span.label) for span in spans]
+        scores = evaluate(nlp, [gold], gold_entities=True)
+        assert (scores["n_candidates"], scores["rel_micro_f"]) == (2, 1.0), key

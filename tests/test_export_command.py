@@ -21,7 +21,6 @@ from spacy_relx.errors import RelxError
 from spacy_relx.export import Settings, export
 from spacy_relx.export.graph import build_graph
 from spacy_relx.export.query import query_graph
-from spacy_relx.files import tell_apart
 
 DOC = Path(__file__).parent.parent / "docs" / "export.md"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -115,6 +117,72 @@ def test_pairs_that_a_bag_is_not_about_do_not_count():
         score((make([("Q2", "born_in", "Q1")], ann), found))
 
 
+def ways(*rows):
+    """(gold, predicted) bags. rows: (head, tail), gold labels, predicted labels."""
+    return [
+        (make([(h, label, t) for label in gold], (h, t)), make([(h, label, t, 0.9) for label in found], (h, t)))
+        for (h, t), gold, found in rows
+    ]
+
+
+def directions(scores):
+    return scores["fact_n_asked_reversed"], scores["fact_n_reversed"], scores["fact_reversed_rate"]
+
+
+def test_reversed_facts_by_hand():
+    scores = score(
+        *ways(
+            (("a", "b"), ["born_in", "lives_in"], ["born_in"]),
+            (("b", "a"), [], ["born_in", "works_in"]),  # the first is turned round
+            (("c", "d"), ["born_in"], []),
+            (("d", "c"), [], ["born_in"]),  # turned round, and not found the right way
+            (("e", "f"), ["married_to"], ["married_to"]),
+            (("f", "e"), ["married_to"], ["married_to"]),
+            (("g", "h"), ["lives_in"], ["lives_in"]),  # not asked the other way round
+        )
+    )
+    assert directions(scores) == (3, 2, 2 / 7) and scores["fact_n_pred"] == 7
+    assert {label: row["n_reversed"] for label, row in scores["fact_per_type"].items()} == {
+        "born_in": 2,
+        "lives_in": 0,
+        "married_to": 0,
+        "works_in": 0,
+    }
+
+
+def test_relations_without_a_direction_are_not_reversed():
+    half = [
+        (("a", "b"), ["met"], ["met"]),
+        (("b", "a"), ["met"], ["met"]),
+        (("c", "d"), ["met"], ["met"]),  # gold one way
+        (("d", "c"), [], ["met"]),
+    ]
+    assert directions(score(*ways(*half))) == (0, 0, None), "two of three hold both ways"
+    assert directions(score(*ways(*half, (("e", "f"), ["met"], [])))) == (0, 0, None), "two of four"
+    fewer = [*half, (("e", "f"), ["met"], []), (("g", "h"), ["met"], [])]
+    assert directions(score(*ways(*fewer))) == (1, 1, 1 / 4), "two of five"
+    assert directions(score(*ways(*fewer), symmetric=["met"])) == (0, 0, None)
+    assert make_fact_scorer(symmetric=["met"])([Example(p, g) for g, p in ways(*fewer)])["fact_n_reversed"] == 0
+
+
+def test_nothing_is_reversed_where_nothing_was_asked():
+    """A rate of 0 would flatter."""
+    assert directions(score(*ways((("a", "b"), ["r"], ["r"]), (("c", "d"), [], ["r"])))) == (0, 0, None)
+    assert directions(score(*ways((("a", "b"), ["r"], []), (("b", "a"), [], [])))) == (1, 0, None)
+    assert directions(score(*ways((("a", "b"), ["r"], ["r"]), (("b", "a"), [], [])))) == (1, 0, 0.0)
+    split = ways((("a", "b"), ["r"], ["r"]), (("b", "a"), [], []), (("b", "a"), [], ["r"]))
+    assert directions(score(*split)) == (1, 1, 1 / 2)
+
+
+def test_documents_always_ask_both_ways():
+    gold, found = ("a", "r", "b"), ("b", "r", "a", 0.9)
+    assert directions(score((make([gold]), make([found])))) == (1, 1, 1.0)
+    assert directions(score((make([gold]), make([gold])))) == (1, 0, 0.0)
+    apart = [(make([gold]), make([])), (make([]), make([found]))]
+    assert directions(score(*apart)) == (1, 0, 0.0)
+    assert directions(score(*apart, across_docs=True)) == (1, 1, 1.0)
+
+
 def test_facts_of_documents_are_those_of_the_document():
     fact = ("Q1", "born_in", "Q2")
     docs = [(make([fact]), make([(*fact, 0.9)])), (make([fact]), make([])), (make([]), make([(*fact, 0.4)]))]
@@ -180,7 +248,7 @@ def test_none_without_gold(docs):
 # Against a naive reference
 
 
-pairs_st = st.tuples(st.sampled_from("ab"), st.sampled_from("xy"))
+pairs_st = st.tuples(st.sampled_from("abx"), st.sampled_from("xya"))
 
 
 label_st = st.sampled_from(["r", "s", "t"])
@@ -208,11 +276,14 @@ def documents(draw):
 
 
 def naive(docs, across):
-    """Items {key: score}, gold keys, predicted keys."""
-    items, gold, found = {}, set(), set()
+    """Items {key: score}, gold keys, predicted keys, pairs that could be predicted."""
+    items, gold, found, asked = {}, set(), set(), set()
     for number, (reference, predicted) in enumerate(docs):
         bag = reference._.bag
         scope = None if bag or across else number
+        free = itertools.permutations("abxy", 2) if bag is None and reference._.facts else []
+        turned = {(fact.tail, fact.head) for fact in reference._.facts}
+        asked |= {(scope, *pair) for pair in free if pair in turned} | ({(scope, bag.head, bag.tail)} if bag else set())
         gold |= {(scope, fact.head, fact.tail, fact.label) for fact in reference._.facts}
         own = [f for f in predicted._.facts if bag is None or (f.head, f.tail) == (bag.head, bag.tail)]
         found |= {(scope, fact.head, fact.tail, fact.label) for fact in own}
@@ -227,14 +298,24 @@ def naive(docs, across):
             ]
         for key, value in rows:
             items[key] = max(value, items.get(key, value))
-    return items, gold, found
+    return items, gold, found, asked
+
+
+def naive_directions(gold, found, asked):
+    """As `directions`."""
+    turned = {(scope, tail, head, label): label for scope, head, tail, label in gold}
+    n, both = (Counter(key[3] for key in keys) for keys in (gold, gold & set(turned)))
+    one_way = {key for key, label in turned.items() if key not in gold and 2 * both[label] < n[label]}
+    n_asked = sum(key[:3] in asked for key in one_way)
+    return n_asked, len(found & one_way), len(found & one_way) / len(found) if n_asked and found else None
 
 
 @settings(max_examples=80)
 @given(documents(), st.booleans())
 def test_equals_naive_reference(docs, across):
     scores = score(*docs, across_docs=across)
-    items, gold, found = naive(docs, across)
+    items, gold, found, asked = naive(docs, across)
+    assert directions(scores) == naive_directions(gold, found, asked)
     counts = [scores[f"fact_n_{name}"] for name in ("items", "gold", "pred")]
     assert counts == [len(items), len(gold), len(found)]
     if not gold:

@@ -43,6 +43,20 @@ def test_direction_matters():
     assert score([(ANN, "r", ACME)], [(ACME, "r", ANN)])["rel_micro_f"] == 0.0
 
 
+def test_reversed_relations():
+    gold = [(ANN, "r", ACME), (ACME, "s", ROME), (ANN, "s", ROME)]
+    pred = [(ANN, "r", ACME), (ACME, "r", ANN), (ROME, "s", ACME), (ROME, "t", ANN)]
+    scores = score(gold, pred)
+    assert (scores["rel_n_reversed"], scores["rel_reversed_rate"]) == (2, 2 / 4)
+    scores = score(gold, pred, symmetric=["s"])
+    assert (scores["rel_n_reversed"], scores["rel_reversed_rate"]) == (1, 1 / 4)
+    both = [(ANN, "r", ACME), (ACME, "r", ANN), (ANN, "r", ROME)]  # two of three hold both ways
+    assert score(both, [*both, (ROME, "r", ANN)])["rel_reversed_rate"] == 0.0
+    assert score(gold, [])["rel_reversed_rate"] is None and score([], gold)["rel_reversed_rate"] is None
+    examples = [Example(make(pred), make(gold))] * 2
+    assert make_relation_scorer(symmetric=["s"])(examples)["rel_n_reversed"] == 2
+
+
 def test_uncovered_pair_is_a_miss():
     gold = [(ANN, "works_for", ACME), (ACME, "based_in", ROME)]
     scores = score(gold, gold[:1], candidates=[(ANN, ACME), (ACME, ANN)])

@@ -40,7 +40,15 @@ TextsArg = Annotated[str, typer.Argument(help=TEXTS_HELP)]
 BatchOpt = Annotated[int | None, typer.Option("--batch-size", "-b", min=1, help="Texts taken at a time")]
 OnErrorOpt = Annotated[OnError, typer.Option("--on-error", help="What to do with a line that is broken or too long")]
 CodeOpt = Annotated[Path | None, typer.Option("--code", "-c", help="Python file with additional components")]
+SymmetricOpt = Annotated[
+    str, typer.Option("--symmetric", help="Relations without a direction, with commas; others are seen in the data")
+]
 GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="Number of the GPU (needs CuPy), or -1 for the CPU")]
+
+
+def split_names(text: str) -> list[str]:
+    """Names with commas between, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def report_errors(command: Callable[..., None]) -> Callable[..., None]:

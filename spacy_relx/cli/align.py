@@ -18,6 +18,7 @@ from ._app import (
     GpuOpt,
     OnError,
     OnErrorOpt,
+    SymmetricOpt,
     annotate,
     import_code,
     load_pipeline,
@@ -25,6 +26,7 @@ from ._app import (
     read_texts,
     relx_app,
     report_errors,
+    split_names,
     use_gpu,
 )
 
@@ -69,6 +71,11 @@ def align_cli(
     max_negatives: Annotated[
         int, typer.Option("--max-negatives-per-sentence", min=0, help="Unrelated pairs of a sentence, 0 for no limit")
     ] = 10,
+    reversed_negatives: Annotated[
+        float,
+        typer.Option("--reversed-negatives", help="Share of related pairs to add the other way round, as no relation"),
+    ] = 1.0,
+    symmetric: SymmetricOpt = "",
     test: Annotated[Path | None, typer.Option("--test", "-t", help="Second file or folder, for test bags")] = None,
     test_share: Annotated[
         float | None, typer.Option("--test-share", help="About which part of the pairs goes there (0.2)")
@@ -111,6 +118,8 @@ def align_cli(
         inputs=[path for path in [kb, aliases, code, *docs] if path is not None and path != "-"],
         negatives=negatives,
         max_negatives=max_negatives,
+        reversed_negatives=reversed_negatives,
+        symmetric=split_names(symmetric),
         test=test,
         test_share=test_share,
         seed=seed,

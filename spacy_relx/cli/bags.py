@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import progress, relx_app, report_errors
+from ._app import SymmetricOpt, progress, relx_app, report_errors, split_names
 
 
 @relx_app.command("bags")
@@ -24,6 +24,11 @@ def bags_cli(
     max_sentences: Annotated[
         int, typer.Option("--max-sentences", min=0, help="Split bags of more sentences, 0 for no limit")
     ] = 0,
+    reversed_negatives: Annotated[
+        float,
+        typer.Option("--reversed-negatives", help="Share of related pairs to add the other way round, as no relation"),
+    ] = 0.0,
+    symmetric: SymmetricOpt = "",
     exclude: Annotated[
         Path | None, typer.Option("--exclude", "-x", help="Leave out the pairs of these bags (file or folder)")
     ] = None,
@@ -51,6 +56,8 @@ def bags_cli(
         seed=seed,
         shard_size=shard_size,
         max_sentences=max_sentences,
+        reversed_negatives=reversed_negatives,
+        symmetric=split_names(symmetric),
         exclude=exclude,
         exclude_sentences=exclude_sentences,
         meta=meta or [],

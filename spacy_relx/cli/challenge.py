@@ -15,12 +15,14 @@ from ._app import (
     CodeOpt,
     GpuOpt,
     ModelArg,
+    SymmetricOpt,
     import_code,
     load_pipeline,
     progress,
     read_docs,
     relx_app,
     report_errors,
+    split_names,
     use_gpu,
 )
 from ._output import check_output, write_output
@@ -35,9 +37,7 @@ TITLES = {"cooccurrence": "mere co-occurrence", "reversed": "reversed direction"
 def challenge_cli(
     model: ModelArg,
     data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
-    symmetric: Annotated[
-        str, typer.Option("--symmetric", help="Relations without a direction, with commas; else seen in the data")
-    ] = "",
+    symmetric: SymmetricOpt = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the report")] = None,
     batch_size: BatchOpt = None,
     code: CodeOpt = None,
@@ -54,7 +54,7 @@ def challenge_cli(
     import_code(code)
     nlp = load_pipeline(model)
     docs = list(progress(read_docs(data, nlp.vocab)))
-    names = [name.strip() for name in symmetric.split(",") if name.strip()]
+    names = split_names(symmetric)
     known = sorted({relation.label for doc in docs for relation in doc._.relations})
     unknown = [name for name in names if name not in known]
     if unknown:

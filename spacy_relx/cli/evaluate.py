@@ -16,12 +16,14 @@ from ._app import (
     CodeOpt,
     GpuOpt,
     ModelArg,
+    SymmetricOpt,
     import_code,
     load_pipeline,
     progress,
     read_docs,
     relx_app,
     report_errors,
+    split_names,
     use_gpu,
 )
 from ._output import check_output, write_output
@@ -58,6 +60,7 @@ def evaluate_cli(
     across_docs: Annotated[
         bool, typer.Option("--across-docs", help="Facts: the same pair of entities in several documents is one pair")
     ] = False,
+    symmetric: SymmetricOpt = "",
     reliability: Annotated[
         Path | None, typer.Option("--reliability", help="SVG file for a reliability diagram of the scores")
     ] = None,
@@ -81,7 +84,7 @@ def evaluate_cli(
     use_gpu(gpu)
     import_code(code)
     settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}
-    settings["across_docs"] = across_docs
+    settings.update(across_docs=across_docs, symmetric=split_names(symmetric))
     scores = score_pipeline(model, data, gold_entities=gold_entities, match=match, **settings)
     typer.echo(report(scores))
     if output is not None:
@@ -139,6 +142,9 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
     overall.append(("micro, with no-relation", "", "", percent(scores["rel_micro_f_na"])))
     overall.append(("macro, with no-relation", "", "", percent(scores["rel_macro_f_na"])))
     yield Table("Overall", ("P", "R", "F"), overall)
+    if scores["rel_n_pred"]:
+        row = (str(scores["rel_n_reversed"]), percent(scores["rel_reversed_rate"]))
+        yield Table("Direction", ("reversed", "% of predicted"), [("relations", *row)])
     if scores["rel_per_type"]:
         rows = [_row(label, row) for label, row in scores["rel_per_type"].items()]
         yield Table("Per relation", ("P", "R", "F", "gold"), rows)
@@ -170,12 +176,15 @@ def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
     micro = [percent(scores[f"fact_micro_{part}"]) for part in "prf"]
     rows = [("micro", *micro), ("macro", "", "", percent(scores["fact_macro_f"]))]
     yield Table("At the threshold", ("P", "R", "F"), rows)
+    counts = [str(scores[f"fact_n_{name}"]) for name in ("asked_reversed", "reversed")]
+    direction = ("facts", *counts, percent(scores["fact_reversed_rate"]))
+    yield Table("Direction", ("asked both ways", "reversed", "% of predicted"), [direction])
     if scores["fact_per_type"]:
         rows = [
-            (*_row(label, row), percent(row["ap"]), percent(row["max_f"]))
+            (*_row(label, row), percent(row["ap"]), percent(row["max_f"]), str(row["n_reversed"]))
             for label, row in scores["fact_per_type"].items()
         ]
-        yield Table("Facts per relation", ("P", "R", "F", "gold", "AP", "max F"), rows)
+        yield Table("Facts per relation", ("P", "R", "F", "gold", "AP", "max F", "reversed"), rows)
     if scores["fact_per_lang"]:
         rows = [
             (*_row(lang, row), percent(row["ap"]), str(row["n_bags"])) for lang, row in scores["fact_per_lang"].items()
@@ -208,6 +217,8 @@ def _counts(scores: dict[str, Any], has_relations: bool, has_facts: bool) -> str
             f"{scores['fact_n_gold']} gold and {scores['fact_n_pred']} predicted facts among {scores['fact_n_bags']} "
             f"pairs of entities in {scores['n_docs']} documents, {scores['fact_n_items']} items ranked{best}"
         )
+        if scores["fact_n_gold"] and not scores["fact_n_asked_reversed"]:
+            lines.append("No gold fact is asked the other way round: these data do not test direction (docs/bags.md).")
     pairs = f"{scores['pairs_per_s']:.0f} pairs/s, " if scores["n_candidates"] else ""
     lines.append(f"{scores['docs_per_s']:.1f} documents/s, {pairs}{scores['words_per_s']:.0f} words/s")
     return "\n".join(lines)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from ..corpora.directions import BothWays
 from ..corpora.texts import LeftOut
 from ..errors import RelxError, sentence, warn
 from ..extensions import get_candidates
 from ..files import name_in_ids
+from ..loading import assigners
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     from ..corpora.bag_spool import BagSpool
     from ..corpora.texts import Text
     from ..facts import Fact
+    from ..pipeline.entity_type_marker import EntityTypeMarker
     from ..pipeline.fact_checker import FactChecker
 
 
@@ -76,7 +81,8 @@ def facts_cli(
     """
     Write what all texts together say about each pair of entities, one JSON object a line: head, label, tail, score and
     evidence. The pipeline needs a fact_extractor, and components that find and link entities (or .spacy files that have
-    them). Sentences wait in temporary files, so the corpus may be larger than memory.
+    them). Which pairs are asked, the generator of its entity_type_marker says. Sentences wait in temporary files, so
+    the corpus may be larger than memory.
 
     With a fact_checker in the pipeline, --kb or --known each fact also says how far a knowledge base supports it:
     kb_score, known and kb_rank, see docs/knowledge-base.md.
@@ -107,6 +113,7 @@ def facts_cli(
                         write(json.dumps(fact_record(doc, fact), ensure_ascii=False))
     if output is not None:
         typer.secho(f"✔ Saved {counts.saved} facts about {counts.bags} pairs of entities to {output}", fg="green")
+        typer.echo(f"{counts.directions.counts()[1]} of them are there the other way round, too.")
         if checker is not None:
             typer.echo(counts.support())
 
@@ -114,7 +121,7 @@ def facts_cli(
 @dataclass
 class Counts:
     """bags: pairs of entities. found: facts about them; of these known, new and scored (with a kb_score) to the
-    knowledge base, and saved."""
+    knowledge base, and saved. directions: of those that are saved."""
 
     bags: int = 0
     found: int = 0
@@ -122,6 +129,7 @@ class Counts:
     new: int = 0
     scored: int = 0
     saved: int = 0
+    directions: BothWays = field(default_factory=BothWays)
 
     def add(self, fact: Fact, saved: bool) -> bool:
         """Count one fact. RETURNS: saved."""
@@ -130,6 +138,8 @@ class Counts:
         self.new += fact.known is False
         self.scored += fact.kb_score is not None
         self.saved += saved
+        if saved:
+            self.directions.add(fact.head, fact.tail, fact.label)
         return saved
 
     def support(self) -> str:
@@ -178,23 +188,31 @@ def find_checker(nlp: Language, kb: Path | None, known: Path | None) -> FactChec
 
 def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) -> str:
     """Set up the pipeline for bags. RETURNS: the name of its fact extractor. RAISES: RelxError RX067 without one."""
-    from ..models.candidates import make_bag_pairs
-    from ..pipeline.entity_type_marker import EntityTypeMarker
     from ..pipeline.fact_extractor import FactExtractor
 
     found = [(name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, FactExtractor)]
-    markers = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, EntityTypeMarker)]
-    if not found or not markers:
+    if not found or not _markers(nlp, found[-1][0]):
         raise RelxError("RX067", names=", ".join(nlp.pipe_names) or "no components")
     name, extractor = found[-1]
     if min_score is not None:
         extractor.threshold, extractor.label_thresholds = min_score, {}
     if max_evidence is not None:
         extractor.max_evidence = max_evidence
-    extractor.keep_scores = False
-    for marker in markers:
-        marker.generator = make_bag_pairs()
+    extractor.keep_scores = extractor.keep_scores and bool(_behind(nlp, name))  # nobody else reads them
     return name
+
+
+def _markers(nlp: Language, name: str) -> dict[str, EntityTypeMarker]:
+    """The markers before a component, by their names."""
+    from ..pipeline.entity_type_marker import EntityTypeMarker
+
+    before = nlp.pipeline[: nlp.pipe_names.index(name)]
+    return {each: pipe for each, pipe in before if isinstance(pipe, EntityTypeMarker)}
+
+
+def _behind(nlp: Language, name: str) -> list[str]:
+    """The components behind the fact extractor that change its facts."""
+    return [each for each in assigners(nlp, "doc._.facts") if nlp.pipe_names.index(each) > nlp.pipe_names.index(name)]
 
 
 def read_pairs(
@@ -203,12 +221,13 @@ def read_pairs(
     """Run the pipeline up to the fact extractor, and put each pair of entities of a sentence aside.
 
     RAISES: RelxError RX183 for a text with a pair in a language that the model has no encoders for. WARNS: RX184 where
-    such texts were left out, RX068 where there are no pairs.
+    such texts were left out, RX068 where there are no pairs, RX520 where pairs in two sentences were left out.
     """
     from ..corpora.instances import candidate_instances
 
     extractor: Any = nlp.get_pipe(name)
     left_out = LeftOut()
+    lost: Counter[str] = Counter()
     counts = [0, 0, 0]
     later = nlp.pipe_names[nlp.pipe_names.index(name) :]
     with nlp.select_pipes(disable=later):
@@ -217,7 +236,7 @@ def read_pairs(
             for item, doc in progress(annotate(nlp, stream, batch_size=batch_size, on_error=on_error)):
                 ids = get_candidates(doc).kb_ids
                 counts = [counts[0] + 1, counts[1] + len(ids), counts[2] + sum(map(bool, ids))]
-                instances = list(candidate_instances(doc, extractor.model.attrs["entities"]))
+                instances = list(candidate_instances(doc, extractor.model.attrs["entities"], lost))
                 langs = (instance.sentence._.lang for instance in instances)
                 foreign = next((lang for lang in langs if not extractor.reads(lang)), None)
                 if foreign is not None:
@@ -231,6 +250,8 @@ def read_pairs(
                 for instance in instances:
                     spool.add(*instance, source=[source, item.id, document])
     left_out.report()
+    if lost.total():
+        warn("RX520", n=lost.total())
     if not spool.n_added:
         warn("RX068", n_docs=counts[0], n_mentions=counts[1], n_linked=counts[2])
 
@@ -246,9 +267,24 @@ def _document(item: Text, source: str) -> str:
 
 
 def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -> Iterator[Doc]:
-    """The bags with their facts."""
-    from ..pipeline.entity_type_marker import EntityTypeMarker
-
-    wanted = [each for each, pipe in nlp.pipeline if each == name or isinstance(pipe, EntityTypeMarker)]
-    with nlp.select_pipes(enable=wanted):
+    """The bags with their facts, those that components behind the fact extractor leave."""
+    markers = _markers(nlp, name)
+    with _reading_bags(list(markers.values())), nlp.select_pipes(enable=[*markers, name, *_behind(nlp, name)]):
         yield from nlp.pipe(spool.bags(), batch_size=batch_size)
+
+
+@contextmanager
+def _reading_bags(markers: list[EntityTypeMarker]) -> Iterator[None]:
+    """Within this context the markers propose the pair of each bag Doc, whatever they propose of texts: which pairs
+    become bags, they have said already, where they saw all of the text."""
+    from ..models.candidates import make_bag_pairs
+    from ..types import MENTIONS_KEY
+
+    settings = [(marker.generator, marker.spans_key) for marker in markers]
+    for marker in markers:
+        marker.generator, marker.spans_key = make_bag_pairs(), MENTIONS_KEY
+    try:
+        yield
+    finally:
+        for marker, before in zip(markers, settings):
+            marker.generator, marker.spans_key = before

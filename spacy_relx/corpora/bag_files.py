@@ -16,6 +16,7 @@ from ..extensions import get_bag
 from .bag_spool import BagSpool
 from .bag_writer import BagCounts, SplitWriter
 from .bags import bag_of, token_arrays
+from .directions import ReversedNegatives
 from .docbin import read_docs
 from .instances import all_instances
 from .leakage import BagIndex, Leakage, leakage, sentence_key
@@ -24,6 +25,12 @@ from .reader import corpus_files
 _ADVICE = (
     "A sentence belongs to a bag if it has a relation, or exactly two mentions, between entities that have different "
     "ids (kb_id): see docs/bags.md."
+)
+
+#: What a report says of bags that teach no direction.
+_ONE_WAY = (
+    "\nFew related pairs are asked the other way round, so neither training nor test covers direction. For data of "
+    "your own, --reversed-negatives 1 adds these bags (docs/bags.md)."
 )
 
 
@@ -43,6 +50,7 @@ class BagReport:
     excluded: int = 0
     excluded_sentences: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+    reversed_negatives: ReversedNegatives | None = None
     outputs: dict[str, BagCounts] = field(default_factory=dict)
     leakage: Leakage | None = None
 
@@ -57,10 +65,14 @@ class BagReport:
             lines.append(f"pairs left out     {', '.join(lost)}")
         if self.excluded or self.excluded_sentences:
             lines.append(f"excluded           bags {self.excluded}, sentences {self.excluded_sentences}")
+        if self.reversed_negatives is not None:
+            lines += self.reversed_negatives.lines()
         for path, counts in self.outputs.items():
             lines.append(f"\n{path}\n{counts}")
         if self.leakage is not None:
             lines.append(f"\n{self.leakage}")
+        if self.reversed_negatives is None and any(2 * each.both_ways < each.related for each in self.outputs.values()):
+            lines.append(_ONE_WAY)
         return "\n".join(lines)
 
 
@@ -86,6 +98,8 @@ def write_bags(
     seed: int = 0,
     shard_size: int = 5000,
     max_sentences: int = 0,
+    reversed_negatives: float = 0.0,
+    symmetric: Sequence[str] = (),
     exclude: str | Path | None = None,
     exclude_sentences: bool = False,
     meta: Sequence[str] = (),
@@ -96,18 +110,25 @@ def write_bags(
     inputs: .spacy files, or folders of them, of annotated sentences with entity ids (see `sentence_instances`), or of
     bags. output, test: a .spacy file, or a folder for files of at most shard_size bags. test gets about test_share
     (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same
-    side. max_sentences: larger bags are split, 0 for none. exclude: bags, a file or folder; their pairs are left out,
-    in either order, and with exclude_sentences their sentences as well, whatever the pair. meta: conditions KEY=VALUE
-    on `doc.user_data["meta"]` that Docs must fulfil, all of them. progress: wraps the stream of Docs.
+    side. max_sentences: larger bags are split, 0 for none. reversed_negatives: share of the related pairs whose reverse
+    becomes a bag of no relation, if nothing relates it; symmetric: relations without a direction, beside those that the
+    data have both ways (see `ReversedNegatives`). With the default, 0, bags are what the data say and no more. exclude:
+    bags, a file or folder; their pairs are left out, in either order, and with exclude_sentences their sentences as
+    well, whatever the pair. meta: conditions KEY=VALUE on `doc.user_data["meta"]` that Docs must fulfil, all of them.
+    progress: wraps the stream of Docs.
     RAISES: RelxError RX119 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
-    used), RX123 (writing), RX141 (temporary files), RX143 and RX144 (exclude).
+    used), RX123 (writing), RX141 (temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
     """
+    if symmetric and not reversed_negatives:
+        raise RelxError("RX119", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
     if exclude_sentences and exclude is None:
         raise RelxError("RX119", name="exclude_sentences", value=True, need="given with 'exclude'")
     conditions = {text: _condition(text) for text in meta}
     sources = [file for path in inputs for file in corpus_files(Path(path))]
     left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))
     report = BagReport(meta=dict.fromkeys(conditions, 0))
+    if reversed_negatives:
+        report.reversed_negatives = ReversedNegatives(reversed_negatives, symmetric=symmetric, seed=seed)
 
     def docs() -> Iterator[Doc]:
         for file in sources:
@@ -122,7 +143,8 @@ def write_bags(
 
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
     settings.update(max_sentences=max_sentences, inputs=[*sources, *(corpus_files(Path(exclude)) if exclude else ())])
-    with SplitWriter(output, test, **settings) as writer, BagSpool(vocab) as spool:
+    spool = BagSpool(vocab, reversed_negatives=report.reversed_negatives)
+    with SplitWriter(output, test, **settings) as writer, spool:
         for instance in all_instances(progress(docs()) if progress else docs(), report.lost):
             if exclude_sentences and sentence_key(token_arrays(instance.sentence)[0]) in left_out.sentences:
                 report.excluded_sentences += 1

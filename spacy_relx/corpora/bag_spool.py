@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
@@ -17,11 +18,14 @@ from ..facts import Bag
 from ..ids import stable_hash
 from ..types import Mention, check_span
 from .bags import BagSentence, make_bag, token_arrays
+from .directions import ReversedNegatives
 
 #: Files that the sentences are divided among. All sentences of one file are in memory while it is grouped.
 N_PARTS = 64
 _BUFFER = 1 << 16
 Row = list[Any]
+#: (head id, tail id) -> its sentences, by what makes two of them one, and its labels.
+Groups = dict[tuple[str, str], tuple[dict[Any, Row], set[str]]]
 
 
 class BagSpool:
@@ -30,13 +34,22 @@ class BagSpool:
     vocab: of the bag Docs. n_parts: files to divide the sentences among, by a hash of the pair of entities; memory is
     that for the largest of them (and for the vocab). folder: where the files are, None for the system's place. They
     have no names where the system allows that, so that nothing stays behind however the process ends; else they are
-    removed when the spool is closed.
+    removed when the spool is closed. reversed_negatives: which related pairs become a bag of no relation the other way
+    round, with the same sentences, None for none. These take no room in the files: a pair and its reverse lie in one.
     """
 
-    def __init__(self, vocab: Vocab, *, n_parts: int = N_PARTS, folder: str | None = None):
+    def __init__(
+        self,
+        vocab: Vocab,
+        *,
+        n_parts: int = N_PARTS,
+        folder: str | None = None,
+        reversed_negatives: ReversedNegatives | None = None,
+    ):
         set_extensions()
         self.vocab = vocab
         self._folder = folder
+        self._reversed = reversed_negatives
         self._parts: list[IO[bytes] | None] = [None] * n_parts
         self._packer = Packer(use_bin_type=True)
         self.n_added = 0
@@ -78,7 +91,8 @@ class BagSpool:
         row: Row = [head.kb_id, tail.kb_id, words.tobytes(), None if spaces is None else spaces.tobytes()]
         row += [head.start, head.end, head.label, tail.start, tail.end, tail.label, get_lang(sentence), list(labels)]
         row.append(list(source))
-        part = stable_hash(head.kb_id, tail.kb_id) % len(self._parts)
+        pair = (head.kb_id, tail.kb_id)
+        part = stable_hash(*(pair if self._reversed is None else sorted(pair))) % len(self._parts)
         try:
             self._stream(part).write(self._packer.pack(row))
         except OSError as err:
@@ -86,13 +100,39 @@ class BagSpool:
         self.n_added += 1
 
     def bags(self) -> Iterator[Doc]:
-        """The bag Docs of all that was added.
+        """The bag Docs of all that was added, each followed by that of its reverse where this becomes a negative.
 
         Their order depends on nothing but what was added, and in which order; so does that of the sentences of a bag,
         which is the order of adding. A sentence that was added to a bag twice, with the same mentions, is there once
-        and has the labels of both. Can be read more than once. RAISES: RelxError RX141.
+        and has the labels of both. Can be read more than once. RAISES: RelxError RX141, RX397.
         """
+        if self._reversed is not None and self._reversed.counts_bags:
+            self._reversed.start(self._count_directions())
         self.n_duplicates = 0
+        for groups in self._groups():
+            for (head, tail), (rows, labels) in groups.items():
+                sentences = [_sentence(row) for row in rows.values()]
+                yield make_bag(self.vocab, Bag(head, tail), sentences, labels)
+                if self._reversed is None or not labels or (tail, head) in groups:
+                    continue
+                types = sentences[0].head.label, sentences[0].tail.label
+                if self._reversed.takes(head, tail, labels, types):
+                    turned = [each._replace(head=each.tail, tail=each.head) for each in sentences]
+                    yield make_bag(self.vocab, Bag(tail, head), turned, ())
+
+    def _count_directions(self) -> dict[str, tuple[int, int]]:
+        """Relation -> number of its pairs, and of those that are related the other way round as well."""
+        n: Counter[str] = Counter()
+        both: Counter[str] = Counter()
+        for groups in self._groups():
+            for (head, tail), (_, labels) in groups.items():
+                n.update(labels)
+                if groups.get((tail, head), ((), ()))[1]:
+                    both.update(labels)
+        return {label: (n[label], both[label]) for label in n}
+
+    def _groups(self) -> Iterator[Groups]:
+        """The pairs of one file at a time."""
         for stream in self._parts:
             if stream is None:
                 continue
@@ -102,12 +142,10 @@ class BagSpool:
                 stream.seek(0, 2)
             except OSError as err:
                 raise self._no_room(err) from err
-            for (head, tail), (sentences, labels) in groups.items():
-                yield make_bag(self.vocab, Bag(head, tail), [_sentence(row) for row in sentences.values()], labels)
+            yield groups
 
-    def _grouped(self, rows: Iterable[Row]) -> dict[tuple[str, str], tuple[dict[Any, Row], set[str]]]:
-        """(head, tail) -> its sentences, by what makes two of them one, and its labels."""
-        groups: dict[tuple[str, str], tuple[dict[Any, Row], set[str]]] = {}
+    def _grouped(self, rows: Iterable[Row]) -> Groups:
+        groups: Groups = {}
         for row in rows:
             sentences, labels = groups.setdefault((row[0], row[1]), ({}, set()))
             key = (row[2], row[4], row[5], row[7], row[8], row[10])

@@ -18,6 +18,7 @@ from ..extensions import get_sentence_langs
 from ..files import check_writable, same_file
 from ..ids import stable_hash
 from .bags import bag_labels, bag_of, sentence_bounds, split_bag
+from .directions import BothWays
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .reader import FILE_TYPE
 
@@ -36,7 +37,7 @@ class BagCounts:
 
     bags; sentences; na: bags without a fact; several: bags of two or more sentences; longest: sentences of the largest
     bag; facts: bags by relation; langs: sentences by language ("" where unknown). A bag that was split counts as often
-    as it has parts.
+    as it has parts. related: pairs with a fact; both_ways: those whose reverse has a bag, too, with a fact or without.
     """
 
     bags: int = 0
@@ -46,10 +47,13 @@ class BagCounts:
     longest: int = 0
     facts: Counter[str] = field(default_factory=Counter)
     langs: Counter[str] = field(default_factory=Counter)
+    _asked: BothWays = field(default_factory=BothWays)
 
     def add(self, doc: Doc) -> None:
         n_sentences = len(sentence_bounds(doc))
         labels = bag_labels(doc)
+        bag = bag_of(doc)
+        self._asked.add(bag.head, bag.tail, counted=bool(labels))
         self.bags += 1
         self.sentences += n_sentences
         self.na += not labels
@@ -58,15 +62,28 @@ class BagCounts:
         self.facts.update(labels)
         self.langs.update(lang for _, _, lang in get_sentence_langs(doc))
 
+    @property
+    def related(self) -> int:
+        return self._asked.counts()[0]
+
+    @property
+    def both_ways(self) -> int:
+        return self._asked.counts()[1]
+
     def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "facts": dict(self.facts), "langs": dict(self.langs)}
+        counts = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        related, both_ways = self._asked.counts()
+        asked = {"related": related, "both_ways": both_ways}
+        return {**counts, **asked, "facts": dict(self.facts), "langs": dict(self.langs)}
 
     def __str__(self) -> str:
+        related, both_ways = self._asked.counts()
         langs = ", ".join(f"{lang or 'unknown'} {n}" for lang, n in self.langs.most_common())
         lines = [
             f"bags               {self.bags} (without a fact: {self.na})",
             f"of several sents.  {self.several} (the largest: {self.longest})",
             f"sentences          {self.sentences} ({langs})",
+            f"asked both ways    {both_ways} of {related} related pairs",
             f"facts              {self.facts.total()}",
         ]
         width = max(map(len, self.facts), default=0)

@@ -93,12 +93,14 @@ def _distance(pair: Pair) -> int:
     return max(pair[0].start, pair[1].start) - min(pair[0].end, pair[1].end)
 
 
-def candidate_instances(doc: Doc, entities: str) -> Iterator[Instance]:
+def candidate_instances(doc: Doc, entities: str, lost: Counter[str] | None = None) -> Iterator[Instance]:
     """The instances that a Doc's candidate pairs make: one for each pair of entities and sentence, without labels.
 
     Of several pairs of mentions in one sentence the nearest is taken (`group_pairs`); pairs whose mentions lie in two
     sentences are none. entities: see `grouping.ENTITIES`; the mentions get what the entity is known by as kb_id.
+    lost: counts those pairs, by the reason "in two sentences".
     """
+    lost = Counter() if lost is None else lost
     candidates = get_candidates(doc)
     bounds = sentence_bounds(doc)
     starts = [start for start, _ in bounds]
@@ -111,6 +113,7 @@ def candidate_instances(doc: Doc, entities: str) -> Iterator[Instance]:
             place = bisect_right(starts, min(pair[0].start, pair[1].start)) - 1
             start, end = bounds[place]
             if max(pair[0].end, pair[1].end) > end:
+                lost["in two sentences"] += 1
                 continue
             if place not in sentences:
                 sentences[place] = _cut(doc, start, end)

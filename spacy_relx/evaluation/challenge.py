@@ -20,6 +20,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from ..corpora.directions import hold_both_ways
 from ..errors import warn
 from ..extensions import get_bag, get_lang, get_relations
 from ..types import MENTIONS_KEY, NO_RELATION, Mention, Relation
@@ -189,7 +190,7 @@ def _without_direction(docs: Iterable[Doc], given: set[str]) -> set[str]:
         for label, head, tail in edges:
             n[label] += 1
             both[label] += (label, tail, head) in edges
-    return given | {label for label in n if 2 * both[label] >= n[label]}
+    return set(hold_both_ways({label: (n[label], both[label]) for label in n}, given))
 
 
 def _sentences(doc: Doc) -> Iterator[Span]:

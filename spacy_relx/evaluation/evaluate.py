@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from time import perf_counter
 from typing import Any, Callable
@@ -57,6 +57,7 @@ def evaluate(
     batch_size: int | None = None,
     scheme: str | None = None,
     across_docs: bool = False,
+    symmetric: Sequence[str] = (),
     on_scores: Callable[[Doc, Doc, PairScores], None] | None = None,
 ) -> dict[str, Any]:
     """Run `nlp.pipe` over the words of gold documents and score the relations it finds, and the facts.
@@ -70,6 +71,7 @@ def evaluate(
     on_scores: called with each gold document, its prediction and all scores of its pairs, where the component that
     finds relations hands these out.
     Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
+    symmetric: relations without a direction, which cannot be reversed, beside those that the gold data have both ways.
     Bag Docs are always given with their mentions, as with gold_entities, and with their sentences, the languages of
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
@@ -80,19 +82,20 @@ def evaluate(
     docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
     gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
-    the pipeline does not know, RX199 where the pipeline finds facts alone and the documents have neither bags nor
-    facts, RX273 where a component finds mentions itself that were to be given.
+    the pipeline does not know, RX521 for symmetric relations that are not in gold, RX199 where the pipeline finds facts
+    alone and the documents have neither bags nor facts, RX273 where a component finds mentions itself that were to be
+    given.
     RAISES: RelxError RX144 for a bag that is not made as one must be, RX170 for an unknown match, RX175 for an unknown
     scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_entities, and
     what the components raise.
     """
     if scheme is not None and scheme not in SCHEMES:
         raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
-    counters: list[_AnyCounter] = [RelationCounter(match=match, no_relation=no_relation)]
+    counters: list[_AnyCounter] = [RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric)]
     if scheme is not None:
         counters.append(SCHEMES[scheme](no_relation=no_relation))
     if _assigning(nlp, "doc._.facts"):
-        counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation))
+        counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation, symmetric=symmetric))
     run = Run(nlp, docs, spans_key, gold_entities, retokenize)
     given = run.mentions and not run.finders
     if not given:
@@ -128,6 +131,7 @@ def evaluate(
     elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
         warn("RX171", n=n_out, advice=no_mentions_advice(nlp, run.mentions))
     _check_labels(nlp, scores)
+    _check_symmetric(symmetric, scores)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     return {
@@ -196,6 +200,19 @@ def _check_labels(nlp: Language, scores: dict[str, Any]) -> None:
             warn("RX198", what=what, labels=_names(unknown), known=_names(known), **counts)
 
 
+def _check_symmetric(symmetric: Iterable[str], scores: dict[str, Any]) -> None:
+    """WARNS: RX521 for relations that no gold relation and no gold fact has."""
+    gold = {
+        label
+        for key in ("rel_per_type", "fact_per_type")
+        for label, row in (scores.get(key) or {}).items()
+        if row["support"]
+    }
+    unknown = set(symmetric) - gold
+    if unknown:
+        warn("RX521", names=_names(unknown), known=_names(gold) or "none")
+
+
 def _names(labels: Iterable[str], limit: int = 10) -> str:
     """The first labels, in order, and how many there are more."""
     names = sorted(labels)
@@ -242,6 +259,8 @@ class Run:
         first = list(islice(stream, 1))  # components are left out for all documents or for none
         self._docs = chain(first, stream)
         self._spans_key = spans_key
+        read: set[Any] = {getattr(pipe, "spans_key", None) for pipe in _assigning(nlp, "doc._.candidates")}
+        self._read_keys: list[str] = sorted(read - {None, spans_key})  # other groups that mentions are taken from
         self._bags = any(get_bag(doc) is not None for doc in first)
         self._alike = not mentions
         self.mentions = mentions or self._bags
@@ -267,13 +286,22 @@ class Run:
                 self.n_bags += 1
             doc = _blank(self._nlp, reference, self._retokenize)
             if self.mentions:
-                self.n_lost += copy_mentions(reference, doc, self._spans_key)
+                self.n_lost += self._give_mentions(reference, doc)
                 self._given[number] = self._mentions(doc)
             self.waiting[number] = reference
             self.n_words += len(doc)
             self._outside += perf_counter() - start
             yield doc, number
             start = perf_counter()
+
+    def _give_mentions(self, reference: Doc, doc: Doc) -> int:
+        """Copy the gold mentions to where the pipeline reads them. RETURNS: how many do not fit its tokens."""
+        there = [key for key in self._read_keys if key in reference.spans]
+        lost = max(copy_mentions(reference, doc, key) for key in (self._spans_key, *there))
+        if self._spans_key is not None and self._spans_key in doc.spans:
+            for key in set(self._read_keys).difference(there):
+                doc.spans[key] = list(doc.spans[self._spans_key])
+        return lost
 
     def taken(self, doc: Doc, number: int) -> Doc:
         """The gold document of one that came out; counts those that no longer have the mentions they were given."""

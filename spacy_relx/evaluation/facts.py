@@ -14,6 +14,7 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..corpora.directions import hold_both_ways
 from ..errors import RelxError
 from ..extensions import get_bag, get_fact_scores, get_facts, get_sentence_langs, has_fact_scores
 from ..facts import Bag
@@ -28,26 +29,32 @@ SEVERAL_LANGS = "several"
 Item = tuple[int, int]
 
 
-def make_fact_scorer(across_docs: bool = False, no_relation: str = NO_RELATION) -> Callable[..., dict[str, Any]]:
+def make_fact_scorer(
+    across_docs: bool = False, no_relation: str = NO_RELATION, symmetric: Sequence[str] = ()
+) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_facts` gives them, less fact_curve.
 
-    across_docs, no_relation: as for `score_facts`.
+    across_docs, no_relation, symmetric: as for `score_facts`.
     """
     # No closure: pipelines are pickled, and sent to worker processes.
-    return partial(_score_component, across_docs=across_docs, no_relation=no_relation)
+    return partial(_score_component, across_docs=across_docs, no_relation=no_relation, symmetric=tuple(symmetric))
 
 
 def _score_component(
-    examples: Iterable[Example], *, across_docs: bool, no_relation: str, **kwargs: Any
+    examples: Iterable[Example], *, across_docs: bool, no_relation: str, symmetric: Sequence[str], **kwargs: Any
 ) -> dict[str, Any]:
     """`score_facts`, as spaCy calls scorers: it passes the component's settings on as **kwargs."""
-    scores = score_facts(examples, across_docs=across_docs, no_relation=no_relation)
+    scores = score_facts(examples, across_docs=across_docs, no_relation=no_relation, symmetric=symmetric)
     del scores["fact_curve"]  # a picture, no score: loggers of training would write it out at every step
     return scores
 
 
 def score_facts(
-    examples: Iterable[Example], *, across_docs: bool = False, no_relation: str = NO_RELATION
+    examples: Iterable[Example],
+    *,
+    across_docs: bool = False,
+    no_relation: str = NO_RELATION,
+    symmetric: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Compare the facts of `eg.predicted` with `eg.reference._.facts`.
 
@@ -58,6 +65,10 @@ def score_facts(
     Items are those of `predicted._.fact_scores`, every pair with every relation, or `predicted._.facts` in Docs
     without. Facts and items of the label no_relation are none. A fact that occurs twice counts once. Pairs without
     a gold fact (NA) are negatives for every relation.
+    A predicted fact is reversed where it is not gold, but the same relation of the same entities the other way round
+    is. Relations without a direction have no reversed facts: those named in symmetric, and those of which at least half
+    of the gold facts hold both ways. In bags, a gold fact is asked the other way round where there is a bag of that
+    pair, too; in other documents always.
 
     RETURNS: fractions in [0, 1], None where there is no gold fact at all, and where a number is not defined.
     fact_ap, fact_auc             average precision; area under the curve by trapezoids (see `curves.Curve`).
@@ -66,14 +77,19 @@ def score_facts(
     fact_p_at_recall_10, _20 to _50    precision where recall reaches so many percent; None where it does not.
     fact_micro_p, _r, _f          of `predicted._.facts`, that is, at the component's threshold.
     fact_macro_f                  mean of the F1s of the labels that occur in gold, at that threshold.
-    fact_per_type                 {label: {p, r, f, ap, max_f, support}} of the labels in gold and of those predicted.
+    fact_reversed_rate            share of the predicted facts that are reversed; None where no gold fact is asked the
+                                  other way round, or nothing is predicted.
+    fact_per_type                 {label: {p, r, f, ap, max_f, support, n_reversed}} of the labels in gold and of those
+                                  predicted.
     fact_per_lang                 {language: {p, r, f, ap, support, n_bags}}; the language of a pair is that of all its
                                   sentences, else "several"; "unknown" where it is "".
     fact_n_gold, fact_n_pred, fact_n_items, fact_n_bags    gold facts, predicted facts, items, pairs: each once.
+    fact_n_reversed, fact_n_asked_reversed    predicted facts that are reversed; gold facts with a direction, that hold
+                                  one way, and are asked the other way round.
     fact_curve                    {recall, precision, score}: lists, points of the curve for drawing.
     RAISES: RelxError RX190 for a score that is NaN, RX191 for a bag with a gold fact about another pair.
     """
-    counter = FactCounter(across_docs=across_docs, no_relation=no_relation)
+    counter = FactCounter(across_docs=across_docs, no_relation=no_relation, symmetric=symmetric)
     for example in examples:
         counter.add(example.reference, example.predicted)
     return counter.scores()
@@ -82,15 +98,18 @@ def score_facts(
 class FactCounter:
     """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_facts` documents.
 
-    across_docs, no_relation: as for `score_facts`.
+    across_docs, no_relation, symmetric: as for `score_facts`.
     """
 
-    def __init__(self, *, across_docs: bool = False, no_relation: str = NO_RELATION):
+    def __init__(self, *, across_docs: bool = False, no_relation: str = NO_RELATION, symmetric: Iterable[str] = ()):
         self._across_docs = across_docs
         self._no_relation = no_relation
+        self._symmetric = frozenset(symmetric)
         self._n_docs = 0
         self._pairs: dict[tuple[int | None, str, str], int] = {}
         self._langs: list[set[str]] = []  # of each pair
+        self._of_bags: set[int] = set()  # rows of the pairs that bags are about
+        self._in_docs: set[int] = set()  # rows of the gold pairs of other documents
         self._labels: dict[str, int] = {}
         self._columns: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
         self._gold: set[Item] = set()
@@ -104,9 +123,11 @@ class FactCounter:
         self._n_docs += 1
         gold, found = self._facts(reference), self._facts(predicted)
         if bag is not None:
-            rows.of(bag.head, bag.tail)  # the pair counts, whatever is found of it
+            self._of_bags.add(rows.of(bag.head, bag.tail))  # the pair counts, whatever is found of it
             _check_gold(reference, bag, gold)
             found = {fact: score for fact, score in found.items() if fact[:2] == (bag.head, bag.tail)}
+        elif gold:
+            self._in_docs.update(rows.of(head, tail) for head, tail, _ in gold)
         self._gold.update((rows.of(head, tail), self._label(label)) for head, tail, label in gold)
         items = [(rows.of(head, tail), self._label(label)) for head, tail, label in found]
         self._found.update(items)
@@ -122,16 +143,19 @@ class FactCounter:
         gold, found = self._codes(self._gold), self._codes(self._found)
         correct = np.isin(codes, gold)
         curve = precision_recall(scores, correct, len(gold))
-        tables = _Tables(len(self._labels), codes, scores, correct, gold, found)
+        turned, n_asked = self._reversed(gold, found)
+        tables = _Tables(len(self._labels), codes, scores, correct, gold, found, turned)
         out: dict[str, Any] = _ranked(curve)
         micro = tables.micro() if len(gold) else {"p": None, "r": None, "f": None}
         out.update({f"fact_micro_{name}": value for name, value in micro.items()})
         per_type = tables.per_type(list(self._labels))
         in_gold = [row["f"] for row in per_type.values() if row["support"]]
         out["fact_macro_f"] = _mean(in_gold) if len(gold) else None
+        out["fact_reversed_rate"] = len(turned) / len(found) if n_asked and len(found) else None
         out["fact_per_type"] = per_type if len(gold) else None
         out["fact_per_lang"] = tables.per_lang([_lang(langs) for langs in self._langs]) if len(gold) else None
         counts = {"gold": len(gold), "pred": len(found), "items": len(codes), "bags": len(self._pairs)}
+        counts.update(reversed=len(turned), asked_reversed=n_asked)
         out.update({f"fact_n_{name}": n for name, n in counts.items()})
         out["fact_curve"] = curve.points() if len(gold) else None
         return out
@@ -181,6 +205,23 @@ class FactCounter:
         starts = np.flatnonzero(np.diff(codes, prepend=-1))
         return codes[starts], np.maximum.reduceat(scores, starts) if len(starts) else scores
 
+    def _reversed(self, gold: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, int]:
+        """Codes of the predicted facts that are reversed, and how many gold facts are asked the other way round.
+
+        gold, found: int64 (n,), codes of gold and predicted facts.
+        """
+        n, names, pairs = len(self._labels), list(self._labels), list(self._pairs)
+        rows, labels = (gold // n, gold % n) if n else (gold, gold)
+        keys = [pairs[row] for row in rows.tolist()]
+        back = np.array([self._pairs.get((scope, tail, head), -1) for scope, head, tail in keys], "int64")
+        turned = np.where(back >= 0, back * n + labels, -1)
+        both = np.isin(turned, gold)
+        counts = (np.bincount(each, minlength=n).tolist() for each in (labels, labels[both]))
+        undirected = hold_both_ways(dict(zip(names, zip(*counts))), self._symmetric)
+        one_way = ~both & np.array([name not in undirected for name in names], bool)[labels]
+        asked = np.array([i in self._in_docs or j in self._of_bags for i, j in zip(rows.tolist(), back.tolist())], bool)
+        return np.intersect1d(found, turned[one_way]), int((one_way & asked).sum())
+
     def _codes(self, items: set[Item]) -> np.ndarray:
         n = len(self._labels)
         return np.array(sorted(pair * n + label for pair, label in items), dtype="int64")
@@ -209,7 +250,8 @@ class _Tables:
     """Scores at the threshold and ranked ones, over all items, by relation and by language.
 
     n_labels: a code is the row of its pair * n_labels + the row of its label. codes, scores, correct: items, as for
-    `precision_recall`. gold, found: codes of the gold facts and of the predicted ones.
+    `precision_recall`. gold, found, turned: codes of the gold facts, of the predicted ones, and of those of the latter
+    that are reversed.
     """
 
     def __init__(
@@ -220,10 +262,12 @@ class _Tables:
         correct: np.ndarray,
         gold: np.ndarray,
         found: np.ndarray,
+        turned: np.ndarray,
     ):
         self._n_labels = max(n_labels, 1)
         self._ranking = scores, correct
         self._sets = codes, gold, found, np.intersect1d(gold, found)
+        self._turned = turned
 
     def micro(self) -> dict[str, float]:
         _, gold, found, hits = self._sets
@@ -231,11 +275,13 @@ class _Tables:
 
     def per_type(self, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
         groups = self._grouped([codes % self._n_labels for codes in self._sets], len(labels))
+        turned = np.bincount(self._turned % self._n_labels, minlength=len(labels)).tolist()
         rows = {}
-        for label, (curve, gold, found, hits) in sorted(zip(labels, groups)):
+        for i, label in sorted(enumerate(labels), key=lambda item: item[1]):
+            curve, gold, found, hits = groups[i]
             if gold or found:
                 ranked = {"ap": curve.average_precision(), "max_f": curve.max_f()[0]}
-                rows[label] = {**_prf(hits, gold, found), **ranked, "support": gold}
+                rows[label] = {**_prf(hits, gold, found), **ranked, "support": gold, "n_reversed": turned[i]}
         return rows
 
     def per_lang(self, langs: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ Relations are compared by character offsets, so gold and prediction may be token
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Callable
 
@@ -14,6 +14,7 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..corpora.directions import hold_both_ways
 from ..errors import RelxError
 from ..extensions import get_candidates, get_lang, get_relations, has_candidates
 from ..types import NO_RELATION, Mention
@@ -27,30 +28,40 @@ MentionKey = tuple
 PairKey = tuple[MentionKey, MentionKey]
 
 
-def make_relation_scorer(match: str = "boundary", no_relation: str = NO_RELATION) -> Callable[..., dict[str, Any]]:
+def make_relation_scorer(
+    match: str = "boundary", no_relation: str = NO_RELATION, symmetric: Sequence[str] = ()
+) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them.
 
-    match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it.
+    match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it. symmetric:
+    relations without a direction.
     RAISES: RelxError RX170 for another match.
     """
     _check_match(match)
     # No closure: pipelines are pickled, and sent to worker processes.
-    return partial(_score_component, match=match, no_relation=no_relation)
+    return partial(_score_component, match=match, no_relation=no_relation, symmetric=tuple(symmetric))
 
 
-def _score_component(examples: Iterable[Example], *, match: str, no_relation: str, **kwargs: Any) -> dict[str, Any]:
+def _score_component(
+    examples: Iterable[Example], *, match: str, no_relation: str, symmetric: Sequence[str], **kwargs: Any
+) -> dict[str, Any]:
     """`score_relations`, as spaCy calls scorers: it passes the component's settings on as **kwargs."""
-    return score_relations(examples, match=match, no_relation=no_relation)
+    return score_relations(examples, match=match, no_relation=no_relation, symmetric=symmetric)
 
 
 def score_relations(
-    examples: Iterable[Example], *, match: str = "boundary", no_relation: str = NO_RELATION
+    examples: Iterable[Example],
+    *,
+    match: str = "boundary",
+    no_relation: str = NO_RELATION,
+    symmetric: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Compare `eg.predicted._.relations` with `eg.reference._.relations`.
 
     match: what must agree besides the label. "boundary": first and last character of both mentions; "strict": the
     types of both mentions too. no_relation: relations of this label are not relations; their pairs only count as
-    pairs. A relation that occurs twice in a Doc counts once. Fractions are in [0, 1].
+    pairs. A relation that occurs twice in a Doc counts once. Fractions are in [0, 1]. symmetric: relations without a
+    direction, beside those that at least half of the gold relations have both ways.
 
     RETURNS:
     rel_micro_p, _r, _f         over all relations. A gold relation that no candidate covered is a miss.
@@ -62,7 +73,9 @@ def score_relations(
     rel_per_lang_type           {language: {label: {p, r, f, support}}}, rel_per_type of the Docs of each language.
     rel_boundary_micro_p/r/f, rel_strict_micro_p/r/f     the micro scores of either match, whichever was asked for.
     rel_micro_f_na, rel_macro_f_na    with no-relation as a label of its own, see below.
-    rel_n_gold, rel_n_pred      relations, each once.
+    rel_reversed_rate           share of the predicted relations that are not gold, but are so the other way round, of
+                                relations with a direction; None where nothing is predicted.
+    rel_n_gold, rel_n_pred, rel_n_reversed    relations, each once; the last as above.
     rel_n_pairs                 pairs, see below.
     rel_uncovered               gold relations whose pair is not among the candidates, of the Docs that have
                                 `predicted._.candidates`; None if no Doc has.
@@ -76,7 +89,7 @@ def score_relations(
     The fractions are None, and the tables by type and language too, where there is no gold relation at all.
     RAISES: RelxError RX170 for another match.
     """
-    counter = RelationCounter(match=match, no_relation=no_relation)
+    counter = RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric)
     for example in examples:
         counter.add(example.reference, example.predicted)
     return counter.scores()
@@ -85,12 +98,13 @@ def score_relations(
 class RelationCounter:
     """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_relations` documents.
 
-    match, no_relation: as for `score_relations`. RAISES: RelxError RX170 for another match.
+    match, no_relation, symmetric: as for `score_relations`. RAISES: RelxError RX170 for another match.
     """
 
-    def __init__(self, *, match: str = "boundary", no_relation: str = NO_RELATION):
+    def __init__(self, *, match: str = "boundary", no_relation: str = NO_RELATION, symmetric: Iterable[str] = ()):
         _check_match(match)
         self._match = match
+        self._symmetric = frozenset(symmetric)
         self._no_relation = no_relation
         self._counts: dict[str, dict[str, _Counts]] = {name: defaultdict(_Counts) for name in MATCHES}
 
@@ -119,8 +133,11 @@ class RelationCounter:
         langs = sorted(by_lang)
         out["rel_per_lang"] = {lang: by_lang[lang].per_lang() for lang in langs} if scored else None
         out["rel_per_lang_type"] = {lang: by_lang[lang].per_type() for lang in langs} if scored else None
+        n_pred, n_reversed = sum(total.pred.values()), total.n_reversed(self._symmetric)
+        out["rel_reversed_rate"] = n_reversed / n_pred if scored and n_pred else None
         out["rel_n_gold"] = total.support
-        out["rel_n_pred"] = sum(total.pred.values())
+        out["rel_n_pred"] = n_pred
+        out["rel_n_reversed"] = n_reversed
         out["rel_n_pairs"] = total.pairs
         out["rel_uncovered"] = total.uncovered if total.has_candidates else None
         return out
@@ -166,6 +183,8 @@ class _Counts:
         self.hits: Counter[str] = Counter()
         self.gold: Counter[str] = Counter()
         self.pred: Counter[str] = Counter()
+        self.gold_both_ways: Counter[str] = Counter()
+        self.reversed: Counter[str] = Counter()  # of relations without a direction, too
         self.pairs = self.na_hits = self.na_gold = self.na_pred = 0
         self.uncovered = 0
         self.has_candidates = False
@@ -183,6 +202,8 @@ class _Counts:
         self.hits.update(label for _, label in gold & pred)
         self.gold.update(label for _, label in gold)
         self.pred.update(label for _, label in pred)
+        self.gold_both_ways.update(label for pair, label in gold if (pair[::-1], label) in gold)
+        self.reversed.update(label for pair, label in pred - gold if (pair[::-1], label) in gold)
         gold_pairs, pred_pairs = {pair for pair, _ in gold}, {pair for pair, _ in pred}
         pairs = n_candidates + len(named - covered)
         self.pairs += pairs
@@ -192,6 +213,12 @@ class _Counts:
         if predicted.candidates is not None:
             self.has_candidates = True
             self.uncovered += sum(pair not in covered for pair, _ in gold)
+
+    def n_reversed(self, symmetric: Iterable[str]) -> int:
+        """Predicted relations that are gold the other way round, of relations with a direction."""
+        counts = {label: (n, self.gold_both_ways[label]) for label, n in self.gold.items()}
+        undirected = hold_both_ways(counts, symmetric)
+        return sum(n for label, n in self.reversed.items() if label not in undirected)
 
     def micro(self) -> dict[str, float]:
         return _prf(sum(self.hits.values()), self.support, sum(self.pred.values()))
@@ -229,7 +256,7 @@ _NONE: dict[str, Any] = {"p": None, "r": None, "f": None}
 def _total(parts: Iterable[_Counts]) -> _Counts:
     total = _Counts()
     for part in parts:
-        for name in ("hits", "gold", "pred"):
+        for name in ("hits", "gold", "pred", "gold_both_ways", "reversed"):
             getattr(total, name).update(getattr(part, name))
         for name in ("pairs", "na_hits", "na_gold", "na_pred", "uncovered"):
             setattr(total, name, getattr(total, name) + getattr(part, name))

@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 from ..corpora.bag_spool import BagSpool
 from ..corpora.bag_writer import BagCounts
 from ..corpora.bags import sentence_bounds, token_arrays
+from ..corpora.directions import ReversedNegatives
 from ..corpora.leakage import Leakage
 from ..corpora.records import UNTYPED
 from ..errors import RelxError
@@ -43,7 +44,8 @@ class AlignReport:
     the pair, only for the pair turned round, or none; each counts once a sentence.
     triples, covered: of the knowledge base, and those that at least one sentence may say. bags: pairs with a triple,
     facts: those triples by relation; instances: sentences in those bags, by relation. negatives: pairs drawn as bags
-    of no relation; negatives_wanted. ambiguous_aliases: of the table. outputs: bags written, by file. leakage: what
+    of no relation; negatives_wanted. reversed_negatives: what became of related pairs the other way round, None where
+    that was not asked for. ambiguous_aliases: of the table. outputs: bags written, by file. leakage: what
     training and test bags have in common, None without test bags.
     """
 
@@ -65,6 +67,7 @@ class AlignReport:
     instances: dict[str, int] = field(default_factory=dict)
     negatives: int = 0
     negatives_wanted: int = 0
+    reversed_negatives: ReversedNegatives | None = None
     outputs: dict[str, BagCounts] = field(default_factory=dict)
     leakage: Leakage | None = None
 
@@ -80,6 +83,8 @@ class AlignReport:
             f"related pairs      {self.bags}",
             f"negatives          {self.negatives} of {self.negatives_wanted} wanted",
         ]
+        if self.reversed_negatives is not None:
+            lines += self.reversed_negatives.lines()
         if self.ambiguous_aliases:
             lines.append(f"ambiguous aliases  {self.ambiguous_aliases}")
         if self.crossing:
@@ -111,7 +116,8 @@ def align(
 ) -> AlignReport:
     """Add to the spool each sentence that mentions two entities with a triple, and some of unrelated ones.
 
-    docs: with sentence boundaries; they are streamed, `BATCH_DOCS` at a time, and are of the spool's vocab. matcher:
+    spool: with a `ReversedNegatives`, its bags have related pairs the other way round, too. docs: with sentence
+    boundaries; they are streamed, `BATCH_DOCS` at a time, and are of the spool's vocab. matcher:
     links their mentions; without one, those of `doc.ents` and `doc.spans["mentions"]` with a kb_id are taken.
     A sentence is an instance of the ordered pair (h, t) if it mentions both and the knowledge base has a triple
     (h, r, t); its labels are all such r. Where entities are mentioned several times, the nearest two mentions stand for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from spacy.vocab import Vocab
 from ..corpora.bag_files import read_bags
 from ..corpora.bag_spool import BagSpool
 from ..corpora.bag_writer import SplitWriter
+from ..corpora.directions import ReversedNegatives
 from ..corpora.leakage import leakage
 from ..errors import RelxError
 from .aliases import AliasMatcher
 from .align import AlignReport, align
+from .directions import count_directions
 from .triples import KnowledgeBase
 
 
@@ -29,6 +31,8 @@ def align_to_bags(
     inputs: Iterable[str | Path] = (),
     negatives: float = 1.0,
     max_negatives: int = 10,
+    reversed_negatives: float = 1.0,
+    symmetric: Sequence[str] = (),
     test: str | Path | None = None,
     test_share: float | None = None,
     seed: int = 0,
@@ -39,18 +43,22 @@ def align_to_bags(
     """Label sentences with a knowledge base, see `align`, and write them as bags.
 
     docs: with sentence boundaries, of this vocab; streamed. output, test: a .spacy file, or a folder for files of at
-    most shard_size bags. inputs: files that the outputs must not replace. test gets about test_share (None: a fifth)
-    of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same side.
-    max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
+    most shard_size bags. inputs: files that the outputs must not replace. reversed_negatives: share of the related
+    pairs whose reverse becomes a bag of no relation, if the knowledge base has nothing of it; symmetric: relations
+    without a direction, beside those that the knowledge base has both ways (see `ReversedNegatives`). test gets about
+    test_share (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to
+    the same side. max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
     RETURNS: counts, with what training and test bags have in common.
-    RAISES: RelxError RX208, RX119 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked), RX221
-    (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX123 (writing).
+    RAISES: RelxError RX208, RX119, RX397 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked),
+    RX221 (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX123 (writing).
     """
     outputs = [Path(path) for path in (output, test) if path is not None]
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
     settings.update(max_sentences=max_sentences, inputs=inputs)
-    with SplitWriter(output, test, **settings) as writer, BagSpool(vocab) as spool:
+    turned = _reversed_negatives(kb, reversed_negatives, symmetric, seed)
+    with SplitWriter(output, test, **settings) as writer, BagSpool(vocab, reversed_negatives=turned) as spool:
         report = align(kb, docs, spool, matcher=matcher, negatives=negatives, max_negatives=max_negatives, seed=seed)
+        report.reversed_negatives = turned
         _check_found(report, outputs[0], matcher is not None)
         bags = spool.bags()
         for doc in progress(bags) if progress else bags:
@@ -59,6 +67,15 @@ def align_to_bags(
     if test is not None:
         report.leakage = leakage(read_bags(outputs[0], vocab), read_bags(outputs[1], vocab))
     return report
+
+
+def _reversed_negatives(
+    kb: KnowledgeBase, share: float, symmetric: Sequence[str], seed: int
+) -> ReversedNegatives | None:
+    """None where the share is 0: then directions need not be counted. RAISES: RelxError RX119, RX397."""
+    if symmetric and not share:
+        raise RelxError("RX119", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
+    return ReversedNegatives(share, symmetric=symmetric, seed=seed, counts=count_directions(kb)) if share else None
 
 
 def _check_found(report: AlignReport, path: Path, by_alias: bool) -> None:
