@@ -105,13 +105,14 @@ GROUND = {
     "files": {"errors"},
     "types": {"errors"},
     "_compat": {"errors"},
-    "loading": {"errors"},
+    "loading": {"errors", "types"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
+    "found": {"errors", "types", "facts", "extensions"},
     "grouping": {"errors", "extensions", "types"},
     "calibration": {"errors", "types"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
-    "__init__": {"errors", "types", "facts", "extensions", "about"},
+    "__init__": {"errors", "types", "facts", "extensions", "found", "about"},
 }
 TOP = {"cli", "__main__"}
 

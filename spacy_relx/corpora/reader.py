@@ -12,8 +12,9 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..errors import RelxError, warn
-from ..extensions import get_lang, get_relations, set_extensions, span_as_doc
+from ..extensions import GoldMentions, get_lang, get_relations, set_extensions, set_gold_mentions, span_as_doc
 from ..files import is_hidden
+from ..loading import mention_setters
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
 from .mentions import blank_copy
@@ -38,9 +39,12 @@ def make_relation_corpus(
     `example.reference` is the annotated Doc. `example.predicted` has its tokens, sentence starts and language, and
     never its relations.
 
-    path: a file, or a folder that is searched for .spacy files. gold_mentions: give the gold mentions to `predicted`,
-    in `doc.ents` and, if spans_key is not None, in `doc.spans[spans_key]`; False to train on the entities that other
-    components predict (name those under [training] annotating_components). max_length: Docs of more tokens are split
+    path: a file, or a folder that is searched for .spacy files. gold_mentions: train on the gold mentions. A pipeline
+    without a component that finds mentions (`loading.mention_setters`) gets them on `predicted`, in `doc.ents` and, if
+    spans_key is not None, in `doc.spans[spans_key]`, and is scored on them (`gold_mentions_rel_micro_f`). In a pipeline
+    with such a component `predicted` is without mentions. In training the `entity_type_marker` takes those of
+    `reference`, unless the component is among the annotating_components; in evaluation the component finds its own, and
+    scores are of the whole pipeline. False: never use them. max_length: Docs of more tokens are split
     between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
     with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
     languages.
@@ -92,31 +96,36 @@ class RelationCorpus:
         self.langs = wanted_langs(langs)
         self._random = random.Random(seed)
         self._warned = self._warned_langs = False
-        self._cached: tuple[Vocab, list[Example]] | None = None
+        self._cached: tuple[Vocab, bool, list[Example]] | None = None
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
+        given = self.gold_mentions and not mention_setters(nlp)
         examples: Iterable[Example]
-        if self._cached is not None and self._cached[0] is nlp.vocab:
-            examples = self._cached[1]
+        if self._cached is not None and self._cached[0] is nlp.vocab and self._cached[1] is given:
+            examples = self._cached[2]
         else:
-            examples = self._examples(nlp.vocab)
+            examples = self._examples(nlp.vocab, given)
             if self.cache:
-                self._cached = (nlp.vocab, list(examples))
-                examples = self._cached[1]
+                self._cached = (nlp.vocab, given, list(examples))
+                examples = self._cached[2]
         if self.shuffle:
             examples = list(examples)
             self._random.shuffle(examples)
         yield from examples
 
-    def _examples(self, vocab: Vocab) -> Iterator[Example]:
+    def _examples(self, vocab: Vocab, given: bool) -> Iterator[Example]:
+        """given: whether the mentions stand on `predicted`."""
         docs: Iterable[Doc] = self._docs(vocab)
         if self.max_length:
             docs = self._split(docs)
         empty = True
         for reference in docs:
             empty = False
-            yield Example(blank_copy(reference, mentions=self.gold_mentions, spans_key=self.spans_key), reference)
+            predicted = blank_copy(reference, mentions=given, spans_key=self.spans_key)
+            if self.gold_mentions and not given:
+                set_gold_mentions(predicted, GoldMentions.TRAINING)
+            yield Example(predicted, reference)
         if empty:
             raise RelxError("RX134", path=self.path, reason="all of them are longer than max_length.")
 
