@@ -457,6 +457,8 @@ MESSAGES: dict[str, str] = {
     "RX533": "The predicted Docs already hold all {n} gold relations or facts, which no component found: they stood there before "
     "the pipeline ran, and the scores count them. Give Docs without them, such as Example(nlp.make_doc(gold.text), gold), or those "
     "of spacy_relx.RelationCorpus.v1.",
+    "RX534": "[training.score_weights] weighs {wrong}, which is not measured: the pipeline {finds} component that finds mentions. "
+    "So every model would score 0, and the first would be the best. Weigh {right} instead.",
     # 420-427, 429: serving over HTTP
     "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, each text a string, or an object with "text" and, '
     'where they are known, "lang" and "id".',

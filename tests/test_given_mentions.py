@@ -231,6 +231,27 @@ def test_annotating_components(examples, annotates, monkeypatch):
     assert seen == (people if "entity_ruler" in annotates else gold) and people != gold
 
 
+def test_each_marker_takes_gold_mentions(examples, monkeypatch):
+    """Two extractors, each behind a marker of its own."""
+    nlp = with_ruler(make_nlp())
+    far = {"@misc": "spacy_relx.WithinTokens.v1", "max_tokens": 2}
+    nlp.add_pipe("entity_type_marker", name="near", config={"generator": far})
+    nlp.add_pipe("relation_extractor", name="second", config={"model": model_config()})
+    data = examples(nlp)
+    with pytest.warns(RelxWarning, match="RX058.*5 of 7 gold relations.*'second'"):  # of those mentions, too
+        optimizer = initialize(nlp, data)
+    seen = {"relation_extractor": 0, "second": 0}
+    update = type(nlp.get_pipe("second")).update
+
+    def spy(self, examples, **settings):
+        seen[self.name] += sum(len(eg.predicted._.candidates) for eg in examples)
+        return update(self, examples, **settings)
+
+    monkeypatch.setattr(type(nlp.get_pipe("second")), "update", spy)
+    losses = nlp.update(data, sgd=optimizer)
+    assert 0 < seen["second"] < seen["relation_extractor"] and all(losses[name] > 0 for name in seen)
+
+
 def test_a_recogniser_is_trained_on_a_clean_doc(examples):
     """Given entities would forbid it to learn where they begin."""
     nlp = make_nlp(scorer=SCORER)
@@ -317,6 +338,26 @@ def test_score_weights_follow_what_is_measured(examples, corpus):
     plain = make_nlp()
     plain.initialize(lambda: [Example(make_doc(plain.vocab, *row), make_doc(plain.vocab, *row)) for row in SENTENCES])
     assert plain.config["training"]["score_weights"][KEY] == 1.0  # whose mentions these are, nobody has said
+
+
+def test_weights_of_scores_that_never_come_are_told(examples, corpus):
+    nlp = make_nlp()
+    initialize(nlp, examples(nlp))
+    sourced = spacy.blank("en", vocab=nlp.vocab)
+    for name in nlp.pipe_names:
+        sourced.add_pipe(name, source=nlp)
+    examples(sourced)  # in a loop of one's own nothing is weighed
+    sourced.config["corpora"]["dev"] = {"@readers": "spacy_relx.RelationCorpus.v1", "path": str(corpus)}
+    with pytest.warns(RelxWarning, match=rf"RX534.*weighs {KEY},.*has no component.*Weigh {GIVEN} instead"):
+        reader = RelationCorpus(corpus)
+        list(reader(sourced))
+    list(reader(sourced))  # once
+    examples(sourced, gold_mentions=False)
+    with_ruler(sourced)
+    examples(sourced)
+    sourced.config["training"]["score_weights"].update({KEY: None, GIVEN: 1.0})
+    with pytest.warns(RelxWarning, match=rf"RX534.*weighs {GIVEN},.*has a component.*Weigh {KEY} instead"):
+        examples(sourced)
 
 
 CONFIGS = ["cpu", "pcnn", "minilm", "minilm_shared", "transformer", "etm", "joint", "mere_stage1", "smiler_stage1"]

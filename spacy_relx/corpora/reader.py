@@ -14,13 +14,15 @@ from spacy.vocab import Vocab
 from ..errors import RelxError, warn
 from ..extensions import GoldMentions, get_lang, get_relations, set_extensions, set_gold_mentions, span_as_doc
 from ..files import is_hidden
-from ..loading import mention_setters
+from ..loading import assigners, mention_setters
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
 from .mentions import blank_copy
 from .records import is_lang_code
 
 FILE_TYPE = ".spacy"
+#: The name under which configs have the reader.
+READER = "spacy_relx.RelationCorpus.v1"
 
 
 def make_relation_corpus(
@@ -95,12 +97,14 @@ class RelationCorpus:
         self.cache = cache
         self.langs = wanted_langs(langs)
         self._random = random.Random(seed)
-        self._warned = self._warned_langs = False
+        self._warned = self._warned_langs = self._warned_weights = False
         self._cached: tuple[Vocab, bool, list[Example]] | None = None
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
         given = self.gold_mentions and not mention_setters(nlp)
+        if self.gold_mentions and not self._warned_weights:
+            self._warned_weights = warn_weights(nlp, given)
         examples: Iterable[Example]
         if self._cached is not None and self._cached[0] is nlp.vocab and self._cached[1] is given:
             examples = self._cached[2]
@@ -175,6 +179,37 @@ class RelationCorpus:
             self._warned = True
             values = {"n": n_long, "lost": n_lost, "relations": n_relations}
             warn("RX133", path=self.path, max_length=self.max_length, **values)
+
+
+def warn_weights(nlp: Language, given: bool) -> bool:
+    """Say that `spacy train` would choose the best model by scores that never come.
+
+    A component moves these weights when it is initialised, which one that comes from another pipeline is not.
+
+    Args:
+        nlp: The pipeline. Nothing is said before its components are initialised, nor of one whose config has no corpus
+            of this kind to evaluate on.
+        given: Whether the corpus gives the gold mentions to the pipeline.
+
+    Returns:
+        Whether it was said.
+
+    Warns:
+        RX534 where the weights are of scores on given mentions and there are none, or the other way round.
+    """
+    dev = nlp.config.get("corpora", {}).get("dev") or {}
+    found_by = [nlp.get_pipe(name) for name in assigners(nlp, "doc._.relations")]
+    if dev.get("@readers") != READER or not found_by or not all(getattr(pipe, "labels", ()) for pipe in found_by):
+        return False
+    families = ["rel_", "gold_mentions_rel_"]
+    weighed = {key for key, weight in nlp.config["training"]["score_weights"].items() if weight}
+    other, own = families if given else reversed(families)
+    wrong = sorted(key for key in weighed if key.startswith(other))
+    if not wrong or any(key.startswith(own) for key in weighed):
+        return False
+    right = ", ".join(own + key.removeprefix(other) for key in wrong)
+    warn("RX534", wrong=", ".join(wrong), finds="has no" if given else "has a", right=right)
+    return True
 
 
 def wanted_langs(langs: Iterable[str] | None) -> frozenset[str] | None:

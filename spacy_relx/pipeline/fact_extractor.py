@@ -139,6 +139,7 @@ class FactExtractor(TrainedPipe):
         model's languages.
         """
         validate_get_examples(get_examples, "FactExtractor.initialize")
+        weigh_scores(nlp, get_examples, "fact_")
         self.begin_initialize(
             labels, lambda: (f.label for eg in get_examples() for f in get_facts(eg.reference)), "RX063"
         )
@@ -149,7 +150,6 @@ class FactExtractor(TrainedPipe):
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.check_settings()
-        weigh_scores(nlp, get_examples, "fact_")
         self.check_cover(marker, get_examples(), get_facts, "facts")
         if self.model.attrs.get("langs"):
             deque(docs, maxlen=0)  # a model that collects no words has not read them

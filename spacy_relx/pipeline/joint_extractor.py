@@ -19,6 +19,7 @@ from ..extensions import get_lang, get_relations, get_sentence_langs, primary_co
 from ..found import add_mentions, add_relations
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import GoldMentions, Reach, joint_gold
+from .score_weights import weigh_scores
 from .trained import MIN_COVER, N_COVER_DOCS, TrainedPipe
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class JointExtractor(TrainedPipe):
         RX276 where languages without training data have routes.
         """
         validate_get_examples(get_examples, "JointExtractor.initialize")
+        weigh_scores(nlp, get_examples, "rel_")
         source = self.load_source(start_from)
         labels = self._label_data(labels, get_examples)
         found = labels["labels"]

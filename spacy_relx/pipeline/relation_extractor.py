@@ -140,6 +140,7 @@ class RelationExtractor(TrainedPipe):
         started from or trained. WARNS: RX275, RX276 as there.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
+        weigh_scores(nlp, get_examples, "rel_")
         source = self.load_source(start_from)
         self.begin_initialize(
             labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053", source
@@ -154,7 +155,6 @@ class RelationExtractor(TrainedPipe):
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train, unseen)
         self.check_settings()
-        weigh_scores(nlp, get_examples, "rel_")
         self.check_cover(marker, get_examples(), get_relations, "relations")
 
     def check_settings(self) -> None:
