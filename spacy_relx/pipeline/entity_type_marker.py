@@ -149,13 +149,15 @@ class EntityTypeMarker(Pipe):
         """Propose candidates for a Doc, of the mentions that it has; those of an earlier run are replaced."""
         if get_gold_mentions(doc) is GoldMentions.MARKED and not self._has_own(doc):
             return doc  # `update` has done it; a training step runs what is in annotating_components once more
-        return self._mark(doc, self.mentions(doc))
+        return self.mark(doc)
 
     def _has_own(self, doc: Doc) -> bool:
         """Whether a component of the pipeline has looked for the mentions that this one reads."""
         return doc.has_annotation("ENT_IOB") or (self.spans_key is not None and self.spans_key in doc.spans)
 
-    def _mark(self, doc: Doc, mentions: Sequence[Mention]) -> Doc:
+    def mark(self, doc: Doc, mentions: Sequence[Mention] | None = None) -> Doc:
+        """Propose candidates for a Doc, of these mentions; None for those that it has."""
+        mentions = self.mentions(doc) if mentions is None else mentions
         spans = spans_of(mentions)
         pairs, total = nearest(self._proposed(doc, mentions), spans, self.max_pairs)
         dropped = total - len(pairs)
@@ -188,7 +190,7 @@ class EntityTypeMarker(Pipe):
         validate_examples(examples, "EntityTypeMarker.update")
         for eg in examples:
             if get_gold_mentions(eg.predicted) in _OF_REFERENCE and not self._has_own(eg.predicted):
-                self._mark(eg.predicted, self._gold(eg))
+                self.mark(eg.predicted, self._gold(eg))
                 set_gold_mentions(eg.predicted, GoldMentions.MARKED)
             else:
                 self(eg.predicted)
