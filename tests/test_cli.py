@@ -144,6 +144,7 @@ def test_evaluate_without_gold_relations(model, tmp_path):
 def test_evaluate_warning_is_one_line(data, tmp_path):
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_test_finds_nothing")
     nlp.to_disk(tmp_path / "bare")
     result = invoke("evaluate", tmp_path / "bare", data)
     assert "[RX171]" in result.stderr and "RelxWarning" not in result.stderr and "RX171" not in result.stdout
@@ -194,7 +195,8 @@ def test_predict_spacy_does_not_repeat_gold_relations(model, data, tmp_path):
     found = rows(invoke("predict", model, data).stdout)
     assert [(row["id"], row["lang"]) for row in found] == [(1, "en"), (2, "de")]
     assert found[0]["relations"] == EXPECTED
-    nlp = spacy.blank("xx")  # finds no relations at all
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("relx_test_finds_nothing")
     nlp.to_disk(tmp_path / "bare")
     assert [row["relations"] for row in rows(invoke("predict", tmp_path / "bare", data).stdout)] == [[], []]
 

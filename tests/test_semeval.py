@@ -62,6 +62,7 @@ def test_no_relation_is_no_answer():
     assert answer(sentence(("no_relation", True, 1.0))) is None
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_test_finds_nothing")
     gold = [sentence(("none", True, 1.0)), sentence(("A", True, 1.0))]
     counter = SemevalCounter(no_relation="none")
     for doc in gold:
@@ -76,6 +77,7 @@ def test_no_relation_is_no_answer():
 def test_schemes_are_chosen_by_name():
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_test_finds_nothing")
     docs = [sentence(("A", True, 1.0)), sentence()]
     assert evaluate(nlp, docs, gold_mentions=True, scheme="semeval2010")["gold_mentions_semeval_macro_f"] == 0.0
     assert "gold_mentions_semeval_macro_f" not in evaluate(nlp, docs, gold_mentions=True)
