@@ -299,6 +299,17 @@ def test_prefix_of_given_mentions(examples):
     assert given[GIVEN] is not None and own["rel_uncovered"] > 0 == given["gold_mentions_rel_uncovered"]
 
 
+def test_docs_of_a_training_step_are_scored_as_what_they_are(examples):
+    nlp = with_ruler(make_nlp(scorer=SCORER))
+    data = examples(nlp)
+    initialize(nlp, data)
+    nlp.get_pipe("entity_type_marker").update(data)
+    with nlp.select_pipes(disable="entity_ruler"):
+        assert GIVEN in nlp.evaluate(data)
+    again = nlp.evaluate(data)
+    assert KEY in again and again["rel_uncovered"] > 0
+
+
 def test_plain_examples_are_the_pipelines_own(corpus):
     nlp = with_ruler(make_nlp(scorer=SCORER))
     initialize(nlp, list(RelationCorpus(corpus)(nlp)))

@@ -22,8 +22,8 @@ PREFIX = "gold_mentions_"
 
 
 def has_given_mentions(doc: Doc) -> bool:
-    """Whether a predicted Doc was given the gold mentions. A bag always is, that is what it asks about."""
-    return get_gold_mentions(doc) is GoldMentions.GIVEN
+    """Whether what was predicted of a Doc is about the gold mentions. In a bag it always is, they are the question."""
+    return get_gold_mentions(doc) in (GoldMentions.GIVEN, GoldMentions.MARKED)
 
 
 def name_scores(scores: Mapping[str, Any], examples: Iterable[Example], *, bags: bool = True) -> dict[str, Any]:

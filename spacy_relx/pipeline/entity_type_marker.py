@@ -147,8 +147,10 @@ class EntityTypeMarker(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Propose candidates for a Doc, of the mentions that it has; those of an earlier run are replaced."""
-        if get_gold_mentions(doc) is GoldMentions.MARKED and not self._has_own(doc):
-            return doc  # `update` has done it; a training step runs what is in annotating_components once more
+        if get_gold_mentions(doc) is GoldMentions.MARKED:
+            if not self._has_own(doc):
+                return doc  # `update` has done it; a training step runs what is in annotating_components once more
+            set_gold_mentions(doc, GoldMentions.TRAINING)
         return self.mark(doc)
 
     def _has_own(self, doc: Doc) -> bool:
