@@ -199,7 +199,7 @@ def warn_weights(nlp: Language, given: bool) -> bool:
     """
     dev = nlp.config.get("corpora", {}).get("dev") or {}
     found_by = [nlp.get_pipe(name) for name in assigners(nlp, "doc._.relations")]
-    if dev.get("@readers") != READER or not found_by or not all(getattr(pipe, "labels", ()) for pipe in found_by):
+    if dev.get("@readers") != READER or not found_by or not all(getattr(pipe, "is_built", True) for pipe in found_by):
         return False
     families = ["rel_", "gold_mentions_rel_"]
     weighed = {key for key, weight in nlp.config["training"]["score_weights"].items() if weight}

@@ -139,14 +139,13 @@ class FactExtractor(TrainedPipe):
         model's languages.
         """
         validate_get_examples(get_examples, "FactExtractor.initialize")
-        weigh_scores(nlp, get_examples, "fact_")
         self.begin_initialize(
             labels, lambda: (f.label for eg in get_examples() for f in get_facts(eg.reference)), "RX063"
         )
         marker = self.read_markers(nlp)
         self.set_sizes()
         langs: set[str] = set()
-        docs = _noting_langs((eg.x for eg in get_examples()), langs)
+        docs = _noting_langs(weigh_scores(nlp, (eg.x for eg in get_examples()), "fact_"), langs)
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.check_settings()

@@ -154,7 +154,6 @@ class JointExtractor(TrainedPipe):
         RX276 where languages without training data have routes.
         """
         validate_get_examples(get_examples, "JointExtractor.initialize")
-        weigh_scores(nlp, get_examples, "rel_")
         source = self.load_source(start_from)
         labels = self._label_data(labels, get_examples)
         found = labels["labels"]
@@ -166,7 +165,7 @@ class JointExtractor(TrainedPipe):
         self.cfg["n_markers"] = len(self.types) + 1
         unseen = self.set_languages(nlp, get_examples, source)
         self.set_sizes()
-        docs = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
+        docs = list(islice(weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_"), N_SAMPLE_DOCS))
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train, unseen)

@@ -140,14 +140,13 @@ class RelationExtractor(TrainedPipe):
         started from or trained. WARNS: RX275, RX276 as there.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
-        weigh_scores(nlp, get_examples, "rel_")
         source = self.load_source(start_from)
         self.begin_initialize(
             labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053", source
         )
         unseen = self.set_languages(nlp, get_examples, source)
         marker = self.read_markers(nlp)
-        docs: Any = (eg.x for eg in get_examples())
+        docs: Any = weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_")
         if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
             docs = list(islice(docs, N_SAMPLE_DOCS))
         self.set_sizes()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from spacy.language import Language
-from spacy.training import Example
+from spacy.tokens import Doc
 
 from ..extensions import GoldMentions, get_bag, get_gold_mentions
 
 _PREFIX = "gold_mentions_"
 
 
-def weigh_scores(nlp: Language | None, get_examples: Callable[[], Iterable[Example]], family: str) -> None:
+def weigh_scores(nlp: Language | None, docs: Iterable[Doc], family: str) -> Iterator[Doc]:
     """Move the weights of scores, under [training.score_weights] of the pipeline's config, to those that are measured.
 
     A corpus gives the gold mentions to a pipeline without a component that finds mentions. Its scores are then named
@@ -21,12 +22,22 @@ def weigh_scores(nlp: Language | None, get_examples: Callable[[], Iterable[Examp
 
     Args:
         nlp: The pipeline; None changes nothing.
-        get_examples: The training data.
+        docs: The predicted Docs of the training data. The first says what the corpus gives.
         family: What the plain names of the scores begin with, "rel_" or "fact_".
+
+    Returns:
+        The same Docs.
     """
-    first = next(iter(get_examples()), None)
-    known = None if first is None else get_gold_mentions(first.predicted)
-    if nlp is None or first is None or known is None or (family == "fact_" and get_bag(first.predicted) is not None):
+    stream = iter(docs)
+    first = list(islice(stream, 1))
+    if nlp is not None and first and not (family == "fact_" and get_bag(first[0]) is not None):
+        _move(nlp, get_gold_mentions(first[0]), family)
+    return chain(first, stream)
+
+
+def _move(nlp: Language, known: GoldMentions | None, family: str) -> None:
+    """known: what the corpus says of the mentions of the Docs; None for a corpus that says nothing."""
+    if known is None:
         return
     to, of = (_PREFIX, "") if known is GoldMentions.GIVEN else ("", _PREFIX)
     weights = nlp.config["training"]["score_weights"]

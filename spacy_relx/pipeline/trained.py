@@ -76,6 +76,11 @@ class TrainedPipe(TrainablePipe):
         return self.model.shims[0]
 
     @property
+    def is_built(self) -> bool:
+        """Whether the model has its network, by initialisation or from a saved pipeline."""
+        return self._shim.is_built
+
+    @property
     def label_data(self) -> list[str]:
         return list(self.labels)
 
