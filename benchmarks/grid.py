@@ -59,7 +59,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--vary", action="append", default=[], metavar="NAME=A,B", help="setting to vary, repeatable")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="setting of all runs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--score", default="rel_micro_f", help="a score of relx evaluate, in [0, 1]")
+    parser.add_argument("--score", default="gold_mentions_rel_micro_f", help="a score of relx evaluate, in [0, 1]")
     parser.add_argument("--dev", type=Path, help="data to choose the best of each run's weights by; else the last ones")
     parser.add_argument("--gpu-id", type=int, default=-1)
     parser.add_argument("--table", action="store_true", help="run nothing, print what is there")
@@ -116,7 +116,7 @@ def train_and_test(run: Run, gpu_id: int) -> None:
         model = Path(folder) / ("model-best" if "dev" in run.made_with else "model-last")
         scores = Path(folder) / "scores.json"
         overrides = [part for name, value in run.made_with["settings"].items() for part in (f"--{name}", value)]
-        evaluate = ["relx", "evaluate", str(model), run.made_with["test"], "--gold-entities", "--output", str(scores)]
+        evaluate = ["relx", "evaluate", str(model), run.made_with["test"], "--gold-mentions", "--output", str(scores)]
         for command in (["train", run.made_with["config"], "--output", folder, *overrides], evaluate):
             try:
                 subprocess.run([*spacy, *command, *gpu], check=True)

@@ -5,6 +5,7 @@ import contextlib
 from .about import __version__
 from .errors import RelxError
 from .extensions import merge_docs, set_extensions, span_as_doc
+from .found import add_relations
 from .types import Candidate, Candidates, Mention, Relation
 
 # spaCy imports this package for every pipeline it makes, also where nobody uses it: a clash of names with another
@@ -18,6 +19,7 @@ __all__ = [
     "Mention",
     "Relation",
     "__version__",
+    "add_relations",
     "merge_docs",
     "set_extensions",
     "span_as_doc",

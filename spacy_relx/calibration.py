@@ -193,7 +193,7 @@ class PairScores:
 
     mentions: of the pairs. pairs: int (n_pairs, 2), head and tail, places in `mentions`. labels: of the columns. raw:
     float32 (n_pairs, n_labels), the model's own scores. multi_label: whether a pair may have several labels. lang: of
-    the Doc, "" where unknown. calibration: of the extractor, None for none.
+    the Doc, "" where unknown. calibration: of the extractor, None for none. component: name of the extractor.
     """
 
     mentions: Sequence[Mention]
@@ -203,6 +203,7 @@ class PairScores:
     multi_label: bool
     lang: str
     calibration: Calibration | None
+    component: str = ""
 
     def items(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the items."""

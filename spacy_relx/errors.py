@@ -218,8 +218,8 @@ MESSAGES: dict[str, str] = {
     "RX191": "The bag Doc '{text}...' is about the entities ({head}, {tail}), but has a gold fact about ({other_head}, "
     "{other_tail}). The facts of a bag are those of its own pair: mend doc._.facts or doc._.bag.",
     "RX192": "Among the documents are bags (doc._.bag) and others, at document {number}. Bags are given to the pipeline with "
-    "their mentions, other documents without: evaluate them apart, or give mentions to all (gold_entities=True, on the "
-    "command line --gold-entities).",
+    "their mentions, other documents without: evaluate them apart, or give mentions to all (gold_mentions=True, on the "
+    "command line --gold-mentions).",
     "RX193": "Cannot take a curve from '{arg}': {reason} Give NAME=PATH, where PATH is a metrics file of relx evaluate, or a "
     "pattern with wildcards for several runs of that name.",
     "RX194": "There is no curve of facts in {where}: {reason} Give what relx evaluate --output writes for a pipeline that "
@@ -330,8 +330,8 @@ MESSAGES: dict[str, str] = {
     "RX270": "There is no component '{name}' with a switcher. There are: {known}.",
     "RX271": "Routes are written to .svg (a heatmap) or .json (the numbers), but the output is {path}.",
     "RX272": "A heatmap shows one component, but there are {names}. Name one with --component, or write .json.",
-    "RX273": "Gold mentions were to be given (--gold-entities), but {names} finds mentions and relations together and takes "
-    "none. Its scores are those of raw text.",
+    "RX273": "Gold mentions were to be given (--gold-mentions), but {names} finds mentions and relations together and takes "
+    "none. They are not given, and the scores are those of raw text.",
     "RX274": "Texts in the languages {names} ('' is unknown) reached a model with a switcher of {known} and no 'language_router' "
     "that knows them has routed them: they take the average of all routes. Put a language_router before it whose setting "
     "'languages' has those of the model (training learns them), or set doc._.lang.",
@@ -431,7 +431,7 @@ MESSAGES: dict[str, str] = {
     "RX385": "The settings of '{name}' contradict each other: {reason}.",
     "RX386": "The setting '{setting}' of '{name}' must be {need}, but got {value!r}.",
     "RX387": "Nothing can be fitted: of {n} scored pairs {right} are right, and both right and wrong ones are needed. Give more "
-    "documents, with the relations that the pipeline knows; a pipeline that finds no mentions itself needs --gold-entities.",
+    "documents, with the relations that the pipeline knows; a pipeline that finds no mentions itself needs --gold-mentions.",
     "RX388": "No threshold reaches a precision of {precision} on these data for {names}: such relations are never predicted. Ask "
     "for a lower precision, or give more documents.",
     "RX389": "The output {path} must be a folder that is new or empty, and not in the folder of the pipeline. Choose another, so "
@@ -447,6 +447,19 @@ MESSAGES: dict[str, str] = {
     "RX396": "There is no way here to deny a sentence in {names}: {n} relations in such languages are left out of the test of "
     "negation. Known: {known}.",
     "RX397": "The {setting} must be relations of the data, but {names} occur nowhere. The data has: {known}.",
+    # 530-539: what stands on a Doc, what a pipeline finds itself, and what it is given
+    "RX530": "'{name}' was to train on gold mentions, but found none on the Docs: the component that marks them took none of the "
+    "annotated documents. An entity_type_marker takes them in each training step: remove it from [training] frozen_components "
+    "(it has nothing to train). To train on the mentions that the pipeline finds, name the component that finds them under "
+    "[training] annotating_components.",
+    "RX531": "The pipeline has no component that finds {what}: it has {names}. Add {advice}. If a component of your own finds "
+    "them, let it say so: @Language.component(..., {declared}).",
+    "RX532": "Several components find relations, or none has the name that was given. Name one of them with --component: {names}.",
+    "RX533": "The predicted Docs already hold all {n} gold relations or facts, which no component found: they stood there before "
+    "the pipeline ran, and the scores count them. Give Docs without them, such as Example(nlp.make_doc(gold.text), gold), or those "
+    "of spacy_relx.RelationCorpus.v1.",
+    "RX534": "[training.score_weights] weighs {wrong}, which is not measured: the pipeline {finds} component that finds mentions. "
+    "So every model would score 0, and the first would be the best. Weigh {right} instead.",
     # 420-427, 429: serving over HTTP
     "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, each text a string, or an object with "text" and, '
     'where they are known, "lang" and "id".',
@@ -458,8 +471,9 @@ MESSAGES: dict[str, str] = {
     "RX426": "The body must be JSON, and say so: send it with the header Content-Type: application/json.",
     "RX427": "There is no such address, or it cannot be asked in this way. There are POST /extract, GET /health, GET /info and GET "
     "/openapi.json.",
-    "RX428": "'{name}' is a fact_checker beside '{others}': kb_score, known and kb_rank are those of the one that runs last. Give "
-    "one fact_checker both embeddings and triples, and remove the other (nlp.remove_pipe).",
+    "RX428": "'{name}' is a fact_checker beside '{others}': of what both can tell (kb_score by embeddings, known by triples) the "
+    "one that runs last holds, and neither gives a kb_rank without both. Give one fact_checker both embeddings and triples, and "
+    "remove the other (nlp.remove_pipe).",
     "RX429": "The server failed to answer. Its log says why.",
     # 320-329: pre-annotations for annotation tools
     "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",

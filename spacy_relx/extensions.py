@@ -20,6 +20,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from spacy.tokens import Doc, Span
 
 from .errors import RelxError
 from .facts import Bag, Evidence, Fact, FactList, FactScores, fact_rows, merge_facts
-from .types import MENTIONS_KEY, Candidates, Mention, Relation, RelationList, relation_rows
+from .types import ANNOTATED, MENTIONS_KEY, Candidates, Mention, Relation, RelationList, relation_rows
 
 
 def _key(name: str) -> Any:  # a tuple, as spaCy has them, though it types the keys of user_data as str
@@ -38,6 +39,7 @@ RELATIONS, CANDIDATES, LANG, SENT_LANGS = (_key(n) for n in ("relations", "candi
 ROUTES = _key("routes")
 REMOVED = _key("removed_relations")
 BAG, FACTS, FACT_SCORES = (_key(n) for n in ("bag", "facts", "fact_scores"))
+FOUND_MENTIONS, GOLD_MENTIONS = (_key(n) for n in ("found_mentions", "gold_mentions"))
 
 
 def _rows(doc: Doc, key: Any) -> list[dict[str, Any]]:
@@ -64,7 +66,7 @@ def set_relations(doc: Doc, relations: Iterable[Any]) -> None:
 
 
 def get_removed(doc: Doc) -> list[dict[str, Any]]:
-    """What `relation_constraints` has taken away: relations as plain data, each with a "reason"."""
+    """What `relation_constraints` has taken away: relations as plain data, each with a "reason" and "removed_by"."""
     return list(doc.user_data.get(REMOVED, ()))
 
 
@@ -92,18 +94,20 @@ def set_facts(doc: Doc, facts: Iterable[Any]) -> None:
 
 
 def has_fact_scores(doc: Doc) -> bool:
-    return FACT_SCORES in doc.user_data
+    return bool(doc.user_data.get(FACT_SCORES))
 
 
 def get_fact_scores(doc: Doc) -> FactScores:
-    data = doc.user_data.get(FACT_SCORES)
-    return FactScores([], [], np.zeros((0, 0))) if data is None else FactScores.from_dict(data)
+    """The scores of all components together."""
+    parts = [FactScores.from_dict(data) for data in doc.user_data.get(FACT_SCORES, {}).values()]
+    return FactScores.merged(parts) if parts else FactScores([], [], np.zeros((0, 0)))
 
 
 def set_fact_scores(doc: Doc, scores: FactScores) -> None:
+    """Store scores in place of all that were there."""
     if not isinstance(scores, FactScores):
         raise RelxError("RX014", value=scores)
-    doc.user_data[FACT_SCORES] = scores.to_dict()
+    doc.user_data[FACT_SCORES] = {ANNOTATED: scores.to_dict()}
 
 
 def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
@@ -194,6 +198,23 @@ def get_span_lang(span: Span) -> str:
         if start <= span.start < end:
             return lang or get_lang(span.doc)
     return get_lang(span.doc)
+
+
+class GoldMentions(str, Enum):
+    """What a Doc that is to be predicted on has to do with the mentions of its reference."""
+
+    GIVEN = "given"  #: They stand on the Doc: scores are of given mentions.
+    TRAINING = "training"  #: A training step takes them of the reference; a component of the pipeline finds its own.
+    MARKED = "marked"  #: A training step has made candidates of them.
+
+
+def get_gold_mentions(doc: Doc) -> GoldMentions | None:
+    value = doc.user_data.get(GOLD_MENTIONS)
+    return None if value is None else GoldMentions(value)
+
+
+def set_gold_mentions(doc: Doc, value: GoldMentions) -> None:
+    doc.user_data[GOLD_MENTIONS] = value.value
 
 
 # spaCy stores what is assigned to an extension without a setter, where its getter never looks: say so instead.

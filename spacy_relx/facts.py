@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import index as as_integer
 from typing import Any
 
@@ -11,7 +11,16 @@ import numpy as np
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
-from .types import Mention, PlainList, check_span, read_support, support_of
+from .types import (
+    Mention,
+    PlainList,
+    check_span,
+    found_by_of,
+    merge_found_by,
+    read_found_by,
+    read_support,
+    support_of,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,8 @@ class Fact:
     score: the model's, in [0, 1] (1.0 in annotated data). evidence: sentences of the Doc, those that counted most
     first. What a knowledge base says of it, None where none was asked or it cannot tell: kb_score, probability of the
     relation given the two entities, in [0, 1]; known, whether it is one of the knowledge base's triples; kb_rank, of
-    one that is not, the rank of the tail among all entities, from 1 (`kb.consistency`).
+    one that is not, the rank of the tail among all entities, from 1 (`kb.consistency`). found_by: as of
+    `types.Relation`.
     """
 
     head: str
@@ -94,6 +104,7 @@ class Fact:
     kb_score: float | None = None
     known: bool | None = None
     kb_rank: float | None = None
+    found_by: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(name of the head, label, name of the tail): as the best evidence mentions them, or the ids without any."""
@@ -106,7 +117,7 @@ class Fact:
         data: dict[str, Any] = {"head": self.head, "label": self.label, "tail": self.tail, "score": float(self.score)}
         if self.evidence:
             data["evidence"] = [each.to_dict() for each in self.evidence]
-        return {**data, **support_of(self)}
+        return {**data, **support_of(self), **found_by_of(self)}
 
     @classmethod
     def from_any(cls, value: Any) -> Fact:
@@ -120,27 +131,36 @@ class Fact:
             raise RelxError("RX012", value=value)
         try:
             score, rows = float(value.get("score", 1.0)), list(value.get("evidence", ()))
-        except (TypeError, ValueError) as err:
+            found_by = read_found_by(value)
+        except (TypeError, ValueError, AttributeError) as err:
             raise RelxError("RX012", value=value) from err
         evidence = tuple(Evidence.from_any(each) for each in rows)
-        return cls(names[0], names[1], names[2], score, evidence, **read_support(value))
+        return cls(names[0], names[1], names[2], score, evidence, **read_support(value), found_by=found_by)
 
 
 def merge_facts(facts: Iterable[Fact]) -> list[Fact]:
     """Facts of one Doc, each (head, label, tail) once, where it first stands: with the best score, and all evidence.
 
-    Evidence is in the order of its weights, greatest first. The weights stay as they are: of evidence that comes from
-    several bags they sum to more than 1. What a knowledge base says is that of the first one that has been checked.
+    Evidence is in the order of its weights, greatest first; the same sentence and mentions stand there once, with the
+    greatest weight. The weights stay as they are: of evidence that comes from several bags they sum to more than 1.
+    What a knowledge base says is that of the first one that has been checked.
     """
     groups: dict[tuple[str, str, str], list[Fact]] = {}
     for fact in facts:
         groups.setdefault((fact.head, fact.label, fact.tail), []).append(fact)
     merged = []
     for group in groups.values():
-        evidence = dict.fromkeys(each for fact in group for each in fact.evidence)
-        ordered = tuple(sorted(evidence, key=lambda each: -each.weight))
+        rising = sorted((each for fact in group for each in fact.evidence), key=lambda each: each.weight)
+        evidence = {(each.start, each.end, each.head, each.tail): each for each in rising}
         first = next((fact for fact in group if support_of(fact)), group[0])
-        merged.append(replace(first, score=max(fact.score for fact in group), evidence=ordered))
+        merged.append(
+            replace(
+                first,
+                score=max(fact.score for fact in group),
+                evidence=tuple(sorted(evidence.values(), key=lambda each: -each.weight)),
+                found_by=merge_found_by(group),
+            )
+        )
     return merged
 
 
@@ -202,3 +222,17 @@ class FactScores:
     def from_dict(cls, data: Mapping[str, Any]) -> FactScores:
         pairs, labels = list(zip(data["heads"], data["tails"])), data["labels"]
         return cls(pairs, labels, np.array(data["scores"], dtype="float32").reshape(len(pairs), len(labels)))
+
+    @classmethod
+    def merged(cls, parts: Sequence[FactScores]) -> FactScores:
+        """The scores of several components: all pairs and labels of any, the best score where several have one, and 0
+        where none has."""
+        if len(parts) == 1:
+            return parts[0]
+        pairs = {pair: row for row, pair in enumerate(dict.fromkeys(pair for part in parts for pair in part.pairs))}
+        labels = {label: row for row, label in enumerate(dict.fromkeys(name for part in parts for name in part.labels))}
+        scores = np.zeros((len(pairs), len(labels)), dtype="float32")
+        for part in parts:
+            places = np.ix_([pairs[pair] for pair in part.pairs], [labels[label] for label in part.labels])
+            scores[places] = np.maximum(scores[places], part.scores)
+        return cls(list(pairs), list(labels), scores)

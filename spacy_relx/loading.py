@@ -8,9 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import RelxError, sentence
+from .types import MENTIONS_KEY
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+#: What a component declares to assign that proposes pairs of mentions.
+CANDIDATES = "doc._.candidates"
+#: What a component declares to assign that sets mentions.
+MENTION_ATTRIBUTES = frozenset({"doc.ents", "doc.spans", "token.ent_iob", "token.ent_type"})
+#: What a component declares to assign that finds something -> what that is, and what to add to a pipeline without.
+FINDINGS = {
+    "doc._.relations": (
+        "relations",
+        "an 'entity_type_marker' and behind it a 'relation_extractor' (for mentions that other components find), or a "
+        "'joint_extractor' (for mentions and relations)",
+    ),
+    "doc._.facts": ("facts", "an 'entity_type_marker' and behind it a 'fact_extractor'"),
+}
 
 
 def import_code(path: Path | None) -> None:
@@ -44,7 +59,51 @@ def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
 
 def assigners(nlp: Language, *attributes: str) -> list[str]:
     """Names of the components that declare to set all these attributes, in their order."""
-    return [name for name in nlp.pipe_names if {*attributes} <= {*nlp.get_pipe_meta(name).assigns}]
+    return [name for name in nlp.pipe_names if all(_assigns(nlp, name, attribute) for attribute in attributes)]
+
+
+def mention_setters(nlp: Language) -> list[str]:
+    """Names of the components that declare to set the mentions that others read, in their order; disabled ones, too.
+
+    Mentions are entities, and spans of a group that a component reads which proposes candidates. A component that does
+    not say which group it writes could write any.
+    """
+    read = {
+        getattr(pipe, "spans_key", MENTIONS_KEY) for name, pipe in nlp.components if _assigns(nlp, name, CANDIDATES)
+    }
+    return [name for name in nlp.component_names if _sets_mentions(nlp, name, read or {MENTIONS_KEY})]
+
+
+def _sets_mentions(nlp: Language, name: str, read: set[str | None]) -> bool:
+    assigned = MENTION_ATTRIBUTES.intersection(nlp.get_pipe_meta(name).assigns)
+    if assigned != {"doc.spans"}:
+        return bool(assigned)
+    config = nlp.get_pipe_config(name)
+    return bool(config.get("annotate_ents")) or config.get("spans_key", None) in {None, *read}
+
+
+def _assigns(nlp: Language, name: str, attribute: str) -> bool:
+    return attribute in nlp.get_pipe_meta(name).assigns
+
+
+def check_finds(nlp: Language, *attributes: str) -> None:
+    """Make sure that a component of the pipeline declares to set one of these attributes.
+
+    Args:
+        nlp: The pipeline.
+        *attributes: Keys of `FINDINGS`; none for any of them.
+
+    Raises:
+        RelxError: RX531 where there is none.
+    """
+    wanted = attributes or tuple(FINDINGS)
+    if any(assigners(nlp, attribute) for attribute in wanted):
+        return
+    what = " or ".join(FINDINGS[attribute][0] for attribute in wanted)
+    advice = " or ".join(FINDINGS[attribute][1] for attribute in wanted)
+    declared = " or ".join(f"assigns=['{attribute}']" for attribute in wanted)
+    names = ", ".join(nlp.pipe_names) or "no components"
+    raise RelxError("RX531", what=what, names=names, advice=advice, declared=declared)
 
 
 def check_pipeline(model: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index as as_integer
 from typing import Any, Callable, Generic, TypeVar, Union
@@ -19,6 +19,8 @@ NO_RELATION = "no_relation"
 UNTYPED = "ENT"
 #: `Doc.spans` group that holds all mentions, overlapping ones too (`Doc.ents` cannot).
 MENTIONS_KEY = "mentions"
+#: Stands in `found_by` for what was annotated, beside the components that found the same.
+ANNOTATED = ""
 #: Fields of a fact or a relation between linked entities that say how far a knowledge base supports it.
 SUPPORT: dict[str, type] = {"kb_score": float, "known": bool, "kb_rank": float}
 _Item = TypeVar("_Item")
@@ -71,6 +73,8 @@ class Relation:
     """`head` -label-> `tail`, with the model's score in [0, 1] (1.0 in annotated data).
 
     kb_score, known, kb_rank: how far a knowledge base supports it, as of `facts.Fact`; None where none was asked.
+    found_by: the components that found it, each with its own score; empty for a relation that was annotated. Equality
+    does not depend on it.
     """
 
     head: Mention
@@ -80,6 +84,7 @@ class Relation:
     kb_score: float | None = None
     known: bool | None = None
     kb_rank: float | None = None
+    found_by: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(head text, label, tail text)."""
@@ -101,6 +106,7 @@ class Relation:
             "tail": self.tail.to_dict(),
             "score": float(self.score),
             **support_of(self),
+            **found_by_of(self),
         }
 
     @classmethod
@@ -111,10 +117,10 @@ class Relation:
         if isinstance(value, Mapping) and {"head", "label", "tail"} <= set(value):
             head, tail = Mention.from_any(value["head"]), Mention.from_any(value["tail"])
             try:
-                score = float(value.get("score", 1.0))
-            except (TypeError, ValueError) as err:
+                score, found_by = float(value.get("score", 1.0)), read_found_by(value)
+            except (TypeError, ValueError, AttributeError) as err:
                 raise RelxError("RX004", value=value) from err
-            return cls(head, str(value["label"]), tail, score, **read_support(value))
+            return cls(head, str(value["label"]), tail, score, **read_support(value), found_by=found_by)
         raise RelxError("RX004", value=value)
 
 
@@ -137,6 +143,29 @@ def read_support(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain_support(values: Iterable[Any]) -> dict[str, Any]:
     return {name: kind(value) for (name, kind), value in zip(SUPPORT.items(), values) if value is not None}
+
+
+def found_by_of(item: Any) -> dict[str, Any]:
+    """The field `found_by` of a Relation or a Fact as plain data; nothing where no component found it."""
+    return {"found_by": {name: float(score) for name, score in item.found_by.items()}} if item.found_by else {}
+
+
+def merge_found_by(items: Sequence[Any]) -> dict[str, float]:
+    """The field `found_by` of equal Relations or Facts that become one.
+
+    What was annotated keeps its score under the name `ANNOTATED`, so that it stays when components look again.
+    """
+    shares: dict[str, float] = {}
+    if any(item.found_by for item in items):
+        for item in items:
+            for name, score in (item.found_by or {ANNOTATED: item.score}).items():
+                shares[name] = max(score, shares.get(name, score))
+    return shares
+
+
+def read_found_by(row: Mapping[str, Any]) -> dict[str, float]:
+    """The field `found_by` of a row. RAISES: TypeError, ValueError or AttributeError for one of another form."""
+    return {str(name): float(score) for name, score in row.get("found_by", {}).items()}
 
 
 class PlainList(MutableSequence, Generic[_Item]):

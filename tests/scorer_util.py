@@ -5,6 +5,7 @@ from __future__ import annotations
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_relx.evaluation.given import without_prefix
 from spacy_relx.types import Candidates, Mention, Relation
 
 VOCAB = Vocab()
@@ -26,3 +27,11 @@ def make(relations=(), candidates=None, words=WORDS, lang="", vocab=VOCAB):
         rows = {(m.start, m.end, m.label): i for i, m in enumerate(mentions)}
         doc._.candidates = Candidates(mentions, [0] * len(mentions), [(rows[h], rows[t]) for h, t in candidates])
     return doc
+
+
+def check_keys(scores, page):
+    """The page names each key, or its family (rel_strict_micro_*), without the prefix of given mentions."""
+    for key in without_prefix(scores):
+        for name in scores["components"]:
+            key = key.replace(f"rel_{name}_", "rel_<component>_")
+        assert f"`{key}`" in page or f"`{key[:-1]}*`" in page, key

@@ -51,7 +51,9 @@ def test_examples(path, nlp):
         reference, predicted = example.reference, example.predicted
         assert reference.text == predicted.text == bag.text
         assert reference._.bag == predicted._.bag == bag._.bag
-        assert {key[1] for key in predicted.user_data} == {"bag", "lang", "sent_langs"} - {"" if bag._.lang else "lang"}
+        assert {key[1] for key in predicted.user_data} == {"bag", "lang", "sent_langs", "gold_mentions"} - {
+            "" if bag._.lang else "lang"
+        }
         assert reference._.facts == bag._.facts and not predicted._.facts
         for doc in (reference, predicted):
             assert [sent.text for sent in doc.sents] == [sent.text for sent in bag.sents]

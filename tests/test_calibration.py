@@ -342,7 +342,7 @@ def weights_of(path):
 def test_calibrate_command(model, data, tmp_path, options):
     out = tmp_path / "calibrated"
     weights = weights_of(model)
-    result = invoke("calibrate", model, data, out, "--gold-entities", "--min-examples", "5", *options)
+    result = invoke("calibrate", model, data, out, "--gold-mentions", "--min-examples", "5", *options)
     assert "before" in result.stdout and "threshold" in result.stdout
     assert all(np.array_equal(value, weights[name]) for name, value in weights_of(out).items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calibrated"]
@@ -351,15 +351,16 @@ def test_calibrate_command(model, data, tmp_path, options):
     if options:
         assert {fit.lang for fit in calibration.fits} == {None, "de", "en"}
     picture, metrics = tmp_path / "r.svg", tmp_path / "m.json"
-    invoke("evaluate", out, data, "--gold-entities", "--reliability", picture, "--output", metrics)
+    invoke("evaluate", out, data, "--gold-mentions", "--reliability", picture, "--output", metrics)
     ET.parse(picture)
     scores = json.loads(metrics.read_text(encoding="utf8"))
-    assert set(scores["rel_reliability"]["pairs"]["per_lang"]) == {"en", "de"}
+    assert set(scores["gold_mentions_rel_reliability"]["pairs"]["per_lang"]) == {"en", "de"}
     if options:
-        assert scores["rel_micro_p"] >= 0.9
+        assert scores["gold_mentions_rel_micro_p"] >= 0.9
     else:
-        invoke("evaluate", model, data, "--gold-entities", "--output", metrics)
-        assert scores["rel_micro_f"] >= json.loads(metrics.read_text(encoding="utf8"))["rel_micro_f"]
+        invoke("evaluate", model, data, "--gold-mentions", "--output", metrics)
+        key = "gold_mentions_rel_micro_f"
+        assert scores[key] >= json.loads(metrics.read_text(encoding="utf8"))[key]
 
 
 def test_calibrate_refuses(model, data, tmp_path):

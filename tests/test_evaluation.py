@@ -71,12 +71,13 @@ def test_evaluate_with_predicted_entities():
     assert scores["speed"] == scores["words_per_s"]
 
 
-def test_evaluate_with_gold_entities():
+def test_evaluate_with_gold_mentions():
     nlp = pipeline()
     assert mention_writers(nlp) == ["entity_ruler"]
     docs = gold_docs(nlp.vocab)
-    scores = evaluate(nlp, docs, gold_entities=True, match="strict")
-    assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_uncovered"]) == (0.5, 0.5, 0)
+    scores = evaluate(nlp, docs, gold_mentions=True, match="strict")
+    keys = ("rel_micro_p", "rel_micro_r", "rel_uncovered")
+    assert [scores[f"gold_mentions_{key}"] for key in keys] == [0.5, 0.5, 0] and not scores.keys() & {*keys}
     assert nlp.pipe_names == ["entity_ruler", "entity_type_marker", "relx_test_people_work"]
     assert docs[0]._.triples == [("Ann", "works_for", "Acme")]  # the gold is left alone
 
@@ -105,9 +106,9 @@ def test_gold_mentions_that_do_not_fit_the_tokens():
     doc = Doc(nlp.vocab, words=["Ann", "at", "Acme", "Ltd"], spaces=[True, True, False, False])  # Acme|Ltd is one token
     doc.ents = [Span(doc, 0, 1, label="PERSON"), Span(doc, 2, 3, label="ORG")]
     doc._.relations = [Relation(Mention(0, 1, "PERSON"), "works_for", Mention(2, 3, "ORG"))]
-    assert evaluate(nlp, [doc], gold_entities=True)["rel_micro_f"] == 1.0
+    assert evaluate(nlp, [doc], gold_mentions=True)["gold_mentions_rel_micro_f"] == 1.0
     with pytest.warns(RelxWarning, match="RX174. 1 gold"):
-        assert evaluate(nlp, [doc], gold_entities=True, retokenize=True)["rel_micro_f"] == 0.0
+        assert evaluate(nlp, [doc], gold_mentions=True, retokenize=True)["gold_mentions_rel_micro_f"] == 0.0
 
 
 def test_evaluate_gives_sentences_as_in_training():
@@ -117,13 +118,13 @@ def test_evaluate_gives_sentences_as_in_training():
     doc = gold_docs(nlp.vocab)[0]
     for token in doc:
         token.is_sent_start = token.i in (0, 2)
-    scores = evaluate(nlp, [doc], gold_entities=True)
-    assert (scores["n_candidates"], scores["rel_uncovered"]) == (0, 1)
+    scores = evaluate(nlp, [doc], gold_mentions=True)
+    assert (scores["n_candidates"], scores["gold_mentions_rel_uncovered"]) == (0, 1)
 
 
 def test_evaluate_without_entities_warns():
     nlp = pipeline(ruler=False)
-    with pytest.warns(RelxWarning, match="RX171.*--gold-entities"):
+    with pytest.warns(RelxWarning, match="RX171.*--gold-mentions"):
         scores = evaluate(nlp, gold_docs(nlp.vocab))
     assert scores["rel_micro_r"] == 0.0
 
@@ -133,7 +134,7 @@ def test_evaluate_without_entities_says_what_would_help():
     for doc in empty:
         doc.ents, doc.spans[MENTIONS_KEY] = [], []
     with pytest.warns(RelxWarning, match="RX171.*there are none in doc.ents"):
-        evaluate(pipeline(ruler=False), empty, gold_entities=True)
+        evaluate(pipeline(ruler=False), empty, gold_mentions=True)
     finder = spacy.blank("xx")
     finder.add_pipe("relx_test_finds_nothing")
     with pytest.warns(RelxWarning, match="RX171.*'relx_test_finds_nothing' finds mentions itself"):
@@ -152,11 +153,11 @@ def test_mentions_that_are_replaced_are_said():
         return nlp
 
     nlp = replaced(["doc.ents", "doc.spans"])
-    good = evaluate(nlp, gold_docs(nlp.vocab)[:2], gold_entities=True)
+    good = evaluate(nlp, gold_docs(nlp.vocab)[:2], gold_mentions=True)
     nlp = replaced([])
     with pytest.warns(RelxWarning, match="RX277.* 2 of 2 documents.*assigns"):
-        bad = evaluate(nlp, gold_docs(nlp.vocab)[:2], gold_entities=True)
-    assert bad["rel_micro_r"] == 0 < good["rel_micro_r"]
+        bad = evaluate(nlp, gold_docs(nlp.vocab)[:2], gold_mentions=True)
+    assert bad["gold_mentions_rel_micro_r"] == 0 < good["gold_mentions_rel_micro_r"]
 
 
 def test_dropped_documents_are_misses():
@@ -183,5 +184,5 @@ def test_gold_mentions_go_to_the_group_that_the_pipeline_reads():
     for key in (MENTIONS_KEY, "sc"):
         gold = doc.copy()
         gold.spans[key] = [Span(gold, span.start, span.end, label=span.label) for span in spans]
-        scores = evaluate(nlp, [gold], gold_entities=True)
-        assert (scores["n_candidates"], scores["rel_micro_f"]) == (2, 1.0), key
+        scores = evaluate(nlp, [gold], gold_mentions=True)
+        assert (scores["n_candidates"], scores["gold_mentions_rel_micro_f"]) == (2, 1.0), key

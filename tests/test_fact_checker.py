@@ -100,15 +100,36 @@ def test_facts_and_relations_are_checked(nlp):
 
 
 def test_a_second_checker_is_warned_of(nlp, sources, tmp_path):
-    """What it says is defined: the one that runs last overwrites the fields of the other."""
+    """What it says is defined: of what both can tell the one that runs last holds, the rest stays."""
+    first = all_support(nlp.pipe([make_doc(nlp)]))
+    other = tmp_path / "other.tsv"
+    other.write_text("ann\tworks_for\tacme\n", encoding="utf8")
     with pytest.warns(RelxWarning, match=r"RX428.*'second'.*beside 'fact_checker'"):
-        nlp.add_pipe("fact_checker", name="second", config={"triples": str(sources[1])})
+        nlp.add_pipe("fact_checker", name="second", config={"triples": str(other)})
     (doc,) = nlp.pipe([make_doc(nlp)])
-    assert {fact.kb_score for fact in doc._.facts} == {None} and all(fact.known is not None for fact in doc._.facts)
+    both = all_support([doc])
+    for one, two in zip(first[0], both[0]):
+        assert (two["kb_score"], two["kb_rank"]) == (one["kb_score"], one["kb_rank"])
+    assert [fact.known for fact in doc._.facts] == [True, False] != [row["known"] for row in first[0][:2]]
     nlp.to_disk(tmp_path / "two")
     with pytest.warns(RelxWarning, match="RX428") as caught:
         spacy.load(tmp_path / "two")
     assert len(caught) == 1
+
+
+def test_fields_that_are_set_stay_unless_they_are_overwritten(nlp, sources):
+    doc = make_doc(nlp)
+    doc._.facts = [Fact("ann", "works_for", "acme", 0.7, kb_score=0.25), Fact("eve", "lives_in", "rome", known=False)]
+    checker = FactChecker("keeps", **paths(sources), overwrite=False)
+    checker(doc)
+    works, lives = doc._.facts
+    plain = make_doc(nlp)
+    nlp.get_pipe("fact_checker")(plain)
+    one, other = map(support, plain._.facts)
+    assert support(works) == {**one, "kb_score": 0.25} and support(lives) == {**other, "known": False}
+    assert (doc._.relations[1].kb_score, doc._.relations[1].known) == (0.5, True)
+    nlp.get_pipe("fact_checker")(doc)
+    assert all_support([doc]) == all_support([plain])
 
 
 def test_batches_are_one_question_and_say_what_single_docs_do(nlp, monkeypatch):

@@ -109,7 +109,8 @@ def test_evaluate_bags():
     assert (scores["fact_micro_p"], scores["fact_micro_r"]) == (2 / 3, 2 / 3)
     assert scores["fact_ap"] == pytest.approx((1 + 1 + 3 / 6) / 3)  # the two with an English sentence first
     assert scores["fact_per_lang"]["several"]["support"] == 2 and scores["fact_per_lang"]["de"]["n_bags"] == 1
-    assert scores["gold_entities"] is True and scores["rel_n_gold"] == 0 and scores["rel_micro_f"] is None
+    assert scores["gold_mentions"] is True and scores["gold_mentions_rel_n_gold"] == 0
+    assert scores["gold_mentions_rel_micro_f"] is None
     for gold, seen in zip(gold_bags(nlp.vocab), SEEN):  # given the question ...
         assert (get_bag(seen), get_sentence_langs(seen)) == (gold._.bag, get_sentence_langs(gold))
         assert [sent.text for sent in seen.sents] == [sent.text for sent in gold.sents]
@@ -167,7 +168,7 @@ def test_bags_and_other_documents():
     for docs, number in (([*gold_bags(nlp.vocab), other], 5), ([other, *gold_bags(nlp.vocab)], 2)):
         with pytest.raises(RelxError, match=f"RX192.*document {number}"):
             evaluate(nlp, docs)
-        assert evaluate(nlp, docs, gold_entities=True)["n_docs"] == 5
+        assert evaluate(nlp, docs, gold_mentions=True)["n_docs"] == 5
 
 
 def test_other_documents_are_treated_as_before():
@@ -178,16 +179,17 @@ def test_other_documents_are_treated_as_before():
         doc._.bag = None
     with pytest.warns(RelxWarning, match="RX171"):
         scores = evaluate(nlp, docs)
-    assert (scores["fact_n_gold"], scores["fact_n_pred"], scores["gold_entities"]) == (4, 0, False)
+    assert (scores["fact_n_gold"], scores["fact_n_pred"], scores["gold_mentions"]) == (4, 0, False)
     assert not SEEN[0].spans and get_sentence_langs(SEEN[0]) == get_sentence_langs(docs[0])
-    given = [evaluate(nlp, docs, gold_entities=True, across_docs=across)["fact_n_gold"] for across in (False, True)]
-    assert given == [4, 2]
+    given = [evaluate(nlp, docs, gold_mentions=True, across_docs=across) for across in (False, True)]
+    assert [scores["gold_mentions_fact_n_gold"] for scores in given] == [4, 2]
 
 
 def test_facts_are_scored_only_where_a_component_says_it_finds_them():
     nlp = spacy.blank("xx")
     nlp.add_pipe("relx_test_undeclared")
-    assert not [key for key in evaluate(nlp, gold_bags(nlp.vocab)) if key.startswith("fact_")]
+    with pytest.raises(RelxError, match=r"RX531.*relx_test_undeclared.*assigns"):
+        evaluate(nlp, gold_bags(nlp.vocab))
 
 
 def test_relations_and_facts_are_scored_beside_each_other():
@@ -195,7 +197,8 @@ def test_relations_and_facts_are_scored_beside_each_other():
     docs = gold_bags(nlp.vocab)
     docs[0]._.relations = [Relation(Mention(0, 1, "ENT"), "born_in", Mention(3, 4, "ENT"))]
     scores = evaluate(nlp, docs)
-    assert (scores["rel_n_gold"], scores["rel_micro_r"], scores["fact_n_gold"]) == (1, 0.0, 3)
+    keys = ("gold_mentions_rel_n_gold", "gold_mentions_rel_micro_r", "fact_n_gold")
+    assert [scores[key] for key in keys] == [1, 0.0, 3]
 
 
 def test_dropped_bags_are_misses():

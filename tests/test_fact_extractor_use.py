@@ -152,10 +152,10 @@ def test_evaluate_says_that_sentences_are_no_bags(trained):
     doc._.relations = [Relation(head, "works_for", tail)]
     for given in (False, True):
         with pytest.warns(RelxWarning, match=r"RX199.*none of the 1 documents.*1 gold relations.*relx bags") as caught:
-            evaluate(trained, [doc], gold_entities=given)
+            evaluate(trained, [doc], gold_mentions=given)
         assert len(caught) == 1
     doc._.facts = [Fact("ann", "works_for", "acme")]
-    assert evaluate(trained, [doc], gold_entities=True)["fact_micro_f"] == 1
+    assert evaluate(trained, [doc], gold_mentions=True)["gold_mentions_fact_micro_f"] == 1
 
 
 @pytest.mark.parametrize(

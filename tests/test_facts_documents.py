@@ -96,6 +96,7 @@ def test_predict_writes_facts_and_export_reads_them(nlp, tmp_path):
     for triple in triples:
         assert triple.doc_id == "d1" and row["text"][triple.sentence_start : triple.sentence_end] == triple.sentence
     plain = spacy.blank("xx")
+    plain.add_pipe("relx_test_finds_nothing")
     plain.to_disk(tmp_path / "plain")
     lines = invoke("predict", tmp_path / "plain", tmp_path / "in.spacy").stdout.splitlines()
     assert "facts" not in json.loads(lines[0])

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from spacy.util import import_file
 
+from spacy_relx.evaluation.given import with_prefix
+
 grid = import_file("relx_grid_test", Path(__file__).parent.parent / "benchmarks" / "grid.py")
 
+SCORE = "gold_mentions_rel_micro_f"
 VARY = ["--vary", "etm.markers=uniform,typed", "--vary", "etm.pooling=spacy_relx.EntityMax.v1,org/other"]
 
 
@@ -28,8 +31,8 @@ def main(tmp_path, monkeypatch, capsys):
         if command[3] == "relx":
             path = Path(command[command.index("--output") + 1])
             n = sum(other[0] == "relx" for other in commands)
-            scores = {"rel_micro_f": 1 / n, "rel_macro_f": 0.5, "rel_n_gold": 7, "rel_micro_p": None}
-            path.write_text(json.dumps(scores), encoding="utf8")
+            plain = {"rel_micro_f": 1 / n, "rel_macro_f": 0.5, "rel_n_gold": 7, "rel_micro_p": None}
+            path.write_text(json.dumps(with_prefix(plain)), encoding="utf8")
 
     def call(*args, config="a.cfg", train="train.spacy", test="test.spacy"):
         commands.clear()
@@ -73,7 +76,7 @@ def test_runs(main, tmp_path):
         "paths.dev": "test.spacy",
         "corpora.dev.limit": "20",
     }
-    assert evaluate[:2] == ["relx", "evaluate"] and evaluate[3:5] == ["test.spacy", "--gold-entities"]
+    assert evaluate[:2] == ["relx", "evaluate"] and evaluate[3:5] == ["test.spacy", "--gold-mentions"]
     assert evaluate[2].endswith("model-last")
     every = [
         f"{markers}_{pooling}-{seed}.json"
@@ -89,7 +92,7 @@ def test_runs(main, tmp_path):
         "test": "test.spacy",
         "settings": overrides(train),
     }
-    assert kept["rel_micro_f"] == 1.0 and kept["rel_n_gold"] == 7
+    assert kept["gold_mentions_rel_micro_f"] == 1.0 and kept["gold_mentions_rel_n_gold"] == 7
 
 
 def test_lists_of_one_value(main, tmp_path):
@@ -110,7 +113,7 @@ def test_the_table(main):
         ["uniform", "66.7", "±", "47.1", "(100.0,", "33.3)"],
         ["typed", "37.5", "±", "17.7", "(50.0,", "25.0)"],
     ]
-    out, commands = main("--vary", "etm.markers=uniform,typed", "--table", "--score", "rel_macro_f")
+    out, commands = main("--vary", "etm.markers=uniform,typed", "--table", "--score", "gold_mentions_rel_macro_f")
     assert [line.split() for line in out.splitlines()] == [["uniform", "50.0", "(50.0)"], ["typed", "50.0", "(50.0)"]]
     assert not commands
 
@@ -146,7 +149,7 @@ def test_scores_of_another_run_are_refused(main, tmp_path, args, paths, differen
     assert before == (tmp_path / "scores" / "typed-0.json").read_bytes()
 
 
-@pytest.mark.parametrize("text", ['{"rel_micro_f": 0.5}', '{"run": 1}', "[]", "{", '{"run": {"config": "a.cfg"}}'])
+@pytest.mark.parametrize("text", [f'{{"{SCORE}": 0.5}}', '{"run": 1}', "[]", "{", '{"run": {"config": "a.cfg"}}'])
 def test_scores_of_unknown_origin_are_refused(main, tmp_path, text):
     (tmp_path / "scores").mkdir()
     (tmp_path / "scores" / "run-0.json").write_text(text, encoding="utf8")
@@ -155,11 +158,16 @@ def test_scores_of_unknown_origin_are_refused(main, tmp_path, text):
 
 @pytest.mark.parametrize(
     ("score", "part"),
-    [("rel_micro_x", "no such score"), ("rel_micro_p", "no value"), ("rel_n_gold", "fraction"), ("run", "fraction")],
+    [
+        ("rel_micro_x", "no such score"),
+        ("gold_mentions_rel_micro_p", "no value"),
+        ("gold_mentions_rel_n_gold", "fraction"),
+        ("run", "fraction"),
+    ],
 )
 def test_scores_that_cannot_be_shown(main, tmp_path, score, part):
     message = refused(main, "--score", score, "--seeds", 0, 1)
-    assert f"--score {score}" in message and part in message and "rel_micro_f, rel_macro_f" in message
+    assert f"--score {score}" in message and part in message and f"{SCORE}, gold_mentions_rel_macro_f" in message
     assert names(tmp_path) == ["run-0.json"]  # said after the first run, which is kept
 
 

@@ -124,7 +124,7 @@ def test_a_long_text_without_sentences_is_read_in_pieces(trained):
 
 def test_settings_of_what_is_written(trained, tmp_path):
     trained.to_disk(tmp_path)
-    quiet = {"components": {"joint_extractor": {"spans_key": None, "set_ents": False}}}
+    quiet = {"components": {"joint_extractor": {"spans_key": None, "annotate_ents": False}}}
     nlp = spacy.load(tmp_path, config=quiet)
     doc = nlp(raw_docs(nlp)[0])
     assert found(doc) == GOLD[0] and not doc.ents and "mentions" not in doc.spans
@@ -365,5 +365,5 @@ def test_evaluate_scores_mentions_too(trained, tmp_path):
         return " ".join(result.output.split())
 
     assert "mentions 100.00 100.00 100.00" in run()
-    assert "RX273" in run("--gold-entities")
+    assert "RX273" in run("--gold-mentions")
     assert "One triple a sentence" in run("--scheme", "one_triple")

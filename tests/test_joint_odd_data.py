@@ -120,9 +120,9 @@ def test_gold_mentions_cannot_be_given(trained):
     docs = [eg.reference for eg in examples_in(nlp.vocab)]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        scores = evaluate(nlp, docs, gold_entities=True)
+        scores = evaluate(nlp, docs, gold_mentions=True)
     assert [code for each in said for code in ("RX273", "RX277") if code in str(each.message)] == ["RX273"]
-    assert scores["gold_entities"] is False and scores["mention_micro_f"] == evaluate(nlp, docs)["mention_micro_f"]
+    assert scores["gold_mentions"] is False and scores["mention_micro_f"] == evaluate(nlp, docs)["mention_micro_f"]
 
 
 # Settings and labels

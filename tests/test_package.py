@@ -106,13 +106,14 @@ GROUND = {
     "types": {"errors"},
     "_compat": {"errors"},
     "ids": set(),
-    "loading": {"errors"},
+    "loading": {"errors", "types"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
+    "found": {"errors", "types", "facts", "extensions"},
     "grouping": {"errors", "extensions", "types"},
     "calibration": {"errors", "types"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
-    "__init__": {"errors", "types", "facts", "extensions", "about"},
+    "__init__": {"errors", "types", "facts", "extensions", "found", "about"},
 }
 TOP = {"cli", "__main__"}
 

@@ -383,7 +383,7 @@ def test_errors(model, gold, tmp_path):
         ("first", "works_for", "wrong", "no such relation in gold"),
         ("2", "leads", "missed", "mention not found"),
     ]
-    assert "1 right, 1 missed, 3 wrong" in invoke("errors", model, gold, "-o", out, "--gold-entities").stderr
+    assert "1 right, 1 missed, 3 wrong" in invoke("errors", model, gold, "-o", out, "--gold-mentions").stderr
     assert "--limit is 1" in invoke("errors", model, gold, "-o", out, "-n", 1).stderr
     scores = tmp_path / "scores.json"
     invoke("evaluate", model, gold, "--output", scores)

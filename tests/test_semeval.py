@@ -62,22 +62,24 @@ def test_no_relation_is_no_answer():
     assert answer(sentence(("no_relation", True, 1.0))) is None
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_test_finds_nothing")
     gold = [sentence(("none", True, 1.0)), sentence(("A", True, 1.0))]
     counter = SemevalCounter(no_relation="none")
     for doc in gold:
         counter.add(doc, sentence(("A", True, 1.0)))
     assert counter.scores()["semeval_macro_f"] == pytest.approx(2 / 3)  # the mean is over A alone
     only = [sentence(("none", True, 1.0))]
-    options = {"gold_entities": True, "scheme": "semeval2010"}
-    assert evaluate(nlp, only, **options)["semeval_macro_f"] == 0.0
-    assert evaluate(nlp, only, **options, no_relation="none")["semeval_macro_f"] is None
+    options = {"gold_mentions": True, "scheme": "semeval2010"}
+    assert evaluate(nlp, only, **options)["gold_mentions_semeval_macro_f"] == 0.0
+    assert evaluate(nlp, only, **options, no_relation="none")["gold_mentions_semeval_macro_f"] is None
 
 
 def test_schemes_are_chosen_by_name():
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relx_test_finds_nothing")
     docs = [sentence(("A", True, 1.0)), sentence()]
-    assert evaluate(nlp, docs, gold_entities=True, scheme="semeval2010")["semeval_macro_f"] == 0.0
-    assert "semeval_macro_f" not in evaluate(nlp, docs, gold_entities=True)
+    assert evaluate(nlp, docs, gold_mentions=True, scheme="semeval2010")["gold_mentions_semeval_macro_f"] == 0.0
+    assert "gold_mentions_semeval_macro_f" not in evaluate(nlp, docs, gold_mentions=True)
     with pytest.raises(RelxError, match="RX175"):
         evaluate(nlp, docs, scheme="none")

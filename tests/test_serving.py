@@ -75,7 +75,11 @@ def test_facts_point_into_the_text(client):
 
 
 def test_no_facts_where_no_component_finds_them():
-    (record,) = ask(client_of(create_app(spacy.blank("xx"))), "Ann")
+    nlp = spacy.blank("xx")
+    with pytest.raises(RelxError, match="RX531"):
+        create_app(nlp)
+    nlp.add_pipe("relx_test_finds_nothing")
+    (record,) = ask(client_of(create_app(nlp)), "Ann")
     assert record == {"id": 0, "text": "Ann", "lang": "", "relations": []}
 
 
@@ -273,6 +277,7 @@ def test_run_server_says_where_it_cannot_listen(app):
 def model(tmp_path_factory):
     nlp = spacy.blank("xx")
     nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relation_extractor")
     path = tmp_path_factory.mktemp("model") / "pipeline"
     nlp.to_disk(path)
     return path

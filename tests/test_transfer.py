@@ -250,7 +250,7 @@ def test_reports_that_cannot_be(runs, options, part):
     ("one", "two", "part"),
     [
         (scores({"en": 0.5}, match="strict"), scores({"en": 0.5}, match="boundary"), "match"),
-        (scores({"en": 0.5}, gold_entities=True), scores({"en": 0.5}, gold_entities=False), "gold_entities"),
+        (scores({"en": 0.5}, gold_mentions=True), scores({"en": 0.5}, gold_mentions=False), "gold_mentions"),
         (GOOD, {"rel_per_lang": {"en": {"f": 0.5, "macro_f": 0.5, "support": 11}}}, "gold relations of 'en' is 10"),
     ],
 )

@@ -124,7 +124,7 @@ def test_command_counts_a_file_once(metrics, tmp_path):
 
 @pytest.mark.parametrize(
     "option",
-    [("--test", "test.spacy"), ("--gold-entities",), ("--batch-size", "8"), ("--code", "code.py"), ("--gpu-id", "0")],
+    [("--test", "test.spacy"), ("--gold-mentions",), ("--batch-size", "8"), ("--code", "code.py"), ("--gpu-id", "0")],
     ids=lambda option: option[0],
 )
 def test_command_options_for_pipelines_only(metrics, option):
@@ -140,7 +140,7 @@ def test_command_match_of_metrics_files(pipelines, corpus, tmp_path):
     for sources, part in (([strict], "--match strict"), ([silent], "does not say")):
         message = invoke("transfer", *sources, "--match", "boundary", exit_code=1).stderr
         assert "[RX178]" in message and part in message
-    mixed = [f"both={pipelines}/de/model-best", "--test", corpus, "--gold-entities", "--match", "boundary"]
+    mixed = [f"both={pipelines}/de/model-best", "--test", corpus, "--gold-mentions", "--match", "boundary"]
     assert "[RX178]" in invoke("transfer", strict, *mixed, exit_code=1).stderr
     assert "both" in invoke("transfer", silent, *mixed).stdout
 
@@ -202,21 +202,21 @@ def test_command_runs_pipelines(pipelines, corpus, tmp_path, monkeypatch):
         return nlp
 
     own = tmp_path / "en.json"
-    invoke("evaluate", pipelines / "en" / "model-best", corpus, "--gold-entities", "--output", own)
+    invoke("evaluate", pipelines / "en" / "model-best", corpus, "--gold-mentions", "--output", own)
     expected = json.loads(own.read_text(encoding="utf8"))
-    assert expected["rel_per_lang"]["en"]["f"] == 1.0
+    assert expected["gold_mentions_rel_per_lang"]["en"]["f"] == 1.0
     out = tmp_path / "out.json"
     args = [f"en={pipelines}/en/model-best", f"both={pipelines}/*/model-best", f"file={own}"]
     monkeypatch.setattr(evaluate, "load_pipeline", load_alone)
     gc.disable()  # so that only the command itself can have collected them
     try:
-        result = invoke("transfer", *args, "--test", corpus, "--gold-entities", "--types", "--output", out)
+        result = invoke("transfer", *args, "--test", corpus, "--gold-mentions", "--types", "--output", out)
     finally:
         gc.enable()
     report = json.loads(out.read_text(encoding="utf8"))
     assert len(loaded) == 3 and f"both: {pipelines}/de/model-best" in result.stderr
     for lang in ("en", "de"):
-        f = expected["rel_per_lang"][lang]["f"]
+        f = expected["gold_mentions_rel_per_lang"][lang]["f"]
         assert report["f"]["en"][lang]["mean"] == report["f"]["file"][lang]["mean"] == f
     assert (report["f"]["both"]["en"]["n"], report["f"]["both"]["en"]["mean"] < 1) == (2, True)
     assert report["per_type"]["en"]["en"]["works_for"]["mean"] == 1.0
@@ -228,8 +228,8 @@ def test_command_settings_reach_the_pipelines(pipelines, corpus, tmp_path):
     source = f"en={pipelines}/en/model-best"
     assert "RX171" in invoke("transfer", source, "--test", corpus).stderr
     metrics = tmp_path / "strict.json"
-    invoke("evaluate", pipelines / "de" / "model-best", corpus, "--gold-entities", "--match", "strict", "-o", metrics)
-    args = [f"de={metrics}", source, "-t", corpus, "--gold-entities"]
+    invoke("evaluate", pipelines / "de" / "model-best", corpus, "--gold-mentions", "--match", "strict", "-o", metrics)
+    args = [f"de={metrics}", source, "-t", corpus, "--gold-mentions"]
     assert "RX" not in invoke("transfer", *args, "-m", "strict").stderr
     assert "match is strict for the source 'de', boundary for 'en'" in invoke("transfer", *args).stderr
 

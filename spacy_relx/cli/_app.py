@@ -18,6 +18,7 @@ from ..corpora.texts import LeftOut, OnError, Text, doc_of, read_doc_texts
 from ..corpora.texts import read_texts as read_texts
 from ..errors import RelxError, RelxWarning
 from ..errors import sentence as sentence
+from ..loading import check_finds as check_finds
 from ..loading import import_code as import_code
 from ..loading import load_pipeline as load_pipeline
 from ..loading import use_gpu as use_gpu

@@ -26,10 +26,13 @@ from ._app import (
 )
 from ._output import cannot_write
 from ._tables import Table, percent, text_table
-from .evaluate import GoldEntitiesOpt
+from .evaluate import GoldMentionsOpt
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc
+
+    from ..calibration import PairScores
 
 
 class Method(str, Enum):
@@ -63,7 +66,10 @@ def calibrate_cli(
         int,
         typer.Option("--min-examples", min=2, help="Right items, and wrong items, that a fit of its own needs"),
     ] = 30,
-    gold_entities: GoldEntitiesOpt = False,
+    component: Annotated[
+        str | None, typer.Option("--component", help="The one to calibrate, where several find relations")
+    ] = None,
+    gold_mentions: GoldMentionsOpt = False,
     batch_size: BatchOpt = None,
     code: CodeOpt = None,
     gpu: GpuOpt = -1,
@@ -74,7 +80,6 @@ def calibrate_cli(
     """
     from ..evaluation import evaluate
     from ..evaluation.calibration import FitItems, fit_calibration
-    from ..evaluation.reliability import scoring_component
 
     names = list(dict.fromkeys(name.strip() for name in per.split(",") if name.strip()))
     _check_settings(precision, best_f1, names)
@@ -82,12 +87,15 @@ def calibrate_cli(
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
-    pipe = scoring_component(nlp)
-    if pipe is None:
-        raise RelxError("RX380", names=", ".join(nlp.pipe_names) or "no components")
+    name, pipe = _component(nlp, component)
     items = FitItems(pipe.labels)
+
+    def keep(reference: Doc, predicted: Doc, found: PairScores) -> None:
+        if found.component in (name, ""):
+            items.add(reference, predicted, found)
+
     docs = progress(read_docs(data, nlp.vocab))
-    before = evaluate(nlp, docs, gold_entities=gold_entities, batch_size=batch_size, on_scores=items.add)
+    before = evaluate(nlp, docs, gold_mentions=gold_mentions, batch_size=batch_size, on_scores=keep)
     if not before["n_docs"]:
         raise RelxError("RX173", where=data)
     calibration = fit_calibration(
@@ -100,11 +108,27 @@ def calibrate_cli(
     )
     pipe.set_calibration(calibration)
     docs = progress(read_docs(data, nlp.vocab))
-    after = evaluate(nlp, docs, gold_entities=gold_entities, batch_size=batch_size)
+    after = evaluate(nlp, docs, gold_mentions=gold_mentions, batch_size=batch_size)
     typer.echo(text_table(_fits_table(calibration)) + text_table(_effect_table(before, after)))
     typer.echo("Both rows are of the documents that were fitted to: measure on others (relx evaluate).")
     save_pipeline(nlp, output)
     typer.secho(f"✔ Saved the calibrated pipeline to {output}", fg="green")
+
+
+def _component(nlp: Language, name: str | None) -> tuple[str, Any]:
+    """The component to calibrate, behind its name.
+
+    Raises:
+        RelxError: RX380 where there is none, RX532 where several could be meant or none has that name.
+    """
+    from ..evaluation.reliability import scoring_components
+
+    found = scoring_components(nlp)
+    if not found:
+        raise RelxError("RX380", names=", ".join(nlp.pipe_names) or "no components")
+    if name not in found and (name is not None or len(found) > 1):
+        raise RelxError("RX532", names=", ".join(found))
+    return (name, found[name]) if name is not None else next(iter(found.items()))
 
 
 def _check_settings(precision: float | None, best_f1: bool, per: list[str]) -> None:
@@ -152,8 +176,10 @@ def _fits_table(calibration: Any) -> Table:
 
 
 def _effect_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
+    from ..evaluation.given import without_prefix
+
     rows = []
-    for name, scores in (("before", before), ("after", after)):
+    for name, scores in (("before", without_prefix(before)), ("after", without_prefix(after))):
         levels = scores["rel_reliability"]
         parts = [percent(scores[f"rel_micro_{part}"]) for part in "prf"]
         errors = [percent(levels[level]["ece"]) for level in ("predicted", "pairs")]

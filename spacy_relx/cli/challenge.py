@@ -16,6 +16,7 @@ from ._app import (
     GpuOpt,
     ModelArg,
     SymmetricOpt,
+    check_finds,
     import_code,
     load_pipeline,
     progress,
@@ -53,6 +54,7 @@ def challenge_cli(
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
+    check_finds(nlp, "doc._.relations")
     docs = list(progress(read_docs(data, nlp.vocab)))
     names = split_names(symmetric)
     known = sorted({relation.label for doc in docs for relation in doc._.relations})

@@ -151,11 +151,14 @@ def _group(items: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
 
 def _read(path: Path) -> dict[str, Any]:
     """The scores in a metrics file, with a curve. RAISES: RelxError RX194."""
+    from ..evaluation.given import without_prefix
+
     try:
         scores = load_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as err:  # not UTF-8 and not JSON are ValueErrors
         raise RelxError("RX194", where=path, reason=sentence(err)) from err
-    if not isinstance(scores, dict) or "fact_curve" not in scores:
+    scores = without_prefix(scores) if isinstance(scores, dict) else {}
+    if "fact_curve" not in scores:
         raise RelxError("RX194", where=path, reason="it has no 'fact_curve'.")
     curve = scores["fact_curve"]
     if curve is None:

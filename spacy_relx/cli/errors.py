@@ -17,6 +17,7 @@ from ._app import (
     CodeOpt,
     GpuOpt,
     ModelArg,
+    check_finds,
     import_code,
     load_pipeline,
     progress,
@@ -27,7 +28,7 @@ from ._app import (
 )
 from ._output import check_ending, check_output, write_output
 from ._tables import percent
-from .evaluate import MATCH_OPTION, GoldEntitiesOpt, Match
+from .evaluate import MATCH_OPTION, GoldMentionsOpt, Match
 from .page import LimitOpt
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def errors_cli(
     model: ModelArg,
     data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write")],
-    gold_entities: GoldEntitiesOpt = False,
+    gold_mentions: GoldMentionsOpt = False,
     match: Annotated[Match, MATCH_OPTION] = Match.boundary,
     limit: LimitOpt = 5000,
     title: Annotated[str, typer.Option("--title", help="Title of the page")] = "Errors",
@@ -68,8 +69,9 @@ def errors_cli(
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
+    check_finds(nlp, "doc._.relations")
     gold = read_docs(data, nlp.vocab)
-    docs = list(compare_all(nlp, islice(gold, limit), gold_entities, match is Match.strict, batch_size))
+    docs = list(compare_all(nlp, islice(gold, limit), gold_mentions, match is Match.strict, batch_size))
     if not docs:
         raise RelxError("RX173", where=data)
     counts = Counter(relation.verdict for doc in docs for relation in doc.relations)
@@ -89,7 +91,7 @@ def _numbers(counts: Counter[str]) -> str:
 
 
 def compare_all(
-    nlp: Language, gold: Iterator[Doc], gold_entities: bool, strict: bool, batch_size: int | None
+    nlp: Language, gold: Iterator[Doc], gold_mentions: bool, strict: bool, batch_size: int | None
 ) -> Iterator[PageDoc]:
     """Run a pipeline over the words of gold documents, as `evaluate` does, and compare each, in their order.
 
@@ -98,7 +100,7 @@ def compare_all(
     from ..evaluation import mention_writers
     from ..evaluation.evaluate import Run, no_mentions_advice
 
-    run = Run(nlp, progress(gold), MENTIONS_KEY, gold_entities, False)
+    run = Run(nlp, progress(gold), MENTIONS_KEY, gold_mentions, False)
     disable = mention_writers(nlp) if run.mentions else []
     done: dict[int, PageDoc] = {}
     n_found = n_gold = 0

@@ -39,7 +39,7 @@ class Match(str, Enum):
 
 #: Levels of reliability, by the names that they have in tables and pictures.
 RELIABILITY = {"predicted": "predicted relations", "pairs": "all pairs"}
-GoldEntitiesOpt = Annotated[bool, typer.Option("--gold-entities", help="Give the pipeline the gold mentions")]
+GoldMentionsOpt = Annotated[bool, typer.Option("--gold-mentions", help="Give the pipeline the gold mentions")]
 MATCH_OPTION = typer.Option("--match", "-m", help="strict: the types of the mentions must agree too")
 
 
@@ -48,7 +48,7 @@ MATCH_OPTION = typer.Option("--match", "-m", help="strict: the types of the ment
 def evaluate_cli(
     model: ModelArg,
     data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
-    gold_entities: GoldEntitiesOpt = False,
+    gold_mentions: GoldMentionsOpt = False,
     match: Annotated[Match, MATCH_OPTION] = Match.boundary,
     scheme: Annotated[
         str | None,
@@ -73,7 +73,7 @@ def evaluate_cli(
 ) -> None:
     """
     Score the relations that a pipeline finds: overall, per relation, per language. A gold relation whose mentions the
-    pipeline does not find counts as a miss; with --gold-entities the mentions are given and relations alone are scored.
+    pipeline does not find counts as a miss; with --gold-mentions the mentions are given and relations alone are scored.
 
     Facts are scored too, where the pipeline finds facts. Documents that are bags always come with their mentions.
     """
@@ -85,24 +85,25 @@ def evaluate_cli(
     import_code(code)
     settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}
     settings.update(across_docs=across_docs, symmetric=split_names(symmetric))
-    scores = score_pipeline(model, data, gold_entities=gold_entities, match=match, **settings)
+    scores = score_pipeline(model, data, gold_mentions=gold_mentions, match=match, **settings)
     typer.echo(report(scores))
     if output is not None:
         write_output(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
     if reliability is not None:
+        from ..evaluation.given import without_prefix
         from ..viz import reliability_svg
 
-        levels = scores["rel_reliability"]
+        levels = without_prefix(scores)["rel_reliability"]
         named = {name: levels[key] for key, name in RELIABILITY.items() if levels[key] is not None}
         write_output(reliability, reliability_svg(named))
         typer.secho(f"✔ Saved to {reliability}", fg="green")
 
 
-def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match, **settings: Any) -> dict[str, Any]:
+def score_pipeline(model: str, data: Path, *, gold_mentions: bool, match: Match, **settings: Any) -> dict[str, Any]:
     """Load a pipeline and evaluate it on gold documents, with a progress bar.
 
-    **settings: others of `evaluation.evaluate`. RETURNS: its scores, and how they were made: match, gold_entities (true
+    **settings: others of `evaluation.evaluate`. RETURNS: its scores, and how they were made: match, gold_mentions (true
     for bags, too, which always come with their mentions).
     RAISES: RelxError RX173 where there are no documents, and those of `load_pipeline` and `read_docs`.
     """
@@ -110,7 +111,7 @@ def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match,
 
     nlp = load_pipeline(model)
     docs = progress(read_docs(data, nlp.vocab))
-    scores = evaluate(nlp, docs, gold_entities=gold_entities, match=match.value, **settings)
+    scores = evaluate(nlp, docs, gold_mentions=gold_mentions, match=match.value, **settings)
     if not scores["n_docs"]:
         raise RelxError("RX173", where=data)
     return {"match": match.value, **scores}
@@ -118,6 +119,9 @@ def score_pipeline(model: str, data: Path, *, gold_entities: bool, match: Match,
 
 def report(scores: dict[str, Any]) -> str:
     """The scores as text, in percent: of relations (unless there are only facts), of facts, counts and speed."""
+    from ..evaluation.given import without_prefix
+
+    scores = without_prefix(scores)
     has_facts = "fact_n_gold" in scores
     has_relations = scores["rel_n_gold"] or scores["rel_n_pred"] or not has_facts
     tables = [*(_relation_tables(scores) if has_relations else ()), *(_fact_tables(scores) if has_facts else ())]
@@ -141,7 +145,11 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
         overall.append(("SemEval-2010 macro", "", "", percent(scores["semeval_macro_f"])))
     overall.append(("micro, with no-relation", "", "", percent(scores["rel_micro_f_na"])))
     overall.append(("macro, with no-relation", "", "", percent(scores["rel_macro_f_na"])))
-    yield Table("Overall", ("P", "R", "F"), overall)
+    title = "Overall, given the gold mentions" if scores["gold_mentions"] else "Overall"
+    yield Table(title, ("P", "R", "F"), overall)
+    if len(scores["components"]) > 1:
+        rows = [(name, *(percent(scores[f"rel_{name}_{part}"]) for part in "prf")) for name in scores["components"]]
+        yield Table("Per component", ("P", "R", "F"), rows)
     if scores["rel_n_pred"]:
         row = (str(scores["rel_n_reversed"]), percent(scores["rel_reversed_rate"]))
         yield Table("Direction", ("reversed", "% of predicted"), [("relations", *row)])

@@ -17,6 +17,7 @@ from ._app import (
     OnErrorOpt,
     TextsArg,
     annotate,
+    check_finds,
     import_code,
     load_pipeline,
     progress,
@@ -54,6 +55,7 @@ def predict_cli(
     use_gpu(gpu)
     import_code(code)
     nlp = load_pipeline(model)
+    check_finds(nlp)
     stream = annotate(
         nlp, read_texts(texts, nlp.vocab, on_error, tell_blank=True), batch_size=batch_size, on_error=on_error
     )

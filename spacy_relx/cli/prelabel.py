@@ -18,6 +18,7 @@ from ._app import (
     OnErrorOpt,
     TextsArg,
     annotate,
+    check_finds,
     import_code,
     load_pipeline,
     progress,
@@ -102,6 +103,7 @@ def _docs(model: str, texts: str, batch_size: int | None, on_error: OnError) -> 
         set_extensions()
         return Path(texts).name, read_docs(Path(texts), Vocab())
     nlp = load_pipeline(model)
+    check_finds(nlp, "doc._.relations")
 
     def docs() -> Iterator[Doc]:
         stream = read_texts(texts, nlp.vocab, on_error, tell_blank=True)

@@ -18,6 +18,7 @@ from ._app import (
     OnErrorOpt,
     TextsArg,
     annotate,
+    check_finds,
     import_code,
     load_pipeline,
     progress,
@@ -118,6 +119,7 @@ def _docs(model: str, texts: str, limit: int, on_error: OnError) -> Iterator[Doc
         yield from islice(read_docs(Path(texts), Vocab()), limit)
         return
     nlp = load_pipeline(model)
+    check_finds(nlp, "doc._.relations")
     read = read_texts(texts, nlp.vocab, on_error, tell_blank=True)
     for item, doc in annotate(nlp, islice(read, limit), on_error=on_error):
         doc.user_data["id"] = item.id

@@ -19,7 +19,7 @@ from ..files import same_file
 from ._app import BatchOpt, CodeOpt, GpuOpt, import_code, relx_app, report_errors, sentence, use_gpu
 from ._output import check_output, write_output
 from ._tables import Table, markdown_table, percent, text_table
-from .evaluate import MATCH_OPTION, GoldEntitiesOpt, Match, score_pipeline
+from .evaluate import MATCH_OPTION, GoldMentionsOpt, Match, score_pipeline
 
 #: Width of tables where there is no terminal.
 WIDTH = 120
@@ -43,7 +43,7 @@ def transfer_cli(
     test: Annotated[
         Path | None, typer.Option("--test", "-t", help="Gold documents to evaluate pipelines on: .spacy file or folder")
     ] = None,
-    gold_entities: GoldEntitiesOpt = False,
+    gold_mentions: GoldMentionsOpt = False,
     match: Annotated[Match | None, MATCH_OPTION] = None,
     metric: Annotated[Metric, typer.Option("--metric", help="F1 over all relations, or mean of the labels'")] = (
         Metric.micro
@@ -70,7 +70,7 @@ def transfer_cli(
         raise RelxError("RX178", reason="there are pipelines, but no documents to evaluate them on. Give --test.")
     read = {path: _read(path) for _, path in paths if not path.is_dir()}
     if len(read) == len(paths):
-        given = {"--test": test, "--gold-entities": gold_entities, "--batch-size": batch_size, "--code": code}
+        given = {"--test": test, "--gold-mentions": gold_mentions, "--batch-size": batch_size, "--code": code}
         _check_unused({**given, "--gpu-id": gpu >= 0})
     if match is not None:
         _check_match(match, read, alone=len(read) == len(paths))
@@ -82,7 +82,7 @@ def transfer_cli(
             return read[path]
         typer.echo(f"{source}: {path}", err=True)
         how = match or Match.boundary
-        scores = score_pipeline(str(path), test, gold_entities=gold_entities, match=how, batch_size=batch_size)
+        scores = score_pipeline(str(path), test, gold_mentions=gold_mentions, match=how, batch_size=batch_size)
         gc.collect()  # parts of a pipeline may refer to it: the next is not to be loaded beside this one
         return scores
 

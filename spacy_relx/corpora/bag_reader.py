@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Callable
@@ -13,6 +14,7 @@ from spacy.vocab import Vocab
 
 from ..errors import RelxError
 from ..extensions import get_bag, get_sentence_langs, set_extensions
+from ..loading import mention_setters
 from .bags import bag_sentences, split_bag, take_langs
 from .docbin import read_docs
 from .mentions import blank_copy
@@ -34,7 +36,8 @@ def make_bag_corpus(
     """`spacy_relx.BagCorpus.v1`: read Examples from .spacy files of bags.
 
     `example.reference` is the bag Doc. `example.predicted` has its tokens, sentence starts, languages, mentions and
-    `doc._.bag`, and never its facts.
+    `doc._.bag`, and never its facts. The mentions are in `doc.spans["mentions"]` and, unless a component of the
+    pipeline finds entities itself, in `doc.ents`.
 
     path: a file, or a folder that is searched for .spacy files, as `relx bags` writes them. max_sentences: bags of more
     sentences are split, each part with all facts; 0 for no limit. limit: bags to read at most (parts of one count as
@@ -79,18 +82,20 @@ class BagCorpus:
         self.langs = wanted_langs(langs)
         self._random = random.Random(seed)
         self._warned = False
-        self._cached: tuple[Vocab, list[Example]] | None = None
+        self._cached: tuple[Vocab, bool, list[Example]] | None = None
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
+        ents = not mention_setters(nlp)  # a recogniser would keep them, and be scored on them
+        example = partial(_example, ents=ents)
         if not self.cache:
             # with a limit the same bags are taken on each pass: the labels were collected from them
             docs: Iterable[Doc] = self._docs(nlp.vocab, self.shuffle and not self.limit)
-            yield from map(_example, self._shuffled(docs) if self.shuffle else docs)
+            yield from map(example, self._shuffled(docs) if self.shuffle else docs)
             return
-        if self._cached is None or self._cached[0] is not nlp.vocab:
-            self._cached = (nlp.vocab, [_example(doc) for doc in self._docs(nlp.vocab, False)])
-        examples = self._cached[1]
+        if self._cached is None or self._cached[0] is not nlp.vocab or self._cached[1] is not ents:
+            self._cached = (nlp.vocab, ents, [example(doc) for doc in self._docs(nlp.vocab, False)])
+        examples = self._cached[2]
         if self.shuffle:
             examples = self._random.sample(examples, len(examples))
         yield from examples
@@ -141,5 +146,5 @@ class BagCorpus:
         yield from buffer
 
 
-def _example(reference: Doc) -> Example:
-    return Example(blank_copy(reference), reference)
+def _example(reference: Doc, ents: bool) -> Example:
+    return Example(blank_copy(reference, ents=ents), reference)

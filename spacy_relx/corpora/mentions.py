@@ -11,11 +11,13 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..errors import RelxError
 from ..extensions import (
+    GoldMentions,
     get_bag,
     get_lang,
     get_sentence_langs,
     has_sentence_langs,
     set_bag,
+    set_gold_mentions,
     set_lang,
     set_sentence_langs,
 )
@@ -25,13 +27,16 @@ _TOKENS = [ORTH, SPACY]
 _ENTS = [ENT_IOB, ENT_TYPE, ENT_KB_ID]
 
 
-def blank_copy(reference: Doc, *, mentions: bool = True, spans_key: str | None = MENTIONS_KEY) -> Doc:
+def blank_copy(
+    reference: Doc, *, mentions: bool = True, spans_key: str | None = MENTIONS_KEY, ents: bool = True
+) -> Doc:
     """A new Doc of the same tokens, sentence starts (if annotated), languages and, if it is a bag, `doc._.bag`; nothing
     else.
 
-    mentions: also copy `doc.ents` and, if spans_key is not None, `doc.spans[spans_key]`.
+    mentions: also copy `doc.ents` (unless ents is false) and, if spans_key is not None, `doc.spans[spans_key]`, and say
+    that the mentions are given (`GoldMentions.GIVEN`).
     """
-    attrs = [*_TOKENS, SENT_START, *(_ENTS if mentions else ())]
+    attrs = [*_TOKENS, SENT_START, *(_ENTS if mentions and ents else ())]
     array: Any = reference.to_array(attrs)
     spaces: Any = None if reference.has_unknown_spaces else array[:, 1].astype(bool)
     predicted = Doc(reference.vocab, words=array[:, 0], spaces=spaces)
@@ -47,6 +52,8 @@ def blank_copy(reference: Doc, *, mentions: bool = True, spans_key: str | None =
     if has_sentence_langs(reference):
         set_sentence_langs(predicted, get_sentence_langs(reference))
     set_bag(predicted, get_bag(reference))
+    if mentions:
+        set_gold_mentions(predicted, GoldMentions.GIVEN)
     return predicted
 
 

@@ -12,14 +12,17 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..errors import RelxError, warn
-from ..extensions import get_lang, get_relations, set_extensions, span_as_doc
+from ..extensions import GoldMentions, get_lang, get_relations, set_extensions, set_gold_mentions, span_as_doc
 from ..files import is_hidden
+from ..loading import assigners, mention_setters
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
 from .mentions import blank_copy
 from .records import is_lang_code
 
 FILE_TYPE = ".spacy"
+#: The name under which configs have the reader.
+READER = "spacy_relx.RelationCorpus.v1"
 
 
 def make_relation_corpus(
@@ -38,9 +41,12 @@ def make_relation_corpus(
     `example.reference` is the annotated Doc. `example.predicted` has its tokens, sentence starts and language, and
     never its relations.
 
-    path: a file, or a folder that is searched for .spacy files. gold_mentions: give the gold mentions to `predicted`,
-    in `doc.ents` and, if spans_key is not None, in `doc.spans[spans_key]`; False to train on the entities that other
-    components predict (name those under [training] annotating_components). max_length: Docs of more tokens are split
+    path: a file, or a folder that is searched for .spacy files. gold_mentions: train on the gold mentions. A pipeline
+    without a component that finds mentions (`loading.mention_setters`) gets them on `predicted`, in `doc.ents` and, if
+    spans_key is not None, in `doc.spans[spans_key]`, and is scored on them (`gold_mentions_rel_micro_f`). In a pipeline
+    with such a component `predicted` is without mentions. In training the `entity_type_marker` takes those of
+    `reference`, unless the component is among the annotating_components; in evaluation the component finds its own, and
+    scores are of the whole pipeline. False: never use them. max_length: Docs of more tokens are split
     between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
     with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
     languages.
@@ -91,32 +97,39 @@ class RelationCorpus:
         self.cache = cache
         self.langs = wanted_langs(langs)
         self._random = random.Random(seed)
-        self._warned = self._warned_langs = False
-        self._cached: tuple[Vocab, list[Example]] | None = None
+        self._warned = self._warned_langs = self._warned_weights = False
+        self._cached: tuple[Vocab, bool, list[Example]] | None = None
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
+        given = self.gold_mentions and not mention_setters(nlp)
+        if self.gold_mentions and not self._warned_weights:
+            self._warned_weights = warn_weights(nlp, given)
         examples: Iterable[Example]
-        if self._cached is not None and self._cached[0] is nlp.vocab:
-            examples = self._cached[1]
+        if self._cached is not None and self._cached[0] is nlp.vocab and self._cached[1] is given:
+            examples = self._cached[2]
         else:
-            examples = self._examples(nlp.vocab)
+            examples = self._examples(nlp.vocab, given)
             if self.cache:
-                self._cached = (nlp.vocab, list(examples))
-                examples = self._cached[1]
+                self._cached = (nlp.vocab, given, list(examples))
+                examples = self._cached[2]
         if self.shuffle:
             examples = list(examples)
             self._random.shuffle(examples)
         yield from examples
 
-    def _examples(self, vocab: Vocab) -> Iterator[Example]:
+    def _examples(self, vocab: Vocab, given: bool) -> Iterator[Example]:
+        """given: whether the mentions stand on `predicted`."""
         docs: Iterable[Doc] = self._docs(vocab)
         if self.max_length:
             docs = self._split(docs)
         empty = True
         for reference in docs:
             empty = False
-            yield Example(blank_copy(reference, mentions=self.gold_mentions, spans_key=self.spans_key), reference)
+            predicted = blank_copy(reference, mentions=given, spans_key=self.spans_key)
+            if self.gold_mentions and not given:
+                set_gold_mentions(predicted, GoldMentions.TRAINING)
+            yield Example(predicted, reference)
         if empty:
             raise RelxError("RX134", path=self.path, reason="all of them are longer than max_length.")
 
@@ -166,6 +179,37 @@ class RelationCorpus:
             self._warned = True
             values = {"n": n_long, "lost": n_lost, "relations": n_relations}
             warn("RX133", path=self.path, max_length=self.max_length, **values)
+
+
+def warn_weights(nlp: Language, given: bool) -> bool:
+    """Say that `spacy train` would choose the best model by scores that never come.
+
+    A component moves these weights when it is initialised, which one that comes from another pipeline is not.
+
+    Args:
+        nlp: The pipeline. Nothing is said before its components are initialised, nor of one whose config has no corpus
+            of this kind to evaluate on.
+        given: Whether the corpus gives the gold mentions to the pipeline.
+
+    Returns:
+        Whether it was said.
+
+    Warns:
+        RX534 where the weights are of scores on given mentions and there are none, or the other way round.
+    """
+    dev = nlp.config.get("corpora", {}).get("dev") or {}
+    found_by = [nlp.get_pipe(name) for name in assigners(nlp, "doc._.relations")]
+    if dev.get("@readers") != READER or not found_by or not all(getattr(pipe, "is_built", True) for pipe in found_by):
+        return False
+    families = ["rel_", "gold_mentions_rel_"]
+    weighed = {key for key, weight in nlp.config["training"]["score_weights"].items() if weight}
+    other, own = families if given else reversed(families)
+    wrong = sorted(key for key in weighed if key.startswith(other))
+    if not wrong or any(key.startswith(own) for key in weighed):
+        return False
+    right = ", ".join(own + key.removeprefix(other) for key in wrong)
+    warn("RX534", wrong=", ".join(wrong), finds="has no" if given else "has a", right=right)
+    return True
 
 
 def wanted_langs(langs: Iterable[str] | None) -> frozenset[str] | None:

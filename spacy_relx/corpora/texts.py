@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..errors import RelxError, sentence, warn
+from ..extensions import FACT_SCORES, FACTS
 from ..files import bounded_lines, open_binary
 from .records import is_lang_code, load_json
 
@@ -62,10 +63,12 @@ Parse = Callable[[str, "int | None", str], "Text | Broken"]
 
 
 def doc_of(nlp: Language, item: Text) -> Doc:
-    """The Doc to run a pipeline over. One that comes from a file keeps its mentions and loses its relations, which
-    must not pass for predictions."""
+    """The Doc to run a pipeline over. One that comes from a file keeps its mentions and loses its relations and facts,
+    which must not pass for predictions."""
     doc = item.doc if item.doc is not None else nlp.make_doc(item.text)
     doc._.relations = []
+    for key in (FACTS, FACT_SCORES):
+        doc.user_data.pop(key, None)
     if item.lang:
         doc._.lang = item.lang
     return doc

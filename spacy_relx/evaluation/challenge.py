@@ -23,6 +23,7 @@ from spacy.tokens import Doc, Span
 from ..corpora.directions import hold_both_ways
 from ..errors import warn
 from ..extensions import get_bag, get_lang, get_relations
+from ..loading import check_finds
 from ..types import MENTIONS_KEY, NO_RELATION, Mention, Relation
 from .denial import DENIALS, deny
 from .evaluate import Run, mention_writers
@@ -75,8 +76,10 @@ def challenge(
     where there are none; "cooccurrence" has also "left_out": pairs of mentions over the limit of a document; "reversed"
     also "both": those where the gold direction is predicted, too; "negation" also "n_gold": single relations that could
     be denied. And "symmetric": what counted as such; "n_docs", "n_relations".
+    RAISES: RelxError RX531 for a pipeline that finds no relations.
     WARNS: RX396 for relations in languages in which nothing can be denied here.
     """
+    check_finds(nlp, "doc._.relations")
     gold = [doc for doc in docs if get_bag(doc) is None]
     types, without = _types(gold), _without_direction(gold, set(symmetric))
     hard = _Hard(types, without)
@@ -157,7 +160,8 @@ class _Hard:
 def _predictions(nlp: Language, docs: Iterable[Doc], batch_size: int | None) -> Iterator[tuple[Doc, Doc]]:
     """(gold document, what the pipeline makes of it with the gold mentions). WARNS: as `Run`, and its report."""
     run = Run(nlp, docs, MENTIONS_KEY, True, False)
-    stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=mention_writers(nlp))
+    disable = mention_writers(nlp) if run.mentions else []
+    stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
     for predicted, number in stream:
         yield run.taken(predicted, number), predicted
     run.report()

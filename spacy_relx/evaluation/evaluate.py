@@ -28,9 +28,10 @@ from ..extensions import (
     set_lang,
     set_sentence_langs,
 )
-from ..loading import assigners
+from ..loading import MENTION_ATTRIBUTES, assigners, check_finds
 from ..types import MENTIONS_KEY, NO_RELATION
 from .facts import FactCounter
+from .given import with_prefix
 from .joint import MentionCounter, OneTripleCounter
 from .reliability import ReliabilityCounter, all_scores
 from .scorer import RelationCounter
@@ -41,15 +42,13 @@ SCHEMES = {"semeval2010": SemevalCounter, "one_triple": OneTripleCounter}
 _AnyCounter = RelationCounter | SemevalCounter | OneTripleCounter | FactCounter | MentionCounter
 #: Docs whose languages a discriminator is asked for together.
 _TOLD_AT_ONCE = 128
-#: What a component declares that would overwrite mentions given to it.
-_MENTION_ATTRIBUTES = {"doc.ents", "doc.spans", "token.ent_iob"}
 
 
 def evaluate(
     nlp: Language,
     docs: Iterable[Doc],
     *,
-    gold_entities: bool = False,
+    gold_mentions: bool = False,
     match: str = "boundary",
     no_relation: str = NO_RELATION,
     spans_key: str | None = MENTIONS_KEY,
@@ -62,82 +61,81 @@ def evaluate(
 ) -> dict[str, Any]:
     """Run `nlp.pipe` over the words of gold documents and score the relations it finds, and the facts.
 
-    docs: gold documents, read once. gold_entities: give the pipeline the gold mentions (`doc.ents` and
-    `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`). match,
-    no_relation: as for `score_relations`, and for the scheme. retokenize: let the pipeline's tokenizer cut the text
-    anew; else the words of the gold documents are kept, and where its sentences begin, as in training. batch_size: of
-    `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`. The language of a document (`doc._.lang`), and of
-    its sentences where it has these, is always given to the pipeline, gold relations and facts never.
-    on_scores: called with each gold document, its prediction and all scores of its pairs, where the component that
-    finds relations hands these out.
+    docs: gold documents, read once. gold_mentions: give the pipeline the gold mentions (`doc.ents` and
+    `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`); the keys of such
+    scores begin with "gold_mentions_". match, no_relation: as for `score_relations`, and for the scheme. retokenize:
+    let the pipeline's tokenizer cut the text anew; else the words of the gold documents are kept, and where its
+    sentences begin, as in training. batch_size: of `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`.
+    The language of a document (`doc._.lang`), and of its sentences where it has these, is always given to the pipeline,
+    gold relations and facts never.
+    on_scores: called with each gold document, its prediction and all scores of its pairs, for each component that finds
+    relations and hands these out.
     Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
     symmetric: relations without a direction, which cannot be reversed, beside those that the gold data have both ways.
-    Bag Docs are always given with their mentions, as with gold_entities, and with their sentences, the languages of
+    Bag Docs are always given with their mentions, as with gold_mentions, and with their sentences, the languages of
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
-    RETURNS: the scores of `score_relations`, those of `ReliabilityCounter`, those of `score_mentions` where the
-    pipeline was not given the mentions, those of `score_facts` where facts are scored, "fact_language_accuracy" of a
-    model with an adversary (see `FactExtractor.score`), "gold_entities" (whether it was given the mentions, and could
-    take them), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline,
+    RETURNS: the scores of `score_relations` (each component that finds relations also apart) and of
+    `ReliabilityCounter`; those of `score_mentions` where the pipeline was not given the mentions; those of
+    `score_facts` where facts are scored. Keys of relations begin with "gold_mentions_" where the pipeline was given the
+    mentions, keys of facts where documents that are no bags were. "fact_language_accuracy" of a model with an adversary
+    (see `FactExtractor.score`), "gold_mentions" (whether it was given the mentions), "components" (names of those that
+    find relations), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline,
     docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
     gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
     the pipeline does not know, RX521 for symmetric relations that are not in gold, RX199 where the pipeline finds facts
     alone and the documents have neither bags nor facts, RX273 where a component finds mentions itself that were to be
     given.
-    RAISES: RelxError RX144 for a bag that is not made as one must be, RX170 for an unknown match, RX175 for an unknown
-    scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_entities, and
+    RAISES: RelxError RX531 for a pipeline that finds neither relations nor facts, RX144 for a bag that is not
+    made as one must be, RX170 for an unknown match, RX175 for an unknown
+    scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_mentions, and
     what the components raise.
     """
     if scheme is not None and scheme not in SCHEMES:
         raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
-    counters: list[_AnyCounter] = [RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric)]
-    if scheme is not None:
-        counters.append(SCHEMES[scheme](no_relation=no_relation))
-    if _assigning(nlp, "doc._.facts"):
-        counters.append(FactCounter(across_docs=across_docs, no_relation=no_relation, symmetric=symmetric))
-    run = Run(nlp, docs, spans_key, gold_entities, retokenize)
-    given = run.mentions and not run.finders
-    if not given:
-        of_finder = getattr(nlp.get_pipe(run.finders[-1]), "spans_key", spans_key) if run.finders else spans_key
-        counters.append(MentionCounter(match=match, spans_key=spans_key, found_key=of_finder))
+    check_finds(nlp)
+    run = Run(nlp, docs, spans_key, gold_mentions, retokenize)
+    counters = _Counters(nlp, run, match, no_relation, symmetric, spans_key, scheme, across_docs)
     disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
-    reliability = ReliabilityCounter(match=match, no_relation=no_relation)
     tellers = LanguageCounter([pipe for _, pipe in nlp.pipeline if hasattr(pipe, "languages_told")])
     with all_scores(nlp) as scores_of:
         for predicted, number in run.timed(stream):
             reference = run.taken(predicted, number)
             tellers.add(predicted)
-            for each in counters:
-                each.add(reference, predicted)
-            found = scores_of(predicted)
-            reliability.add(reference, predicted, found)
-            if found is not None and on_scores is not None:
-                on_scores(reference, predicted, found)
+            of_pairs = scores_of(predicted)
+            counters.add(reference, predicted)
+            counters.reliability.add(reference, predicted, *of_pairs)
+            if on_scores is not None:
+                for each in of_pairs:
+                    on_scores(reference, predicted, each)
             n_candidates += len(get_candidates(predicted))
             n_found += len(predicted.ents) + sum(map(len, predicted.spans.values())) + len(get_relations(predicted))
             n_found += len(get_facts(predicted))
     for reference in run.waiting.values():
-        for each in counters:
-            each.add(reference, _blank(nlp, reference, retokenize))
-    scores = {key: value for each in (*counters, reliability) for key, value in each.scores().items()}
-    scores |= tellers.scores()
+        counters.add(reference, _blank(nlp, reference, retokenize))
+    relations, facts, mentions = counters.scores()
     run.report()
     n_out = run.n_out
-    if n_out and _only_facts(nlp) and not (run.n_bags or scores["fact_n_gold"]):
-        warn("RX199", n=n_out, relations=scores["rel_n_gold"])
-    elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
+    if n_out and _only_facts(nlp) and not (run.n_bags or facts["fact_n_gold"]):
+        warn("RX199", n=n_out, relations=relations["rel_n_gold"])
+    elif n_out and not n_found and (relations["rel_n_gold"] or facts.get("fact_n_gold")):
         warn("RX171", n=n_out, advice=no_mentions_advice(nlp, run.mentions))
-    _check_labels(nlp, scores)
-    _check_symmetric(symmetric, scores)
+    _check_labels(nlp, {**relations, **facts})
+    _check_symmetric(symmetric, {**relations, **facts})
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
+    n_docs = n_out + len(run.waiting)
     return {
-        **scores,
-        "gold_entities": given,
-        "n_docs": n_out + len(run.waiting),
+        **(with_prefix(relations) if run.mentions else relations),
+        **(with_prefix(facts) if run.mentions and n_docs > run.n_bags else facts),
+        **mentions,
+        **tellers.scores(),
+        "gold_mentions": run.mentions,
+        "components": assigners(nlp, "doc._.relations"),
+        "n_docs": n_docs,
         "n_words": run.n_words,
         "n_candidates": n_candidates,
         "seconds": run.seconds,
@@ -146,13 +144,55 @@ def evaluate(
     }
 
 
+class _Counters:
+    """What is counted of each document: relations, and facts and mentions where the pipeline finds these."""
+
+    def __init__(
+        self,
+        nlp: Language,
+        run: Run,
+        match: str,
+        no_relation: str,
+        symmetric: Sequence[str],
+        spans_key: str | None,
+        scheme: str | None,
+        across_docs: bool,
+    ):
+        labels = {name: getattr(nlp.get_pipe(name), "labels", ()) for name in assigners(nlp, "doc._.relations")}
+        self.reliability = ReliabilityCounter(match=match, no_relation=no_relation)
+        self._relations: list[_AnyCounter] = [
+            RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric, components=labels),
+            *([SCHEMES[scheme](no_relation=no_relation)] if scheme is not None else ()),
+        ]
+        self._facts: list[_AnyCounter] = []
+        if _assigning(nlp, "doc._.facts"):
+            self._facts.append(FactCounter(across_docs=across_docs, no_relation=no_relation, symmetric=symmetric))
+        self._mentions: list[_AnyCounter] = []
+        if not run.mentions:
+            found_key = getattr(nlp.get_pipe(run.finders[-1]), "spans_key", spans_key) if run.finders else spans_key
+            self._mentions.append(MentionCounter(match=match, spans_key=spans_key, found_key=found_key))
+
+    def add(self, reference: Doc, predicted: Doc) -> None:
+        for each in (*self._relations, *self._facts, *self._mentions):
+            each.add(reference, predicted)
+
+    def scores(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Those of relations, of facts and of mentions."""
+        relations, facts, mentions = map(_scores, (self._relations, self._facts, self._mentions))
+        return {**relations, **self.reliability.scores()}, facts, mentions
+
+
+def _scores(counters: Iterable[_AnyCounter]) -> dict[str, Any]:
+    return {key: value for each in counters for key, value in each.scores().items()}
+
+
 def mention_writers(nlp: Language) -> list[str]:
     """Names of the components that declare to set entities or span groups, other than this package's own."""
     return [
         name
         for name, pipe in nlp.pipeline
         if not type(pipe).__module__.startswith("spacy_relx.")
-        and _MENTION_ATTRIBUTES.intersection(nlp.get_pipe_meta(name).assigns)
+        and MENTION_ATTRIBUTES.intersection(nlp.get_pipe_meta(name).assigns)
     ]
 
 
@@ -169,8 +209,8 @@ def no_mentions_advice(nlp: Language, given: bool) -> str:
     if given:
         return "It was given the gold mentions, and there are none in doc.ents or in the span group: see the data."
     return (
-        "Give the gold mentions to the pipeline (evaluate(..., gold_entities=True), on the command line "
-        "--gold-entities), or put a component that finds entities before the entity_type_marker."
+        "Give the gold mentions to the pipeline (evaluate(..., gold_mentions=True), on the command line "
+        "--gold-mentions), or put a component that finds entities before the entity_type_marker."
     )
 
 
@@ -250,7 +290,7 @@ class Run:
 
     mentions: whether the documents have the gold mentions, because it was said so or because they are bags. finders: of
     `mention_finders`. n_out: documents that came out.
-    WARNS: RX273 where components of the pipeline cannot be given mentions.
+    WARNS: RX273 where components of the pipeline cannot be given mentions, and so are not.
     """
 
     def __init__(self, nlp: Language, docs: Iterable[Doc], spans_key: str | None, mentions: bool, retokenize: bool):
@@ -263,9 +303,9 @@ class Run:
         self._read_keys: list[str] = sorted(read - {None, spans_key})  # other groups that mentions are taken from
         self._bags = any(get_bag(doc) is not None for doc in first)
         self._alike = not mentions
-        self.mentions = mentions or self._bags
         self.finders = mention_finders(nlp)
-        if self.mentions and self.finders:
+        self.mentions = self._bags or (mentions and not self.finders)
+        if mentions and self.finders:
             warn("RX273", names=", ".join(self.finders))
         self._retokenize = retokenize
         self._outside = 0.0
@@ -306,7 +346,7 @@ class Run:
     def taken(self, doc: Doc, number: int) -> Doc:
         """The gold document of one that came out; counts those that no longer have the mentions they were given."""
         given = self._given.pop(number, None)
-        if given is not None and not self.finders and not given <= self._mentions(doc):
+        if given is not None and not given <= self._mentions(doc):
             self.n_replaced += 1
         self.n_out += 1
         return self.waiting.pop(number)

@@ -20,6 +20,7 @@ from ..extensions import get_bag, get_fact_scores, get_facts, get_sentence_langs
 from ..facts import Bag
 from ..types import NO_RELATION
 from .curves import RANKS, RECALLS, Curve, curve_scores, curves_by_group, precision_recall
+from .given import check_unsigned, name_scores
 from .scorer import UNKNOWN_LANG, _mean, _prf
 
 #: Language of a pair whose sentences are of more than one.
@@ -33,6 +34,7 @@ def make_fact_scorer(
     across_docs: bool = False, no_relation: str = NO_RELATION, symmetric: Sequence[str] = ()
 ) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_facts` gives them, less fact_curve.
+    Where Docs that are no bags were given the gold mentions, "gold_mentions_" stands before each key.
 
     across_docs, no_relation, symmetric: as for `score_facts`.
     """
@@ -44,9 +46,12 @@ def _score_component(
     examples: Iterable[Example], *, across_docs: bool, no_relation: str, symmetric: Sequence[str], **kwargs: Any
 ) -> dict[str, Any]:
     """`score_facts`, as spaCy calls scorers: it passes the component's settings on as **kwargs."""
+    examples = list(examples)
+    if "component" in kwargs:
+        check_unsigned(examples, get_facts)
     scores = score_facts(examples, across_docs=across_docs, no_relation=no_relation, symmetric=symmetric)
     del scores["fact_curve"]  # a picture, no score: loggers of training would write it out at every step
-    return scores
+    return name_scores(scores, examples, bags=False)
 
 
 def score_facts(

@@ -12,7 +12,7 @@ from spacy.training import Example
 
 from ..extensions import get_lang, get_relations
 from ..types import MENTIONS_KEY, NO_RELATION, Mention
-from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer, score_relations
+from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer
 
 #: (first character, last character) of a mention.
 _Place = tuple[int, int]
@@ -23,21 +23,23 @@ _Answer = tuple[_Place, str, _Place]
 def make_joint_scorer(
     match: str = "boundary", no_relation: str = NO_RELATION, spans_key: str | None = MENTIONS_KEY
 ) -> Callable[..., dict[str, Any]]:
-    """Make the scorer of a component that finds mentions and relations: the scores of `score_relations` and those of
-    `score_mentions`. match, no_relation: as for `score_relations`. spans_key: group of the mentions; None for
-    `doc.ents`. RAISES: RelxError RX170 for another match."""
-    make_relation_scorer(match, no_relation)
-    return partial(_score, match=match, no_relation=no_relation, spans_key=spans_key)
+    """Make the scorer of a component that finds mentions and relations: the scores of `score_relations` (named as by
+    `make_relation_scorer`) and those of `score_mentions`. match, no_relation: as for `score_relations`. spans_key:
+    group of the mentions; None for `doc.ents`. RAISES: RelxError RX170 for another match."""
+    relations = make_relation_scorer(match, no_relation)
+    return partial(_score, relations=relations, match=match, spans_key=spans_key)
 
 
 def _score(
-    examples: Iterable[Example], *, match: str, no_relation: str, spans_key: str | None, **kwargs: Any
+    examples: Iterable[Example],
+    *,
+    relations: Callable[..., dict[str, Any]],
+    match: str,
+    spans_key: str | None,
+    **kwargs: Any,
 ) -> dict[str, Any]:
     examples = list(examples)
-    return {
-        **score_relations(examples, match=match, no_relation=no_relation),
-        **score_mentions(examples, match=match, spans_key=spans_key),
-    }
+    return {**relations(examples, **kwargs), **score_mentions(examples, match=match, spans_key=spans_key)}
 
 
 def score_mentions(

@@ -105,8 +105,8 @@ class ReliabilityCounter:
         self._has_pairs = False
         self._left_out = 0
 
-    def add(self, reference: Doc, predicted: Doc, scores: PairScores | None = None) -> None:
-        """scores: all scores of the predicted Doc, where they are known."""
+    def add(self, reference: Doc, predicted: Doc, *scores: PairScores) -> None:
+        """scores: all scores of the predicted Doc, of each component that hands them out."""
         lang = get_lang(reference) or UNKNOWN_LANG
         skip_space = reference.text != predicted.text
         view = DocView(predicted, skip_space)
@@ -121,10 +121,10 @@ class ReliabilityCounter:
             key = ((view.key(relation.head, self._strict), view.key(relation.tail, self._strict)), relation.label)
             found[key] = max(found.get(key, 0.0), relation.score)
         self._put("predicted", lang, np.array(list(found.values())), np.array([key in gold for key in found], bool))
-        if scores is not None:
+        for each in scores:
             self._has_pairs = True
-            rows, columns, values = scores.best()
-            kept, right = right_items(view, gold, scores, rows, columns, values, strict=self._strict)
+            rows, columns, values = each.best()
+            kept, right = right_items(view, gold, each, rows, columns, values, strict=self._strict)
             self._put("pairs", lang, values[kept], right)
 
     def _put(self, level: str, lang: str, scores: np.ndarray, right: np.ndarray) -> None:
@@ -188,31 +188,29 @@ def right_items(
     return kept, np.isin(codes[kept], np.array(wanted, dtype="int64"))
 
 
-def scoring_component(nlp: Language) -> Any:
-    """The component whose relations stay on the Doc (the last that assigns them), where it hands out all its scores;
-    else None."""
-    names = assigners(nlp, "doc._.relations")
-    pipe = nlp.get_pipe(names[-1]) if names else None
-    return pipe if hasattr(pipe, "on_scores") else None
+def scoring_components(nlp: Language) -> dict[str, Any]:
+    """The components that find relations and hand out all their scores, by name."""
+    pipes = {name: nlp.get_pipe(name) for name in assigners(nlp, "doc._.relations")}
+    return {name: pipe for name, pipe in pipes.items() if hasattr(pipe, "on_scores")}
 
 
 @contextmanager
-def all_scores(nlp: Language) -> Iterator[Callable[[Doc], PairScores | None]]:
-    """Within this context a function gives, once, all scores of a Doc that came out of the pipeline; None where they
-    are not known."""
-    pipe = scoring_component(nlp)
-    found: dict[int, tuple[Doc, PairScores]] = {}  # with the Doc, whose id could be another's when it is gone
+def all_scores(nlp: Language) -> Iterator[Callable[[Doc], list[PairScores]]]:
+    """Within this context a function gives, once, all scores of a Doc that came out of the pipeline, those of each
+    component that hands them out."""
+    pipes = scoring_components(nlp).values()
+    found: dict[int, tuple[Doc, list[PairScores]]] = {}  # with the Doc, whose id could be another's when it is gone
 
-    def take(doc: Doc) -> PairScores | None:
-        return found.pop(id(doc), (doc, None))[1]
+    def take(doc: Doc) -> list[PairScores]:
+        return found.pop(id(doc), (doc, []))[1]
 
     def keep(doc: Doc, scores: PairScores) -> None:
-        found[id(doc)] = (doc, scores)
+        found.setdefault(id(doc), (doc, []))[1].append(scores)
 
-    if pipe is not None:
+    for pipe in pipes:
         pipe.on_scores = keep
     try:
         yield take
     finally:
-        if pipe is not None:
+        for pipe in pipes:
             pipe.on_scores = None

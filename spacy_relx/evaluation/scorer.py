@@ -6,7 +6,7 @@ Relations are compared by character offsets, so gold and prediction may be token
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Callable
 
@@ -18,6 +18,7 @@ from ..corpora.directions import hold_both_ways
 from ..errors import RelxError
 from ..extensions import get_candidates, get_lang, get_relations, has_candidates
 from ..types import NO_RELATION, Mention
+from .given import check_unsigned, name_scores
 
 MATCHES = ("boundary", "strict")
 UNKNOWN_LANG = "unknown"
@@ -33,6 +34,8 @@ def make_relation_scorer(
 ) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them.
 
+    Where Docs were given the gold mentions, "gold_mentions_" stands before each key.
+
     match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it. symmetric:
     relations without a direction.
     RAISES: RelxError RX170 for another match.
@@ -46,7 +49,17 @@ def _score_component(
     examples: Iterable[Example], *, match: str, no_relation: str, symmetric: Sequence[str], **kwargs: Any
 ) -> dict[str, Any]:
     """`score_relations`, as spaCy calls scorers: it passes the component's settings on as **kwargs."""
-    return score_relations(examples, match=match, no_relation=no_relation, symmetric=symmetric)
+    examples = list(examples)
+    components = component_of(kwargs)
+    if components:
+        check_unsigned(examples, get_relations)
+    scores = score_relations(examples, match=match, no_relation=no_relation, symmetric=symmetric, components=components)
+    return name_scores(scores, examples)
+
+
+def component_of(settings: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    """The component that is scored, and its labels, of what it tells its scorer (`TrainedPipe.score`)."""
+    return {settings["component"]: settings.get("labels", ())} if "component" in settings else {}
 
 
 def score_relations(
@@ -55,6 +68,7 @@ def score_relations(
     match: str = "boundary",
     no_relation: str = NO_RELATION,
     symmetric: Iterable[str] = (),
+    components: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """Compare `eg.predicted._.relations` with `eg.reference._.relations`.
 
@@ -62,6 +76,7 @@ def score_relations(
     types of both mentions too. no_relation: relations of this label are not relations; their pairs only count as
     pairs. A relation that occurs twice in a Doc counts once. Fractions are in [0, 1]. symmetric: relations without a
     direction, beside those that at least half of the gold relations have both ways.
+    components: name and labels of components to score apart, by what they found (`Relation.found_by`).
 
     RETURNS:
     rel_micro_p, _r, _f         over all relations. A gold relation that no candidate covered is a miss.
@@ -73,6 +88,8 @@ def score_relations(
     rel_per_lang_type           {language: {label: {p, r, f, support}}}, rel_per_type of the Docs of each language.
     rel_boundary_micro_p/r/f, rel_strict_micro_p/r/f     the micro scores of either match, whichever was asked for.
     rel_micro_f_na, rel_macro_f_na    with no-relation as a label of its own, see below.
+    rel_{name}_p, _r, _f        micro scores of what the component of this name found, against the gold relations of its
+                                labels; against all of them where it has none.
     rel_reversed_rate           share of the predicted relations that are not gold, but are so the other way round, of
                                 relations with a direction; None where nothing is predicted.
     rel_n_gold, rel_n_pred, rel_n_reversed    relations, each once; the last as above.
@@ -89,7 +106,7 @@ def score_relations(
     The fractions are None, and the tables by type and language too, where there is no gold relation at all.
     RAISES: RelxError RX170 for another match.
     """
-    counter = RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric)
+    counter = RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric, components=components)
     for example in examples:
         counter.add(example.reference, example.predicted)
     return counter.scores()
@@ -98,15 +115,24 @@ def score_relations(
 class RelationCounter:
     """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_relations` documents.
 
-    match, no_relation, symmetric: as for `score_relations`. RAISES: RelxError RX170 for another match.
+    match, no_relation, symmetric, components: as for `score_relations`. RAISES: RelxError RX170 for another match.
     """
 
-    def __init__(self, *, match: str = "boundary", no_relation: str = NO_RELATION, symmetric: Iterable[str] = ()):
+    def __init__(
+        self,
+        *,
+        match: str = "boundary",
+        no_relation: str = NO_RELATION,
+        symmetric: Iterable[str] = (),
+        components: Mapping[str, Sequence[str]] | None = None,
+    ):
         _check_match(match)
         self._match = match
         self._symmetric = frozenset(symmetric)
         self._no_relation = no_relation
         self._counts: dict[str, dict[str, _Counts]] = {name: defaultdict(_Counts) for name in MATCHES}
+        self._labels = {name: frozenset(labels) for name, labels in (components or {}).items()}
+        self._of_component: dict[str, Counter[str]] = {name: Counter() for name in self._labels}
 
     def add(self, reference: Doc, predicted: Doc) -> None:
         """Count the relations of one Doc, gold and predicted. The two Docs must be of the same text."""
@@ -115,6 +141,16 @@ class RelationCounter:
         views = [DocView(doc, skip_space) for doc in (reference, predicted)]
         for name, counts in self._counts.items():
             counts[lang].add(*views, strict=name == "strict", no_relation=self._no_relation)
+        gold = self._items(views[0])
+        for name, labels in self._labels.items():
+            found = self._items(views[1], name)
+            wanted = {item for item in gold if not labels or item[1] in labels}
+            self._of_component[name].update(hits=len(found & wanted), gold=len(wanted), found=len(found))
+
+    def _items(self, view: DocView, component: str | None = None) -> set[Any]:
+        """The labelled pairs of a Doc, or of those the ones that a component found."""
+        items = view.labelled_pairs(self._match == "strict", component)
+        return {item for item in items if item[1] != self._no_relation}
 
     def scores(self) -> dict[str, Any]:
         """The scores of all Docs added so far."""
@@ -135,6 +171,9 @@ class RelationCounter:
         out["rel_per_lang_type"] = {lang: by_lang[lang].per_type() for lang in langs} if scored else None
         n_pred, n_reversed = sum(total.pred.values()), total.n_reversed(self._symmetric)
         out["rel_reversed_rate"] = n_reversed / n_pred if scored and n_pred else None
+        for name, own in self._of_component.items():
+            row = _prf(own["hits"], own["gold"], own["found"]) if own["gold"] else _NONE
+            out.update(_prefixed(f"rel_{name}", row))
         out["rel_n_gold"] = total.support
         out["rel_n_pred"] = n_pred
         out["rel_n_reversed"] = n_reversed
@@ -160,8 +199,10 @@ class DocView:
         place = self._starts[mention.start], self._ends[mention.end - 1]
         return (*place, mention.label) if strict else place
 
-    def labelled_pairs(self, strict: bool) -> set[tuple[PairKey, str]]:
-        return {((self.key(r.head, strict), self.key(r.tail, strict)), r.label) for r in self.relations}
+    def labelled_pairs(self, strict: bool, component: str | None = None) -> set[tuple[PairKey, str]]:
+        """Pair and label of each relation, or of those that a component found."""
+        relations = [r for r in self.relations if component is None or component in r.found_by]
+        return {((self.key(r.head, strict), self.key(r.tail, strict)), r.label) for r in relations}
 
     def candidate_pairs(self, strict: bool, among: set[PairKey]) -> tuple[int, set[PairKey]]:
         """How many distinct candidate pairs there are, and which of `among` are candidates."""

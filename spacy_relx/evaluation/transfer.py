@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from ..errors import RelxError, warn
+from .given import without_prefix
 from .scorer import UNKNOWN_LANG
 
 #: Name of a metric -> its key in `rel_per_lang`.
@@ -27,7 +28,8 @@ def transfer_report(
 ) -> dict[str, Any]:
     """Compare models by what they were trained on (their source) and the languages they are tested on (the targets).
 
-    runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return them.
+    runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return them,
+    of given mentions or of those that the pipeline found.
     Runs of one source differ in their seed only. A source that was trained on one language bears its name ("en"), as
     `rel_per_lang` has it; a source of any other name ("joint", "en+de") counts as trained on several, but not one that
     looks like the code of a language that was not tested ("nl", "pt-BR"). metric: "micro" or "macro", which F1 of a
@@ -59,7 +61,7 @@ def transfer_report(
     sources: dict[str, list[Mapping[str, Any]]] = {}
     for number, (source, scores) in enumerate(runs, start=1):
         check_scores(scores, f"run {number}, of the source '{source}'")
-        sources.setdefault(source, []).append(scores)
+        sources.setdefault(source, []).append(without_prefix(scores))
     if not sources:
         raise _cannot("there are no runs.")
     _check_alike(sources)
@@ -96,7 +98,8 @@ def transfer_report(
 
 def check_scores(scores: Any, where: str) -> None:
     """Make sure that scores have F1s by language. where: names them in the message. RAISES: RelxError RX177."""
-    if not isinstance(scores, Mapping) or "rel_per_lang" not in scores:
+    scores = without_prefix(scores) if isinstance(scores, Mapping) else {}
+    if "rel_per_lang" not in scores:
         raise RelxError("RX177", where=where, reason="there is no 'rel_per_lang'.")
     table = scores["rel_per_lang"]
     if table is None:
@@ -129,7 +132,7 @@ def _check_alike(sources: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
     seen: dict[str, tuple[Any, str]] = {}
     for source, group in sources.items():
         for scores in group:
-            facts = {name: scores[name] for name in ("match", "gold_entities") if name in scores}
+            facts = {name: scores[name] for name in ("match", "gold_mentions") if name in scores}
             for lang, row in scores["rel_per_lang"].items():
                 if row["support"]:
                     facts[f"the number of gold relations of '{lang}'"] = row["support"]

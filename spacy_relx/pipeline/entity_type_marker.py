@@ -9,6 +9,7 @@ from typing import Any, Callable, Union
 import numpy as np
 import srsly
 from spacy import util
+from spacy.attrs import ORTH
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
@@ -16,11 +17,19 @@ from spacy.training import Example, validate_examples
 from thinc.api import Optimizer
 
 from ..errors import RelxError, warn
-from ..extensions import get_relations, set_candidates, set_extensions
+from ..extensions import (
+    GoldMentions,
+    get_gold_mentions,
+    get_relations,
+    set_candidates,
+    set_extensions,
+    set_gold_mentions,
+)
 from ..models.candidates import nearest, spans_of
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
 
 MARKERS = ("typed", "uniform")
+_OF_REFERENCE = (GoldMentions.TRAINING, GoldMentions.MARKED)
 
 
 @Language.factory(
@@ -137,7 +146,20 @@ class EntityTypeMarker(Pipe):
         return [Mention(*key, unique[key]) for key in sorted(unique)]
 
     def __call__(self, doc: Doc) -> Doc:
-        mentions = self.mentions(doc)
+        """Propose candidates for a Doc, of the mentions that it has; those of an earlier run are replaced."""
+        if get_gold_mentions(doc) is GoldMentions.MARKED:
+            if not self._has_own(doc):
+                return doc  # `update` has done it; a training step runs what is in annotating_components once more
+            set_gold_mentions(doc, GoldMentions.TRAINING)
+        return self.mark(doc)
+
+    def _has_own(self, doc: Doc) -> bool:
+        """Whether a component of the pipeline has looked for the mentions that this one reads."""
+        return doc.has_annotation("ENT_IOB") or (self.spans_key is not None and self.spans_key in doc.spans)
+
+    def mark(self, doc: Doc, mentions: Sequence[Mention] | None = None) -> Doc:
+        """Propose candidates for a Doc, of these mentions; None for those that it has."""
+        mentions = self.mentions(doc) if mentions is None else mentions
         spans = spans_of(mentions)
         pairs, total = nearest(self._proposed(doc, mentions), spans, self.max_pairs)
         dropped = total - len(pairs)
@@ -160,14 +182,31 @@ class EntityTypeMarker(Pipe):
     ) -> dict[str, float]:
         """Mark the Docs of a training step, `example.predicted`, for the components behind this one.
 
+        The mentions are those on the Doc. Where the corpus says so (`GoldMentions.TRAINING`) and no component of the
+        pipeline has looked for mentions, they are those of `example.reference`.
+
         Nothing is learned here. It spares training configs an entry in `annotating_components`, and each step a copy of
         all words, which spaCy makes of Docs that such a component gives back. RAISES: RelxError RX023.
         """
         examples = list(examples)
         validate_examples(examples, "EntityTypeMarker.update")
         for eg in examples:
-            self(eg.predicted)
+            if get_gold_mentions(eg.predicted) in _OF_REFERENCE and not self._has_own(eg.predicted):
+                self.mark(eg.predicted, self._gold(eg))
+                set_gold_mentions(eg.predicted, GoldMentions.MARKED)
+            else:
+                self(eg.predicted)
         return {} if losses is None else losses
+
+    def _gold(self, eg: Example) -> list[Mention]:
+        """The mentions of the reference, as far as they begin and end where tokens of the predicted Doc do."""
+        mentions = self.mentions(eg.reference)
+        if np.array_equal(eg.reference.to_array([ORTH]), eg.predicted.to_array([ORTH])):
+            return mentions
+        spans = (mention.span(eg.reference) for mention in mentions)
+        found = (eg.get_aligned_spans_y2x([span], allow_overlap=True) for span in spans)
+        aligned = {Mention(s.start, s.end, s.label_, m.kb_id) for part, m in zip(found, mentions) for s in part}
+        return sorted(aligned, key=lambda mention: (mention.start, mention.end, mention.label))
 
     def _proposed(self, doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
         """The generator's blocks, checked."""

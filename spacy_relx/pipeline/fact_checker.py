@@ -36,23 +36,27 @@ _UNCHECKED: dict[str, Any] = dict.fromkeys(SUPPORT)
 
 
 # It finds nothing itself, so it does not declare that it assigns doc._.facts: those components are scored.
-@Language.factory("fact_checker", default_config={"embeddings": None, "triples": None})
-def make_fact_checker(nlp: Language, name: str, embeddings: str | None, triples: str | None) -> FactChecker:
+@Language.factory("fact_checker", default_config={"embeddings": None, "triples": None, "overwrite": True})
+def make_fact_checker(
+    nlp: Language, name: str, embeddings: str | None, triples: str | None, overwrite: bool
+) -> FactChecker:
     """Make the component that says how far a knowledge base supports each fact and each relation of linked mentions.
 
     embeddings: folder that `relx kb train` wrote; null for no `kb_score` and no `kb_rank`. triples: file of triples
-    that are true, or a folder of `KnowledgeBase.save`; null for no `known` and no `kb_rank`.
-    WARNS: RX428 where the pipeline has another one, whose fields this one would overwrite or which would overwrite its.
+    that are true, or a folder of `KnowledgeBase.save`; null for no `known` and no `kb_rank`. overwrite: whether to
+    replace these fields where they are set, as spaCy's entity_linker does with links.
+    WARNS: RX428 where the pipeline has another one.
     """
     others = [other for other, pipe in nlp.components if isinstance(pipe, FactChecker)]
     if others:
         warn("RX428", name=name, others="', '".join(others))
-    return FactChecker(name, embeddings=embeddings, triples=triples)
+    return FactChecker(name, embeddings=embeddings, triples=triples, overwrite=overwrite)
 
 
 class FactChecker(BatchedPipe):
     """Sets `kb_score`, `known` and `kb_rank` of `doc._.facts`, and of those `doc._.relations` whose mentions both have
-    a kb_id; of other relations they become None. Stands behind what finds these, and needs neither of them.
+    a kb_id; of other relations they become None. Stands behind what finds these, and needs neither of them. Fields that
+    it has no part of a knowledge base for it leaves as they are, and with overwrite=False those that are set.
 
     kb_score: float in [0, 1], probability of the relation given the two entities; None where the embeddings lack an
     entity or the relation, or there are none. known: whether the triple is in the knowledge base; None without
@@ -68,10 +72,16 @@ class FactChecker(BatchedPipe):
     """
 
     def __init__(
-        self, name: str = "fact_checker", *, embeddings: str | Path | None = None, triples: str | Path | None = None
+        self,
+        name: str = "fact_checker",
+        *,
+        embeddings: str | Path | None = None,
+        triples: str | Path | None = None,
+        overwrite: bool = True,
     ):
         set_extensions()
         self.name = name
+        self.overwrite = overwrite
         paths = {"embeddings": embeddings, "triples": triples}
         self.paths = {part: None if path is None else str(path) for part, path in paths.items()}
         self._parts: dict[str, Any] = dict.fromkeys(_PARTS)
@@ -125,11 +135,23 @@ class FactChecker(BatchedPipe):
         fields = consistency.check(rows).fields()
         for doc, part in zip(docs, facts):
             if part:
-                set_facts(doc, [replace(fact, **next(fields)) for fact in part])
+                set_facts(doc, [self._with(fact, next(fields)) for fact in part])
         for doc, own in zip(docs, relations):
             if own:
                 checked = (next(fields) if each.linked else _UNCHECKED for each in own)
-                set_relations(doc, [replace(each, **found) for each, found in zip(own, checked)])
+                set_relations(doc, [self._with(each, found) for each, found in zip(own, checked)])
+
+    def _with(self, item: Any, found: dict[str, Any]) -> Any:
+        """The Fact or Relation with the fields that this component sets."""
+        names = [name for name in self._fields if self.overwrite or getattr(item, name) is None]
+        return replace(item, **{name: found[name] for name in names})
+
+    @property
+    def _fields(self) -> list[str]:
+        """The fields that the parts of the knowledge base can tell."""
+        embeddings, triples = self._parts["embeddings"] is not None, self._parts["triples"] is not None
+        told = {"kb_score": embeddings, "known": triples, "kb_rank": embeddings and triples}
+        return [name for name, can in told.items() if can]
 
     def _check_names(self, consistency: Consistency, rows: Sequence[tuple[str, str, str]]) -> None:
         """Say once that no relation, or no entity, is known: other names for the same, most likely. WARNS: RX252."""

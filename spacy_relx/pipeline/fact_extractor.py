@@ -14,17 +14,13 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import RelxError, warn
-from ..extensions import (
-    get_candidates,
-    get_facts,
-    get_sentence_langs,
-    set_fact_scores,
-    set_facts,
-)
+from ..extensions import get_candidates, get_facts, get_sentence_langs
 from ..facts import Evidence, Fact, FactScores
+from ..found import add_fact_scores, add_facts
 from ..grouping import group_pairs
 from ..types import NO_RELATION
 from .order import components_before
+from .score_weights import weigh_scores
 from .trained import TrainedPipe
 
 if TYPE_CHECKING:
@@ -62,6 +58,7 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
         "label_thresholds": {},
         "max_evidence": 5,
         "keep_scores": True,
+        "overwrite": False,
         "scorer": {"@scorers": "spacy_relx.FactScorer.v1"},
     },
     default_score_weights={"fact_ap": 1.0, "fact_auc": None, "fact_max_f": None, "fact_micro_f": None},
@@ -74,6 +71,7 @@ def make_fact_extractor(
     label_thresholds: dict[str, float],
     max_evidence: int,
     keep_scores: bool,
+    overwrite: bool,
     scorer: Callable | None,
 ) -> FactExtractor:
     """Make the component that says what the sentences about a pair of entities state together.
@@ -81,7 +79,8 @@ def make_fact_extractor(
     model: `spacy_relx.BagModel.v1`. threshold: a relation becomes a fact when its score is greater. label_thresholds:
     thresholds of single relations, before the common one. max_evidence: sentences kept with each fact, those that
     counted most. keep_scores: set `doc._.fact_scores`, all relations of all pairs, too; precision-recall curves need
-    them. scorer: as for any component.
+    them. overwrite: whether to replace the facts that others have put on a Doc; else they stay, and equal ones become
+    one (`found.add_facts`). scorer: as for any component.
     """
     return FactExtractor(
         nlp.vocab,
@@ -91,12 +90,14 @@ def make_fact_extractor(
         label_thresholds=label_thresholds,
         max_evidence=max_evidence,
         keep_scores=keep_scores,
+        overwrite=overwrite,
         scorer=scorer,
     )
 
 
 class FactExtractor(TrainedPipe):
-    """Sets `doc._.facts` from `doc._.candidates`: of a bag Doc, and of any Doc whose mentions are linked.
+    """Adds facts to `doc._.facts`, from `doc._.candidates`: of a bag Doc, and of any Doc whose mentions are linked.
+    What it found in an earlier run is replaced.
 
     Needs an `entity_type_marker` before it in the pipeline (with the generator `spacy_relx.BagPairs.v1`).
     Thresholds are settings and not part of the saved weights.
@@ -114,6 +115,7 @@ class FactExtractor(TrainedPipe):
         label_thresholds: dict[str, float] | None = None,
         max_evidence: int = 5,
         keep_scores: bool = True,
+        overwrite: bool = False,
         scorer: Callable | None = None,
     ):
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
@@ -121,6 +123,7 @@ class FactExtractor(TrainedPipe):
             raise RelxError("RX021", name="max_evidence", value=max_evidence, need="0 or more")
         self.max_evidence = max_evidence
         self.keep_scores = keep_scores
+        self.overwrite = overwrite
 
     def initialize(
         self,
@@ -142,7 +145,7 @@ class FactExtractor(TrainedPipe):
         marker = self.read_markers(nlp)
         self.set_sizes()
         langs: set[str] = set()
-        docs = _noting_langs((eg.x for eg in get_examples()), langs)
+        docs = _noting_langs(weigh_scores(nlp, (eg.x for eg in get_examples()), "fact_"), langs)
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.check_settings()
@@ -175,9 +178,9 @@ class FactExtractor(TrainedPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocFacts]) -> None:
         for doc, found in zip(docs, scores):
-            set_facts(doc, list(self._facts(doc, found)))
-            if self.keep_scores:
-                set_fact_scores(doc, FactScores(found.keys, self.labels, found.scores[:, 1:]))
+            add_facts(doc, self.name, self._facts(doc, found), overwrite=self.overwrite)
+            kept = FactScores(found.keys, self.labels, found.scores[:, 1:]) if self.keep_scores else None
+            add_fact_scores(doc, self.name, kept, overwrite=self.overwrite)
 
     def _facts(self, doc: Doc, found: DocFacts) -> Iterator[Fact]:
         """The facts over their thresholds, bag by bag."""

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import RelxError, warn
-from ..extensions import get_lang, get_relations, get_sentence_langs, primary_code, set_relations
+from ..extensions import get_lang, get_relations, get_sentence_langs, primary_code
+from ..found import add_mentions, add_relations
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import GoldMentions, Reach, joint_gold
+from .score_weights import weigh_scores
 from .trained import MIN_COVER, N_COVER_DOCS, TrainedPipe
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ N_SAMPLE_DOCS = 10
         "threshold": None,
         "label_thresholds": {},
         "spans_key": MENTIONS_KEY,
-        "set_ents": True,
+        "annotate_ents": True,
+        "overwrite": False,
         "mask_labels": False,
         "scorer": {"@scorers": "spacy_relx.JointScorer.v1"},
     },
@@ -65,7 +68,8 @@ def make_joint_extractor(
     threshold: float | None,
     label_thresholds: dict[str, float],
     spans_key: str | None,
-    set_ents: bool,
+    annotate_ents: bool,
+    overwrite: bool,
     mask_labels: bool,
     scorer: Callable | None,
 ) -> JointExtractor:
@@ -77,20 +81,23 @@ def make_joint_extractor(
         threshold=threshold,
         label_thresholds=label_thresholds,
         spans_key=spans_key,
-        set_ents=set_ents,
+        annotate_ents=annotate_ents,
+        overwrite=overwrite,
         mask_labels=mask_labels,
         scorer=scorer,
     )
 
 
 class JointExtractor(TrainedPipe):
-    """Sets `doc._.relations`, `doc.spans[spans_key]` and `doc.ents` from the text.
+    """Adds to `doc._.relations`, `doc.spans[spans_key]` and `doc.ents` what it finds in the text.
 
     model: `spacy_relx.JointModel.v1`. threshold: a triple is predicted when its score, the probability that both
     mentions and the relation are right, is greater; None: when it beats no-relation. label_thresholds: of single
-    labels, before the common one. spans_key: group of all mentions found; None for none. set_ents: also set `doc.ents`,
-    to those that do not overlap, the surest first; what was there is replaced. mask_labels: in a language that training
-    showed, predict only relations that it showed in that language. scorer: as for any component.
+    labels, before the common one. spans_key: group of all mentions found; None for none. annotate_ents: also add to
+    `doc.ents` those that overlap no entity there and not each other, the surest first. overwrite: whether to replace
+    the mentions of that group, the entities and the relations that others have put on a Doc; else they stay. What this
+    component found in an earlier run is replaced in any case. mask_labels: in a language that training showed, predict
+    only relations that it showed in that language. scorer: as for any component.
 
     Thresholds are settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
     """
@@ -104,13 +111,15 @@ class JointExtractor(TrainedPipe):
         threshold: float | None = None,
         label_thresholds: dict[str, float] | None = None,
         spans_key: str | None = MENTIONS_KEY,
-        set_ents: bool = True,
+        annotate_ents: bool = True,
+        overwrite: bool = False,
         mask_labels: bool = False,
         scorer: Callable | None = None,
     ):
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
         self.spans_key = spans_key
-        self.set_ents = set_ents
+        self.annotate_ents = annotate_ents
+        self.overwrite = overwrite
         self.mask_labels = mask_labels
         self.cfg.update(types=[], lang_labels={})
 
@@ -156,7 +165,7 @@ class JointExtractor(TrainedPipe):
         self.cfg["n_markers"] = len(self.types) + 1
         unseen = self.set_languages(nlp, get_examples, source)
         self.set_sizes()
-        docs = [eg.x for eg in islice(get_examples(), N_SAMPLE_DOCS)]
+        docs = list(islice(weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_"), N_SAMPLE_DOCS))
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train, unseen)
@@ -226,6 +235,9 @@ class JointExtractor(TrainedPipe):
     def check_marked(self, docs: Iterable[Doc]) -> None:
         """It needs no candidates."""
 
+    def check_gold_mentions(self, docs: Iterable[Doc]) -> None:
+        """It learns mentions itself."""
+
     def _check_reach(self, examples: Iterable[Example]) -> None:
         """Gold relations that no prediction can be: say so before hours of training."""
         module = self._shim.module
@@ -249,16 +261,20 @@ class JointExtractor(TrainedPipe):
     def _annotate(self, doc: Doc, found: DocFound) -> None:
         types = [self.types[row] if row >= 0 else UNTYPED for row in found.types.tolist()]
         mentions = [Mention(start, end, label) for (start, end), label in zip(found.spans.tolist(), types)]
-        if self.spans_key is not None:
-            spans = [mention.span(doc) for mention in mentions]
-            doc.spans[self.spans_key] = SpanGroup(doc, name=self.spans_key, spans=spans)
-        if self.set_ents:
-            doc.ents = _flat(doc, mentions, found.mention_scores)
+        add_mentions(
+            doc,
+            self.name,
+            mentions,
+            found.mention_scores,
+            spans_key=self.spans_key,
+            annotate_ents=self.annotate_ents,
+            overwrite=self.overwrite,
+        )
         relations = [
             Relation(mentions[found.pairs[row, 0]], self.labels[column], mentions[found.pairs[row, 1]], score)
             for row, column, score in self._taken(found.scores, get_lang(doc))
         ]
-        set_relations(doc, relations)
+        add_relations(doc, self.name, relations, overwrite=self.overwrite)
         self.hand_out(doc, mentions, found.pairs, found.scores, multi_label=self._shim.module.multi_label)
 
     def _taken(self, scores: np.ndarray, lang: str) -> Iterator[tuple[int, int, float]]:
@@ -303,15 +319,3 @@ def _merged(*of_langs: dict[str, list[str]]) -> dict[str, list[str]]:
     """The relations of each language in any of them."""
     langs = sorted({lang for each in of_langs for lang in each})
     return {lang: sorted({name for each in of_langs for name in each.get(lang, ())}) for lang in langs}
-
-
-def _flat(doc: Doc, mentions: Sequence[Mention], scores: np.ndarray) -> list[Span]:
-    """Mentions that do not overlap, the surest first."""
-    taken = np.zeros(len(doc), dtype=bool)
-    flat = []
-    for row in np.argsort(-scores, kind="stable").tolist():
-        mention = mentions[row]
-        if not taken[mention.start : mention.end].any():
-            taken[mention.start : mention.end] = True
-            flat.append(mention.span(doc))
-    return flat

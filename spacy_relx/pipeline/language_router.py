@@ -41,7 +41,7 @@ MAX_DISTANCE = 60
 class LanguageRouter(BatchedPipe):
     """Sets `doc._.lang`, from the first of these that knows it:
 
-    1. `doc._.lang`, where somebody has set it already: it is left as it is;
+    1. `doc._.lang`, where it is set already: it is left as it is, unless `overwrite` is set;
     2. the Doc's metadata under `metadata_key`: `doc.user_data[key]`, or `context[key]` where the context of
        `nlp.pipe(..., as_tuples=True)` is a mapping;
     3. the detector;
@@ -50,6 +50,7 @@ class LanguageRouter(BatchedPipe):
     detector: texts -> codes, None where it cannot tell; None for no detection. default: code for Docs of unknown
     language. metadata_key: None to ignore metadata. per_sentence: also set `span._.lang`, by detection on each
     sentence (the whole Doc where sentences are not set); sentences that cannot be told take the language of the Doc.
+    overwrite: set the languages anew where a Doc, or its sentences, have some.
 
     languages: those that the pipeline's models were trained on. None: learned at initialisation, in a pipeline in
     which a model has language-specific layers. A Doc, or a sentence, of another language takes the route of the one
@@ -71,6 +72,7 @@ class LanguageRouter(BatchedPipe):
         languages: Sequence[str] | None = None,
         unknown: str = "average",
         fallbacks: Mapping[str, str] | None = None,
+        overwrite: bool = False,
     ):
         set_extensions()
         if unknown not in UNKNOWN:
@@ -82,6 +84,7 @@ class LanguageRouter(BatchedPipe):
         self.per_sentence = per_sentence
         self.languages = None if languages is None else _codes(languages, "the setting 'languages'")
         self.unknown = unknown
+        self.overwrite = overwrite
         where = "the setting 'fallbacks'"
         self.fallbacks = {_primary_code(a, where): _primary_code(b, where) for a, b in (fallbacks or {}).items()}
         self._missing: RelxError | None = None
@@ -100,8 +103,9 @@ class LanguageRouter(BatchedPipe):
             model was trained on).
         """
         self._check_fallbacks()
-        given = [get_lang(doc) or self._metadata(doc) for doc in docs]
-        parts = [_sentences(doc) if self.per_sentence and not has_sentence_langs(doc) else [] for doc in docs]
+        given = [(not self.overwrite and get_lang(doc)) or self._metadata(doc) for doc in docs]
+        anew = [self.per_sentence and (self.overwrite or not has_sentence_langs(doc)) for doc in docs]
+        parts = [_sentences(doc) if wanted else [] for doc, wanted in zip(docs, anew)]
         whole = [doc.text for doc, lang in zip(docs, given) if not lang]
         sents = [doc[start:end].text for doc, bounds in zip(docs, parts) for start, end in bounds]
         # Sentences can fall back on their Doc: only a Doc without a language cannot do without a detector.
@@ -111,7 +115,7 @@ class LanguageRouter(BatchedPipe):
         # Written when all is known, so that a batch that fails has changed no Doc.
         for doc, lang, sent_langs in zip(docs, langs, rows):
             set_lang(doc, lang)
-            if sent_langs:
+            if sent_langs or self.overwrite:
                 set_sentence_langs(doc, sent_langs)
             self._set_routes(doc)
 
@@ -333,6 +337,7 @@ def _primary_code(value: Any, where: str) -> str:
         "languages": None,
         "unknown": "average",
         "fallbacks": {},
+        "overwrite": False,
     },
 )
 def make_language_router(
@@ -345,6 +350,7 @@ def make_language_router(
     languages: list[str] | None,
     unknown: str,
     fallbacks: dict[str, str],
+    overwrite: bool,
 ) -> LanguageRouter:
     """Factory of `language_router`: see `LanguageRouter`. RAISES: RelxError RX042 (no code), RX021 (`unknown`)."""
     return LanguageRouter(
@@ -356,4 +362,5 @@ def make_language_router(
         languages=languages,
         unknown=unknown,
         fallbacks=fallbacks,
+        overwrite=overwrite,
     )

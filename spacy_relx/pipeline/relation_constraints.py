@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import warn
-from ..extensions import RELATIONS, REMOVED, get_relations, set_extensions, set_relations
+from ..extensions import RELATIONS, REMOVED, get_relations, get_removed, set_extensions, set_relations
 from .batched import BatchedPipe
 from .schema import Schema
 
@@ -68,7 +68,8 @@ class RelationConstraints(BatchedPipe):
 
     What it takes away is counted in `removed`, by (label, reason), since the component was made (in this process: those
     of other ones, with n_process, count for themselves), and listed in
-    `doc._.removed_relations`: relations as plain data, each with its "reason" (`schema.REASONS`).
+    `doc._.removed_relations`: relations as plain data, each with its "reason" (`schema.REASONS`) and the name of the
+    component in "removed_by". What it took away in an earlier run is no longer listed.
     WARNS: RX384, once, for relations of the schema that no component before this one can find.
     """
 
@@ -115,5 +116,8 @@ class RelationConstraints(BatchedPipe):
             kept, removed = self.schema.apply(doc, relations)
             if relations:
                 set_relations(doc, kept)
-            doc.user_data[REMOVED] = [{**relation.to_dict(), "reason": reason} for relation, reason in removed]
+            listed = [row for row in get_removed(doc) if row.get("removed_by") != self.name]
+            mine = {"removed_by": self.name}
+            listed += [{**relation.to_dict(), "reason": reason, **mine} for relation, reason in removed]
+            doc.user_data[REMOVED] = listed
             self.removed.update((relation.label, reason) for relation, reason in removed)

@@ -15,9 +15,11 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import warn
-from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations, set_relations
+from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations
+from ..found import add_relations
 from ..types import Candidates, Relation
 from .schema import TypeMask
+from .score_weights import weigh_scores
 from .targets import pair_targets
 from .trained import TrainedPipe
 
@@ -50,6 +52,7 @@ PIPE_PAIRS = 200_000
         "threshold": None,
         "label_thresholds": {},
         "types": [],
+        "overwrite": False,
         "scorer": {"@scorers": "spacy_relx.RelationScorer.v1"},
     },
     default_score_weights={"rel_micro_f": 1.0, "rel_micro_p": None, "rel_micro_r": None, "rel_macro_f": None},
@@ -61,6 +64,7 @@ def make_relation_extractor(
     threshold: float | None,
     label_thresholds: dict[str, float],
     types: list[list[str]],
+    overwrite: bool,
     scorer: Callable | None,
 ) -> RelationExtractor:
     """Make the component that classifies candidate pairs.
@@ -69,15 +73,23 @@ def make_relation_extractor(
     beats no-relation (with a softmax head the pair's most probable outcome, with a multi-label head over .5).
     label_thresholds: thresholds of single labels, before the common one. types: allowed [head type, label, tail type],
     "*" for any type; a label that is not named may have all. What is not allowed is not considered, so that the best of
-    the other labels is predicted where it passes. scorer: as for any component.
+    the other labels is predicted where it passes. overwrite: whether to replace the relations that others have put on a
+    Doc; else they stay, and of equal ones the better score holds (`found.add_relations`). scorer: as for any component.
     """
     return RelationExtractor(
-        nlp.vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, types=types, scorer=scorer
+        nlp.vocab,
+        model,
+        name,
+        threshold=threshold,
+        label_thresholds=label_thresholds,
+        types=types,
+        overwrite=overwrite,
+        scorer=scorer,
     )
 
 
 class RelationExtractor(TrainedPipe):
-    """Sets `doc._.relations` from `doc._.candidates`.
+    """Adds relations between `doc._.candidates` to `doc._.relations`. What it found in an earlier run is replaced.
 
     Needs an `entity_type_marker` before it in the pipeline, to which it speaks only through the Doc. Thresholds are
     settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
@@ -94,10 +106,12 @@ class RelationExtractor(TrainedPipe):
         threshold: float | None = None,
         label_thresholds: dict[str, float] | None = None,
         types: Sequence[Sequence[str]] = (),
+        overwrite: bool = False,
         scorer: Callable | None = None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX386 for types of another form."""
         self._mask = TypeMask(name, types)
+        self.overwrite = overwrite
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
 
     @property
@@ -132,7 +146,7 @@ class RelationExtractor(TrainedPipe):
         )
         unseen = self.set_languages(nlp, get_examples, source)
         marker = self.read_markers(nlp)
-        docs: Any = (eg.x for eg in get_examples())
+        docs: Any = weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_")
         if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
             docs = list(islice(docs, N_SAMPLE_DOCS))
         self.set_sizes()
@@ -181,7 +195,7 @@ class RelationExtractor(TrainedPipe):
             scores = [self._allowed_scores(pairs, part) for pairs, part in zip(candidates, scores)]
         decoded = self.decode(candidates, scores, [get_lang(doc) for doc in docs])
         for doc, pairs, part, relations in zip(docs, candidates, scores, decoded):
-            set_relations(doc, relations)
+            add_relations(doc, self.name, relations, overwrite=self.overwrite)
             if self.on_scores is not None:
                 self.hand_out(doc, pairs.mentions, pairs.pairs, part, multi_label=self._multi_label)
 

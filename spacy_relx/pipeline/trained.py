@@ -19,7 +19,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
-from ..extensions import get_candidates, get_lang, has_candidates, set_extensions
+from ..extensions import GoldMentions, get_candidates, get_gold_mentions, get_lang, has_candidates, set_extensions
 from ..types import NO_RELATION, Mention
 from .order import components_before
 
@@ -74,6 +74,11 @@ class TrainedPipe(TrainablePipe):
     def _shim(self) -> Any:
         """What holds the torch network: `is_built`, and `module`."""
         return self.model.shims[0]
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the model has its network, by initialisation or from a saved pipeline."""
+        return self._shim.is_built
 
     @property
     def label_data(self) -> list[str]:
@@ -160,6 +165,13 @@ class TrainedPipe(TrainablePipe):
         if not all(has_candidates(doc) for doc in docs if len(doc)):
             raise RelxError(self.unmarked, name=self.name)
 
+    def check_gold_mentions(self, docs: Iterable[Doc]) -> None:
+        """RAISES: RelxError RX530 for Docs of a training step that were to get gold mentions, and have none."""
+        for doc in docs:
+            waiting = get_gold_mentions(doc) is GoldMentions.TRAINING and not get_candidates(doc).n_mentions
+            if waiting and not doc.has_annotation("ENT_IOB") and not doc.spans:
+                raise RelxError("RX530", name=self.name)
+
     def set_sizes(self) -> None:
         self.model.set_dim("nO", len(self.labels), force=True)
         self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
@@ -167,7 +179,7 @@ class TrainedPipe(TrainablePipe):
 
     def check_cover(
         self,
-        marker: Callable[[Doc], Doc],
+        marker: Any,
         examples: Iterable[Example],
         gold: Callable[[Doc], Iterable[Any]],
         what: str,
@@ -179,10 +191,14 @@ class TrainedPipe(TrainablePipe):
         """
         n_gold = covered = 0
         for eg in islice(examples, N_COVER_DOCS):
-            predicted = marker(eg.predicted.copy())
-            if get_candidates(predicted).n_mentions:
+            eg = Example(eg.predicted.copy(), eg.reference)
+            if hasattr(marker, "update"):
+                marker.update([eg])
+            else:
+                eg.predicted = marker(eg.predicted)
+            if get_candidates(eg.predicted).n_mentions:
                 n_gold += sum(each.label in self.labels for each in gold(eg.reference))
-                covered += int(self.targets([Example(predicted, eg.reference)]).sum())
+                covered += int(self.targets([eg]).sum())
         if n_gold and covered < MIN_COVER * n_gold:
             warn("RX058", covered=covered, gold=n_gold, what=what, name=self.name)
 
@@ -266,7 +282,7 @@ class TrainedPipe(TrainablePipe):
         """Give all scores of a Doc to who asked for them (`on_scores`). scores: as for `taken`."""
         if self.on_scores is not None:
             found = PairScores(
-                mentions, pairs, self.labels, scores[:, 1:], multi_label, get_lang(doc), self.calibration
+                mentions, pairs, self.labels, scores[:, 1:], multi_label, get_lang(doc), self.calibration, self.name
             )
             self.on_scores(doc, found)
 
@@ -284,8 +300,8 @@ class TrainedPipe(TrainablePipe):
     ) -> dict[str, float]:
         """One update on the Examples' candidate pairs. Dropout is a setting of the model's parts.
 
-        RAISES: RelxError `unmarked` when no marker ran on the Docs, RX056 for a loss that is not finite, and what
-        `targets` raises.
+        RAISES: RelxError `unmarked` when no marker ran on the Docs, RX530 when one ran that had no mentions, RX056 for
+        a loss that is not finite, and what `targets` raises.
         """
         examples = list(examples)
         losses = {} if losses is None else losses
@@ -295,6 +311,7 @@ class TrainedPipe(TrainablePipe):
         if not any(len(doc) for doc in docs):
             return losses
         self.check_marked(docs)
+        self.check_gold_mentions(docs)
         targets = self.targets(examples)
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update((docs, targets))
@@ -308,6 +325,10 @@ class TrainedPipe(TrainablePipe):
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """The scorer's values. It is told the component's name, to score what this one found apart from the rest."""
+        return super().score(examples, **{"component": self.name, **kwargs})
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         serializers = {

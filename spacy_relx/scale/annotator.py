@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..corpora.texts import FIELDS, Broken, Fields, Text, item_of_row
 from ..export.from_docs import check_what
 from ..loading import pipeline_of_process
-from .documents import Extraction
+from .documents import Extraction, check_what_is_found
 from .tables import nested_batch, nested_schema
 
 if TYPE_CHECKING:
@@ -58,8 +58,10 @@ class Annotator:
 
     @property
     def nlp(self) -> Language:
-        """The pipeline, loaded when this process first asks for it."""
-        return pipeline_of_process(self.model, self.code, self.threads)
+        """The pipeline, loaded when this process first asks for it. RAISES: RelxError RX531 where it finds nothing."""
+        nlp = pipeline_of_process(self.model, self.code, self.threads)
+        check_what_is_found(nlp, self.what)
+        return nlp
 
     def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
         """batches: `pyarrow.RecordBatch`es. RETURNS: as many documents, in record batches of `schema`."""

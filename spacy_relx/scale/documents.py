@@ -11,7 +11,7 @@ from ..corpora.texts import Broken, Text, docs_or_errors
 from ..export.from_docs import triples_of_doc
 from ..export.records import Triple, check_document_id, clean_text
 from ..export.records import document_id as export_id
-from ..loading import pipeline_name
+from ..loading import check_finds, pipeline_name
 from .journal import Journal
 
 if TYPE_CHECKING:
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 1_000_000
 #: Longest message that is kept of an error, in characters.
 _MESSAGE = 1000
+
+
+def check_what_is_found(nlp: Language, what: str) -> None:
+    """Make sure that a pipeline finds what is wanted of it.
+
+    Args:
+        nlp: The pipeline.
+        what: See `export.iter_triples`.
+
+    Raises:
+        RelxError: RX531 where no component does.
+    """
+    check_finds(nlp, *([f"doc._.{what}"] if what != "all" else ()))
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from ..errors import RelxError, RelxWarning
 from ..export.arrow import ParquetRows, arrow, parquet
 from ..files import open_binary, write_whole
 from ..loading import pipeline_of_process
-from .documents import Document, Extraction
+from .documents import Document, Extraction, check_what_is_found
 from .journal import Journal
 from .plan import Job, Shard
 from .tables import DOCUMENT_COLUMNS, TRIPLE_COLUMNS, document_row, triple_row
@@ -103,10 +103,11 @@ def run_shard(job: Job, shard: Shard, progress: Callable[[int], None] | None = N
     """Annotate a shard and write its files; the last of them, its report, says that it is done.
 
     progress: told how many documents more are done. A shard that cannot be read or written gives a report with an
-    error. RAISES: RelxError RX180, RX187, RX188 where the pipeline cannot be loaded.
+    error. RAISES: RelxError RX180, RX187, RX188 where the pipeline cannot be loaded, RX531 where it finds nothing.
     """
     begin = time.perf_counter()
     nlp = pipeline_of_process(job.model, job.code, job.threads, job.gpu)
+    check_what_is_found(nlp, job.what)
     report = ShardReport(shard.name, process=os.getpid())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", RelxWarning)

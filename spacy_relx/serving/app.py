@@ -32,7 +32,7 @@ def create_app(nlp: "Language", limits: Limits | None = None, *, gpu: int = -1) 
     nlp: the pipeline; from then on it belongs to the service, which runs it in a thread of its own, one request at a
     time. limits: bounds of requests, None for the defaults of `Limits`. gpu: number of the GPU that the pipeline is on,
     -1 for none.
-    RAISES: RelxError RX005 without the extra `serve`.
+    RAISES: RelxError RX005 without the extra `serve`, RX531 for a pipeline that finds no relations or facts.
     """
     optional_import("fastapi", extra="serve", purpose="relx serve")
     from fastapi import FastAPI, Request, Response

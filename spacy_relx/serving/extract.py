@@ -13,7 +13,7 @@ from ..corpora.texts import Broken, Text, docs_or_errors
 from ..errors import RelxError
 from ..export.predictions import prediction_record
 from ..extensions import set_extensions
-from ..loading import assigners, pipeline_name
+from ..loading import assigners, check_finds, pipeline_name
 from .requests import Limits, read_request
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ class Abandoned(Exception):
 class Extractor:
     """Runs a pipeline over the texts of a request; one request at a time, since pipelines are not made for threads.
 
-    nlp: the pipeline. limits: bounds of a request.
+    nlp: the pipeline. limits: bounds of a request. RAISES: RelxError RX531 for one that finds no relations or facts.
     """
 
     def __init__(self, nlp: Language, limits: Limits):
         set_extensions()
+        check_finds(nlp)
         self.nlp = nlp
         self.limits = replace(limits, max_chars=min(limits.max_chars, nlp.max_length))
         self.has_facts = bool(assigners(nlp, "doc._.facts"))
