@@ -14,7 +14,8 @@ from srsly.msgpack import Packer, Unpacker
 from ..errors import RelxError
 from ..extensions import get_lang, set_extensions
 from ..facts import Bag
-from ..types import Mention, check_span
+from ..places import check_span
+from ..types import Mention
 from .bags import BagSentence, make_bag, stable_hash, token_arrays
 
 #: Files that the sentences are divided among. All sentences of one file are in memory while it is grouped.

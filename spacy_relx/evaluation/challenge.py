@@ -22,6 +22,7 @@ from spacy.tokens import Doc, Span
 
 from ..errors import warn
 from ..extensions import get_bag, get_lang, get_relations
+from ..places import current_spans
 from ..types import MENTIONS_KEY, NO_RELATION, Mention, Relation
 from .denial import DENIALS, deny
 from .evaluate import Run, mention_writers
@@ -200,7 +201,7 @@ def _sentences(doc: Doc) -> Iterator[Span]:
 
 def _by_sentence(doc: Doc) -> Iterator[list[Mention]]:
     """The mentions of each sentence, those at one place once."""
-    spans = doc.spans.get(MENTIONS_KEY, doc.ents)
+    spans = current_spans(doc.spans.get(MENTIONS_KEY, doc.ents))
     mentions = list({(span.start, span.end): Mention.from_any(span) for span in spans}.values())
     for sentence in _sentences(doc):
         yield [m for m in mentions if sentence.start <= m.start and m.end <= sentence.end]

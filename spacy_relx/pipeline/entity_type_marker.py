@@ -18,6 +18,7 @@ from thinc.api import Optimizer
 from ..errors import RelxError, warn
 from ..extensions import get_relations, set_candidates, set_extensions
 from ..models.candidates import nearest, spans_of
+from ..places import current_spans
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
 
 MARKERS = ("typed", "uniform")
@@ -133,7 +134,7 @@ class EntityTypeMarker(Pipe):
             spans = doc.spans[self.spans_key]
         else:
             spans = doc.ents
-        unique = {(s.start, s.end, s.label_): s.kb_id_ for s in spans if s.end > s.start}
+        unique = {(s.start, s.end, s.label_): s.kb_id_ for s in current_spans(spans) if s.end > s.start}
         return [Mention(*key, unique[key]) for key in sorted(unique)]
 
     def __call__(self, doc: Doc) -> Doc:

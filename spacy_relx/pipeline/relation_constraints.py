@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import warn
-from ..extensions import RELATIONS, REMOVED, get_relations, set_extensions, set_relations
+from ..extensions import get_relations, set_extensions, set_relations, set_removed
 from .batched import BatchedPipe
 from .schema import Schema
 
@@ -111,9 +111,9 @@ class RelationConstraints(BatchedPipe):
         if self._nlp is not None:
             self._check_labels()
         for doc in docs:
-            relations = list(get_relations(doc)) if doc.user_data.get(RELATIONS) else []
+            relations = list(get_relations(doc))
             kept, removed = self.schema.apply(doc, relations)
             if relations:
                 set_relations(doc, kept)
-            doc.user_data[REMOVED] = [{**relation.to_dict(), "reason": reason} for relation, reason in removed]
+            set_removed(doc, [{**relation, "reason": reason} for relation, reason in removed])
             self.removed.update((relation.label, reason) for relation, reason in removed)
