@@ -321,7 +321,7 @@ class FactScores:
             labels = list(rows[0]["scores"]) if rows else []
             scores = [[row["scores"][label] for label in labels] for row in rows if len(row["scores"]) == len(labels)]
             return cls(pairs, labels, np.array(scores, dtype="float32").reshape(len(pairs), len(labels)))
-        except (KeyError, TypeError, ValueError) as err:
+        except (LookupError, TypeError, ValueError) as err:
             raise RelxError("RX014", value=rows) from err
 
 

@@ -78,9 +78,6 @@ class SpanRecord(Record):
             return doc[self.start : self.end].text
         return doc.text[self["start_char"] : self["end_char"]]
 
-    def __str__(self) -> str:
-        return repr(self)
-
 
 def short(span: SpanRecord) -> str:
     """A span in the `repr` of what it is part of: its text, or its tokens where that is not known."""
@@ -183,29 +180,28 @@ class SpanRows:
         Raises:
             RelxError: RX003, RX541.
         """
-        if id(mention) not in self._made:
+        made = self._made.get(id(mention))
+        if made is None:
             row = self.place(mention)
             if row is not None:
                 row["label"] = mention.label
                 if mention.kb_id:
                     row["kb_id"] = mention.kb_id
-            self._made[id(mention)] = mention, row  # the object, so that no other one gets its id
-        return self._made[id(mention)][1]
+            made = self._made[id(mention)] = mention, row  # the object, so that no other one gets its id
+        return made[1]
 
     def place(self, span: SpanRecord) -> dict[str, Any] | None:
         """start, end, start_char and end_char of a span, as `mention` has them."""
         start, end = span["start"], span["end"]
-        if not 0 <= start < end <= self._length or not self._agrees(span, char_bounds(self._doc, start, end)):
-            found = self._moved(span)
-            if found is None:
-                return None
-            start, end = found
-        start_char, end_char = char_bounds(self._doc, start, end)
-        return {"start": int(start), "end": int(end), "start_char": start_char, "end_char": end_char}
-
-    @staticmethod
-    def _agrees(span: SpanRecord, chars: tuple[int, int]) -> bool:
-        return "start_char" not in span or (span["start_char"], span["end_char"]) == chars
+        if 0 <= start < end <= self._length:
+            start_char, end_char = char_bounds(self._doc, start, end)
+            if "start_char" not in span or (span["start_char"] == start_char and span["end_char"] == end_char):
+                return {"start": int(start), "end": int(end), "start_char": start_char, "end_char": end_char}
+        found = self._moved(span)
+        if found is None:
+            return None
+        start_char, end_char = char_bounds(self._doc, *found)
+        return {"start": found[0], "end": found[1], "start_char": start_char, "end_char": end_char}
 
     def _moved(self, span: SpanRecord) -> tuple[int, int] | None:
         """The tokens of a span that other tokens stand for now."""

@@ -53,22 +53,28 @@ def all_chars(doc: Doc, starts: list[int], ends: list[int]) -> tuple[list[int], 
     """The first characters of spans of tokens, and those behind their last ones. Raises: RelxError RX003."""
     length = len(doc)
     if len(starts) <= max(_FEW, length // 10):
+        first_chars, end_chars = [], []
         for start, end in zip(starts, ends):
             check_span(start, end, length)
-        bounds = [char_bounds(doc, start, end) for start, end in zip(starts, ends)]
-        return [first for first, _ in bounds], [behind for _, behind in bounds]
+            first_char, end_char = char_bounds(doc, start, end)
+            first_chars.append(first_char)
+            end_chars.append(end_char)
+        return first_chars, end_chars
     firsts, lasts = np.array(starts, "int64"), np.array(ends, "int64")
     bad = ((firsts < 0) | (firsts >= lasts) | (lasts > length)).nonzero()[0]
     if len(bad):
         check_span(starts[bad[0]], ends[bad[0]], length)
-    first_chars, end_chars = token_bounds(doc)
-    return first_chars[firsts].tolist(), end_chars[lasts - 1].tolist()
+    begins, behind = token_bounds(doc)
+    return begins[firsts].tolist(), behind[lasts - 1].tolist()
 
 
 def all_fit(doc: Doc, starts: list[int], ends: list[int], start_chars: list[int], end_chars: list[int]) -> bool:
     """Whether each of these spans of tokens still is its characters."""
     if len(starts) <= max(_FEW, len(doc) // 10) or max(ends) > len(doc):
-        return all(fits(doc, *span) for span in zip(starts, ends, start_chars, end_chars))
+        for start, end, start_char, end_char in zip(starts, ends, start_chars, end_chars):
+            if not fits(doc, start, end, start_char, end_char):
+                return False
+        return True
     found = all_chars(doc, starts, ends)
     return found == (list(start_chars), list(end_chars))
 

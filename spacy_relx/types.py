@@ -32,7 +32,7 @@ MENTION_COLUMNS = {
     "start_chars": "start_char",
     "end_chars": "end_char",
 }
-_CHAR_COLUMNS = ("start_chars", "end_chars")
+_PLAIN_COLUMNS, _CHAR_COLUMNS = list(MENTION_COLUMNS)[:4], list(MENTION_COLUMNS)[4:]
 
 
 @serve_fields
@@ -203,6 +203,13 @@ class Candidate(Record):
         return f"Candidate({short(self.head)}, {short(self.tail)})"
 
 
+def _pair(head: Mention, tail: Mention) -> Candidate:
+    """The same, for what is known to be mentions: there are many."""
+    candidate = Candidate.__new__(Candidate)
+    dict.update(candidate, head=head, tail=tail)
+    return candidate
+
+
 class Candidates(Sequence):
     """The ordered pairs of mentions that a relation extractor looks at, as arrays over one table of mentions.
 
@@ -231,16 +238,13 @@ class Candidates(Sequence):
     @cached_property
     def mentions(self) -> list[Mention]:
         """The mentions as objects, made when they are first asked for."""
-        doc = self._doc
-        if doc is None:
-            rows = zip(*(self._columns[name] for name in list(MENTION_COLUMNS)[:4]))
-            return [Mention(*row) for row in rows]
-        rows = zip(*(self._columns[name] for name in MENTION_COLUMNS))
-        named = [dict(zip(MENTION_COLUMNS.values(), row)) for row in rows]
-        for row in named:
-            if not row["kb_id"]:
-                del row["kb_id"]
-        return [bind(Mention, row, doc) for row in named]
+        columns, doc = self._columns, self._doc
+        mentions = [Mention(*row) for row in zip(*(columns[name] for name in _PLAIN_COLUMNS))]
+        if doc is not None:
+            for mention, start_char, end_char in zip(mentions, *(columns[name] for name in _CHAR_COLUMNS)):
+                dict.update(mention, start_char=start_char, end_char=end_char)
+                mention._doc = doc
+        return mentions
 
     @property
     def n_mentions(self) -> int:
@@ -278,11 +282,12 @@ class Candidates(Sequence):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         head, tail = self.pairs[index]
-        return Candidate(self.mentions[head], self.mentions[tail])
+        return _pair(self.mentions[head], self.mentions[tail])
 
     def __iter__(self) -> Iterator[Candidate]:
+        mentions = self.mentions
         for head, tail in self.pairs.tolist():
-            yield Candidate(self.mentions[head], self.mentions[tail])
+            yield _pair(mentions[head], mentions[tail])
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the Doc."""
@@ -345,7 +350,7 @@ class CandidateTuple(Candidates, tuple):
             for mention, marker in zip(candidates.mentions, candidates.markers.tolist())
         ]
         pairs = candidates.pairs.tolist()
-        made = tuple.__new__(cls, [Candidate(mentions[head], mentions[tail]) for head, tail in pairs])
+        made = tuple.__new__(cls, [_pair(mentions[head], mentions[tail]) for head, tail in pairs])
         made.__dict__.update(candidates.__dict__, mentions=mentions)
         return made
 

@@ -131,10 +131,10 @@ class EntityTypeMarker(Pipe):
         """The Doc's mentions in reading order, each once (same tokens and same type count as one)."""
         spans: Iterable[Span]
         if self.spans_key is not None and self.spans_key in doc.spans:
-            spans = doc.spans[self.spans_key]
+            spans = current_spans(doc.spans[self.spans_key])
         else:
             spans = doc.ents
-        unique = {(s.start, s.end, s.label_): s.kb_id_ for s in current_spans(spans) if s.end > s.start}
+        unique = {(s.start, s.end, s.label_): s.kb_id_ for s in spans if s.end > s.start}
         return [Mention(*key, unique[key]) for key in sorted(unique)]
 
     def __call__(self, doc: Doc) -> Doc:
