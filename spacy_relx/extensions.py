@@ -308,7 +308,8 @@ def get_span_lang(span: Span) -> str:
 
 
 def _refuse_triples(doc: Doc, value: Any) -> None:
-    # Doc.from_json gives back what Doc.to_json has read, by Underscore.set; an assignment does not come that way
+    # Doc.from_json gives back, by Underscore.set, what Doc.to_json has read: that is passed over. An assignment does not
+    # come that way.
     if sys._getframe(2).f_code is not Underscore.set.__code__:
         raise RelxError("RX008", name="doc._.triples", source="doc._.relations")
 

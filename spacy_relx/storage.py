@@ -231,7 +231,7 @@ def _settle(doc: Doc, keys: Iterable[Any]) -> dict[str, Any]:
     parts = [part for part in parts if part.start < part.end]
     found: dict[str, Any] = {}
     for name in (RELATIONS, REMOVED):
-        rows = [moved for part in parts for row in part.kept.get(name, ()) if (moved := part.move.pair(row))]
+        rows = [moved for part in parts for row in part.values.get(name, ()) if (moved := part.move.pair(row))]
         if rows:
             found[name] = rows
     facts = facts_of([row for part in parts for row in part.facts()], doc)
@@ -251,46 +251,48 @@ def _settle(doc: Doc, keys: Iterable[Any]) -> dict[str, Any]:
 class _Part:
     """What one of the Docs had that a Doc was made of. start, end: its characters there."""
 
-    def __init__(self, kept: dict[str, Any], start: int, end: int, places: Places):
-        self.kept, self.start, self.end = kept, start, end
+    def __init__(self, values: dict[str, Any], start: int, end: int, places: Places):
+        self.values, self.start, self.end = values, start, end
         self.move = _Move(places, start)
         self.is_whole = start >= 0 and end <= self.move.length
+        self.lang: str = values.get(LANG, "")
 
     def facts(self) -> list[dict[str, Any]]:
         """Its facts. Of a piece those alone that have evidence in it: nothing says what the others are from."""
-        rows = [self.move.fact(row) for row in self.kept.get(FACTS, ())]
+        rows = [self.move.fact(row) for row in self.values.get(FACTS, ())]
         return rows if self.is_whole else [row for row in rows if "evidence" in row]
 
     def langs(self) -> list[list[Any]]:
-        common = self.kept.get(LANG, "")
-        rows = self.kept.get(SENT_LANGS) or [(0, 0, common, 0, self.end - self.start)]
-        moved = (self.move.part([*row[:2], row[2] or common, *row[3:]]) for row in rows)
-        return [row for row in moved if row is not None]
+        """Its parts of one language, as `_Move.part` has them, without gaps."""
+        whole = self.move.part((0, 0, self.lang, 0, self.end - self.start))
+        if whole is None:
+            return []
+        moved = (self.move.part([*row[:2], row[2] or self.lang, *row[3:]]) for row in self.values.get(SENT_LANGS, ()))
+        rows = [row for row in moved if row is not None]
+        return sorted(rows + _gaps(rows, whole[0], whole[1], self.lang, self.move.places)) if rows else [whole]
 
 
 def _langs(parts: Sequence[_Part], places: Places) -> dict[str, Any]:
     """The language of the Doc, and of its sentences where it has several parts or languages."""
     rows = [row for part in parts for row in part.langs()]
-    bare = _gaps(rows, places)
-    if len(parts) == 1 and not bare:
+    unknown = _gaps(rows, 0, len(places.starts), "", places)
+    if len(parts) == 1 and not unknown:
         names = {row[2] for row in rows}
-        lang = names.pop() if len(names) == 1 else parts[0].kept.get(LANG, "")
+        lang = names.pop() if len(names) == 1 else parts[0].lang
         return {LANG: lang, **({SENT_LANGS: rows} if len(rows) > 1 else {})}
-    names = {part.kept.get(LANG, "") for part in parts} | {row[2] for row in bare}
-    return {LANG: names.pop() if len(names) == 1 else "", SENT_LANGS: sorted(rows + bare)}
+    names = {part.lang for part in parts} | {row[2] for row in unknown}
+    return {LANG: names.pop() if len(names) == 1 else "", SENT_LANGS: sorted(rows + unknown)}
 
 
-def _gaps(rows: Sequence[Sequence[Any]], places: Places) -> list[list[Any]]:
-    """Parts of which nothing is known, between those of which something is."""
-    borders = [(row[0], row[1]) for row in rows]
-    ends, starts = [0, *(end for _, end in borders)], [*(start for start, _ in borders), len(places.starts)]
-    gaps = [(end, start) for end, start in zip(ends, starts) if end < start]
-    return [[start, end, "", places.starts[start], places.ends[end - 1]] for start, end in gaps]
+def _gaps(rows: Sequence[Sequence[Any]], start: int, end: int, lang: str, places: Places) -> list[list[Any]]:
+    """The parts of tokens [start, end) that no row has."""
+    bounds = zip([start, *(row[1] for row in rows)], [*(row[0] for row in rows), end])
+    return [[a, b, lang, places.starts[a], places.ends[b - 1]] for a, b in bounds if a < b]
 
 
 def _common_bag(doc: Doc, parts: Sequence[_Part], places: Places) -> Any:
     """The bag of a Doc that was made of bags of one pair, laid end to end."""
-    bags = [part.kept.get(BAG) for part in parts]
+    bags = [part.values.get(BAG) for part in parts]
     if not parts or any(bag is None or bag != bags[0] for bag in bags) or not all(part.is_whole for part in parts):
         return None
     firsts = [places.exact(part.start, part.end) for part in parts]
