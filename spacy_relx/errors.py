@@ -21,16 +21,30 @@ MESSAGES: dict[str, str] = {
     "RX006": "A language must be a string such as 'en', or None for unknown, but got {value!r}.",
     "RX007": "doc._.relations takes a list of relations, but got {value!r}. To clear it, assign an empty list.",
     "RX008": "{name} is read-only, it is made from {source}. Change {source} instead.",
-    "RX009": "doc._.candidates takes a Candidates object, but got {value!r}.",
+    "RX009": "doc._.candidates takes a Candidates object or a list of Candidate, but got {value!r}. To clear it, assign an empty "
+    "list.",
     "RX010": "A bag is about an ordered pair of entities: give their ids as {{'head': ..., 'tail': ...}}, two strings that "
     "are not empty, but not {value!r}.",
     "RX011": "Evidence must be an Evidence or a mapping with 'start', 'end', 'head', 'tail' and 'weight', but got {value!r}.",
     "RX012": "A fact must be a Fact or a mapping with 'head', 'label' and 'tail' (strings that are not empty) and a 'score', "
     "but got {value!r}.",
     "RX013": "doc._.facts takes a list of facts, but got {value!r}. To clear it, assign an empty list.",
-    "RX014": "doc._.fact_scores takes a FactScores object, but got {value!r}.",
+    "RX014": "doc._.fact_scores takes a FactScores object, or a list of mappings with 'head', 'tail' and 'scores' (a number for each "
+    "relation, the same ones in all), but got {value!r}. To clear it, assign an empty list.",
     "RX015": "The scores of facts have the shape {shape}, but must have {wanted}: a row for each pair of entities, a column for "
     "each relation.",
+    # 540-549: data on the Doc that follows the text
+    "RX540": "{lost} of {total} {what} of the Doc '{text}...' are left out: the mention {mention!r} does not begin and end where "
+    "tokens do. Put components that merge or split tokens before those that find mentions and relations, or run these "
+    "again behind them.",
+    "RX541": "The span {text!r} (characters {start} to {end}) does not begin and end where tokens of the Doc do: it was read "
+    "before tokens were merged or split, or from a Doc with other tokens.",
+    "RX542": "A {name} cannot be changed. Make another one, with dataclasses.replace or from scratch, and put it in the place of "
+    "the old one.",
+    "RX543": "doc._.removed_relations takes a list of mappings, relations with a 'reason' (a string), but got {value!r}. To clear "
+    "it, assign an empty list.",
+    "RX544": "Docs, or triples of spacy_relx.export, can be exported, but got {value!r}. Relations and facts are exported with "
+    "the Docs that they are on.",
     # 040-049: language router
     "RX040": "The component '{name}' cannot name the language of a text: its Doc has no language set, no metadata "
     "says it, there is no default, and {reason}. Do one of: configure a detector and install its package "

@@ -13,17 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
-from .extensions import (
-    FACT_SCORES,
-    FACTS,
-    FOUND_MENTIONS,
-    RELATIONS,
-    get_facts,
-    get_relations,
-    set_facts,
-    set_relations,
-)
+from .extensions import get_facts, get_relations, set_facts, set_relations
 from .facts import Fact, FactScores, merge_facts
+from .storage import FACT_SCORES, FACTS, FOUND_MENTIONS, RELATIONS, put
+from .storage import kept as values_of
 from .types import ANNOTATED, Mention, Relation, merge_found_by
 
 _Item = TypeVar("_Item", Relation, Fact)
@@ -41,7 +34,7 @@ def add_relations(doc: Doc, name: str, found: Iterable[Relation], *, overwrite: 
         overwrite: Whether to replace all relations of the Doc.
     """
     mine = _signed(found, name)
-    kept = [] if overwrite or not doc.user_data.get(RELATIONS) else list(_of_others(get_relations(doc), name))
+    kept = [] if overwrite or not values_of(doc).get(RELATIONS) else list(_of_others(get_relations(doc), name))
     if not kept:
         set_relations(doc, mine)
         return
@@ -59,20 +52,17 @@ def add_relations(doc: Doc, name: str, found: Iterable[Relation], *, overwrite: 
 def add_facts(doc: Doc, name: str, found: Iterable[Fact], *, overwrite: bool = False) -> None:
     """Put facts on a Doc. Equal ones become one, see `facts.merge_facts`. Arguments as for `add_relations`."""
     mine = _signed(found, name)
-    kept = [] if overwrite or not doc.user_data.get(FACTS) else list(_of_others(get_facts(doc), name))
+    kept = [] if overwrite or not values_of(doc).get(FACTS) else list(_of_others(get_facts(doc), name))
     set_facts(doc, merge_facts([*kept, *mine]) if kept else mine)
 
 
 def add_fact_scores(doc: Doc, name: str, scores: FactScores | None, *, overwrite: bool = False) -> None:
     """Put the scores of a component on a Doc, beside those of others; None to remove those of an earlier run."""
-    kept = {} if overwrite else dict(doc.user_data.get(FACT_SCORES, {}))
+    kept = {} if overwrite else dict(values_of(doc).get(FACT_SCORES, {}))
     kept.pop(name, None)
     if scores is not None:
         kept[name] = scores.to_dict()
-    if kept:
-        doc.user_data[FACT_SCORES] = kept
-    else:
-        doc.user_data.pop(FACT_SCORES, None)
+    put(doc, FACT_SCORES, kept or None)
 
 
 def add_mentions(
@@ -96,7 +86,7 @@ def add_mentions(
         annotate_ents: Whether to set `doc.ents`.
         overwrite: Whether to replace all of the span group, and all entities.
     """
-    before = doc.user_data.get(FOUND_MENTIONS, {})
+    before = values_of(doc).get(FOUND_MENTIONS, {})
     earlier = {part: {tuple(row) for row in rows} for part, rows in before.get(name, {}).items()}
     added: dict[str, list[Any]] = {}
     if spans_key is not None:
@@ -110,7 +100,7 @@ def add_mentions(
         ents = _flat(doc, found, scores, kept)
         doc.ents = [*kept, *ents]
         added["ents"] = [list(_key(ent)) for ent in ents]
-    doc.user_data[FOUND_MENTIONS] = {**before, name: added}
+    put(doc, FOUND_MENTIONS, {**before, name: added})
 
 
 def _signed(found: Iterable[_Item], name: str) -> list[_Item]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from operator import index as as_integer
-from typing import Any, Callable, Generic, TypeVar, Union
+from typing import Any, Callable, Union
 
 import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from .errors import RelxError
+from .mention import Mention, SpanRows, bind, short
+from .places import warn_lost
+from .record import Record, RecordList, serve_fields
 
 #: The name that stands for "no relation" in reports; it is never stored on a Doc.
 NO_RELATION = "no_relation"
@@ -23,60 +25,40 @@ MENTIONS_KEY = "mentions"
 ANNOTATED = ""
 #: Fields of a fact or a relation between linked entities that say how far a knowledge base supports it.
 SUPPORT: dict[str, type] = {"kb_score": float, "known": bool, "kb_rank": float}
-_Item = TypeVar("_Item")
+#: Columns of the mentions of candidates, and what they are in the mapping of a `Mention`.
+MENTION_COLUMNS = {
+    "starts": "start",
+    "ends": "end",
+    "labels": "label",
+    "kb_ids": "kb_id",
+    "start_chars": "start_char",
+    "end_chars": "end_char",
+}
+_PLAIN_COLUMNS, _CHAR_COLUMNS = list(MENTION_COLUMNS)[:4], list(MENTION_COLUMNS)[4:]
 
 
-@dataclass(frozen=True)
-class Mention:
-    """A mention of an entity: tokens [start, end) and the entity type; `kb_id` names the entity, where known."""
+@serve_fields
+@dataclass(init=False, repr=False, eq=False)
+class Relation(Record):
+    """What a text says of two mentions: `head` -label-> `tail`.
 
-    start: int
-    end: int
-    label: str = ""
-    kb_id: str = ""
+    Args:
+        head: A Mention, a Span or a mapping with "start", "end" and "label".
+        label: The name of the relation.
+        tail: As `head`.
+        score: The model's, in [0, 1]; 1.0 in annotated data.
+        kb_score: How probable a knowledge base makes it, see `facts.Fact`; None where none was asked.
+        known: Whether a knowledge base has it, or None.
+        kb_rank: The rank of the tail there, or None.
 
-    def span(self, doc: Doc) -> Span:
-        """The mention as a Span of `doc`."""
-        return Span(doc, self.start, self.end, label=self.label, kb_id=self.kb_id)
+        found_by: The components that found it, each with its own score; empty for a relation that was annotated.
+            Equality does not depend on it.
 
-    def text(self, doc: Doc) -> str:
-        return doc[self.start : self.end].text
-
-    def shift(self, offset: int) -> Mention:
-        """The same mention `offset` tokens later."""
-        return Mention(self.start + offset, self.end + offset, self.label, self.kb_id)
-
-    def to_dict(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"start": self.start, "end": self.end, "label": self.label}
-        if self.kb_id:
-            data["kb_id"] = self.kb_id
-        return data
-
-    @classmethod
-    def from_any(cls, value: Any) -> Mention:
-        """Read a Mention, a Span or a mapping. RAISES: RelxError RX002."""
-        if isinstance(value, Mention):
-            return value
-        if isinstance(value, Span):
-            return cls(value.start, value.end, value.label_, value.kb_id_)
-        if isinstance(value, Mapping) and "start" in value and "end" in value:
-            try:  # integers of any kind (numpy's too), but 1.7 is not cut to 1
-                start, end = as_integer(value["start"]), as_integer(value["end"])
-            except TypeError as err:
-                raise RelxError("RX002", value=value) from err
-            return cls(start, end, str(value.get("label", "")), str(value.get("kb_id", "")))
-        raise RelxError("RX002", value=value)
-
-
-@dataclass(frozen=True)
-class Relation:
-    """`head` -label-> `tail`, with the model's score in [0, 1] (1.0 in annotated data).
-
-    kb_score, known, kb_rank: how far a knowledge base supports it, as of `facts.Fact`; None where none was asked.
-    found_by: the components that found it, each with its own score; empty for a relation that was annotated. Equality
-    does not depend on it.
+    Raises:
+        RelxError: RX002 for another head or tail, RX004 for a score that is no number.
     """
 
+    __slots__ = ()
     head: Mention
     label: str
     tail: Mention
@@ -86,8 +68,36 @@ class Relation:
     kb_rank: float | None = None
     found_by: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
+    def __init__(
+        self,
+        head: Any,
+        label: str,
+        tail: Any,
+        score: float = 1.0,
+        kb_score: float | None = None,
+        known: bool | None = None,
+        kb_rank: float | None = None,
+        found_by: Mapping[str, float] | None = None,
+    ):
+        try:
+            score, shares = float(score), read_found_by(found_by)
+        except (TypeError, ValueError, AttributeError) as err:
+            raise RelxError("RX004", value={"label": label, "score": score, "found_by": found_by}) from err
+        dict.__init__(self, head=Mention.from_any(head), label=label, tail=Mention.from_any(tail), score=score)
+        if kb_score is not None or known is not None or kb_rank is not None:
+            dict.update(self, _plain_support([kb_score, known, kb_rank]))
+        if shares:
+            dict.update(self, found_by=shares)
+
+    def _values(self) -> tuple[Any, ...]:
+        return self["head"], self["label"], self["tail"], self["score"], *(self.get(name) for name in SUPPORT)
+
+    def __repr__(self) -> str:
+        support = "".join(f", {name}={value!r}" for name, value in support_of(self).items())
+        return f"Relation({short(self.head)}, {self.label!r}, {short(self.tail)}, score={self.score:.4g}{support})"
+
     def triple(self, doc: Doc) -> tuple[str, str, str]:
-        """(head text, label, tail text)."""
+        """(head text, label, tail text). Raises: RelxError RX003, RX541, see `Mention.bounds`."""
         return self.head.text(doc), self.label, self.tail.text(doc)
 
     @property
@@ -97,30 +107,23 @@ class Relation:
         return (head, self.label, tail) if head and tail else None
 
     def shift(self, offset: int) -> Relation:
+        """The same relation between mentions `offset` tokens later."""
         return replace(self, head=self.head.shift(offset), tail=self.tail.shift(offset))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "head": self.head.to_dict(),
-            "label": self.label,
-            "tail": self.tail.to_dict(),
-            "score": float(self.score),
-            **support_of(self),
-            **found_by_of(self),
-        }
 
     @classmethod
     def from_any(cls, value: Any) -> Relation:
-        """Read a Relation or a mapping as `to_dict` makes it. RAISES: RelxError RX002, RX004, RX254."""
+        """Read a Relation or a mapping as `to_dict` makes it. Raises: RelxError RX002, RX004, RX254."""
         if isinstance(value, Relation):
             return value
         if isinstance(value, Mapping) and {"head", "label", "tail"} <= set(value):
-            head, tail = Mention.from_any(value["head"]), Mention.from_any(value["tail"])
+            support = read_support(value)
             try:
-                score, found_by = float(value.get("score", 1.0)), read_found_by(value)
-            except (TypeError, ValueError, AttributeError) as err:
-                raise RelxError("RX004", value=value) from err
-            return cls(head, str(value["label"]), tail, score, **read_support(value), found_by=found_by)
+                rest = {"score": value.get("score", 1.0), **support, "found_by": value.get("found_by")}
+                return cls(value["head"], str(value["label"]), value["tail"], **rest)
+            except RelxError as err:
+                if err.code != "RX004":
+                    raise
+                raise RelxError("RX004", value=value) from err.__cause__
         raise RelxError("RX004", value=value)
 
 
@@ -145,11 +148,6 @@ def _plain_support(values: Iterable[Any]) -> dict[str, Any]:
     return {name: kind(value) for (name, kind), value in zip(SUPPORT.items(), values) if value is not None}
 
 
-def found_by_of(item: Any) -> dict[str, Any]:
-    """The field `found_by` of a Relation or a Fact as plain data; nothing where no component found it."""
-    return {"found_by": {name: float(score) for name, score in item.found_by.items()}} if item.found_by else {}
-
-
 def merge_found_by(items: Sequence[Any]) -> dict[str, float]:
     """The field `found_by` of equal Relations or Facts that become one.
 
@@ -163,106 +161,100 @@ def merge_found_by(items: Sequence[Any]) -> dict[str, float]:
     return shares
 
 
-def read_found_by(row: Mapping[str, Any]) -> dict[str, float]:
-    """The field `found_by` of a row. RAISES: TypeError, ValueError or AttributeError for one of another form."""
-    return {str(name): float(score) for name, score in row.get("found_by", {}).items()}
+def read_found_by(shares: Mapping[str, Any] | None) -> dict[str, float]:
+    """The field `found_by` as plain data. RAISES: TypeError, ValueError or AttributeError for one of another form."""
+    return {str(name): float(score) for name, score in shares.items()} if shares else {}
 
 
-class PlainList(MutableSequence, Generic[_Item]):
-    """A list of typed objects that writes through to a Doc's plain storage.
+class RelationList(RecordList[Relation]):
+    """`doc._.relations`: a list of `Relation` that writes through to the Doc."""
 
-    rows: the Doc's own list of dicts; it is changed in place. length: tokens of the Doc, for checking offsets.
+
+def relation_rows(relations: Iterable[Any], doc: Doc) -> list[dict[str, Any] | None]:
+    """Relations as plain rows of a Doc; None for one from a file whose mentions do not begin and end where tokens do.
+
+    Raises:
+        RelxError: RX002, RX003, RX004, RX254, RX541.
+
+    Warns:
+        RX540: Where there are such relations.
     """
-
-    #: A plain row -> the object.
-    read: Callable[[Any], _Item]
-
-    def __init__(self, rows: list[dict[str, Any]], length: int):
-        self._rows = rows
-        self._length = length
-
-    def check(self, values: Iterable[Any]) -> list[dict[str, Any]]:
-        """Objects, or mappings like them, as plain rows that fit the Doc. RAISES: RelxError."""
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index):
-        read = type(self).read
-        if isinstance(index, slice):
-            return [read(row) for row in self._rows[index]]
-        return read(self._rows[index])
-
-    def __setitem__(self, index, value) -> None:
-        if isinstance(index, slice):
-            self._rows[index] = self.check(value)
-        else:
-            self._rows[index] = self.check([value])[0]
-
-    def __delitem__(self, index) -> None:
-        del self._rows[index]
-
-    def insert(self, index: int, value: Any) -> None:
-        self._rows.insert(index, self.check([value])[0])
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (PlainList, list, tuple)):
-            return list(self) == list(other)
-        return NotImplemented
-
-    def __repr__(self) -> str:
-        return repr(list(self))
-
-
-class RelationList(PlainList[Relation]):
-    """`doc._.relations`: a list of `Relation` that writes through to the Doc's plain storage."""
-
-    read = Relation.from_any
-
-    def check(self, values: Iterable[Any]) -> list[dict[str, Any]]:
-        return relation_rows(values, self._length)
-
-
-def relation_rows(relations: Iterable[Any], length: int) -> list[dict[str, Any]]:
-    """Relations as plain rows, checked against a Doc of `length` tokens.
-
-    RAISES: RelxError RX002, RX003, RX004, RX254.
-    """
-    rows = []
+    spans = SpanRows(doc)
+    rows: list[dict[str, Any] | None] = []
     for value in relations:
         relation = Relation.from_any(value)
-        for mention in (relation.head, relation.tail):
-            check_span(mention.start, mention.end, length)
-        rows.append(relation.to_dict())
+        head, tail = spans.mention(relation.head), spans.mention(relation.tail)
+        if head is None or tail is None:
+            rows.append(None)
+        else:
+            rows.append({**relation, "head": head, "tail": tail})
+    if spans.lost:
+        warn_lost(doc, "relations", rows.count(None), len(rows), *spans.lost[0])
     return rows
 
 
-def check_span(start: int, end: int, length: int) -> None:
-    """RAISES: RelxError RX003 for a span that is empty or does not fit a Doc of `length` tokens."""
-    if not 0 <= start < end <= length:
-        raise RelxError("RX003", start=start, end=end, length=length)
+def relations_of(rows: Iterable[Mapping[str, Any]], doc: Doc) -> list[Relation]:
+    """The Relations of plain rows of a Doc. Rows of one mention may be one object, of which one Mention is made."""
+    relations, made = [], {}
+    for row in rows:
+        head, tail = row["head"], row["tail"]
+        for each in (head, tail):
+            if id(each) not in made:
+                made[id(each)] = bind(Mention, each, doc)
+        relation = Relation.__new__(Relation)
+        dict.update(relation, row, head=made[id(head)], tail=made[id(tail)])
+        relations.append(relation)
+    return relations
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """An ordered pair of mentions that may be related."""
+@serve_fields
+@dataclass(init=False, repr=False, eq=False)
+class Candidate(Record):
+    """An ordered pair of mentions that may be related.
 
+    Args:
+        head: A Mention, a Span or a mapping with "start", "end" and "label".
+        tail: As `head`.
+    """
+
+    __slots__ = ()
     head: Mention
     tail: Mention
 
+    def __init__(self, head: Any, tail: Any):
+        dict.__init__(self, head=Mention.from_any(head), tail=Mention.from_any(tail))
+
+    def _values(self) -> tuple[Any, ...]:
+        return self["head"], self["tail"]
+
+    def __repr__(self) -> str:
+        return f"Candidate({short(self.head)}, {short(self.tail)})"
+
+
+def _pair(head: Mention, tail: Mention) -> Candidate:
+    """The same, for what is known to be mentions: there are many."""
+    candidate = Candidate.__new__(Candidate)
+    dict.update(candidate, head=head, tail=tail)
+    return candidate
+
 
 class Candidates(Sequence):
-    """`doc._.candidates`: the ordered pairs a relation extractor looks at, as arrays over one table of mentions.
+    """The ordered pairs of mentions that a relation extractor looks at, as arrays over one table of mentions.
 
-    mentions: the Doc's mentions, each once. spans: int32 (n_mentions, 2), their start and end. markers: int32
-    (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker). pairs: int32
-    (n_pairs, 2), rows of `mentions`: head, tail. dropped: pairs that the cap left out.
+    A sequence of `Candidate`; the arrays are faster.
 
-    Behaves as a sequence of `Candidate`; whoever wants speed reads the arrays.
+    Args:
+        mentions: The Doc's mentions, each once.
+        markers: int32 (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker).
+        pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail.
+        dropped: Pairs that the cap left out.
+
+    Attributes:
+        spans: int32 (n_mentions, 2), tokens [start, end) of the mentions.
     """
 
     _columns: Mapping[str, Any]
+    _doc: Doc | None = None
 
     def __init__(self, mentions: Sequence[Mention], markers: np.ndarray, pairs: np.ndarray, dropped: int = 0):
         self.mentions = list(mentions)
@@ -274,8 +266,13 @@ class Candidates(Sequence):
     @cached_property
     def mentions(self) -> list[Mention]:
         """The mentions as objects, made when they are first asked for."""
-        columns = self._columns
-        return [Mention(*row) for row in zip(columns["starts"], columns["ends"], columns["labels"], columns["kb_ids"])]
+        columns, doc = self._columns, self._doc
+        mentions = [Mention(*row) for row in zip(*(columns[name] for name in _PLAIN_COLUMNS))]
+        if doc is not None:
+            for mention, start_char, end_char in zip(mentions, *(columns[name] for name in _CHAR_COLUMNS)):
+                dict.update(mention, start_char=start_char, end_char=end_char)
+                mention._doc = doc
+        return mentions
 
     @property
     def n_mentions(self) -> int:
@@ -299,6 +296,13 @@ class Candidates(Sequence):
     def empty(cls) -> Candidates:
         return cls([], np.zeros(0, "int32"), np.zeros((0, 2), "int32"))
 
+    @classmethod
+    def of_pairs(cls, pairs: Iterable[Candidate], markers: Mapping[Mention, int]) -> Candidates:
+        """Candidates of pairs, and the markers of their mentions."""
+        rows: dict[Mention, int] = {}
+        places = [(rows.setdefault(p.head, len(rows)), rows.setdefault(p.tail, len(rows))) for p in pairs]
+        return cls(list(rows), np.array([markers[mention] for mention in rows]), np.array(places, dtype="int32"))
+
     def __len__(self) -> int:
         return len(self.pairs)
 
@@ -306,22 +310,40 @@ class Candidates(Sequence):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         head, tail = self.pairs[index]
-        return Candidate(self.mentions[head], self.mentions[tail])
+        return _pair(self.mentions[head], self.mentions[tail])
 
     def __iter__(self) -> Iterator[Candidate]:
+        mentions = self.mentions
         for head, tail in self.pairs.tolist():
-            yield Candidate(self.mentions[head], self.mentions[tail])
+            yield _pair(mentions[head], mentions[tail])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the Doc."""
+        return {name: value for name, value in self.__dict__.items() if name != "_doc"}
 
     def __repr__(self) -> str:
         return f"Candidates(mentions={self.n_mentions}, pairs={len(self)}, dropped={self.dropped})"
 
+    def are_of(self, doc: Doc) -> bool:
+        """Whether the characters of the mentions, where they are known, are those of the Doc's text."""
+        return self._doc is None or self._doc is doc or self._doc.text == doc.text
+
+    def _chars(self) -> dict[str, list[int]]:
+        """Columns of the mentions' characters, none where those of any are not known."""
+        if "mentions" not in self.__dict__:
+            return {name: list(self._columns[name]) for name in _CHAR_COLUMNS if name in self._columns}
+        if not self.mentions or not all("start_char" in mention for mention in self.mentions):
+            return {}
+        return {name: [mention[MENTION_COLUMNS[name]] for mention in self.mentions] for name in _CHAR_COLUMNS}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain columns: they are read far more often than mentions are wanted as objects."""
         return {
+            **self._chars(),
             "starts": self.spans[:, 0].tolist(),
             "ends": self.spans[:, 1].tolist(),
-            "labels": [m.label for m in self.mentions],
-            "kb_ids": [m.kb_id for m in self.mentions],
+            "labels": self.types,
+            "kb_ids": self.kb_ids,
             "markers": self.markers.tolist(),
             "heads": self.pairs[:, 0].tolist(),
             "tails": self.pairs[:, 1].tolist(),
@@ -329,14 +351,36 @@ class Candidates(Sequence):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Candidates:
+    def from_dict(cls, data: Mapping[str, Any], doc: Doc | None = None) -> Candidates:
+        """Candidates of plain columns. doc: what they are stored on; the columns then have the mentions' characters."""
         candidates = cls.__new__(cls)
         candidates._columns = data
+        candidates._doc = doc
         candidates.spans = np.array([data["starts"], data["ends"]], dtype="int32").T
         candidates.markers = np.array(data["markers"], dtype="int32")
         candidates.pairs = np.array([data["heads"], data["tails"]], dtype="int32").T
         candidates.dropped = int(data["dropped"])
         return candidates
+
+
+class CandidateTuple(Candidates, tuple):
+    """`doc._.candidates`: the candidates as a tuple of `Candidate`, which JSON takes as it is, with the same arrays.
+
+    The mapping of each mention has its "marker". Mentions without a pair, and `dropped`, are not in the JSON.
+    """
+
+    @classmethod
+    def of(cls, candidates: Candidates) -> CandidateTuple:
+        """The tuple of candidates that were read from a Doc."""
+        doc: Any = candidates._doc
+        mentions = [
+            bind(Mention, {**mention, "marker": marker}, doc)
+            for mention, marker in zip(candidates.mentions, candidates.markers.tolist())
+        ]
+        pairs = candidates.pairs.tolist()
+        made = tuple.__new__(cls, [_pair(mentions[head], mentions[tail]) for head, tail in pairs])
+        made.__dict__.update(candidates.__dict__, mentions=mentions)
+        return made
 
 
 #: Proposes pairs: (doc, mentions) -> blocks of int32 (n, 2), rows of `mentions`: head, tail; never one row twice.

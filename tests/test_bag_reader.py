@@ -16,6 +16,7 @@ from spacy_relx.corpora.bag_reader import BagCorpus, make_bag_corpus
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.extensions import get_sentence_langs
 from spacy_relx.facts import Bag, Fact
+from spacy_relx.storage import kept
 from spacy_relx.types import MENTIONS_KEY
 
 
@@ -51,9 +52,7 @@ def test_examples(path, nlp):
         reference, predicted = example.reference, example.predicted
         assert reference.text == predicted.text == bag.text
         assert reference._.bag == predicted._.bag == bag._.bag
-        assert {key[1] for key in predicted.user_data} == {"bag", "lang", "sent_langs", "gold_mentions"} - {
-            "" if bag._.lang else "lang"
-        }
+        assert set(kept(predicted)) == {"bag", "lang", "sent_langs", "gold_mentions"} - {"" if bag._.lang else "lang"}
         assert reference._.facts == bag._.facts and not predicted._.facts
         for doc in (reference, predicted):
             assert [sent.text for sent in doc.sents] == [sent.text for sent in bag.sents]

@@ -221,8 +221,8 @@ def test_component_counts_and_gives_reasons(tmp_path):
         again = pickle.loads(pickle.dumps(pipe))
         assert again.removed == pipe.removed
         assert [r.score for r in again(docs[0])._.relations] == [0.9, 0.4]
-    with pytest.raises(RelxError, match="RX008"):
-        docs[0]._.removed_relations = []
+    with pytest.raises(RelxError, match="RX543"):
+        docs[0]._.removed_relations = [docs[0]._.relations[0]]
     empty = Doc(VOCAB)
     nlp.get_pipe("relation_constraints")(empty)
     assert list(empty._.relations) == [] == empty._.removed_relations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import replace
 
@@ -10,10 +11,10 @@ import spacy
 from export_util import ANN, ODD, odd_triples, triple
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from spacy_relx.errors import RelxError
-from spacy_relx.export import EntityMention, Iris, Triple, TripleSpool, entity_id, iter_triples, triples_of_row
+from spacy_relx.export import EntityMention, Iris, Triple, TripleSpool, entity_id, export, iter_triples, triples_of_row
 from spacy_relx.export.predictions import fact_record, relation_records
 from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, normal_form, passage, set_model
 from spacy_relx.export.tables import fact_record as export_record
@@ -418,3 +419,54 @@ def test_memory_does_not_grow():
         return found
 
     assert peak(8_000) < 1.5 * peak(2_000)
+
+
+# Docs, as they are
+
+
+def linked_doc(text="Ann works for Acme", **user_data):
+    doc = make_doc(text, **user_data)
+    doc.ents = [Span(doc, 0, 1, "PERSON"), Span(doc, 3, 4, "ORG")]
+    doc._.relations = [Relation(doc.ents[0], "works_for", doc.ents[1], 0.5)]
+    doc._.facts = [Fact("Q1", "knows", "Q2")]
+    return doc
+
+
+def test_docs_are_exported_as_their_triples_are(tmp_path):
+    docs = [linked_doc(id="a"), linked_doc("Bob works for Initech")]
+    for name in ("x.jsonl", "x.csv", "x.nt"):
+        export(iter_triples(docs, source="s", model="m", model_version="1"), tmp_path / name)
+        expected = (tmp_path / name).read_bytes()
+        for items in (docs, iter(docs)):
+            report = export(items, tmp_path / name, source="s", model="m", model_version="1")
+            assert (tmp_path / name).read_bytes() == expected and (report.triples, report.facts) == (4, 3)
+        mixed = [*iter_triples(docs[:1], model="m", model_version="1"), docs[1]]
+        export(mixed, str(tmp_path / name), source="s", model="m", model_version="1")
+        assert b"s#1" in (tmp_path / name).read_bytes() or name == "x.nt"  # Docs are counted, not triples
+
+
+def test_one_doc_and_a_part_of_what_it_has(tmp_path):
+    path = tmp_path / "x.jsonl"
+    assert export(linked_doc(), path).facts == 2
+    for what, relation in (("relations", "works_for"), ("facts", "knows")):
+        export(linked_doc(), path, what=what)
+        (row,) = map(json.loads, path.read_text("utf8").splitlines())
+        assert row["relation"] == relation
+
+
+@pytest.mark.parametrize(
+    "items, settings, code",
+    [
+        ([linked_doc()._.relations[0]], {}, "RX544"),
+        (["facts.ttl"], {}, "RX544"),
+        ([linked_doc()], {"what": "triples"}, "RX331"),
+        ([linked_doc(id=1.5)], {}, "RX352"),
+    ],
+)
+def test_what_cannot_be_exported_leaves_the_file_as_it_was(items, settings, code, tmp_path):
+    path = tmp_path / "x.nt"
+    export([linked_doc()], path)
+    before = path.read_bytes()
+    with pytest.raises(RelxError, match=code):
+        export(items, path, **settings)
+    assert path.read_bytes() == before

@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 from spacy_relx import merge_docs, span_as_doc
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxWarning
-from spacy_relx.extensions import FACTS, RELATIONS
 from spacy_relx.facts import Evidence, Fact
 from spacy_relx.kb.consistency import Consistency
 from spacy_relx.kb.triples import KnowledgeBase
 from spacy_relx.pipeline.fact_checker import FactChecker
+from spacy_relx.storage import FACTS, RELATIONS, kept, put
 from spacy_relx.types import SUPPORT, Mention, Relation
 
 # The component
@@ -46,7 +46,7 @@ def fact_docs(nlp):
     """Docs with facts and relations, with facts or relations alone, with neither, and an empty one."""
     docs = [make_doc(nlp) for _ in range(3)]
     docs[1]._.relations = []
-    del docs[2].user_data[FACTS]
+    put(docs[2], FACTS, None)
     docs[2]._.relations = [*docs[2]._.relations, docs[2]._.relations[0]]
     return [*docs, nlp.make_doc("Nothing here"), nlp.make_doc("")]
 
@@ -138,7 +138,7 @@ def test_batches_are_one_question_and_say_what_single_docs_do(nlp, monkeypatch):
     check = Consistency.check
     monkeypatch.setattr(Consistency, "check", lambda self, rows: sizes.append(len(rows)) or check(self, rows))
     docs = list(nlp.pipe(fact_docs(nlp), batch_size=4))
-    assert FACTS not in docs[2].user_data and FACTS not in docs[3].user_data and RELATIONS not in docs[3].user_data
+    assert FACTS not in kept(docs[2]) and FACTS not in kept(docs[3]) and RELATIONS not in kept(docs[3])
     assert all_support(docs) == one_by_one
     assert sizes == [2 + 2 + 2 + 3, 0]
 
@@ -234,13 +234,13 @@ def test_errors(tmp_path, sources):
 
 def test_a_doc_that_fails_does_not_cost_the_others(nlp):
     docs = fact_docs(nlp)
-    docs[1].user_data[FACTS] = [{"head": "ann"}]
-    with raises("RX012"):
+    put(docs[1], FACTS, [{"head": "ann"}])
+    with pytest.raises(KeyError):
         list(nlp.pipe(docs))
     failed = []
     nlp.get_pipe("fact_checker").set_error_handler(lambda name, proc, docs, err: failed.append((docs, err)))
     assert list(nlp.pipe(docs)) == [docs[0], *docs[2:]]
-    assert [each for each, _ in failed] == [[docs[1]]] and failed[0][1].code == "RX012"
+    assert [each for each, _ in failed] == [[docs[1]]] and type(failed[0][1]) is KeyError
 
 
 # Saving

@@ -15,6 +15,7 @@ from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.extensions import has_sentence_langs, set_sentence_langs
 from spacy_relx.models.detectors import LangidDetector, make_langid_detector
 from spacy_relx.pipeline.language_router import LanguageRouter
+from spacy_relx.storage import kept
 
 TEXTS = {
     "en": "The company was founded in the old town by two brothers.",
@@ -117,7 +118,7 @@ def test_nothing_to_detect(nlp, text, default, lang):
 
 def test_undecided_without_default_is_unknown(nlp):
     doc = LanguageRouter(detector=Fake())(nlp.make_doc("nobody knows"))
-    assert doc._.lang == "" and ("._.", "lang", None, None) in doc.user_data
+    assert doc._.lang == "" and "lang" in kept(doc)
 
 
 # Sentences

@@ -16,6 +16,7 @@ from tiny import MENTION_PAIRS, contains_text, make_transformer, model_config
 from util import make_doc, make_example
 
 from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.storage import CANDIDATES, kept, put
 
 pytest.importorskip("spacy_transformers")
 
@@ -127,7 +128,7 @@ def test_unknown_types_are_marked_uniformly(folder):
     scores = nlp.get_pipe("relation_extractor").predict([known, unknown, unmarked])
     np.testing.assert_array_equal(scores[1], scores[2])
     assert not np.allclose(scores[0], scores[1])
-    unknown.user_data["._.", "candidates", None, None]["markers"] = [99] * 3  # from another pipeline's marker
+    put(unknown, CANDIDATES, {**kept(unknown)[CANDIDATES], "markers": [99] * 3})  # from another pipeline's marker
     np.testing.assert_allclose(nlp.get_pipe("relation_extractor").predict([unknown])[0], scores[1], atol=1e-6)
 
 

@@ -16,7 +16,8 @@ from ..errors import RelxError
 from ..extensions import get_lang, set_extensions
 from ..facts import Bag
 from ..ids import stable_hash
-from ..types import Mention, check_span
+from ..places import check_span
+from ..types import Mention
 from .bags import BagSentence, make_bag, token_arrays
 from .directions import ReversedNegatives
 

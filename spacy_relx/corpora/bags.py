@@ -29,6 +29,7 @@ from ..extensions import (
     set_sentence_langs,
 )
 from ..facts import Bag, Fact
+from ..places import current_spans
 from ..types import MENTIONS_KEY, Mention
 from .records import UNTYPED
 
@@ -115,7 +116,7 @@ def bag_sentences(doc: Doc) -> list[BagSentence]:
     """The sentences of a bag Doc. RAISES: RelxError RX143 (it is no bag), RX144 (it is no proper one)."""
     bag = bag_of(doc)
     bounds = sentence_bounds(doc)
-    spans = list(doc.spans[MENTIONS_KEY]) if MENTIONS_KEY in doc.spans else []
+    spans = current_spans(doc.spans.get(MENTIONS_KEY, ()))
     if not bounds or len(spans) != 2 * len(bounds):
         raise _broken(doc, bag, f"it has {len(bounds)} sentences and {len(spans)} mentions")
     langs = {start: lang for start, _, lang in get_sentence_langs(doc)}

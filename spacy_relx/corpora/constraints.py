@@ -13,6 +13,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..extensions import get_relations
+from ..places import current_spans
 from ..types import MENTIONS_KEY, NO_RELATION, Mention
 
 #: Of how many cases a property must be true to be proposed, and how many cases there must be.
@@ -82,7 +83,7 @@ def _count(doc: Doc, labels: dict[str, _Label], inverse: Counter[tuple[str, str]
     relations = [relation for relation in get_relations(doc) if relation.label != NO_RELATION]
     if not relations:
         return
-    spans = doc.spans.get(MENTIONS_KEY, doc.ents)
+    spans = current_spans(doc.spans.get(MENTIONS_KEY, doc.ents))
     by_type: dict[str, set[_Node]] = defaultdict(set)
     for mention in [Mention.from_any(span) for span in spans] + [m for r in relations for m in (r.head, r.tail)]:
         by_type[mention.label].add(_node(mention))

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 
 from ..extensions import get_bag, get_candidates, get_relations, get_span_lang, set_extensions, set_lang
 from ..grouping import group_pairs
+from ..places import current_spans
 from ..types import MENTIONS_KEY, Mention
 from .bags import bag_labels, bag_sentences, sentence_bounds, token_arrays
 
@@ -43,7 +44,7 @@ def sentence_instances(doc: Doc, lost: Counter[str] | None = None) -> Iterator[I
         yield from _of_bag(doc)
         return
     lost = Counter() if lost is None else lost
-    spans = list(doc.spans[MENTIONS_KEY]) if MENTIONS_KEY in doc.spans else list(doc.ents)
+    spans = current_spans(doc.spans.get(MENTIONS_KEY, doc.ents))
     ids = {(span.start, span.end): span.kb_id_ for span in spans if span.kb_id}
     relations = [(relation.head, relation.tail, relation.label) for relation in get_relations(doc)]
     if not relations and len(spans) == 2:

@@ -21,6 +21,7 @@ from ..extensions import (
     set_lang,
     set_sentence_langs,
 )
+from ..places import current_spans
 from ..types import MENTIONS_KEY
 
 _TOKENS = [ORTH, SPACY]
@@ -45,7 +46,7 @@ def blank_copy(
     if mentions and spans_key is not None and spans_key in reference.spans:
         spans = [
             Span(predicted, span.start, span.end, label=span.label, kb_id=span.kb_id)
-            for span in reference.spans[spans_key]
+            for span in current_spans(reference.spans[spans_key])
         ]
         predicted.spans[spans_key] = SpanGroup(predicted, name=spans_key, spans=spans)
     _copy_lang(reference, predicted)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..errors import RelxError, sentence, warn
-from ..extensions import FACT_SCORES, FACTS
 from ..files import bounded_lines, open_binary
+from ..storage import FACT_SCORES, FACTS, put
 from .records import is_lang_code, load_json
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def doc_of(nlp: Language, item: Text) -> Doc:
     which must not pass for predictions."""
     doc = item.doc if item.doc is not None else nlp.make_doc(item.text)
     doc._.relations = []
-    for key in (FACTS, FACT_SCORES):
-        doc.user_data.pop(key, None)
+    for name in (FACTS, FACT_SCORES):
+        put(doc, name, None)
     if item.lang:
         doc._.lang = item.lang
     return doc

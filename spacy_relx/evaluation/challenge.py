@@ -24,6 +24,7 @@ from ..corpora.directions import hold_both_ways
 from ..errors import warn
 from ..extensions import get_bag, get_lang, get_relations
 from ..loading import check_finds
+from ..places import current_spans
 from ..types import MENTIONS_KEY, NO_RELATION, Mention, Relation
 from .denial import DENIALS, deny
 from .evaluate import Run, mention_writers
@@ -205,7 +206,7 @@ def _sentences(doc: Doc) -> Iterator[Span]:
 
 def _by_sentence(doc: Doc) -> Iterator[list[Mention]]:
     """The mentions of each sentence, those at one place once."""
-    spans = doc.spans.get(MENTIONS_KEY, doc.ents)
+    spans = current_spans(doc.spans.get(MENTIONS_KEY, doc.ents))
     mentions = list({(span.start, span.end): Mention.from_any(span) for span in spans}.values())
     for sentence in _sentences(doc):
         yield [m for m in mentions if sentence.start <= m.start and m.end <= sentence.end]

@@ -43,6 +43,39 @@ def iter_triples(
             yield triple
 
 
+def as_triples(
+    items: Doc | Iterable[Doc | Triple],
+    *,
+    what: str = "all",
+    source: str = "",
+    model: str = "",
+    model_version: str = "",
+) -> Iterator[Triple]:
+    """The triples of Docs, or triples as they are.
+
+    Args:
+        items: Docs, triples, or one Doc.
+        what: As for `iter_triples`, of Docs.
+        source: The same.
+        model: The same.
+        model_version: The same.
+
+    Raises:
+        RelxError: RX331, RX352, RX544 for anything that is neither a Doc nor a triple.
+    """
+    check_what(what)
+    number = 0
+    for item in [items] if isinstance(items, Doc) else items:
+        if isinstance(item, Doc):
+            number += 1
+            doc_id = id_of_doc(item, number, source)
+            yield from triples_of_doc(item, doc_id, what=what, model=model, model_version=model_version)
+        elif isinstance(item, Triple):
+            yield item
+        else:
+            raise RelxError("RX544", value=item)
+
+
 def id_of_doc(doc: Doc, number: int, source: str = "") -> str:
     """The id in `doc.user_data["id"]`, else one of the Doc's number and text, see `records.document_id`.
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
 import catalogue
+from spacy.tokens import Doc
 
 from ..errors import RelxError, warn
 from .files import check_folder, streamed_output, whole_export
+from .from_docs import as_triples
 from .iris import Iris
 from .records import Triple
 from .spool import TripleSpool
@@ -79,7 +81,7 @@ class ExportReport:
 
 
 def export(
-    triples: Iterable[Triple],
+    items: Doc | Iterable[Doc | Triple],
     output: str | Path | BinaryIO,
     format: str | None = None,
     settings: Settings | None = None,
@@ -87,15 +89,39 @@ def export(
     merge: bool = True,
     max_evidence: int = 0,
     progress: Callable[[Iterator[Any]], Iterator[Any]] | None = None,
+    what: str = "all",
+    source: str = "",
+    model: str = "",
+    model_version: str = "",
 ) -> ExportReport:
-    """Write triples to a file (or a folder, format neo4j), whole or not at all, in bounded memory.
+    """Write the relations and facts of Docs to a file (or a folder, format neo4j), whole or not at all.
 
-    triples: of `iter_triples` or `triples_of_row`. output: its name, or a stream of bytes, which needs a format, and
-    one of a single file. format: see docs/export.md; None: the one that the output's ending means. merge,
-    max_evidence: see `TripleSpool`. progress: wraps the stream of facts that are written.
-    RAISES: RelxError RX330 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a
-    stream cannot hold a folder), RX005 (the format needs a package). WARNS: RX336 where there are no triples; the
-    output is valid and empty. RX578 where several documents have one id.
+    Memory does not grow with their number.
+
+    Args:
+        items: Docs, one Doc, or triples of `iter_triples` or `triples_of_row`; a stream of them will do.
+        output: The name of the file, or a stream of bytes, which needs a format, and one of a single file.
+        format: A name in docs/export.md; None: the one that the output's ending means.
+        settings: How the format writes them.
+        merge: Make equal triples one fact with its evidence, see `TripleSpool`.
+        max_evidence: Pieces of evidence with each fact, 0 for all.
+        progress: Wraps the stream of facts that are written.
+        what: Of Docs: "relations", "facts" or "all".
+        source: Stands before the numbers of Docs that have no `doc.user_data["id"]`.
+        model: The name of what found the relations of Docs.
+        model_version: Its version.
+
+    Returns:
+        How many triples were read and facts written.
+
+    Raises:
+        RelxError: RX330 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a stream
+            cannot hold a folder), RX005 (the format needs a package), RX331 (another `what`), RX352 (an id), RX544
+            (neither Docs nor triples).
+
+    Warns:
+        RX336: Where there are no triples; the output is valid and empty.
+        RX578: Where several documents have one id.
     """
     path: Path | None = None
     if isinstance(output, (str, Path)):
@@ -113,6 +139,7 @@ def export(
             yield fact
 
     with TripleSpool(merge=merge, max_evidence=max_evidence, progress=counted) as spool:
+        triples = as_triples(items, what=what, source=source, model=model, model_version=model_version)
         report.triples = spool.add(triples).n_added
         with place as temporary:
             writer(spool, temporary, settings or Settings())

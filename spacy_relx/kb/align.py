@@ -22,6 +22,7 @@ from ..corpora.records import UNTYPED
 from ..errors import RelxError
 from ..extensions import get_span_lang, set_extensions, set_lang
 from ..ids import stable_hash
+from ..places import current_spans
 from ..types import MENTIONS_KEY, Mention
 from .alias_index import mix
 from .aliases import AliasMatcher
@@ -314,7 +315,7 @@ class _Sentences:
 
 def _given_mentions(doc: Doc) -> list[Mention]:
     """The mentions that a Doc has, in `doc.ents` and `doc.spans["mentions"]`, each once."""
-    spans = [*doc.ents, *(doc.spans[MENTIONS_KEY] if MENTIONS_KEY in doc.spans else [])]  # noqa: SIM401  (no dict)
+    spans = current_spans([*doc.ents, *doc.spans.get(MENTIONS_KEY, ())])
     unique = {(span.start, span.end, span.kb_id): span for span in spans}
     return [Mention.from_any(span) for span in unique.values()]
 

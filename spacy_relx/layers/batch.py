@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 
-from ..extensions import CANDIDATES, get_candidates
+from ..extensions import get_candidates, other_markers
 from ..nn.batch import PairBatch
 from ..types import Candidates
 
@@ -47,17 +47,13 @@ def hidden_types(docs: Sequence[Doc], rate: float) -> Iterator[None]:
 
     rate: probability of each, Doc and mention. The Docs' own candidates are back at the end.
     """
-    saved = [doc.user_data.get(CANDIDATES) for doc in docs]
-    try:
-        for doc, data in zip(docs, saved):
-            if rate and data is not None:
-                keep = (torch.rand(len(data["markers"])) >= rate) & (torch.rand(1) >= rate)
-                doc.user_data[CANDIDATES] = {**data, "markers": (torch.tensor(data["markers"]).long() * keep).tolist()}
+
+    def hidden(markers: Sequence[int]) -> list[int]:
+        keep = (torch.rand(len(markers)) >= rate) & (torch.rand(1) >= rate)
+        return (torch.tensor(markers).long() * keep).tolist()
+
+    with other_markers(docs if rate else [], hidden):
         yield
-    finally:
-        for doc, data in zip(docs, saved):
-            if data is not None:
-                doc.user_data[CANDIDATES] = data
 
 
 def token_markers(doc: Doc, candidates: Candidates) -> np.ndarray:

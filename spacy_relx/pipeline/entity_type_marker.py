@@ -26,6 +26,7 @@ from ..extensions import (
     set_gold_mentions,
 )
 from ..models.candidates import nearest, spans_of
+from ..places import current_spans
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
 
 MARKERS = ("typed", "uniform")
@@ -139,7 +140,7 @@ class EntityTypeMarker(Pipe):
         """The Doc's mentions in reading order, each once (same tokens and same type count as one)."""
         spans: Iterable[Span]
         if self.spans_key is not None and self.spans_key in doc.spans:
-            spans = doc.spans[self.spans_key]
+            spans = current_spans(doc.spans[self.spans_key])
         else:
             spans = doc.ents
         unique = {(s.start, s.end, s.label_): s.kb_id_ for s in spans if s.end > s.start}

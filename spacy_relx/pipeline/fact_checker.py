@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import RelxError, warn
-from ..extensions import FACTS, RELATIONS, get_facts, get_relations, set_extensions, set_facts, set_relations
+from ..extensions import get_facts, get_relations, set_extensions, set_facts, set_relations
 from ..types import SUPPORT
 from .batched import BatchedPipe
 
@@ -126,15 +126,14 @@ class FactChecker(BatchedPipe):
         RAISES and WARNS: as the class.
         """
         consistency = self.consistency
-        # A Doc that has none is not given an empty list of them.
-        facts = [list(get_facts(doc)) if doc.user_data.get(FACTS) else [] for doc in docs]
-        relations = [list(get_relations(doc)) if doc.user_data.get(RELATIONS) else [] for doc in docs]
+        facts = [list(get_facts(doc)) for doc in docs]
+        relations = [list(get_relations(doc)) for doc in docs]
         rows = [(fact.head, fact.label, fact.tail) for part in facts for fact in part]
         rows += [relation.linked for part in relations for relation in part if relation.linked]
         self._check_names(consistency, rows)
         fields = consistency.check(rows).fields()
         for doc, part in zip(docs, facts):
-            if part:
+            if part:  # a Doc that has none is not given an empty list of them
                 set_facts(doc, [self._with(fact, next(fields)) for fact in part])
         for doc, own in zip(docs, relations):
             if own:

@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..extensions import get_relations
+from ..places import current_spans
 from ..types import MENTIONS_KEY, NO_RELATION, Mention
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class GoldMentions:
         self._rows: dict[tuple[int, int, str], int] = {}
         self._at: dict[tuple[int, int], str] = {}
         self.mentions: list[Mention] = []
-        for span in (*doc.spans.get(key, ()), *doc.ents):
+        for span in current_spans([*doc.spans.get(key, ()), *doc.ents]):
             self._add(Mention(span.start, span.end, span.label_))
         for relation in get_relations(doc):
             for each in (relation.head, relation.tail):

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import warn
-from ..extensions import RELATIONS, REMOVED, get_relations, get_removed, set_extensions, set_relations
+from ..extensions import get_relations, get_removed, set_extensions, set_relations, set_removed
 from .batched import BatchedPipe
 from .schema import Schema
 
@@ -112,12 +112,12 @@ class RelationConstraints(BatchedPipe):
         if self._nlp is not None:
             self._check_labels()
         for doc in docs:
-            relations = list(get_relations(doc)) if doc.user_data.get(RELATIONS) else []
+            relations = list(get_relations(doc))
             kept, removed = self.schema.apply(doc, relations)
             if relations:
                 set_relations(doc, kept)
             listed = [row for row in get_removed(doc) if row.get("removed_by") != self.name]
             mine = {"removed_by": self.name}
-            listed += [{**relation.to_dict(), "reason": reason, **mine} for relation, reason in removed]
-            doc.user_data[REMOVED] = listed
+            listed += [{**relation, "reason": reason, **mine} for relation, reason in removed]
+            set_removed(doc, listed)
             self.removed.update((relation.label, reason) for relation, reason in removed)

@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import warn
-from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations
+from ..extensions import count_candidates, get_candidates, get_lang, get_relations
 from ..found import add_relations
 from ..types import Candidates, Relation
 from .schema import TypeMask
@@ -180,7 +180,7 @@ class RelationExtractor(TrainedPipe):
             group: list[Doc] = []
             pairs = 0
             for doc in batch:
-                size = len(doc.user_data.get(CANDIDATES, {"heads": ()})["heads"])
+                size = count_candidates(doc)
                 if group and pairs + size > PIPE_PAIRS:
                     yield from super().pipe(group, batch_size=len(group))
                     group, pairs = [], 0

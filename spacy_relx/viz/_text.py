@@ -11,6 +11,7 @@ from itertools import accumulate, takewhile
 from spacy.tokens import Doc
 
 from ..extensions import get_relations
+from ..places import current_spans
 from ..types import MENTIONS_KEY, Mention
 
 #: Fonts that most systems have, among them some for each script.
@@ -94,7 +95,7 @@ def trim(text: str, width: float, size: float) -> str:
 
 def mentions_of(doc: Doc) -> list[Mention]:
     """The mentions to show, sorted, each once: `doc.spans["mentions"]`, else `doc.ents`, and those of the relations."""
-    spans = doc.spans.get(MENTIONS_KEY, doc.ents)
+    spans = current_spans(doc.spans.get(MENTIONS_KEY, doc.ents))
     found = {(span.start, span.end, span.label_): Mention.from_any(span) for span in spans}
     for relation in get_relations(doc):
         for mention in (relation.head, relation.tail):

@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 
 from ...errors import RelxError, warn
 from ...extensions import get_lang, get_relations
+from ...places import current_spans
 from ...types import MENTIONS_KEY, Mention, Relation
 from ..records import UNTYPED
 
@@ -33,7 +34,7 @@ def annotations_of(doc: Doc) -> Annotations:
     A mention without a type becomes ENT.
     """
     relations = list(get_relations(doc))
-    spans = [*doc.spans.get(MENTIONS_KEY, ()), *doc.ents]
+    spans = current_spans([*doc.spans.get(MENTIONS_KEY, ()), *doc.ents])
     ends = [end for relation in relations for end in (relation.head, relation.tail)]
     found = {_typed(Mention.from_any(value)) for value in (*spans, *ends)}
     mentions = sorted(found, key=lambda one: (one.start, -one.end, one.label, one.kb_id))
