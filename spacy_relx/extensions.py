@@ -141,6 +141,12 @@ def set_candidates(doc: Doc, candidates: Candidates) -> None:
     doc.user_data[CANDIDATES] = candidates.to_dict()
 
 
+def get_type_names(doc: Doc) -> dict[str, str]:
+    """What training calls the Doc's entity types, where it is something else: {type on the Doc: type of training}."""
+    data = doc.user_data.get(CANDIDATES, {"labels": (), "types": ()})
+    return {label: kind for label, kind in zip(data["labels"], data["types"]) if label != kind}
+
+
 def get_lang(doc: Doc) -> str:
     return doc.user_data.get(LANG, "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +46,13 @@ def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
 def assigners(nlp: Language, *attributes: str) -> list[str]:
     """Names of the components that declare to set all these attributes, in their order."""
     return [name for name in nlp.pipe_names if {*attributes} <= {*nlp.get_pipe_meta(name).assigns}]
+
+
+def unknown_types(nlp: Language) -> tuple[Counter[str], int]:
+    """Mentions by entity type that training never showed, and mentions of any type, that the pipeline's markers have
+    counted so far in this process."""
+    counters = [pipe.unknown_types for _, pipe in nlp.pipeline if hasattr(pipe, "unknown_types")]
+    return sum((each.counts for each in counters), Counter()), sum(each.n_mentions for each in counters)
 
 
 def check_pipeline(model: str) -> None:

@@ -226,21 +226,31 @@ class Candidate:
 class Candidates(Sequence):
     """`doc._.candidates`: the ordered pairs a relation extractor looks at, as arrays over one table of mentions.
 
-    mentions: the Doc's mentions, each once. spans: int32 (n_mentions, 2), their start and end. markers: int32
-    (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker). pairs: int32
-    (n_pairs, 2), rows of `mentions`: head, tail. dropped: pairs that the cap left out.
+    mentions: the Doc's mentions, each once, with the types that they have on the Doc. spans: int32 (n_mentions, 2),
+    their start and end. markers: int32 (n_mentions,), row of each mention's type in the marker vocabulary (0 is the
+    uniform marker). pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail. dropped: pairs that the cap left out.
+    types: the entity type of each mention as training calls it; None: as the mentions do.
 
     Behaves as a sequence of `Candidate`; whoever wants speed reads the arrays.
     """
 
+    types: Sequence[str]
     _columns: Mapping[str, Any]
 
-    def __init__(self, mentions: Sequence[Mention], markers: np.ndarray, pairs: np.ndarray, dropped: int = 0):
+    def __init__(
+        self,
+        mentions: Sequence[Mention],
+        markers: np.ndarray,
+        pairs: np.ndarray,
+        dropped: int = 0,
+        types: Sequence[str] | None = None,
+    ):
         self.mentions = list(mentions)
         self.spans = np.array([(m.start, m.end) for m in self.mentions], dtype="int32").reshape(-1, 2)
         self.markers = np.asarray(markers, dtype="int32").reshape(-1)
         self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
         self.dropped = int(dropped)
+        self.types = [mention.label for mention in self.mentions] if types is None else list(types)
 
     @cached_property
     def mentions(self) -> list[Mention]:
@@ -258,13 +268,6 @@ class Candidates(Sequence):
         if "mentions" in self.__dict__:
             return [mention.kb_id for mention in self.mentions]
         return list(self._columns["kb_ids"])
-
-    @property
-    def types(self) -> list[str]:
-        """The entity type of each mention, "" where it has none."""
-        if "mentions" in self.__dict__:
-            return [mention.label for mention in self.mentions]
-        return list(self._columns["labels"])
 
     @classmethod
     def empty(cls) -> Candidates:
@@ -292,6 +295,7 @@ class Candidates(Sequence):
             "starts": self.spans[:, 0].tolist(),
             "ends": self.spans[:, 1].tolist(),
             "labels": [m.label for m in self.mentions],
+            "types": list(self.types),
             "kb_ids": [m.kb_id for m in self.mentions],
             "markers": self.markers.tolist(),
             "heads": self.pairs[:, 0].tolist(),
@@ -307,6 +311,7 @@ class Candidates(Sequence):
         candidates.markers = np.array(data["markers"], dtype="int32")
         candidates.pairs = np.array([data["heads"], data["tails"]], dtype="int32").T
         candidates.dropped = int(data["dropped"])
+        candidates.types = data["types"]
         return candidates
 
 

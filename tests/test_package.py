@@ -106,6 +106,7 @@ GROUND = {
     "types": {"errors"},
     "_compat": {"errors"},
     "loading": {"errors"},
+    "entity_types": {"errors", "types"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
     "grouping": {"errors", "extensions", "types"},

@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 from ..calibration import PairScores
 from ..corpora.bags import bag_sentences
 from ..corpora.mentions import copy_mentions
-from ..errors import RelxError, warn
+from ..errors import RelxError, listed, warn
 from ..extensions import (
     get_bag,
     get_candidates,
@@ -28,7 +28,7 @@ from ..extensions import (
     set_lang,
     set_sentence_langs,
 )
-from ..loading import assigners
+from ..loading import assigners, unknown_types
 from ..types import MENTIONS_KEY, NO_RELATION
 from .facts import FactCounter
 from .joint import MentionCounter, OneTripleCounter
@@ -77,7 +77,8 @@ def evaluate(
     pipeline was not given the mentions, those of `score_facts` where facts are scored, "fact_language_accuracy" of a
     model with an adversary (see `FactExtractor.score`), "gold_entities" (whether it was given the mentions, and could
     take them), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline,
-    docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it.
+    docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it;
+    "unknown_types", mentions by entity type that training never showed, and "n_mentions", those of any type.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
     gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
     the pipeline does not know, RX199 where the pipeline finds facts alone and the documents have neither bags nor
@@ -101,6 +102,7 @@ def evaluate(
     disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
+    before = unknown_types(nlp)
     reliability = ReliabilityCounter(match=match, no_relation=no_relation)
     tellers = LanguageCounter([pipe for _, pipe in nlp.pipeline if hasattr(pipe, "languages_told")])
     with all_scores(nlp) as scores_of:
@@ -128,6 +130,7 @@ def evaluate(
     elif n_out and not n_found and (scores["rel_n_gold"] or scores.get("fact_n_gold")):
         warn("RX171", n=n_out, advice=no_mentions_advice(nlp, run.mentions))
     _check_labels(nlp, scores)
+    unknown, n_mentions = unknown_types(nlp)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     return {
@@ -136,6 +139,8 @@ def evaluate(
         "n_docs": n_out + len(run.waiting),
         "n_words": run.n_words,
         "n_candidates": n_candidates,
+        "n_mentions": n_mentions - before[1],
+        "unknown_types": dict((unknown - before[0]).most_common()),
         "seconds": run.seconds,
         **speeds,
         "speed": speeds["words_per_s"],
@@ -193,14 +198,7 @@ def _check_labels(nlp: Language, scores: dict[str, Any]) -> None:
         unknown = {label: n for label, n in gold.items() if label not in known}
         if unknown:
             counts = {"unknown": sum(unknown.values()), "gold": sum(gold.values())}
-            warn("RX198", what=what, labels=_names(unknown), known=_names(known), **counts)
-
-
-def _names(labels: Iterable[str], limit: int = 10) -> str:
-    """The first labels, in order, and how many there are more."""
-    names = sorted(labels)
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+            warn("RX198", what=what, labels=listed(unknown), known=listed(known), **counts)
 
 
 class LanguageCounter:
