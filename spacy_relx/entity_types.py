@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Union
@@ -48,12 +49,16 @@ class TypeNames:
         setting: See `TypesSetting`.
         known: The entity types of training, in order.
 
+    Attributes:
+        setting: A copy of the setting.
+
     Raises:
         RelxError: RX510 for a setting of another form, RX511 for a ready table that does not exist.
     """
 
     def __init__(self, setting: TypesSetting, known: Iterable[str] = ()):
         tables = check_setting(setting)
+        self.setting = deepcopy(setting)
         self._pairs: dict[str, str] = {}
         for table in reversed(tables):
             if not isinstance(table, str):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Callable, Union
 
@@ -67,8 +68,8 @@ class EntityTypeMarker(Pipe):
     setting 'types' of a relation_extractor, relation_constraints) reads those of `doc._.candidates.types`, which are
     named as in training.
 
-    unknown_types: counts of mentions whose type training never showed, since the component was made (in this process:
-    others, with n_process, count for themselves).
+    unknown_types: counts of mentions whose type training never showed, since the component was made, training steps
+    aside (in this process: others, with n_process, count for themselves).
     RAISES: RelxError RX021 for settings that make no sense, RX510 and RX511 for 'types', RX023 for a generator that
     breaks its contract. WARNS: RX025 and RX512, once a type, see `UnknownTypes`; RX513 for a generator that wants types
     that training never showed.
@@ -96,13 +97,14 @@ class EntityTypeMarker(Pipe):
         self.markers = markers
         self.cfg: dict[str, Any] = {"labels": []}
         self._rows: dict[str, int] = {}
-        self.unknown_types = UnknownTypes()
-        self._configured = {} if types is None else types
-        self.types = self._configured
+        self.unknown_types, self._unknown_in_steps = UnknownTypes(), UnknownTypes()
+        self._configured: TypesSetting = {} if types is None else deepcopy(types)
+        self.types = deepcopy(self._configured)
 
     @property
     def types(self) -> TypesSetting:
-        """What training calls the types of the recogniser, see `entity_types.TypeNames`; can be set at any time."""
+        """What training calls the types of the recogniser, see `entity_types.TypeNames`; can be set or changed at any
+        time."""
         return self._types
 
     @types.setter
@@ -156,7 +158,7 @@ class EntityTypeMarker(Pipe):
                     seen.update((relation.head.label, relation.tail.label))
             labels = sorted({self._names(label) for label in seen - {""}} - {""})
         self._set_labels(labels)
-        self.unknown_types = UnknownTypes()
+        self.unknown_types, self._unknown_in_steps = UnknownTypes(), UnknownTypes()
         self._check_generator()
 
     def _set_labels(self, labels: Iterable[str]) -> None:
@@ -182,11 +184,11 @@ class EntityTypeMarker(Pipe):
         return [Mention(*key, unique[key]) for key in sorted(unique)]
 
     def __call__(self, doc: Doc) -> Doc:
-        self._mark(doc)
+        self._mark(doc, self.unknown_types)
         self.unknown_types.warn(self.name, self.labels)
         return doc
 
-    def _mark(self, doc: Doc) -> None:
+    def _mark(self, doc: Doc, unknown: UnknownTypes) -> None:
         found = self.mentions(doc)
         named = self._named(found)
         mentions, known = list(named.values()), list(named)
@@ -200,7 +202,7 @@ class EntityTypeMarker(Pipe):
         if self.markers == "typed":
             rows[:] = [self._rows.get(kind, 0) for kind in types]
             if self._rows:
-                self.unknown_types.add([mention.label for mention in mentions], types, rows)
+                unknown.add([mention.label for mention in mentions], types, rows)
         set_candidates(doc, Candidates(mentions, rows, pairs, dropped, types))
 
     def _named(self, mentions: Iterable[Mention]) -> dict[Mention, Mention]:
@@ -208,6 +210,8 @@ class EntityTypeMarker(Pipe):
 
         Where two types of one span are one in training, the first stands for both.
         """
+        if self._types != self._names.setting:  # pairs were added to it
+            self._set_names()
         named: dict[Mention, Mention] = {}
         for mention in mentions:
             kind = self._names(mention.label)
@@ -232,8 +236,8 @@ class EntityTypeMarker(Pipe):
         examples = list(examples)
         validate_examples(examples, "EntityTypeMarker.update")
         for eg in examples:
-            self._mark(eg.predicted)
-        self.unknown_types.warn(self.name, self.labels)
+            self._mark(eg.predicted, self._unknown_in_steps)
+        self._unknown_in_steps.warn(self.name, self.labels)
         return {} if losses is None else losses
 
     def _proposed(self, doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
@@ -254,7 +258,7 @@ class EntityTypeMarker(Pipe):
         try:
             for number, doc in enumerate(stream, 1):
                 try:
-                    self._mark(doc)
+                    self._mark(doc, self.unknown_types)
                 except Exception as err:
                     error_handler(self.name, self, [doc], err)
                 else:
