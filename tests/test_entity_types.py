@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +54,14 @@ def test_the_file_of_ready_tables():
         # a name has two meanings in one place: what OntoNotes calls NORP is LOC in DocRED
         assert [name for name, n in Counter(usual).items() if n > 1] == (["LOC"] if table == "docred" else [])
     assert target_names("docred") == ("PER", "ORG", "LOC", "MISC", "TIME", "NUM")
+
+
+def test_the_ready_tables_are_shipped_and_documented():
+    root = Path(__file__).parents[1]
+    assert "spacy_relx = py.typed, *.tsv" in (root / "setup.cfg").read_text(encoding="utf8")
+    for page, names in (("components.md", TABLES), ("formats.md", TABLES)):
+        text = (root / "docs" / page).read_text(encoding="utf8")
+        assert all(f'`"{name}"`' in text or f"`{name}`" in text for name in names), page
 
 
 @pytest.mark.parametrize("langs", SPACY)
