@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 MESSAGES: dict[str, str] = {
@@ -99,15 +100,15 @@ MESSAGES: dict[str, str] = {
     # 120-129: conversion
     "RX120": "There is no input at {path}: {reason}.",
     "RX121": "Nothing was written to {path}: {reason}",
-    "RX122": "The output must be a file that ends in .spacy and is no input (nor the table of labels), but is {path}. The "
+    "RX122": "The output must be a file that ends in .spacy and is no input (nor a table of names), but is {path}. The "
     "output comes last: relx convert FORMAT INPUT... OUTPUT.spacy",
     "RX123": "The file {path} cannot be written: {reason}.",
-    "RX124": "There is no table of labels at {path}. Give a file of two columns divided by a tab, the name of the relation in "
-    "the data and the name to give it.",
-    "RX125": "{where}: {problem}. A line of a table of labels is the name of the relation in the data, a tab and the name to "
-    "give it (nothing, to leave the relation out), and each name has one line. In: {text!r}",
-    "RX126": "The table of labels {path} renamed nothing and left out nothing: {n} relations were read, with labels that it "
-    "does not name ({labels}). Is it the table for this data? Its first column must have the labels of the data.",
+    "RX124": "There is no table of {kind} at {path}. Give a file of two columns divided by a tab, the name of the {thing} in "
+    "the data and the name to give it{more}.",
+    "RX125": "{where}: {problem}. A line of a table of {kind} is the name of the {thing} in the data, a tab and the name to "
+    "give it (nothing, to leave the {thing} out), and each name has one line. In: {text!r}",
+    "RX126": "The table of {kind} {path} renamed nothing and left out nothing: {n} {what} were read, with {kind} that it "
+    "does not name ({names}). Is it the table for this data? Its first column must have the {kind} of the data.",
     # 130-139: reading training data
     "RX130": "The path of a corpus cannot be None. Maybe you forgot to give it in the config, or on the command line "
     "(--paths.train, --paths.dev)?",
@@ -137,9 +138,8 @@ MESSAGES: dict[str, str] = {
     "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in {found} ('' stands "
     "for unknown: relx convert --lang sets it).",
     "RX147": "{path} has no sentence in {missing}, of the languages of the setting 'langs'. Its sentences are in {found}.",
-    "RX025": "None of a Doc's entity types ({found}) is among those that '{name}' was trained with ({known}). Its mentions "
-    "are marked uniformly, which costs accuracy. Rename the types of your entity recogniser to those of training, or "
-    "train with its types.",
+    "RX025": "'{name}' was not trained with the entity type '{label}': {n} of the {total} mentions so far have it. They get the "
+    "uniform marker, which costs accuracy. Types of training: {known}. {remedy}",
     # 050-079: the relation extractor and its model
     "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
     "trained pipeline.",
@@ -516,6 +516,16 @@ MESSAGES: dict[str, str] = {
     "command goes on.",
     "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of {known}.",
     # 415-419: what annotation tools count, and keep
+    # 510-519: names of entity types
+    "RX510": "The setting 'types' must be the name of a ready table, pairs {{name in the recogniser: name in training}}, or a "
+    "list of such, but got {value!r}.",
+    "RX511": "There is no ready table of entity types called '{name}'. Choose one of: {known}. Other names go into pairs, such "
+    'as {{"PERSON": "PER"}}, or into a file of two columns divided by a tab (relx convert --types FILE).',
+    "RX512": "The setting 'types' of '{name}' makes '{label}' into '{new}', an entity type of which training had none: {n} of "
+    "the {total} mentions so far have it. They get the uniform marker, which costs accuracy. Types of training: {known}. Map "
+    "'{label}' to one of these, or to \"\" to leave its mentions out.",
+    "RX513": "'{setting}' of '{name}' has entity types of which training had none: {unknown}. No mention ever has them there. "
+    "Types of training: {known}. Use these names: settings see the types as training calls them, whatever the recogniser does.",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
     # 570-579: offsets, fields and ids of annotated data
@@ -574,6 +584,13 @@ class RelxWarning(UserWarning):
 def sentence(message: object) -> str:
     """A message that ends in a full stop, one."""
     return str(message).rstrip(" .\n") + "."
+
+
+def listed(names: Iterable[str], limit: int = 10) -> str:
+    """The first names, in order, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
+    return ", ".join(ordered[:limit]) + more
 
 
 #: Packages whose lines mean nothing to whoever reads a warning: ours, and those that call our components.

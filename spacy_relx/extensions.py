@@ -216,17 +216,19 @@ def set_candidates(doc: Doc, candidates: Candidates | Iterable[Any]) -> None:
 def _candidates_of(values: Any) -> Candidates:
     pairs: list[Candidate] = []
     markers: dict[Mention, int] = {}
+    types: dict[Mention, str] = {}
     for value in values if _is_list(values) else [None]:
         if not isinstance(value, Mapping) or not {"head", "tail"} <= set(value):
             raise RelxError("RX009", value=values)
         pair = value if isinstance(value, Candidate) else Candidate(value["head"], value["tail"])
         pairs.append(pair)
         for end, mention in (("head", pair.head), ("tail", pair.tail)):
-            marker = value[end].get("marker", 0) if isinstance(value[end], Mapping) else 0
-            if not isinstance(marker, int) or marker < 0:
+            row = value[end] if isinstance(value[end], Mapping) else {}
+            marker, kind = row.get("marker", 0), row.get("type", mention.label)
+            if not isinstance(marker, int) or marker < 0 or not isinstance(kind, str):
                 raise RelxError("RX009", value=value)
-            markers[mention] = marker
-    return Candidates.of_pairs(pairs, markers)
+            markers[mention], types[mention] = marker, kind
+    return Candidates.of_pairs(pairs, markers, types)
 
 
 @contextmanager
@@ -242,6 +244,12 @@ def other_markers(docs: Sequence[Doc], change: Callable[[Sequence[int]], list[in
         for doc, data in zip(docs, saved):
             if data is not None:
                 put(doc, storage.CANDIDATES, data)
+
+
+def get_type_names(doc: Doc) -> dict[str, str]:
+    """What training calls the Doc's entity types, where it is something else: {type on the Doc: type of training}."""
+    data = kept(doc).get(storage.CANDIDATES, {"labels": (), "types": ()})
+    return {label: kind for label, kind in zip(data["labels"], data["types"]) if label != kind}
 
 
 def get_lang(doc: Doc) -> str:

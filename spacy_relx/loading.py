@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -104,6 +105,13 @@ def check_finds(nlp: Language, *attributes: str) -> None:
     declared = " or ".join(f"assigns=['{attribute}']" for attribute in wanted)
     names = ", ".join(nlp.pipe_names) or "no components"
     raise RelxError("RX531", what=what, names=names, advice=advice, declared=declared)
+
+
+def unknown_types(nlp: Language) -> tuple[Counter[str], int]:
+    """Mentions by entity type that training never showed, and mentions of any type, that the pipeline's markers have
+    counted so far in this process."""
+    counters = [pipe.unknown_types for _, pipe in nlp.pipeline if hasattr(pipe, "unknown_types")]
+    return sum((each.counts for each in counters), Counter()), sum(each.n_mentions for each in counters)
 
 
 def check_pipeline(model: str) -> None:

@@ -207,7 +207,7 @@ def candidate_columns(doc: Doc, columns: Mapping[str, Any]) -> Mapping[str, Any]
     number = np.full(len(found), -1)
     number[rows] = np.arange(len(rows))
     pairs = number[np.array([columns["heads"], columns["tails"]], "int64")]
-    moved = {name: [columns[name][i] for i in rows] for name in (*MENTION_COLUMNS, "markers")}
+    moved = {name: [columns[name][i] for i in rows] for name in (*MENTION_COLUMNS, "types", "markers")}
     moved["starts"], moved["ends"] = ([place[end] for place in found if place is not None] for end in (0, 1))
     moved["heads"], moved["tails"] = pairs[:, (pairs >= 0).all(axis=0)].tolist()
     lost = len(found) - len(rows)

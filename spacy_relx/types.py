@@ -244,24 +244,34 @@ class Candidates(Sequence):
     A sequence of `Candidate`; the arrays are faster.
 
     Args:
-        mentions: The Doc's mentions, each once.
+        mentions: The Doc's mentions, each once, with the types that they have on the Doc.
         markers: int32 (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker).
         pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail.
         dropped: Pairs that the cap left out.
+        types: The entity type of each mention as training calls it; None: as the mentions do.
 
     Attributes:
         spans: int32 (n_mentions, 2), tokens [start, end) of the mentions.
     """
 
+    types: Sequence[str]
     _columns: Mapping[str, Any]
     _doc: Doc | None = None
 
-    def __init__(self, mentions: Sequence[Mention], markers: np.ndarray, pairs: np.ndarray, dropped: int = 0):
+    def __init__(
+        self,
+        mentions: Sequence[Mention],
+        markers: np.ndarray,
+        pairs: np.ndarray,
+        dropped: int = 0,
+        types: Sequence[str] | None = None,
+    ):
         self.mentions = list(mentions)
         self.spans = np.array([(m.start, m.end) for m in self.mentions], dtype="int32").reshape(-1, 2)
         self.markers = np.asarray(markers, dtype="int32").reshape(-1)
         self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
         self.dropped = int(dropped)
+        self.types = [mention.label for mention in self.mentions] if types is None else list(types)
 
     @cached_property
     def mentions(self) -> list[Mention]:
@@ -279,29 +289,32 @@ class Candidates(Sequence):
         return len(self.spans)
 
     @property
+    def labels(self) -> list[str]:
+        """The entity type that each mention has on the Doc, "" where it has none."""
+        if "mentions" in self.__dict__:
+            return [mention.label for mention in self.mentions]
+        return list(self._columns["labels"])
+
+    @property
     def kb_ids(self) -> list[str]:
         """The entity of each mention, "" where it is not known."""
         if "mentions" in self.__dict__:
             return [mention.kb_id for mention in self.mentions]
         return list(self._columns["kb_ids"])
 
-    @property
-    def types(self) -> list[str]:
-        """The entity type of each mention, "" where it has none."""
-        if "mentions" in self.__dict__:
-            return [mention.label for mention in self.mentions]
-        return list(self._columns["labels"])
-
     @classmethod
     def empty(cls) -> Candidates:
         return cls([], np.zeros(0, "int32"), np.zeros((0, 2), "int32"))
 
     @classmethod
-    def of_pairs(cls, pairs: Iterable[Candidate], markers: Mapping[Mention, int]) -> Candidates:
-        """Candidates of pairs, and the markers of their mentions."""
+    def of_pairs(
+        cls, pairs: Iterable[Candidate], markers: Mapping[Mention, int], types: Mapping[Mention, str]
+    ) -> Candidates:
+        """Candidates of pairs, and the markers and types of their mentions."""
         rows: dict[Mention, int] = {}
         places = [(rows.setdefault(p.head, len(rows)), rows.setdefault(p.tail, len(rows))) for p in pairs]
-        return cls(list(rows), np.array([markers[mention] for mention in rows]), np.array(places, dtype="int32"))
+        of_rows = np.array([markers[mention] for mention in rows])
+        return cls(list(rows), of_rows, np.array(places, dtype="int32"), types=[types[mention] for mention in rows])
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -342,7 +355,8 @@ class Candidates(Sequence):
             **self._chars(),
             "starts": self.spans[:, 0].tolist(),
             "ends": self.spans[:, 1].tolist(),
-            "labels": self.types,
+            "labels": self.labels,
+            "types": list(self.types),
             "kb_ids": self.kb_ids,
             "markers": self.markers.tolist(),
             "heads": self.pairs[:, 0].tolist(),
@@ -360,13 +374,15 @@ class Candidates(Sequence):
         candidates.markers = np.array(data["markers"], dtype="int32")
         candidates.pairs = np.array([data["heads"], data["tails"]], dtype="int32").T
         candidates.dropped = int(data["dropped"])
+        candidates.types = data["types"]
         return candidates
 
 
 class CandidateTuple(Candidates, tuple):
     """`doc._.candidates`: the candidates as a tuple of `Candidate`, which JSON takes as it is, with the same arrays.
 
-    The mapping of each mention has its "marker". Mentions without a pair, and `dropped`, are not in the JSON.
+    The mapping of each mention has its "marker" and its "type" as training calls it. Mentions without a pair, and
+    `dropped`, are not in the JSON.
     """
 
     @classmethod
@@ -374,8 +390,8 @@ class CandidateTuple(Candidates, tuple):
         """The tuple of candidates that were read from a Doc."""
         doc: Any = candidates._doc
         mentions = [
-            bind(Mention, {**mention, "marker": marker}, doc)
-            for mention, marker in zip(candidates.mentions, candidates.markers.tolist())
+            bind(Mention, {**mention, "marker": marker, "type": kind}, doc)
+            for mention, marker, kind in zip(candidates.mentions, candidates.markers.tolist(), candidates.types)
         ]
         pairs = candidates.pairs.tolist()
         made = tuple.__new__(cls, [_pair(mentions[head], mentions[tail]) for head, tail in pairs])

@@ -110,6 +110,7 @@ GROUND = {
     "_compat": {"errors"},
     "ids": set(),
     "loading": {"errors", "types"},
+    "entity_types": {"errors", "types"},
     "facts": {"errors", "places", "record", "mention", "types"},
     "storage": {"places", "types", "facts"},
     "extensions": {"errors", "places", "record", "types", "facts", "storage"},

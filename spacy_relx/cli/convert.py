@@ -65,6 +65,12 @@ def convert_cli(
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Table of new names for relations: old, tab, new (or nothing)")
     ] = None,
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--types", help="Table of new entity types, as --labels; or two ready tables, such as ontonotes:conll"
+        ),
+    ] = None,
     problems: Annotated[int, typer.Option("--problems", min=0, help="Show at most so many problems")] = 10,
 ) -> None:
     """
@@ -91,6 +97,7 @@ def convert_cli(
         split_by=split_by.value,
         seed=seed,
         labels=labels,
+        types=types,
         progress=progress,
     )
     typer.echo(report.summary(problems))

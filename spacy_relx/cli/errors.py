@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RelxError, warn
+from ..extensions import get_type_names
 from ..types import MENTIONS_KEY, NO_RELATION, Relation, support_of
 from ._app import (
     BatchOpt,
@@ -165,7 +166,8 @@ class _Sides:
 
         self._strict = strict
         self._dropped = predicted is None
-        views = [DocView(doc, False) if doc is not None else None for doc in (reference, predicted)]
+        self.names = {} if predicted is None else get_type_names(predicted)
+        views = [DocView(doc, False, self.names) if doc is not None else None for doc in (reference, predicted)]
         self.gold, self.pred = (self._items(view) for view in views)
         self._mentions: list[set[Any]] = [
             {view.key(mention, strict) for mention in mentions_of(doc)} if view and doc is not None else set()
@@ -209,8 +211,9 @@ class _Adder:
         self._page = page
         self._strict = sides._strict
         self._places: dict[Any, int] = {}
-        for i, mention in enumerate(page.mentions):
-            self._places.setdefault(mention if self._strict else mention[:2], i)
+        for i, (start, end, kind) in enumerate(page.mentions):
+            place = (start, end, sides.names.get(kind, kind)) if self._strict else (start, end)
+            self._places.setdefault(place, i)
 
     def __call__(
         self, relation: Relation, item: tuple[PairKey, str], verdict: str, other: str = "", why: str = ""

@@ -125,7 +125,8 @@ def report(scores: dict[str, Any]) -> str:
     has_facts = "fact_n_gold" in scores
     has_relations = scores["rel_n_gold"] or scores["rel_n_pred"] or not has_facts
     tables = [*(_relation_tables(scores) if has_relations else ()), *(_fact_tables(scores) if has_facts else ())]
-    return "\n".join([*map(text_table, tables), _counts(scores, has_relations, has_facts)])
+    unknown = [_unknown_types(scores)] if scores["unknown_types"] else []
+    return "\n".join([*map(text_table, [*tables, *unknown]), _counts(scores, has_relations, has_facts)])
 
 
 def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
@@ -198,6 +199,12 @@ def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
             (*_row(lang, row), percent(row["ap"]), str(row["n_bags"])) for lang, row in scores["fact_per_lang"].items()
         ]
         yield Table("Facts per language", ("P", "R", "F", "gold", "AP", "pairs"), rows)
+
+
+def _unknown_types(scores: dict[str, Any]) -> Table:
+    n = scores["n_mentions"]
+    rows = [(name or "(none)", str(count), percent(count / n, 1)) for name, count in scores["unknown_types"].items()]
+    return Table("Entity types unknown in training", ("mentions", "% of all"), rows)
 
 
 def _row(name: str, row: dict[str, Any]) -> tuple[str, ...]:

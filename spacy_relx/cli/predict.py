@@ -49,7 +49,7 @@ def predict_cli(
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
     from ..export.predictions import prediction_record
-    from ..loading import assigners
+    from ..loading import assigners, unknown_types
 
     check_output(output, texts, code, model=model)
     use_gpu(gpu)
@@ -63,3 +63,6 @@ def predict_cli(
     with line_writer(output) as write:
         for item, doc in progress(stream):
             write(json.dumps(prediction_record(doc, item.id, facts=facts), ensure_ascii=False))
+    counts, n = unknown_types(nlp)
+    for label, count in counts.most_common():
+        typer.secho(f"⚠ entity type {label!r}, unknown in training: {count} of {n} mentions", fg="yellow", err=True)

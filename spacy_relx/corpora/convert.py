@@ -23,7 +23,7 @@ from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .formats import get_format
 from .formats.detect import detect_format
-from .labels import check_use, read_labels, rename_relations
+from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
 from .records import UNTYPED, LabelCounts, Place, Record, Report, excerpt, is_lang_code, pass_over
 
 #: How a mention that does not fall on token boundaries is treated.
@@ -57,6 +57,7 @@ def convert(
     split_by: str = "text",
     seed: int = 0,
     labels: str | Path | None = None,
+    types: str | Path | None = None,
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
@@ -69,27 +70,37 @@ def convert(
     of the Docs (in (0, 1)), drawn with the seed; as long as there is more than one text, neither file is left empty.
     split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     labels: a file with new names for relations, see `spacy_relx.corpora.labels.read_labels`; relations that it does not
-    name keep their names. progress: wraps the stream of Docs.
-    RETURNS: what was read, kept and lost. WARNS: RX126 where that file renames and leaves out nothing of what was read.
+    name keep their names. types: such a file for the entity types of mentions, or two ready tables, such as
+    "ontonotes:conll", see `spacy_relx.corpora.labels.types_renaming`. progress: wraps the stream of Docs.
+    RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
     RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX119 (settings), RX120 (input), RX121 (nothing to
-    write), RX122 (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels), and the errors of the importer.
+    write), RX122 (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels, types), RX511 (types), and the errors
+    of the importer.
     """
     report = Report(on_error)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
     _check_settings(alignment, limit, dev_share, split_by, lang)
-    names = read_labels(labels) if labels is not None else {}
-    counts = report.labels = LabelCounts() if labels is not None else None
+    tables = [Path(labels)] if labels is not None else []
+    if labels is not None:
+        new_label = renaming(read_labels(labels))
+        report.labels = LabelCounts()
+    if types is not None:
+        new_type, file = types_renaming(types)
+        report.types = LabelCounts("mentions")
+        tables += [file] if file is not None else []
     format, paths = choose_inputs(format, inputs, patterns)
     read = get_format(format)
-    _check_outputs(outputs, paths if labels is None else [*paths, Path(labels)])
+    _check_outputs(outputs, [*paths, *tables])
 
     def records() -> Iterator[Record]:
         for path in paths:
             report.files += 1
             for record in read(path, report):
                 record.lang = record.lang or lang or ""
-                if counts is not None:
-                    report.relations_none += rename_relations(record, names, counts)
+                if report.labels is not None:
+                    report.relations_none += rename_relations(record, new_label, report.labels)
+                if report.types is not None:
+                    report.relations_dropped += rename_types(record, new_type, report.types)
                 yield record
 
     nlp = nlp or default_nlp()
@@ -104,8 +115,10 @@ def convert(
     if dev is not None and sum(map(bool, map(len, bins))) == 1:
         bins = _divide(bins, nlp.vocab, split_by, seed)
     _write(bins, outputs, report, split_by)
-    if labels is not None and counts is not None:
-        check_use(labels, counts)
+    if labels is not None and report.labels is not None:
+        check_use(labels, report.labels)
+    if types is not None and report.types is not None:
+        check_use(types, report.types, TYPES)
     return report
 
 
@@ -340,6 +353,7 @@ def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report
     doc.spans[MENTIONS_KEY] = list(unique.values())
     doc.ents = filter_spans(unique.values())
     report.mentions_kept += len(unique)
+    report.mention_types.update(mention.label for mention in unique)
     relations: dict[Relation, None] = {}
     for head_index, tail_index, label in record.relations:
         head, tail = mentions[head_index], mentions[tail_index]

@@ -20,6 +20,8 @@ MAX_PROBLEMS = 100
 #: The shape of a language code: "en", "ceb", "pt-BR", "zh_Hant_TW".
 _LANG_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _EXCERPT = 120
+#: Entity types that a summary names.
+_TYPES = 20
 
 
 class Place(NamedTuple):
@@ -119,18 +121,34 @@ def misfit(start: int, end: int, length: int, unit: str, *, inclusive: bool = Fa
 
 @dataclass
 class LabelCounts:
-    """What a table of labels did: number of relations by their label in the data.
+    """What a table of names did: number of relations, or of mentions, by their label in the data.
 
-    renamed: another name was given. left_out: the table has an empty name. unknown: not in the table.
+    what: what is counted. renamed: another name was given. left_out: the table has an empty name. unknown: not in the
+    table.
     """
 
+    what: str = "relations"
     renamed: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
+    def count(self, label: str, new: str | None) -> str:
+        """Count one with this label in the data. new: its name in the table, None where it is not there.
+
+        RETURNS: the label that it has from now on, "" where it is left out.
+        """
+        if new is None:
+            self.unknown[label] += 1
+            return label
+        if not new:
+            self.left_out[label] += 1
+        elif new != label:
+            self.renamed[label] += 1
+        return new
+
     def __str__(self) -> str:
         groups = {"renamed": self.renamed, "left out": self.left_out, "not in the table": self.unknown}
-        return ", ".join(f"{name} {len(found)} (relations {found.total()})" for name, found in groups.items())
+        return ", ".join(f"{name} {len(found)} ({self.what} {found.total()})" for name, found in groups.items())
 
 
 @dataclass
@@ -140,8 +158,9 @@ class Report:
     on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on.
     Each record ends in one of three ways: records_written (a Doc was made of it), records_broken, or records_skipped,
     which the data itself excludes (answers other than "accept"). relations_merged: exact duplicates. relations_none:
-    annotated as no relation. mentions_trimmed: of those kept, the ones that had blanks at their edges. labels: what a
-    table of labels did, None without one. outputs: Docs written, by file.
+    annotated as no relation. mentions_trimmed: of those kept, the ones that had blanks at their edges. mention_types:
+    mentions kept, by entity type. labels, types: what a table of labels, or of entity types, did, None without one.
+    outputs: Docs written, by file.
     RAISES: RelxError RX119 for another on_error.
     """
 
@@ -158,7 +177,9 @@ class Report:
     relations_dropped: int = 0
     relations_merged: int = 0
     relations_none: int = 0
+    mention_types: Counter[str] = field(default_factory=Counter)
     labels: LabelCounts | None = None
+    types: LabelCounts | None = None
     outputs: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     problem_counts: Counter[str] = field(default_factory=Counter)
@@ -207,6 +228,7 @@ class Report:
             + _extra(
                 misaligned=self.mentions_misaligned, duplicates=self.mentions_merged, trimmed=self.mentions_trimmed
             ),
+            *([f"entity types       {_most_common(self.mention_types)}"] if self.mention_types else []),
             f"relations kept     {self.relations_kept}"
             + _extra(dropped=self.relations_dropped, duplicates=self.relations_merged),
         ]
@@ -214,6 +236,8 @@ class Report:
             lines.append(f"marked no relation {self.relations_none}")
         if self.labels is not None:
             lines.append(f"labels             {self.labels}")
+        if self.types is not None:
+            lines.append(f"types              {self.types}")
         shown = self._telling_problems(max_problems)
         if shown:
             total = sum(self.problem_counts.values())
@@ -233,6 +257,11 @@ def pass_over(report: Report, code: str, place: Place, text: str, **values: Any)
 def _extra(**counts: int) -> str:
     parts = [f"{name} {count}" for name, count in counts.items() if count]
     return f" ({', '.join(parts)})" if parts else ""
+
+
+def _most_common(counts: Counter[str]) -> str:
+    shown = ", ".join(f"{name} {n}" for name, n in counts.most_common(_TYPES))
+    return shown + (f" and {len(counts) - _TYPES} more" if len(counts) > _TYPES else "")
 
 
 def excerpt(text: str, start: int = 0, end: int = 0, width: int = _EXCERPT) -> str:

@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 from ..calibration import PairScores
 from ..corpora.bags import bag_sentences
 from ..corpora.mentions import copy_mentions
-from ..errors import RelxError, warn
+from ..errors import RelxError, listed, warn
 from ..extensions import (
     get_bag,
     get_candidates,
@@ -28,7 +28,7 @@ from ..extensions import (
     set_lang,
     set_sentence_langs,
 )
-from ..loading import MENTION_ATTRIBUTES, assigners, check_finds
+from ..loading import MENTION_ATTRIBUTES, assigners, check_finds, unknown_types
 from ..types import MENTIONS_KEY, NO_RELATION
 from .facts import FactCounter
 from .given import with_prefix
@@ -81,7 +81,8 @@ def evaluate(
     mentions, keys of facts where documents that are no bags were. "fact_language_accuracy" of a model with an adversary
     (see `FactExtractor.score`), "gold_mentions" (whether it was given the mentions), "components" (names of those that
     find relations), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline,
-    docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it.
+    docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it;
+    "unknown_types", mentions by entity type that training never showed, and "n_mentions", those of any type.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
     gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
     the pipeline does not know, RX521 for symmetric relations that are not in gold, RX199 where the pipeline finds facts
@@ -100,6 +101,7 @@ def evaluate(
     disable = mention_writers(nlp) if run.mentions else []
     n_candidates = n_found = 0
     stream = nlp.pipe(run.inputs(), as_tuples=True, batch_size=batch_size, disable=disable)
+    before = unknown_types(nlp)
     tellers = LanguageCounter([pipe for _, pipe in nlp.pipeline if hasattr(pipe, "languages_told")])
     with all_scores(nlp) as scores_of:
         for predicted, number in run.timed(stream):
@@ -125,6 +127,7 @@ def evaluate(
         warn("RX171", n=n_out, advice=no_mentions_advice(nlp, run.mentions))
     _check_labels(nlp, {**relations, **facts})
     _check_symmetric(symmetric, {**relations, **facts})
+    unknown, n_mentions = unknown_types(nlp)
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     n_docs = n_out + len(run.waiting)
@@ -138,6 +141,8 @@ def evaluate(
         "n_docs": n_docs,
         "n_words": run.n_words,
         "n_candidates": n_candidates,
+        "n_mentions": n_mentions - before[1],
+        "unknown_types": dict((unknown - before[0]).most_common()),
         "seconds": run.seconds,
         **speeds,
         "speed": speeds["words_per_s"],
@@ -237,7 +242,7 @@ def _check_labels(nlp: Language, scores: dict[str, Any]) -> None:
         unknown = {label: n for label, n in gold.items() if label not in known}
         if unknown:
             counts = {"unknown": sum(unknown.values()), "gold": sum(gold.values())}
-            warn("RX198", what=what, labels=_names(unknown), known=_names(known), **counts)
+            warn("RX198", what=what, labels=listed(unknown), known=listed(known), **counts)
 
 
 def _check_symmetric(symmetric: Iterable[str], scores: dict[str, Any]) -> None:
@@ -250,14 +255,7 @@ def _check_symmetric(symmetric: Iterable[str], scores: dict[str, Any]) -> None:
     }
     unknown = set(symmetric) - gold
     if unknown:
-        warn("RX521", names=_names(unknown), known=_names(gold) or "none")
-
-
-def _names(labels: Iterable[str], limit: int = 10) -> str:
-    """The first labels, in order, and how many there are more."""
-    names = sorted(labels)
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+        warn("RX521", names=listed(unknown), known=listed(gold) or "none")
 
 
 class LanguageCounter:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Callable
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..extensions import get_lang, get_relations
+from ..extensions import get_lang, get_relations, get_type_names
 from ..types import MENTIONS_KEY, NO_RELATION, Mention
 from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer
 
@@ -70,9 +70,10 @@ class MentionCounter:
         self._counts = {name: Counter[str]() for name in MATCHES}
 
     def add(self, reference: Doc, predicted: Doc) -> None:
+        names = get_type_names(predicted)
         for name, counts in self._counts.items():
             docs = zip((reference, predicted), self._keys)
-            gold, found = (_mentions(doc, key, name == "strict") for doc, key in docs)
+            gold, found = (_mentions(doc, key, name == "strict", names) for doc, key in docs)
             counts.update(hits=len(gold & found), gold=len(gold), found=len(found))
 
     def scores(self) -> dict[str, float | None]:
@@ -81,11 +82,12 @@ class MentionCounter:
         return {**wanted, **{f"mention_{name}_f": row["f"] for name, row in rows.items()}}
 
 
-def _mentions(doc: Doc, spans_key: str | None, strict: bool) -> set[tuple]:
+def _mentions(doc: Doc, spans_key: str | None, strict: bool, names: Mapping[str, str]) -> set[tuple]:
     spans: Iterable[Span] = doc.ents
     if spans_key is not None and spans_key in doc.spans:
         spans = doc.spans[spans_key]
-    return {(span.start_char, span.end_char, span.label_ if strict else "") for span in spans}
+    kinds = ((span, names.get(span.label_, span.label_) if strict else "") for span in spans)
+    return {(span.start_char, span.end_char, kind) for span, kind in kinds}
 
 
 class OneTripleCounter:

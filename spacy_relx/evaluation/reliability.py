@@ -20,7 +20,7 @@ from spacy.tokens import Doc
 
 from ..calibration import PairScores
 from ..errors import RelxError, warn
-from ..extensions import get_lang
+from ..extensions import get_lang, get_type_names
 from ..loading import assigners
 from ..types import NO_RELATION
 from .scorer import UNKNOWN_LANG, DocView
@@ -109,8 +109,9 @@ class ReliabilityCounter:
         """scores: all scores of the predicted Doc, of each component that hands them out."""
         lang = get_lang(reference) or UNKNOWN_LANG
         skip_space = reference.text != predicted.text
-        view = DocView(predicted, skip_space)
-        gold = DocView(reference, skip_space).labelled_pairs(self._strict)
+        names = get_type_names(predicted)
+        view = DocView(predicted, skip_space, names)
+        gold = DocView(reference, skip_space, names).labelled_pairs(self._strict)
         found: dict[Any, float] = {}
         for relation in view.relations:
             if relation.label == self._no_relation:

@@ -16,7 +16,7 @@ from spacy.training import Example
 
 from ..corpora.directions import hold_both_ways
 from ..errors import RelxError
-from ..extensions import get_candidates, get_lang, get_relations, has_candidates
+from ..extensions import get_candidates, get_lang, get_relations, get_type_names, has_candidates
 from ..types import NO_RELATION, Mention
 from .given import check_unsigned, name_scores
 
@@ -138,7 +138,8 @@ class RelationCounter:
         """Count the relations of one Doc, gold and predicted. The two Docs must be of the same text."""
         lang = get_lang(reference) or UNKNOWN_LANG
         skip_space = reference.text != predicted.text  # the same words, spaced otherwise
-        views = [DocView(doc, skip_space) for doc in (reference, predicted)]
+        names = get_type_names(predicted)
+        views = [DocView(doc, skip_space, names) for doc in (reference, predicted)]
         for name, counts in self._counts.items():
             counts[lang].add(*views, strict=name == "strict", no_relation=self._no_relation)
         gold = self._items(views[0])
@@ -183,9 +184,14 @@ class RelationCounter:
 
 
 class DocView:
-    """A Doc's relations and candidate mentions, with the places of characters read once."""
+    """A Doc's relations and candidate mentions, with the places of characters read once.
 
-    def __init__(self, doc: Doc, skip_space: bool):
+    names: entity types by the names that they are compared by, where these are others: `get_type_names` of the
+    predicted Doc, for both Docs, so that PERSON of the pipeline's recogniser is PER of the gold data.
+    """
+
+    def __init__(self, doc: Doc, skip_space: bool, names: Mapping[str, str] | None = None):
+        self._names = names or {}
         starts = doc.to_array("IDX").astype("int64").reshape(-1)
         ends = starts + doc.to_array("LENGTH").astype("int64").reshape(-1)
         if skip_space:  # count characters that are not white space
@@ -197,7 +203,7 @@ class DocView:
 
     def key(self, mention: Mention, strict: bool) -> MentionKey:
         place = self._starts[mention.start], self._ends[mention.end - 1]
-        return (*place, mention.label) if strict else place
+        return (*place, self._names.get(mention.label, mention.label)) if strict else place
 
     def labelled_pairs(self, strict: bool, component: str | None = None) -> set[tuple[PairKey, str]]:
         """Pair and label of each relation, or of those that a component found."""

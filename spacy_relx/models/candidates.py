@@ -197,6 +197,17 @@ def make_typed_pairs(allowed: list[list[str]], generator: CandidateGenerator | N
     return partial(_filtered, inner=generator or all_pairs, keep=partial(_typed, types))
 
 
+def named_types(generator: CandidateGenerator) -> set[str]:
+    """The entity types that a generator names (`spacy_relx.TypedPairs.v1`, however deep it is nested); "*" is none."""
+    if not isinstance(generator, partial):
+        return set()
+    keep = generator.keywords.get("keep")
+    found = named_types(generator.keywords.get("inner", all_pairs))
+    if isinstance(keep, partial) and keep.func is _typed:
+        found |= {name for pair in keep.args[0] for name in pair} - {"*"}
+    return found
+
+
 def nearest(blocks: Iterable[np.ndarray], spans: np.ndarray, limit: int) -> tuple[np.ndarray, int]:
     """The `limit` nearest pairs of all blocks, in reading order of head and tail.
 

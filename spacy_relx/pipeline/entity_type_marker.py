@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Callable, Union
 
@@ -16,7 +17,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples
 from thinc.api import Optimizer
 
-from ..errors import RelxError, warn
+from ..entity_types import TypeNames, TypesSetting
+from ..errors import RelxError, listed, warn
 from ..extensions import (
     GoldMentions,
     get_gold_mentions,
@@ -25,9 +27,10 @@ from ..extensions import (
     set_extensions,
     set_gold_mentions,
 )
-from ..models.candidates import nearest, spans_of
+from ..models.candidates import named_types, nearest, spans_of
 from ..places import current_spans
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
+from .unknown_types import UnknownTypes
 
 MARKERS = ("typed", "uniform")
 _OF_REFERENCE = (GoldMentions.TRAINING, GoldMentions.MARKED)
@@ -41,6 +44,7 @@ _OF_REFERENCE = (GoldMentions.TRAINING, GoldMentions.MARKED)
         "generator": {"@misc": "spacy_relx.AllPairs.v1"},
         "max_pairs": 200_000,
         "markers": "typed",
+        "types": {},
     },
 )
 def make_entity_type_marker(
@@ -50,6 +54,7 @@ def make_entity_type_marker(
     generator: CandidateGenerator,
     max_pairs: int,
     markers: str,
+    types: TypesSetting,
 ) -> EntityTypeMarker:
     """Make the component that proposes candidate pairs.
 
@@ -57,15 +62,27 @@ def make_entity_type_marker(
     None here, gives `doc.ents`. generator: which pairs are proposed. max_pairs: at most so many pairs a Doc, nearest
     first; what is left out is counted in `doc._.candidates.dropped` and warned of (RX024). markers: "typed", each
     mention is marked with its entity type, or "uniform", all alike (the ETM and UM of the paper; unknown types fall
-    back to the uniform marker).
+    back to the uniform marker). types: what training calls the entity types of the recogniser: {"PERSON": "PER"},
+    where "" leaves the mentions of a type out; or the name of a ready table, "ontonotes", "conll", "docred",
+    "wikidata", "spacy", or "auto" for all of them; or a list of these, the first that has a name decides.
     """
-    return EntityTypeMarker(name, spans_key=spans_key, generator=generator, max_pairs=max_pairs, markers=markers)
+    return EntityTypeMarker(
+        name, spans_key=spans_key, generator=generator, max_pairs=max_pairs, markers=markers, types=types
+    )
 
 
 class EntityTypeMarker(Pipe):
     """Sets `doc._.candidates`, and owns the marker vocabulary: the entity types seen in training.
 
-    RAISES: RelxError RX021 for settings that make no sense, RX023 for a generator that breaks its contract.
+    Mentions keep the types that they have on the Doc. What reads types behind this component (markers, generators, the
+    setting 'types' of a relation_extractor, relation_constraints) reads those of `doc._.candidates.types`, which are
+    named as in training.
+
+    unknown_types: counts of mentions whose type training never showed, since the component was made, training steps
+    aside (in this process: others, with n_process, count for themselves).
+    RAISES: RelxError RX021 for settings that make no sense, RX510 and RX511 for 'types', RX023 for a generator that
+    breaks its contract. WARNS: RX025 and RX512, once a type, see `UnknownTypes`; RX513 for a generator that wants types
+    that training never showed.
     """
 
     def __init__(
@@ -76,6 +93,7 @@ class EntityTypeMarker(Pipe):
         generator: CandidateGenerator,
         max_pairs: int = 200_000,
         markers: str = "typed",
+        types: TypesSetting | None = None,
     ):
         if markers not in MARKERS:
             raise RelxError("RX021", name="markers", value=markers, need="'typed' or 'uniform'")
@@ -89,7 +107,23 @@ class EntityTypeMarker(Pipe):
         self.markers = markers
         self.cfg: dict[str, Any] = {"labels": []}
         self._rows: dict[str, int] = {}
-        self._warned = False
+        self.unknown_types, self._unknown_in_steps = UnknownTypes(), UnknownTypes()
+        self._configured: TypesSetting = {} if types is None else deepcopy(types)
+        self.types = deepcopy(self._configured)
+
+    @property
+    def types(self) -> TypesSetting:
+        """What training calls the types of the recogniser, see `entity_types.TypeNames`; can be set or changed at any
+        time."""
+        return self._types
+
+    @types.setter
+    def types(self, types: TypesSetting) -> None:
+        self._types = types
+        self._set_names()
+
+    def _set_names(self) -> None:
+        self._names = TypeNames(self._types, self.labels)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -111,6 +145,7 @@ class EntityTypeMarker(Pipe):
             return 0
         self.cfg["labels"].append(label)
         self._rows[label] = len(self.cfg["labels"])
+        self._set_names()
         return 1
 
     def initialize(
@@ -120,21 +155,33 @@ class EntityTypeMarker(Pipe):
         nlp: Language | None = None,
         labels: list[str] | None = None,
     ) -> None:
-        """Learn the marker vocabulary from the mentions of the training data, or take it from `labels`."""
+        """Learn the marker vocabulary from the mentions of the training data, or take it from `labels`.
+
+        Types of the data that the setting 'types' has pairs for get their new names first.
+        """
         if labels is None:
+            self._set_labels([])
             seen: set[str] = set()
             for eg in get_examples():
                 seen.update(mention.label for mention in self.mentions(eg.reference))
                 for relation in get_relations(eg.reference):
                     seen.update((relation.head.label, relation.tail.label))
-            labels = sorted(seen - {""})
+            labels = sorted({self._names(label) for label in seen - {""}} - {""})
         self._set_labels(labels)
+        self.unknown_types, self._unknown_in_steps = UnknownTypes(), UnknownTypes()
+        self._check_generator()
 
     def _set_labels(self, labels: Iterable[str]) -> None:
-        self.cfg["labels"] = []
-        self._rows = {}
-        for label in labels:
-            self.add_label(label)
+        self.cfg["labels"] = list(dict.fromkeys(labels))
+        self._rows = {label: row for row, label in enumerate(self.labels, 1)}
+        self._set_names()
+
+    def _check_generator(self) -> None:
+        """WARNS: RX513."""
+        unknown = named_types(self.generator) - self._rows.keys()
+        if unknown and self._rows:
+            values = {"unknown": listed(unknown), "known": listed(self.labels)}
+            warn("RX513", name=self.name, setting="generator", **values)
 
     def mentions(self, doc: Doc) -> list[Mention]:
         """The Doc's mentions in reading order, each once (same tokens and same type count as one)."""
@@ -148,30 +195,52 @@ class EntityTypeMarker(Pipe):
 
     def __call__(self, doc: Doc) -> Doc:
         """Propose candidates for a Doc, of the mentions that it has; those of an earlier run are replaced."""
+        self._look(doc)
+        self.unknown_types.warn(self.name, self.labels)
+        return doc
+
+    def _look(self, doc: Doc) -> None:
         if get_gold_mentions(doc) is GoldMentions.MARKED:
             if not self._has_own(doc):
-                return doc  # `update` has done it; a training step runs what is in annotating_components once more
+                return  # `update` has done it; a training step runs what is in annotating_components once more
             set_gold_mentions(doc, GoldMentions.TRAINING)
-        return self.mark(doc)
+        self._mark(doc, self.unknown_types)
 
     def _has_own(self, doc: Doc) -> bool:
         """Whether a component of the pipeline has looked for the mentions that this one reads."""
         return doc.has_annotation("ENT_IOB") or (self.spans_key is not None and self.spans_key in doc.spans)
 
-    def mark(self, doc: Doc, mentions: Sequence[Mention] | None = None) -> Doc:
+    def _mark(self, doc: Doc, unknown: UnknownTypes, mentions: Sequence[Mention] | None = None) -> None:
         """Propose candidates for a Doc, of these mentions; None for those that it has."""
-        mentions = self.mentions(doc) if mentions is None else mentions
-        spans = spans_of(mentions)
-        pairs, total = nearest(self._proposed(doc, mentions), spans, self.max_pairs)
+        named = self._named(self.mentions(doc) if mentions is None else mentions)
+        mentions, known = list(named.values()), list(named)
+        spans = spans_of(known)
+        pairs, total = nearest(self._proposed(doc, known), spans, self.max_pairs)
         dropped = total - len(pairs)
         if dropped:
             warn("RX024", text=doc.text[:60], total=total, limit=self.max_pairs, dropped=dropped)
         rows = np.zeros(len(mentions), dtype="int32")
+        types = [mention.label for mention in known]
         if self.markers == "typed":
-            rows[:] = [self._rows.get(mention.label, 0) for mention in mentions]
-            self._check_known(mentions, rows)
-        set_candidates(doc, Candidates(mentions, rows, pairs, dropped))
-        return doc
+            rows[:] = [self._rows.get(kind, 0) for kind in types]
+            if self._rows:
+                unknown.add([mention.label for mention in mentions], types, rows)
+        set_candidates(doc, Candidates(mentions, rows, pairs, dropped, types))
+
+    def _named(self, mentions: Iterable[Mention]) -> dict[Mention, Mention]:
+        """The mentions as training names their types, without those to leave out, each with the one on the Doc.
+
+        Where two types of one span are one in training, the first stands for both.
+        """
+        if self._types != self._names.setting:  # pairs were added to it
+            self._set_names()
+        named: dict[Mention, Mention] = {}
+        for mention in mentions:
+            kind = self._names(mention.label)
+            if kind or not mention.label:
+                known = mention if kind == mention.label else Mention(mention.start, mention.end, kind, mention.kb_id)
+                named.setdefault(known, mention)
+        return named
 
     def update(
         self,
@@ -193,10 +262,11 @@ class EntityTypeMarker(Pipe):
         validate_examples(examples, "EntityTypeMarker.update")
         for eg in examples:
             if get_gold_mentions(eg.predicted) in _OF_REFERENCE and not self._has_own(eg.predicted):
-                self.mark(eg.predicted, self._gold(eg))
+                self._mark(eg.predicted, self._unknown_in_steps, self._gold(eg))
                 set_gold_mentions(eg.predicted, GoldMentions.MARKED)
             else:
-                self(eg.predicted)
+                self._mark(eg.predicted, self._unknown_in_steps)
+        self._unknown_in_steps.warn(self.name, self.labels)
         return {} if losses is None else losses
 
     def _gold(self, eg: Example) -> list[Mention]:
@@ -221,33 +291,45 @@ class EntityTypeMarker(Pipe):
                 raise RelxError("RX023", n=n, text=doc.text[:60])
             yield pairs
 
-    def _check_known(self, mentions: Sequence[Mention], rows: np.ndarray) -> None:
-        """Say once that a Doc's types are all unknown: another recogniser's names, most likely."""
-        if self._rows and len(mentions) > 1 and not rows.any() and not self._warned:
-            self._warned = True
-            found = ", ".join(sorted({mention.label for mention in mentions}))
-            warn("RX025", found=found, known=", ".join(self.labels), name=self.name)
-
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Mark a stream. Types that training never showed are said once a batch, so that the counts say something."""
         error_handler = self.get_error_handler()
-        for doc in stream:
-            try:
-                doc = self(doc)
-            except Exception as err:
-                error_handler(self.name, self, [doc], err)
-            else:
-                yield doc
+        try:
+            for number, doc in enumerate(stream, 1):
+                try:
+                    self._look(doc)
+                except Exception as err:
+                    error_handler(self.name, self, [doc], err)
+                else:
+                    yield doc
+                if number % batch_size == 0:
+                    self.unknown_types.warn(self.name, self.labels)
+        finally:  # also where nobody reads the stream to its end
+            self.unknown_types.warn(self.name, self.labels)
+
+    # Files. `types` is a setting of the config; what was set on the component since is saved beside it.
+
+    @property
+    def _saved(self) -> dict[str, Any]:
+        return {**self.cfg, "types": self.types, "configured_types": self._configured}
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        """Take the saved vocabulary, and the saved types unless the config has others than when they were saved."""
+        if saved["configured_types"] == self._configured:
+            self._types = saved["types"]
+        self._set_labels(saved["labels"])
+        self._check_generator()
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self.cfg)}, exclude)
+        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self._saved)}, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_bytes(bytes_data, {"cfg": lambda b: self._set_labels(srsly.json_loads(b)["labels"])}, exclude)
+        util.from_bytes(bytes_data, {"cfg": lambda b: self._restore(srsly.json_loads(b))}, exclude)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self.cfg)}, exclude)
+        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self._saved)}, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_disk(path, {"cfg": lambda p: self._set_labels(srsly.read_json(p)["labels"])}, exclude)
+        util.from_disk(path, {"cfg": lambda p: self._restore(srsly.read_json(p))}, exclude)
         return self

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from ..errors import warn
 from ..extensions import get_relations, get_removed, set_extensions, set_relations, set_removed
 from .batched import BatchedPipe
-from .schema import Schema
+from .schema import Schema, check_types
 
 
 # It finds nothing itself, so it does not declare that it assigns doc._.relations: those components are scored.
@@ -70,7 +70,8 @@ class RelationConstraints(BatchedPipe):
     of other ones, with n_process, count for themselves), and listed in
     `doc._.removed_relations`: relations as plain data, each with its "reason" (`schema.REASONS`) and the name of the
     component in "removed_by". What it took away in an earlier run is no longer listed.
-    WARNS: RX384, once, for relations of the schema that no component before this one can find.
+    WARNS: RX384, once, for relations of the schema that no component before this one can find; RX513, once, for entity
+    types of the schema that no mention can have there.
     """
 
     def __init__(
@@ -99,6 +100,9 @@ class RelationConstraints(BatchedPipe):
         found_by: list[Any] = [
             nlp.get_pipe(name) for name in before if "doc._.relations" in nlp.get_pipe_meta(name).assigns
         ]
+        if found_by and all(getattr(pipe, "entity_types", ()) for pipe in found_by):
+            types = [(head, label, tail) for label, pairs in self.schema.types.items() for head, tail in pairs]
+            check_types(self.name, types, {kind for pipe in found_by for kind in pipe.entity_types})
         if not found_by or not all(getattr(pipe, "labels", ()) for pipe in found_by):
             return  # what does not say which labels it knows could know all
         known = {label for pipe in found_by for label in pipe.labels}

@@ -18,7 +18,7 @@ from ..errors import warn
 from ..extensions import count_candidates, get_candidates, get_lang, get_relations
 from ..found import add_relations
 from ..types import Candidates, Relation
-from .schema import TypeMask
+from .schema import TypeMask, check_types
 from .score_weights import weigh_scores
 from .targets import pair_targets
 from .trained import TrainedPipe
@@ -72,9 +72,10 @@ def make_relation_extractor(
     model: `spacy_relx.RelationModel.v1`. threshold: a label is predicted when its score is greater; None: when it
     beats no-relation (with a softmax head the pair's most probable outcome, with a multi-label head over .5).
     label_thresholds: thresholds of single labels, before the common one. types: allowed [head type, label, tail type],
-    "*" for any type; a label that is not named may have all. What is not allowed is not considered, so that the best of
-    the other labels is predicted where it passes. overwrite: whether to replace the relations that others have put on a
-    Doc; else they stay, and of equal ones the better score holds (`found.add_relations`). scorer: as for any component.
+    types as training calls them and "*" for any; a label that is not named may have all. What is not allowed is not
+    considered, so that the best of the other labels is predicted where it passes. overwrite: whether to replace the
+    relations that others have put on a Doc; else they stay, and of equal ones the better score holds
+    (`found.add_relations`). scorer: as for any component.
     """
     return RelationExtractor(
         nlp.vocab,
@@ -146,6 +147,7 @@ class RelationExtractor(TrainedPipe):
         )
         unseen = self.set_languages(nlp, get_examples, source)
         marker = self.read_markers(nlp)
+        self.cfg["types"] = list(getattr(marker, "labels", ()))
         docs: Any = weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_")
         if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
             docs = list(islice(docs, N_SAMPLE_DOCS))
@@ -157,11 +159,13 @@ class RelationExtractor(TrainedPipe):
         self.check_cover(marker, get_examples(), get_relations, "relations")
 
     def check_settings(self) -> None:
-        """WARNS: RX057 for thresholds, RX059 for types, of relations that are not known."""
+        """WARNS: RX057 for thresholds, RX059 for types, of relations that are not known; RX513 for entity types that
+        are not."""
         super().check_settings()
         unknown = sorted({label for _, label, _ in self.types} - set(self.labels))
         if unknown:
             warn("RX059", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
+        check_types(self.name, self.types, self.entity_types)
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:
         """RETURNS: for each Doc float32 (n_pairs, n_labels + 1), column 0 is no-relation.

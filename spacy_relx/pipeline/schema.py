@@ -9,14 +9,15 @@ acyclic relation the weakest edge is left out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
 
-from ..errors import RelxError
+from ..errors import RelxError, listed, warn
+from ..extensions import get_type_names
 from ..types import Candidates, Mention, Relation
 
 #: What mentions of one entity have in common: their id (`kb_id`), or, where they have none, their text.
@@ -43,7 +44,8 @@ _Edge = tuple[_Node, str, _Node]
 class Schema:
     """What relations may be; all settings are plain lists.
 
-    types: allowed [head type, label, tail type], "*" for any type; a label that is not named may have all.
+    types: allowed [head type, label, tail type], as training calls these types (see `EntityTypeMarker`), "*" for any
+    type; a label that is not named may have all.
     functional: labels with at most one tail for a head; inverse_functional: one head for a tail. symmetric: labels that
     hold in both directions; asymmetric: in one only. irreflexive: nothing is so related to itself. acyclic: no
     chain of such relations leads back to its beginning (so it is asymmetric and irreflexive, too). inverse: pairs of
@@ -146,13 +148,13 @@ class Schema:
 
         RETURNS: what is kept in the order it came, what is added behind its twin; what is taken away in order.
         """
-        node = self._nodes(doc)
+        node, names = self._nodes(doc), get_type_names(doc)
         by_score = sorted(range(len(relations)), key=lambda i: -relations[i].score)
         groups: dict[_Edge, list[int]] = {}  # relations that say the same of the same mentions, the best first
         reasons: dict[int, str] = {}
         for i in by_score:
             relation = relations[i]
-            if not self._allows(relation):
+            if not self._allows(relation, names):
                 reasons[i] = "types"
             else:
                 groups.setdefault(self._said(relation), []).append(i)
@@ -191,8 +193,9 @@ class Schema:
 
         return node
 
-    def _allows(self, relation: Relation) -> bool:
-        return self.allows(relation.head.label, relation.label, relation.tail.label)
+    def _allows(self, relation: Relation, names: Mapping[str, str]) -> bool:
+        head, tail = (names.get(mention.label, mention.label) for mention in (relation.head, relation.tail))
+        return self.allows(head, relation.label, tail)
 
     def allows(self, head: str, label: str, tail: str) -> bool:
         """Whether mentions of these entity types may be so related."""
@@ -231,6 +234,23 @@ def _places(relation: Relation) -> tuple[tuple[int, int], tuple[int, int], str]:
     """Where head and tail are, and the label."""
     head, tail = relation.head, relation.tail
     return (head.start, head.end), (tail.start, tail.end), relation.label
+
+
+def check_types(name: str, types: Sequence[Sequence[str]], known: Iterable[str]) -> None:
+    """Say which entity types of a setting no mention can have.
+
+    Args:
+        name: The component's name.
+        types: Allowed [head type, label, tail type].
+        known: The types of training; none: they are not known.
+
+    Warns:
+        RX513.
+    """
+    known = set(known)
+    unknown = {kind for head, _, tail in types for kind in (head, tail)} - known - {ANY}
+    if known and unknown:
+        warn("RX513", name=name, setting="types", unknown=listed(unknown), known=listed(known))
 
 
 class TypeMask:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import RelxError
 from ..extensions import get_candidates, get_relations
-from ..types import NO_RELATION, Mention
+from ..types import NO_RELATION, Candidates, Mention
 
 
 def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
@@ -25,7 +23,7 @@ def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
     relations = get_relations(eg.reference)
     if not len(candidates) or not len(relations):
         return targets
-    rows = _mention_rows(eg.predicted, candidates.mentions)
+    rows = _mention_rows(eg.predicted, candidates)
     n = candidates.n_mentions
     keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
     order = np.argsort(keys, kind="stable")
@@ -43,13 +41,18 @@ def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
     return targets
 
 
-def _mention_rows(doc: Doc, mentions: Sequence[Mention]) -> dict[tuple, int]:
-    """Rows of mentions by (first character, last character, type), and by characters alone."""
+def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple, int]:
+    """Rows of mentions by (first character, last character, type), and by characters alone.
+
+    The type is that on the Doc or, where no other mention there has it, that of training: gold may have either.
+    """
     rows: dict[tuple, int] = {}
-    for i, mention in enumerate(mentions):
+    for i, mention in enumerate(candidates.mentions):
         key = _characters(doc, mention)
         rows.setdefault(key, i)
         rows[(*key, mention.label)] = i
+    for i, (mention, kind) in enumerate(zip(candidates.mentions, candidates.types)):
+        rows.setdefault((*_characters(doc, mention), kind), i)
     return rows
 
 

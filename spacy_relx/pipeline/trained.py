@@ -71,6 +71,11 @@ class TrainedPipe(TrainablePipe):
         return tuple(self.cfg["labels"])
 
     @property
+    def entity_types(self) -> tuple[str, ...]:
+        """The entity types of training, where they are known."""
+        return tuple(self.cfg.get("types", ()))
+
+    @property
     def _shim(self) -> Any:
         """What holds the torch network: `is_built`, and `module`."""
         return self.model.shims[0]
