@@ -494,6 +494,9 @@ MESSAGES: dict[str, str] = {
     "cut words, so their offsets are read as those of characters. Further such texts are counted with this. In: {text!r}",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
+    # 560-569: dividing data
+    "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Give more data, another "
+    "--split-by, or no second file (--dev).",
 }
 
 
