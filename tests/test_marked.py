@@ -17,7 +17,7 @@ from util import make_doc, make_example
 
 from spacy_relx.errors import RelxError, RelxWarning
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")
