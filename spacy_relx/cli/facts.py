@@ -179,6 +179,7 @@ def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) ->
     from ..models.candidates import make_bag_pairs
     from ..pipeline.entity_type_marker import EntityTypeMarker
     from ..pipeline.fact_extractor import FactExtractor
+    from ..thresholds import Thresholds
 
     found = [(name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, FactExtractor)]
     markers = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, EntityTypeMarker)]
@@ -186,7 +187,7 @@ def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) ->
         raise RelxError("RX067", names=", ".join(nlp.pipe_names) or "no components")
     name, extractor = found[-1]
     if min_score is not None:
-        extractor.threshold, extractor.label_thresholds = min_score, {}
+        extractor.set_thresholds(Thresholds(min_score))
     if max_evidence is not None:
         extractor.max_evidence = max_evidence
     extractor.keep_scores = False

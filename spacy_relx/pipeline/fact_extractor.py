@@ -23,6 +23,7 @@ from ..extensions import (
 )
 from ..facts import Evidence, Fact, FactScores
 from ..grouping import group_pairs
+from ..thresholds import LabelThresholds, check_keys
 from ..types import NO_RELATION
 from .order import components_before
 from .trained import TrainedPipe
@@ -71,7 +72,7 @@ def make_fact_extractor(
     name: str,
     model: Model,
     threshold: float,
-    label_thresholds: dict[str, float],
+    label_thresholds: LabelThresholds,
     max_evidence: int,
     keep_scores: bool,
     scorer: Callable | None,
@@ -82,7 +83,9 @@ def make_fact_extractor(
     thresholds of single relations, before the common one. max_evidence: sentences kept with each fact, those that
     counted most. keep_scores: set `doc._.fact_scores`, all relations of all pairs, too; precision-recall curves need
     them. scorer: as for any component.
+    RAISES: RelxError RX561, RX562 for thresholds of another form.
     """
+    check_keys(name, label_thresholds)
     return FactExtractor(
         nlp.vocab,
         model,
@@ -111,7 +114,7 @@ class FactExtractor(TrainedPipe):
         name: str = "fact_extractor",
         *,
         threshold: float = 0.5,
-        label_thresholds: dict[str, float] | None = None,
+        label_thresholds: LabelThresholds | None = None,
         max_evidence: int = 5,
         keep_scores: bool = True,
         scorer: Callable | None = None,
@@ -181,8 +184,8 @@ class FactExtractor(TrainedPipe):
 
     def _facts(self, doc: Doc, found: DocFacts) -> Iterator[Fact]:
         """The facts over their thresholds, bag by bag."""
-        bars = [self.label_thresholds.get(label, self.threshold) for label in self.labels]
-        bags, columns = (found.scores[:, 1:] > np.array(bars, dtype="float32")).nonzero()
+        bars = self.thresholds.of_pairs(self.labels, (), ()).astype("float32")
+        bags, columns = (found.scores[:, 1:] > bars).nonzero()
         starts = np.cumsum(found.sizes) - found.sizes
         for bag, column in zip(bags.tolist(), columns.tolist()):
             rows = np.arange(starts[bag], starts[bag] + found.sizes[bag])

@@ -16,6 +16,7 @@ from thinc.api import Config, Model
 
 from ..errors import RelxError, warn
 from ..extensions import get_lang, get_relations, get_sentence_langs, primary_code, set_relations
+from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import GoldMentions, Reach, joint_gold
 from .trained import MIN_COVER, N_COVER_DOCS, TrainedPipe
@@ -51,6 +52,7 @@ N_SAMPLE_DOCS = 10
         "model": DEFAULT_MODEL,
         "threshold": None,
         "label_thresholds": {},
+        "lang_thresholds": [],
         "spans_key": MENTIONS_KEY,
         "set_ents": True,
         "mask_labels": False,
@@ -63,19 +65,22 @@ def make_joint_extractor(
     name: str,
     model: Model,
     threshold: float | None,
-    label_thresholds: dict[str, float],
+    label_thresholds: LabelThresholds,
+    lang_thresholds: LangThresholds,
     spans_key: str | None,
     set_ents: bool,
     mask_labels: bool,
     scorer: Callable | None,
 ) -> JointExtractor:
-    """Make the component that finds mentions and relations: see `JointExtractor`."""
+    """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
+    check_keys(name, label_thresholds)
     return JointExtractor(
         nlp.vocab,
         model,
         name,
         threshold=threshold,
         label_thresholds=label_thresholds,
+        lang_thresholds=lang_thresholds,
         spans_key=spans_key,
         set_ents=set_ents,
         mask_labels=mask_labels,
@@ -88,9 +93,10 @@ class JointExtractor(TrainedPipe):
 
     model: `spacy_relx.JointModel.v1`. threshold: a triple is predicted when its score, the probability that both
     mentions and the relation are right, is greater; None: when it beats no-relation. label_thresholds: of single
-    labels, before the common one. spans_key: group of all mentions found; None for none. set_ents: also set `doc.ents`,
-    to those that do not overlap, the surest first; what was there is replaced. mask_labels: in a language that training
-    showed, predict only relations that it showed in that language. scorer: as for any component.
+    labels, before the common one; lang_thresholds: [language, label or None for the others, threshold]. spans_key:
+    group of all mentions found; None for none. set_ents: also set `doc.ents`, to those that do not overlap, the surest
+    first; what was there is replaced. mask_labels: in a language that training showed, predict only relations that it
+    showed in that language. scorer: as for any component.
 
     Thresholds are settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
     """
@@ -102,13 +108,22 @@ class JointExtractor(TrainedPipe):
         name: str = "joint_extractor",
         *,
         threshold: float | None = None,
-        label_thresholds: dict[str, float] | None = None,
+        label_thresholds: LabelThresholds | None = None,
+        lang_thresholds: LangThresholds | None = None,
         spans_key: str | None = MENTIONS_KEY,
         set_ents: bool = True,
         mask_labels: bool = False,
         scorer: Callable | None = None,
     ):
-        super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
+        super().__init__(
+            vocab,
+            model,
+            name,
+            threshold=threshold,
+            label_thresholds=label_thresholds,
+            lang_thresholds=lang_thresholds,
+            scorer=scorer,
+        )
         self.spans_key = spans_key
         self.set_ents = set_ents
         self.mask_labels = mask_labels
