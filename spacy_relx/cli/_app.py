@@ -40,6 +40,9 @@ TextsArg = Annotated[str, typer.Argument(help=TEXTS_HELP)]
 BatchOpt = Annotated[int | None, typer.Option("--batch-size", "-b", min=1, help="Texts taken at a time")]
 OnErrorOpt = Annotated[OnError, typer.Option("--on-error", help="What to do with a line that is broken or too long")]
 CodeOpt = Annotated[Path | None, typer.Option("--code", "-c", help="Python file with additional components")]
+RowsOpt = Annotated[
+    int, typer.Option("--rows", min=0, help="Rows that tables of relations or languages have at most, 0 for all")
+]
 GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="Number of the GPU (needs CuPy), or -1 for the CPU")]
 
 

@@ -66,7 +66,8 @@ def score_facts(
     fact_p_at_recall_10, _20 to _50    precision where recall reaches so many percent; None where it does not.
     fact_micro_p, _r, _f          of `predicted._.facts`, that is, at the component's threshold.
     fact_macro_f                  mean of the F1s of the labels that occur in gold, at that threshold.
-    fact_per_type                 {label: {p, r, f, ap, max_f, support}} of the labels in gold and of those predicted.
+    fact_per_type                 {label: {p, r, f, ap, max_f, support, n_pred}} of the labels in gold and of those
+                                  predicted.
     fact_per_lang                 {language: {p, r, f, ap, support, n_bags}}; the language of a pair is that of all its
                                   sentences, else "several"; "unknown" where it is "".
     fact_n_gold, fact_n_pred, fact_n_items, fact_n_bags    gold facts, predicted facts, items, pairs: each once.
@@ -235,7 +236,7 @@ class _Tables:
         for label, (curve, gold, found, hits) in sorted(zip(labels, groups)):
             if gold or found:
                 ranked = {"ap": curve.average_precision(), "max_f": curve.max_f()[0]}
-                rows[label] = {**_prf(hits, gold, found), **ranked, "support": gold}
+                rows[label] = {**_prf(hits, gold, found), **ranked, "support": gold, "n_pred": found}
         return rows
 
     def per_lang(self, langs: Sequence[str]) -> dict[str, dict[str, Any]]:
