@@ -6,8 +6,10 @@ from .about import __version__
 from .errors import RelxError
 from .extensions import merge_docs, set_extensions, span_as_doc
 from .found import add_relations
+from .registrations import register
 from .types import Candidate, Candidates, Mention, Relation
 
+register()
 # spaCy imports this package for every pipeline it makes, also where nobody uses it: a clash of names with another
 # package's extensions may not stop those. Our components check again when they are made, and say it there (RX001).
 with contextlib.suppress(RelxError):

@@ -1,4 +1,6 @@
-"""Calibrated scores and fitted thresholds of an extractor, as plain data; how both are applied. numpy only.
+"""Calibrated scores of an extractor, as plain data; how they are applied. numpy only.
+
+A calibration changes scores alone. Thresholds are settings of the component, fitted ones too: see `thresholds`.
 
 What is decided on are *items*: a pair of mentions and a label with its score. Of a model that gives each pair at most
 one label, the items are the pairs, each with its best label; of one that gives several, all labels of all pairs.
@@ -30,14 +32,12 @@ def log_odds(scores: np.ndarray) -> np.ndarray:
 class Fit:
     """What was fitted on the items of one label, of one language, of both, or (None, None) on all items.
 
-    threshold: an item is predicted when its calibrated score is greater; 1.0 for never. right, wrong: items it was
-    fitted on. temperature: what log-odds are divided by; else None. points: ends of the steps of an isotonic fit,
-    (score, calibrated score), both not falling; else empty.
+    right, wrong: items it was fitted on. temperature: what log-odds are divided by; else None. points: ends of the
+    steps of an isotonic fit, (score, calibrated score), both not falling; else empty.
     """
 
     label: str | None
     lang: str | None
-    threshold: float
     right: int
     wrong: int
     temperature: float | None = None
@@ -53,8 +53,7 @@ class Fit:
         return np.where(scores > 0, found, 0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"label": self.label, "lang": self.lang, "threshold": self.threshold}
-        data.update(right=self.right, wrong=self.wrong)
+        data: dict[str, Any] = {"label": self.label, "lang": self.lang, "right": self.right, "wrong": self.wrong}
         if self.temperature is not None:
             return {**data, "temperature": self.temperature}
         return {**data, "points": [list(point) for point in self.points]}
@@ -72,15 +71,10 @@ class Fit:
         table = np.array(points, dtype="float64").reshape(-1, 2)
         if not (np.isfinite(table).all() and (np.diff(table, axis=0) >= 0).all() and _within(table)):
             raise ValueError("the points of a fit must be in [0, 1] and must not fall")
-        threshold = float(data["threshold"])
-        if not 0 <= threshold <= 1 or (temperature is not None and not 0 < float(temperature) < float("inf")):
-            raise ValueError("a threshold must be in [0, 1], a temperature above 0")
         temperature = None if temperature is None else float(temperature)
-        return cls(names[0], names[1], threshold, int(data["right"]), int(data["wrong"]), temperature, points)
-
-
-def _alike(one: float | None, other: float | None) -> bool:
-    return one is other if one is None or other is None else abs(one - other) < 1e-8
+        if temperature is not None and not 0 < temperature < float("inf"):
+            raise ValueError("a temperature must be above 0")
+        return cls(names[0], names[1], int(data["right"]), int(data["wrong"]), temperature, points)
 
 
 def _within(values: np.ndarray) -> bool:
@@ -90,15 +84,12 @@ def _within(values: np.ndarray) -> bool:
 class Calibration:
     """Fits of an extractor's scores, the most special one for each item.
 
-    method: one of `METHODS`. target: what thresholds were fitted for, {"precision": P} or {"best_f1": True}. settings:
-    the component's own thresholds at that time, {"threshold", "label_thresholds"}. fits: that of all items first.
-    Of an item the fit is that of its label and language; else of its label; else of its language; else of all.
+    method: one of `METHODS`. fits: that of all items first. Of an item the fit is that of its label and language; else
+    of its label; else of its language; else of all.
     """
 
-    def __init__(self, method: str, target: Mapping[str, Any], settings: Mapping[str, Any], fits: Sequence[Fit]):
+    def __init__(self, method: str, fits: Sequence[Fit]):
         self.method = method
-        self.target = dict(target)
-        self.settings = dict(settings)
         self.fits = list(fits)
         self._made: tuple[tuple[str, ...], np.ndarray] | None = None
         self._rows = {(fit.label, fit.lang): row for row, fit in enumerate(self.fits)}
@@ -110,7 +101,7 @@ class Calibration:
         return isinstance(other, Calibration) and self.to_dict() == other.to_dict()
 
     def __repr__(self) -> str:
-        return f"Calibration({self.method}, {self.target}, fits={len(self.fits)})"
+        return f"Calibration({self.method}, fits={len(self.fits)})"
 
     def _table(self, labels: Sequence[str]) -> np.ndarray:
         """int64 (n_langs + 1, n_labels): the row of the fit; the last row is for languages that have none."""
@@ -144,29 +135,17 @@ class Calibration:
             found[part] = self.fits[row].apply(scores[part])
         return found
 
-    def thresholds(self, rows: np.ndarray) -> np.ndarray:
-        """The threshold of each item, float64 (n_items,)."""
-        return np.array([fit.threshold for fit in self.fits])[rows]
-
-    def is_for(self, settings: Mapping[str, Any]) -> bool:
-        """Whether these are the component's own thresholds with which it was fitted. JSON keeps about ten digits."""
-        own, other = ({None: each["threshold"], **each["label_thresholds"]} for each in (self.settings, settings))
-        return own.keys() == other.keys() and all(_alike(value, other[name]) for name, value in own.items())
-
     def to_dict(self) -> dict[str, Any]:
-        fits = [fit.to_dict() for fit in self.fits]
-        return {"method": self.method, "target": self.target, "settings": self.settings, "fits": fits}
+        return {"method": self.method, "fits": [fit.to_dict() for fit in self.fits]}
 
     @classmethod
     def from_dict(cls, data: Any) -> Calibration:
         """Read what `to_dict` gives. RAISES: RelxError RX382."""
         try:
             fits = [Fit.from_dict(each) for each in data["fits"]]
-            found = cls(str(data["method"]), data["target"], data["settings"], fits)
+            found = cls(str(data["method"]), fits)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise RelxError("RX382", reason=f"{type(err).__name__}: {err}") from err
-        if not {"threshold", "label_thresholds"} <= set(found.settings):
-            raise RelxError("RX382", reason="it does not name the settings that it was fitted with")
         if found.method not in METHODS or not fits or (fits[0].label, fits[0].lang) != (None, None):
             raise RelxError("RX382", reason="it has an unknown method, or no fit of all items at the beginning")
         return found

@@ -435,8 +435,8 @@ MESSAGES: dict[str, str] = {
     # 380-399: how far to trust a relation: calibration, constraints, hard negatives
     "RX380": "The pipeline has no component whose scores can be calibrated: it has {names}. The last one that sets "
     "doc._.relations must be a relation_extractor or a joint_extractor.",
-    "RX381": "'{name}' is trained further, which changes its scores: its calibration is dropped, and its own thresholds hold "
-    "again. Calibrate it anew (python -m spacy relx calibrate).",
+    "RX381": "'{name}' is trained further, which changes its scores: its calibration is dropped. Its thresholds stay, "
+    "though they were fitted to calibrated scores. Calibrate it anew (python -m spacy relx calibrate).",
     "RX382": "The saved calibration cannot be read: {reason}. It lies in the file cfg of the component's folder; calibrate the "
     "pipeline anew (python -m spacy relx calibrate).",
     "RX383": "{n} predicted relations have scores that are not in [0, 1]; they are left out of ECE and Brier score.",
@@ -528,6 +528,15 @@ MESSAGES: dict[str, str] = {
     "Types of training: {known}. Use these names: settings see the types as training calls them, whatever the recogniser does.",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
+    # 560-569: dividing data, thresholds, prefixes
+    "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Give more data, another "
+    "--split-by, or no second file (--dev).",
+    "RX561": "'{setting}' of '{name}' must be a list of {form}, but has {value!r}.",
+    "RX562": "'label_thresholds' of '{name}' names the relation {label!r}, which a config cannot hold as the name of a value. "
+    "Give a list of pairs instead: [{pair!r}].",
+    "RX563": "The prefix '{name}' means <{first}> in {path} and <{second}> in {other}. Queries take the first, unless they "
+    "declare the prefix themselves.",
+    "RX564": "The query uses prefixes that are not known: {names}. Declare them (PREFIX name: <IRI>), or use one of {known}.",
     # 570-579: offsets, fields and ids of annotated data
     "RX570": "{where}: the offsets of this text count {read}. Its mentions show that, or the other texts of the file, and they "
     "are read so: [{start}, {end}) is {mention!r}. Further such texts are counted with this. In: {text!r}",

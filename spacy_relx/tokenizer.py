@@ -9,9 +9,11 @@ the smaller pieces win: a mention can be several tokens, but never half of one.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
+from spacy.attrs import ORTH, intify_attrs
 from spacy.lang.char_classes import LATIN
 from spacy.lang.tokenizer_exceptions import URL_PATTERN
 from spacy.language import Language
@@ -65,6 +67,7 @@ _PUNCT = (
     r"\uFF01-\uFF0F\uFF1A-\uFF20\uFF3B-\uFF40\uFF5B-\uFF65\uFE10-\uFE19\uFE30-\uFE4F\uFE50-\uFE6B"
     r"\u060C\u061B\u061E\u061F\u066A\u06D4\u0964\u0965\u055D\u0589\u1361-\u1368\u2014\u2015\u201C-\u201F\u00AB\u00BB\u200B"
 ) + re.escape(_MIXED_PUNCT)
+_LOOK_AHEAD = 200
 _ASCII_PUNCT = r"()\[\]{},;:!?\"&/#*=+"
 #: Direction marks and byte order marks: split off at the edges of a word, where copied text leaves them.
 _INVISIBLE = r"\u200E\u200F\u061C\u202A-\u202E\u2060\u2066-\u2069\uFEFF"
@@ -99,8 +102,8 @@ _SUFFIXES = [
 _INFIXES_FIRST = [_URL, _EMAIL, _EMOJI]
 _INFIXES = [
     rf"(?<!\d)[{_PUNCT}]|[{_PUNCT}](?!\d)",
-    # ASCII punctuation in text without spaces, as in 雅虎(YHOO)的
-    rf"[{_ASCII_PUNCT}](?=[{_ASCII_PUNCT}]*[{_SINGLE}{_KATAKANA}])|(?<=[{_SINGLE}{_KATAKANA}])[{_ASCII_PUNCT}]",
+    # ASCII punctuation in text without spaces, as in 雅虎(YHOO)的; looking ahead without a limit would be quadratic
+    rf"[{_ASCII_PUNCT}](?=[{_ASCII_PUNCT}]{{0,{_LOOK_AHEAD}}}[{_SINGLE}{_KATAKANA}])|(?<=[{_SINGLE}{_KATAKANA}])[{_ASCII_PUNCT}]",
     # Splits of no width, since spaCy passes over an infix that has width at the start of a word.
     f"(?<![{_JOINERS}])(?=[{_SINGLE}])",
     f"(?<=[{_SINGLE}{_SINGLE_MARKS}])(?<![{_JOINERS}])(?![{_MARKS}])",
@@ -116,7 +119,9 @@ _KEEP = [head + apostrophe + "hui" for head in ("aujourd", "Aujourd") for apostr
 #: pattern takes all of it. And in scripts without capitals (Hebrew to Khmer) only with a scheme: there "word.word" is
 #: two sentences without a space far more often than a domain.
 _URL_MATCH = re.compile(
-    rf"(?!\S*[{_SINGLE}{_KATAKANA}])(?:(?=[A-Za-z]+://)|(?!\S*[\u0590-\u1CFF]))" + URL_PATTERN
+    rf"(?!\S*[{_SINGLE}{_KATAKANA}])(?:(?=[A-Za-z]+://)|(?!\S*[\u0590-\u1CFF]))"
+    # the same user and password, without trying each colon as what divides them
+    + URL_PATTERN.replace(r"(?:\S+(?::\S*)?@)?", r"(?:\S+@)?")
 ).match
 
 #: Words whose pieces are kept, so that they are found once: spaCy keeps 10,000, fewer than a corpus of several
@@ -124,8 +129,114 @@ _URL_MATCH = re.compile(
 _CACHE = 100_000
 
 
+#: Characters of a word from which it is taken apart by `MultilingualTokenizer.find_infix`.
+_LONG = 128
+#: Characters at an edge of such a word in which an affix is looked for first, and those of them that it may depend on
+#: without being made of them.
+_WINDOW, _CONTEXT = 16, 8
+
+
 class MultilingualTokenizer(Tokenizer):
-    """spaCy's tokenizer; only its score is found faster where Docs have the gold tokens, as in most training."""
+    """spaCy's tokenizer, in linear time for long words, and scored faster where Docs have the gold tokens.
+
+    spaCy takes affixes off a word one by one, and looks at all that is left of it each time: the square of the work
+    for a line of emojis or brackets. Here a long word has no affixes for spaCy, and is taken apart at once where spaCy
+    looks for infixes, into the same tokens. (Only a norm of a special case does not reach its tokens in such a word.)
+    """
+
+    def find_prefix(self, string: str) -> int:
+        """The length of the prefix to split off, 0 for none and for long words."""
+        return 0 if len(string) > _LONG else super().find_prefix(string)
+
+    def find_suffix(self, string: str) -> int:
+        """The length of the suffix to split off, 0 for none and for long words."""
+        return 0 if len(string) > _LONG else super().find_suffix(string)
+
+    def find_infix(self, string: str) -> list[Any]:
+        """Where to split a word: matches of infixes; of a long word, the affixes of which are still on, all places."""
+        if len(string) <= _LONG:
+            return super().find_infix(string)
+        prefixes, suffixes = self._find_affixes(string)
+        if not prefixes and not suffixes:
+            return super().find_infix(string)
+        start, end = [0, *prefixes][-1], [len(string), *suffixes][-1]
+        return [_Split(place) for place in (*prefixes, *self._split_core(string[start:end], start), *suffixes[::-1])]
+
+    @property
+    def url_match(self) -> Callable[[str], Any] | None:
+        """What tells whether a word without its affixes is a URL."""
+        return Tokenizer.url_match.__get__(self)
+
+    @url_match.setter
+    def url_match(self, match: Callable[[str], Any] | None) -> None:
+        raw = match.match if isinstance(match, _UrlMatch) else match
+        Tokenizer.url_match.__set__(self, raw and _UrlMatch(raw, self))
+
+    def has_affix(self, string: str) -> bool:
+        """Whether there is anything to split off at an edge of a word."""
+        return bool(self._prefix(string, 0, len(string)) or self._suffix(string, 0, len(string)))
+
+    def _find_affixes(self, string: str) -> tuple[list[int], list[int]]:
+        """Where prefixes end, from left to right, and where suffixes start, from right to left: spaCy's own way of
+        taking affixes off both edges in turn until there are none, or a special case is left."""
+        longest = max(map(len, self.rules), default=0)
+        start, end = 0, len(string)
+        prefixes: list[int] = []
+        suffixes: list[int] = []
+        no_prefix = no_suffix = -1  # where none was found
+        while start < end and not self._is_whole(string[start:end] if end - start <= _LONG else ""):
+            n_prefix = 0 if start == no_prefix else self._prefix(string, start, end)
+            if n_prefix:
+                prefixes.append(start + n_prefix)
+                if end - prefixes[-1] <= longest and string[prefixes[-1] : end] in self.rules:
+                    break
+            n_suffix = 0 if end == no_suffix else self._suffix(string, start + n_prefix, end)
+            if n_suffix:
+                suffixes.append(end - n_suffix)
+                if suffixes[-1] - start <= longest and string[start : suffixes[-1]] in self.rules:
+                    prefixes = prefixes[:-1] if n_prefix else prefixes
+                    break
+            if not n_prefix and not n_suffix:
+                break
+            if end - start > _LONG:  # what is shorter is looked at in full, and so anew
+                no_prefix, no_suffix = (-1 if n_prefix else start), (-1 if n_suffix else end)
+            else:
+                no_prefix = no_suffix = -1
+            start, end = start + n_prefix, end - n_suffix
+        return prefixes, suffixes
+
+    def _is_whole(self, string: str) -> bool:
+        """Whether this is never taken apart by affixes."""
+        return bool(string and (string in self.rules or (self.token_match and self.token_match(string))))
+
+    def _prefix(self, string: str, start: int, end: int) -> int:
+        """The length of the prefix of string[start:end], for which no more of it is looked at than needed."""
+        size = _WINDOW
+        while True:
+            found = super().find_prefix(string[start : min(start + size, end)])
+            if start + size >= end or (found and found + _CONTEXT <= size):
+                return found
+            size = 2 * size if found else end - start
+
+    def _suffix(self, string: str, start: int, end: int) -> int:
+        """The length of the suffix of string[start:end], as above."""
+        size = _WINDOW
+        while True:
+            found = super().find_suffix(string[max(end - size, start) : end])
+            if end - size <= start or (found and found + _CONTEXT <= size):
+                return found
+            size = 2 * size if found else end - start
+
+    def _split_core(self, core: str, start: int) -> list[int]:
+        """Where a word without its affixes is split, as spaCy does it. start: of the word, to be added."""
+        special = self.rules.get(core)
+        if special:
+            return list(accumulate((len(intify_attrs(piece)[ORTH]) for piece in special[:-1]), initial=start))
+        url = self.url_match
+        if not core or (self.token_match and self.token_match(core)) or (url and url(core)):
+            return []
+        matches = [match for match in super().find_infix(core) or () if match.start()]
+        return [start + place for match in matches for place in (match.start(), match.end())]
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """The values of `Scorer.score_tokenization`: token_acc, token_p, token_r, token_f."""
@@ -136,6 +247,41 @@ class MultilingualTokenizer(Tokenizer):
         if next(words, None) is None or not all(map(_has_gold_tokens, known)):
             return super().score(examples, **kwargs)
         return dict.fromkeys(("token_acc", "token_p", "token_r", "token_f"), 1.0)
+
+
+class _Split(NamedTuple):
+    """A match without width."""
+
+    place: int
+
+    def start(self) -> int:
+        return self.place
+
+    def end(self) -> int:
+        return self.place
+
+
+class _UrlMatch:
+    """`url_match` of a tokenizer that may be asked about long words whose affixes are still on: such are no URLs."""
+
+    def __init__(self, match: Callable[[str], Any], tokenizer: MultilingualTokenizer):
+        self.match = match
+        self.tokenizer = tokenizer
+
+    @property
+    def __self__(self) -> Any:
+        """The pattern, which spaCy asks for to save it."""
+        return self.match.__self__  # type: ignore[attr-defined]
+
+    def __call__(self, string: str) -> Any:
+        return None if len(string) > _LONG and self.tokenizer.has_affix(string) else self.match(string)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unwrapped, (self.match,)  # the tokenizer that it is copied with wraps it again
+
+
+def _unwrapped(match: Callable[[str], Any]) -> Callable[[str], Any]:
+    return match
 
 
 def _has_gold_tokens(example: Example) -> bool:

@@ -381,8 +381,8 @@ class Candidates(Sequence):
 class CandidateTuple(Candidates, tuple):
     """`doc._.candidates`: the candidates as a tuple of `Candidate`, which JSON takes as it is, with the same arrays.
 
-    The mapping of each mention has its "marker" and its "type" as training calls it. Mentions without a pair, and
-    `dropped`, are not in the JSON.
+    The mapping of each mention has its "marker", and its "type" where training calls it by another name. Mentions
+    without a pair, and `dropped`, are not in the JSON.
     """
 
     @classmethod
@@ -390,7 +390,7 @@ class CandidateTuple(Candidates, tuple):
         """The tuple of candidates that were read from a Doc."""
         doc: Any = candidates._doc
         mentions = [
-            bind(Mention, {**mention, "marker": marker, "type": kind}, doc)
+            bind(Mention, {**mention, "marker": marker, **({} if kind == mention["label"] else {"type": kind})}, doc)
             for mention, marker, kind in zip(candidates.mentions, candidates.markers.tolist(), candidates.types)
         ]
         pairs = candidates.pairs.tolist()

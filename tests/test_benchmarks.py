@@ -1,10 +1,12 @@
 """The benchmarks run, on data that is too small to say anything."""
 
+import importlib.metadata
 import sys
 from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from spacy.tokens import DocBin
 from spacy.util import import_file
 from tiny import make_transformer
@@ -14,7 +16,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 def test_markers(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("spacy_transformers")
+    pytest.importorskip("transformers")
     markers = import_file("relx_markers_test", BENCHMARKS / "markers.py")
     monkeypatch.setattr(markers.torch, "set_num_threads", lambda number: None)  # not for the tests after this one
     (tmp_path / "bert").mkdir()
@@ -52,3 +54,16 @@ def test_complex(tmp_path, monkeypatch, capsys):
     assert ours[3] == ours[4] == 1 and plain[3] > 0
     assert all(row[5] > 0.9 and row[6] <= row[7] == 1 for row in (ours, plain))
     assert lines[-1].startswith("training ") and lines[-1].endswith(" MiB")
+
+
+def test_installed(tmp_path, monkeypatch):
+    module = import_file("relx_installed_test", BENCHMARKS / "installed.py")
+    monkeypatch.setattr(module.importlib.metadata, "distributions", importlib.metadata.distributions)  # put back
+    rows = [{"text": "Ann met Bob.", "mentions": [{"start": 0, "end": 3}]}] * 3
+    srsly.write_jsonl(tmp_path / "a.jsonl", rows)
+    n, *seconds, docs = module.measure((), "jsonl", [tmp_path / "a.jsonl"], tmp_path / "a.spacy", 1)
+    assert n > 11 and all(each >= 0 for each in seconds) and docs == 3
+    module.hide(module.PACKAGES)
+    names = {each.metadata["Name"] for each in importlib.metadata.distributions()}
+    assert "spacy" in names and not names & set(module.PACKAGES)
+    assert not [point for point in importlib.metadata.entry_points(group="spacy_readers") if "relx" in point.name]

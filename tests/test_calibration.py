@@ -20,17 +20,20 @@ from test_cli import invoke
 from util import SENTENCES, make_doc, make_examples
 
 from spacy_relx.calibration import Calibration, Fit, items_of, log_odds
+from spacy_relx.cli.calibrate import apply_fitted
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import calibration as module
 from spacy_relx.evaluation import evaluate
 from spacy_relx.evaluation.calibration import (
     FitItems,
+    Fitted,
     fit_calibration,
     fit_temperature,
     fit_threshold,
     pool_adjacent_violators,
 )
 from spacy_relx.evaluation.reliability import reliability_scores
+from spacy_relx.thresholds import Thresholds
 
 
 @st.composite
@@ -131,38 +134,37 @@ def make_items(n=400, seed=0, langs=("en", "de")):
     return found
 
 
-OWN = {"threshold": None, "label_thresholds": {}}
-
-
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
 def test_fits_by_relation_and_language_and_fallback(method):
     found = make_items()
-    both = fit_calibration(found, method=method, precision=0.7, per=["relation", "language"], settings=OWN)
+    both, thresholds = fit_calibration(found, method=method, precision=0.7, per=["relation", "language"])
     assert [(fit.label, fit.lang) for fit in both.fits] == [
         (label, lang) for label in (None, "r", "s") for lang in (None, "de", "en")
     ]
     raw, columns, right, langs, sizes = found.columns()
     rows = both.rows(("r", "s"), columns, langs, sizes)
     values = both.apply(raw, rows)
+    assert Thresholds.from_settings("x", *json.loads(json.dumps(thresholds.to_settings())).values()) == thresholds
+    bars = thresholds.of_pairs(("r", "s"), langs, sizes)
     for i in range(0, len(raw), 97):
         lang = np.repeat(langs, sizes)[i]
         fit = next(f for f in both.fits if (f.label, f.lang) == (("r", "s")[columns[i]], lang))
         assert values[i] == pytest.approx(fit.apply(raw[i : i + 1])[0])
-        assert both.thresholds(rows)[i] == fit.threshold
+        assert bars[i, columns[i]] == thresholds.of(fit.label, fit.lang)
     for fit in both.fits[4:6]:  # each keeps to the precision on what it was fitted to
         mine = (columns == 0) & (np.repeat(langs, sizes) == fit.lang)
-        taken = mine & (fit.apply(raw) > fit.threshold)
+        taken = mine & (fit.apply(raw) > thresholds.of(fit.label, fit.lang))
         assert right[taken].mean() >= 0.7
     after = reliability_scores(values, right)["ece"]
     assert after < reliability_scores(raw, right)["ece"] / 2
-    few = fit_calibration(found, method=method, per=["relation"], min_examples=10_000, settings=OWN)
-    assert len(few.fits) == 1
+    few, one = fit_calibration(found, method=method, per=["relation"], min_examples=10_000)
+    assert len(few.fits) == 1 and one == Thresholds(one.threshold)
     unknown = both.rows(("t", "r"), np.array([0, 1, 0]), ["fr", "de"], [1, 2])
     assert [(both.fits[i].label, both.fits[i].lang) for i in unknown] == [(None, None), ("r", "de"), (None, "de")]
 
 
 def test_calibration_is_plain_and_is_checked():
-    calibration = fit_calibration(make_items(), method="isotonic", per=["relation"], settings=OWN)
+    calibration, _ = fit_calibration(make_items(), method="isotonic", per=["relation"])
     assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
     good = calibration.to_dict()
     for broken in (
@@ -173,7 +175,7 @@ def test_calibration_is_plain_and_is_checked():
         {**good, "fits": good["fits"][1:]},
         {**good, "fits": [{**good["fits"][0], "points": []}]},
         {**good, "fits": [{**good["fits"][0], "points": [[0.1, 0.5], [0.2, 0.4]]}]},
-        {**good, "fits": [{**good["fits"][0], "threshold": 2}]},
+        {**good, "fits": [{**good["fits"][0], "points": [], "temperature": 0}]},
         {**good, "fits": [{**good["fits"][0], "label": 3}]},
     ):
         with pytest.raises(RelxError, match="RX382"):
@@ -184,14 +186,14 @@ def test_what_cannot_be_fitted():
     found = make_items(20)
     for settings_, code in (({"method": "magic"}, "RX390"), ({"precision": 2.0}, "RX390"), ({"per": ["x"]}, "RX390")):
         with pytest.raises(RelxError, match=code):
-            fit_calibration(found, settings=OWN, **settings_)
+            fit_calibration(found, **settings_)
     with pytest.raises(RelxError, match="RX387"):
-        fit_calibration(FitItems(("r",)), settings=OWN)
+        fit_calibration(FitItems(("r",)))
     wrong = FitItems(("r",))
     wrong._parts.append((np.array([0.9, 0.5, 0.4], "float32"), np.zeros(3, "int32"), np.array([False, True, False])))
     wrong._langs.append("en")
     with pytest.warns(RelxWarning, match="RX388"):
-        assert fit_calibration(wrong, precision=0.9, settings=OWN).fits[0].threshold == 1.0
+        assert fit_calibration(wrong, precision=0.9).thresholds.threshold == 1.0
 
 
 def test_items():
@@ -204,8 +206,8 @@ def test_items():
 # Components
 
 
-def sharp(bar=0.5, temperature=2.0, **own):
-    return Calibration("temperature", {"best_f1": True}, {**OWN, **own}, [Fit(None, None, bar, 9, 9, temperature)])
+def sharp(temperature=2.0):
+    return Calibration("temperature", [Fit(None, None, 9, 9, temperature)])
 
 
 def docs_of(nlp):
@@ -223,7 +225,7 @@ def test_extractor_applies_and_keeps_its_calibration(head, tmp_path):
     pipe = nlp.get_pipe("relation_extractor")
     plain = rows_of(nlp)
     weights = pipe.model.to_bytes()
-    pipe.set_calibration(sharp(0.0, 3.0))  # a lower threshold than the model's own: more relations
+    apply_fitted(nlp, pipe, Fitted(sharp(3.0), Thresholds(0.0)))  # lower than the model's own: more relations
     more = rows_of(nlp)
     assert sum(map(len, more)) > sum(map(len, plain)) > 0
     for doc, scores in zip(docs_of(nlp), pipe.predict(docs_of(nlp))):
@@ -236,43 +238,79 @@ def test_extractor_applies_and_keeps_its_calibration(head, tmp_path):
     assert pipe.model.to_bytes() == weights
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
-    again = make_nlp(model_config(head) if head else None).from_bytes(nlp.to_bytes())
+    again = spacy.util.load_model_from_config(nlp.config, auto_fill=True).from_bytes(nlp.to_bytes())
     for other in (loaded, again, pickle.loads(pickle.dumps(loaded.get_pipe("relation_extractor")))):
         calibrated = other if not hasattr(other, "get_pipe") else other.get_pipe("relation_extractor")
         assert calibrated.calibration == pipe.calibration
     assert rows_of(loaded) == rows_of(again) == more
-    # settings that are changed hold, on the calibrated scores
+    # what a config says holds, on the calibrated scores
     changed = spacy.load(tmp_path, config={"components": {"relation_extractor": {"threshold": 0.6}}})
     assert all(score > 0.6 for row in rows_of(changed) for _, _, score in row)
     assert rows_of(changed) == [[r for r in row if r[2] > 0.6] for row in more]
     pipe.set_calibration(None)
-    assert rows_of(nlp) == plain and "calibration" not in pipe.cfg
+    assert pipe.threshold == 0.0 and "calibration" not in pipe.cfg
+    pipe.threshold = None
+    assert rows_of(nlp) == plain
 
 
-def test_own_settings_by_label_and_none():
+@pytest.mark.parametrize("calibration", [None, sharp(1.0)])
+def test_thresholds_are_those_of_the_settings(calibration):
+    """With a calibration and without: the most special one that the settings have, by label and language."""
     nlp = make_nlp()
     train(nlp, steps=25)
     pipe = nlp.get_pipe("relation_extractor")
     plain = rows_of(nlp)
-    pipe.set_calibration(sharp(0.99, 1.0, threshold=0.5))  # fitted beside another threshold: the component's own holds
+    pipe.set_calibration(calibration)
     assert rows_of(nlp) == [[(h, label, pytest.approx(s, abs=1e-5)) for h, label, s in row] for row in plain]
-    pipe.label_thresholds = {"works_for": 1.0}
-    assert all(label != "works_for" for row in rows_of(nlp) for _, label, _ in row)
+
+    def found(lang, **settings):
+        pipe.set_thresholds(Thresholds(**settings))
+        docs = [make_doc(nlp.vocab, words, mentions) for words, mentions, _ in SENTENCES]
+        for doc in docs:
+            doc._.lang = lang
+        return {relation.label for doc in nlp.pipe(docs) for relation in doc._.relations}
+
+    every = {label for row in plain for _, label, _ in row}
+    assert len(every) > 2 and found("en") == every and found("en", threshold=1.0) == set()
+    first, second = sorted(every)[:2]
+    assert found("en", threshold=1.0, labels={first: 0.2}) == {first}
+    in_english = {("en", None): 1.0, ("en", second): 0.2}
+    assert found("en", langs=in_english) == {second} and found("de", langs=in_english) == every
+    assert found("", langs=in_english) == every
+    assert found("en", labels={first: 0.2}, langs=in_english) == {first, second}
+    assert found("en", labels={second: 1.0, first: 1.0}, langs=in_english) == {second}
 
 
-def test_fitted_thresholds_hold_after_saving(tmp_path):
-    """JSON as it is written here keeps ten digits, of which .3 does not come back as it was."""
-    config = {"threshold": 0.3, "label_thresholds": {"works_for": 0.7}}
-    nlp = make_nlp(**config)
-    train(nlp, steps=25)
-    pipe = nlp.get_pipe("relation_extractor")
-    pipe.set_calibration(sharp(0.0, 3.0, **config))
-    more = rows_of(nlp)
-    assert any(label == "works_for" and score < 0.7 for row in more for _, label, score in row)
-    nlp.to_disk(tmp_path)
-    assert rows_of(spacy.load(tmp_path)) == more
-    for other in ({"threshold": None}, {"threshold": 0.31}, {"label_thresholds": {}}, {"label_thresholds": {"x": 0.7}}):
-        assert not pipe.calibration.is_for({**config, **other})
+def test_labels_that_a_config_cannot_hold_as_names(tmp_path):
+    """A line "org:founded_by = 0.5" is read as org = "founded_by = 0.5"."""
+    thresholds = Thresholds(0.4, {"org:founded_by": 0.123456789, "r": 0.5}, {("de", "a=b"): 0.25, ("de", None): 0.5})
+    nlp = make_nlp()
+    apply_fitted(nlp, nlp.get_pipe("relation_extractor"), Fitted(sharp(), thresholds))
+    config = nlp.config.from_str(nlp.config.to_str())
+    loaded = spacy.util.load_model_from_config(config, auto_fill=True)
+    assert loaded.get_pipe("relation_extractor").thresholds == thresholds
+    assert Thresholds(None, {"r": 0.5}).to_settings()["label_thresholds"] == {"r": 0.5}
+    for name in ("relation_extractor", "joint_extractor", "fact_extractor"):
+        nlp = spacy.blank("en")
+        with pytest.raises(RelxError, match=r"RX562.*\[\['org:founded_by', 0\.5\]\]"):
+            nlp.add_pipe(name, config={"label_thresholds": {"org:founded_by": 0.5}})
+        assert nlp.add_pipe(name, config={"label_thresholds": [["org:founded_by", 0.5]]}).thresholds.labels
+    for wrong in (
+        {"label_thresholds": [["r"]]},
+        {"lang_thresholds": [["de", 0.5]]},
+        {"lang_thresholds": [["de", 3, 0.5]]},
+    ):
+        with pytest.raises(RelxError, match="RX561"):
+            make_nlp(**wrong)
+    with pytest.raises(RelxError, match=r"RX021.*r in de"):
+        make_nlp(lang_thresholds=[["de", "r", 1.5]])
+
+
+@given(items(min_size=2))
+def test_fitted_thresholds_are_short(data):
+    scores, right = data
+    threshold = fit_threshold(scores, right, int(right.sum()))
+    assert threshold is None or threshold == round(threshold, 4)
 
 
 def test_training_drops_a_calibration():
@@ -293,7 +331,7 @@ def test_joint_extractor_applies_its_calibration(tmp_path):
     train_joint(nlp, make_examples(nlp.vocab), steps=40)
     pipe = nlp.get_pipe("joint_extractor")
     before = [len(doc._.relations) for doc in nlp.pipe(raw_docs(nlp))]
-    pipe.set_calibration(sharp(0.0, 4.0))
+    apply_fitted(nlp, pipe, Fitted(sharp(4.0), Thresholds(0.0)))
     after = list(nlp.pipe(raw_docs(nlp)))
     assert sum(len(doc._.relations) for doc in after) > sum(before)
     nlp.to_disk(tmp_path)
@@ -338,6 +376,24 @@ def weights_of(path):
     return {name: value.numpy() for name, value in module_.state_dict().items()}
 
 
+def check_what_is_saved(out, options):
+    """The component, its config and the file say the same, and the meta how it came about."""
+    nlp = spacy.load(out)
+    pipe = nlp.get_pipe("relation_extractor")
+    assert pipe.calibration.method == (options[1] if options else "temperature")
+    settings_ = {name: getattr(pipe, name) for name in ("threshold", "label_thresholds", "lang_thresholds")}
+    assert 0 <= pipe.threshold <= 1
+    saved = spacy.util.load_config(out / "config.cfg")["components"]["relation_extractor"]
+    record = nlp.meta["calibration"]["relation_extractor"]
+    for place in (nlp.get_pipe_config("relation_extractor"), saved, record):
+        assert {name: place[name] for name in settings_} == settings_
+    assert record["target"] == ({"precision": 0.9} if options else {"best_f1": True})
+    assert record["n_docs"] == 54 and record["after"]["f"] > 0
+    if options:
+        assert {fit.lang for fit in pipe.calibration.fits} == {None, "de", "en"}
+        assert settings_["label_thresholds"] and {lang for lang, _, _ in settings_["lang_thresholds"]} == {"de", "en"}
+
+
 @pytest.mark.parametrize("options", [(), ("--method", "isotonic", "--precision", "0.9", "--per", "relation,language")])
 def test_calibrate_command(model, data, tmp_path, options):
     out = tmp_path / "calibrated"
@@ -346,10 +402,7 @@ def test_calibrate_command(model, data, tmp_path, options):
     assert "before" in result.stdout and "threshold" in result.stdout
     assert all(np.array_equal(value, weights[name]) for name, value in weights_of(out).items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calibrated"]
-    calibration = spacy.load(out).get_pipe("relation_extractor").calibration
-    assert calibration.method == (options[1] if options else "temperature")
-    if options:
-        assert {fit.lang for fit in calibration.fits} == {None, "de", "en"}
+    check_what_is_saved(out, options)
     picture, metrics = tmp_path / "r.svg", tmp_path / "m.json"
     invoke("evaluate", out, data, "--gold-mentions", "--reliability", picture, "--output", metrics)
     ET.parse(picture)

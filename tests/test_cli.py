@@ -21,6 +21,8 @@ from spacy.util import import_file
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
+from spacy_relx.cli._tables import Table, shortened
+from spacy_relx.cli.evaluate import _by_support
 from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
 CODE = '''
@@ -115,6 +117,38 @@ def test_evaluate_prints_and_saves(model, data, tmp_path):
     check_keys(scores, page)
     for part in ("Overall", "Per relation", "works_for", "Per language", "66.67", "100.00", "documents/s"):
         assert part in result.stdout, part
+
+
+def test_evaluate_shows_the_largest_relations(model, data, tmp_path):
+    """80 relations: those with most gold first, 20 of them, and how many more there are; the JSON has them all."""
+    out = tmp_path / "metrics.json"
+    docs = list(DocBin().from_disk(data).get_docs(spacy.blank("en").vocab))
+    for i in range(78):
+        doc = docs[0].copy()
+        doc._.relations = [Relation(r.head, f"r{i:02d}", r.tail) for r in docs[0]._.relations[:1]]
+        docs += [doc] * (3 if i == 70 else 1)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "many.spacy")
+    result = invoke("evaluate", model, tmp_path / "many.spacy", "--gold-mentions", "--output", out)
+    scores = json.loads(out.read_text(encoding="utf8"))
+    lines = result.stdout.split("Per relation", 1)[1].split("Per language")[0].splitlines()
+    names = [line.split()[0] for line in lines if line.strip() and not set(line) <= {"-", " "}][1:]
+    by_support = sorted(scores["rel_per_type"], key=lambda name: (-scores["rel_per_type"][name]["support"], name))
+    assert names[:-1] == by_support[:20] and len(by_support) == 79
+    assert names[:2] == ["r70", "works_for"] and "… 59 more (--rows 0: all)" in result.stdout
+    assert "predicted" in result.stdout
+    result = invoke("evaluate", model, tmp_path / "many.spacy", "--gold-mentions", "--rows", 0)
+    assert "more (--rows" not in result.stdout and all(name in result.stdout for name in by_support)
+
+
+def test_rows_without_anything_to_say_are_left_out():
+    none = {"p": 0.0, "r": 0.0, "f": 0.0, "support": 0, "n_pred": 0}
+    found = _by_support(
+        {"a": none, "b": {**none, "n_pred": 1}, "c": {**none, "support": 2}, "d": {**none, "support": 2}}
+    )
+    assert [name for name, _ in found] == ["c", "d", "b"]
+    table = Table("", ("n",), [(str(i), "") for i in range(5)])
+    assert [row[0] for row in shortened(table, 3).rows] == ["0", "1", "2", "… 2 more (--rows 0: all)"]
+    assert shortened(table, 5) == shortened(table, 0) == table
 
 
 def test_evaluate_strict_and_gold_mentions(model, data, tmp_path):

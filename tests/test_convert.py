@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from spacy_relx.cli import relx_app
 from spacy_relx.corpora.convert import convert, default_nlp, find_inputs, records_to_docs
 from spacy_relx.corpora.docbin import new_docbin, quick_msgpack, read_docs
 from spacy_relx.corpora.records import Place, Record, Report
+from spacy_relx.corpora.split import draw_share
 from spacy_relx.errors import RelxError
 from spacy_relx.types import MENTIONS_KEY, Mention
 
@@ -305,16 +307,69 @@ def test_few_documents_go_to_both_files(tmp_path, n, share):
     assert all(doc._.triples == [("Ann", "works_for", "Acme")] and len(doc.ents) == 2 for doc in every)
 
 
-@pytest.mark.parametrize(("share", "empty", "full"), [(0.001, "dev", "train"), (0.999, "train", "dev")])
-def test_one_text_cannot_be_divided(tmp_path, share, empty, full):
-    path = write(tmp_path / "a.jsonl", row(), row(), row())
-    files = {name: tmp_path / f"{name}.spacy" for name in ("train", "dev")}
-    with pytest.raises(RelxError, match="RX121") as err:
-        convert("jsonl", [path], files["train"], dev=files["dev"], dev_share=share)
+@pytest.mark.parametrize("share", [0.001, 0.999])
+@pytest.mark.parametrize("n", [1, 3])
+def test_one_text_cannot_be_divided(tmp_path, share, n):
+    path = write(tmp_path / "a.jsonl", *[row()] * n)
+    files = [tmp_path / name for name in ("train.spacy", "dev.spacy")]
+    with pytest.raises(RelxError, match="RX560") as err:
+        convert("jsonl", [path], files[0], dev=files[1], dev_share=share)
     message = str(err.value)
-    assert f"written to {files[empty]}" in message and f"all 3 documents in {files[full]}" in message
-    assert "--dev-share" in message and "--seed" in message
-    assert not files["train"].exists() and not files["dev"].exists()
+    assert all(str(file) in message and not file.exists() for file in files)
+    assert ("only one document" if n == 1 else "all 3 documents have the same text") in message
+
+
+@pytest.mark.parametrize("share, n_dev", [(0.1, 10), (0.249, 25), (0.9, 90)])
+def test_the_second_file_has_the_share_that_was_asked_for(tmp_path, nlp, share, n_dev):
+    """The number of documents, in their order, whatever the seed; and the files are what DocBins of them would be."""
+    path = write(tmp_path / "a.jsonl", *(row(f"Ann works for Acme, said {i}.", meta={"k": i}) for i in range(100)))
+    train, dev, whole = (tmp_path / f"{name}.spacy" for name in ("train", "dev", "all"))
+    convert("jsonl", [path], whole, nlp=nlp)
+    drawn = []
+    for seed in range(2):
+        report = convert("jsonl", [path], train, nlp=nlp, dev=dev, dev_share=share, seed=seed)
+        assert report.outputs == {str(train): 100 - n_dev, str(dev): n_dev}
+        drawn.append({doc.user_data["meta"]["k"] for doc in load(dev)})
+    assert drawn[0] != drawn[1]
+    for file, in_dev in ((train, False), (dev, True)):
+        direct = new_docbin()
+        for doc in load(whole):
+            if (doc.user_data["meta"]["k"] in drawn[1]) == in_dev:
+                direct.add(doc)
+        assert file.read_bytes() == direct.to_bytes()
+
+
+def test_the_draw_depends_neither_on_order_nor_on_the_machine(tmp_path):
+    rows = [row(f"Ann works for Acme {i}.") for i in range(60)]
+    train, dev = tmp_path / "train.spacy", tmp_path / "dev.spacy"
+
+    def drawn(lines):
+        convert("jsonl", [write(tmp_path / "a.jsonl", *lines)], train, dev=dev)
+        return {int(doc.text[19:-1]) for doc in load(dev)}
+
+    first = drawn(rows)
+    assert drawn(rows[::-1]) == first == {8, 11, 36, 40, 41, 59}
+    # two more documents take the place of two of those at most
+    more = drawn([*rows, row("Ann works for Acme 60."), row("Ann works for Acme 61.")])
+    assert len(more) == len(first) == 6 and len(more & first) >= 4
+
+
+@given(st.lists(st.integers(0, 9), max_size=60), st.floats(0.001, 0.999))
+def test_draw_share(keys, share):
+    drawn = draw_share(keys, share)
+    taken, left = ({key for key, side in zip(keys, drawn) if side is np.bool_(which)} for which in (True, False))
+    assert len(drawn) == len(keys) and not taken & left
+    if len(set(keys)) < 2:
+        assert not drawn.any()
+        return
+    assert taken and left
+    wanted = max(1, min(len(keys) - 1, int(share * len(keys) + 0.5)))
+    sizes = Counter(keys)
+    if min(sizes.values()) <= wanted:  # no group that was passed over would have found room
+        assert drawn.sum() <= wanted
+        assert all(sizes[key] > wanted - sum(sizes[k] for k in taken if k < key) for key in left)
+    else:
+        assert drawn.sum() == min(sizes.values())
 
 
 @pytest.mark.parametrize("lang", ["klingon", "English!!", "e", "en-"])

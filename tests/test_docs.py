@@ -24,6 +24,7 @@ from spacy.util import import_file
 from spacy_relx.about import __title__
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import MESSAGES
+from spacy_relx.registrations import ARCHITECTURES, MISC, SCORERS
 
 #: Commands that are read by their parser and not run: (page, pattern, reason).
 ONLY_READ = [
@@ -285,11 +286,11 @@ def test_the_api_pages_name_what_exists():
 
 def test_every_registered_function_has_its_page():
     models = (ROOT / "docs" / "api" / "models.md").read_text(encoding="utf8")
-    for name, target in {**entry_points("spacy_architectures"), **entry_points("spacy_misc")}.items():
+    for name, target in {**ARCHITECTURES, **MISC}.items():
         assert f"### {name}\n\n::: {target.replace(':', '.')}\n" in models
     others = "".join((ROOT / page).read_text("utf8") for page in PAGES if page.startswith("docs/api"))
-    for group in ("spacy_factories", "spacy_readers", "spacy_scorers", "spacy_tokenizers"):
-        for target in entry_points(group).values():
+    for names in (SCORERS, *map(entry_points, ("spacy_factories", "spacy_readers", "spacy_tokenizers"))):
+        for target in names.values():
             assert f"::: {target.replace(':', '.')}\n" in others
     components = (ROOT / "docs" / "components.md").read_text(encoding="utf8")
     assert all(name in components for name in entry_points("spacy_factories"))

@@ -18,9 +18,10 @@ from util import SENTENCES, make_doc
 
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxError
-from spacy_relx.export import Settings, export
-from spacy_relx.export.graph import build_graph
+from spacy_relx.export import Iris, Settings, export
+from spacy_relx.export.graph import build_graph, graph_prefixes
 from spacy_relx.export.query import query_graph
+from spacy_relx.export.rdf import PREFIXES
 
 DOC = Path(__file__).parent.parent / "docs" / "export.md"
 
@@ -260,6 +261,55 @@ def test_graph(graph, tmp_path):
     assert [cell["s"]["xml:lang"] for cell in cells] == ["de", "en", "en"] and all(len(cell) == 1 for cell in cells)
     made = query_graph(graph, "CONSTRUCT { ?x rdfs:comment ?n } WHERE { ?x rdfs:label ?n }")
     assert made.names == ["subject", "predicate", "object"] and len(made.rows) == 7
+
+
+@pytest.mark.parametrize("ending", ["nt", "ttl", "jsonld"])
+@pytest.mark.parametrize("base", ["http://example.org/", "http://data.example/x/", "urn:a:"])
+@pytest.mark.parametrize("bare", [False, True])
+def test_queries_know_the_prefixes_of_exports(tmp_path, ending, base, bare):
+    """Those of the vocabulary and of all kinds of things, whatever the syntax and the base, undeclared."""
+    pytest.importorskip("pyoxigraph")
+    facts, folder = tmp_path / f"facts.{ending}", tmp_path / "graph"
+    export([triple(), triple("Bob")], facts, settings=Settings(iris=Iris(base), bare=bare))
+    build_graph([facts], folder)
+    iris = Iris(base)
+    assert {**graph_prefixes(folder), **iris.prefixes, **PREFIXES} == graph_prefixes(folder)
+    who = "SELECT ?n WHERE { ?p a type:PERSON ; relation:works_for ?c . ?p rdfs:label ?n } ORDER BY ?n"
+    assert [row[0].value for row in query_graph(folder, who).rows] == ["Ann", "Bob"]
+    scores = query_graph(folder, "SELECT ?s WHERE { ?f relx:score ?s }").rows
+    assert bool(scores) != bare
+    # what a query declares comes first
+    other = query_graph(folder, f"PREFIX type: <{base}relation/> ASK {{ ?s type:works_for ?o }}")
+    assert other.yes is True
+
+
+def test_prefixes_of_other_files(graph, tmp_path):
+    pytest.importorskip("pyoxigraph")
+    one, two = tmp_path / "one.ttl", tmp_path / "two.ttl"
+    one.write_text("@prefix p: <http://one.example/> . p:a p:b p:c .", encoding="utf8")
+    two.write_text(
+        "@prefix p: <http://two.example/> . @prefix : <http://two.example/#> . p:a :b p:c .", encoding="utf8"
+    )
+    result = relx("graph", "build", one, two, graph)
+    assert "[RX563]" in result.stderr and "http://one.example/" in result.stderr and "two.ttl" in result.stderr
+    assert "prefixes that queries know: rdf, rdfs" in result.stdout and ", p," in result.stdout
+    assert query_graph(graph, "ASK { p:a p:b p:c }").yes is True
+    assert query_graph(graph, "ASK { ?s :b ?o }").yes is True
+    assert not {"entity", "relx"} & set(graph_prefixes(graph))  # nothing here has such IRIs
+
+
+@pytest.mark.parametrize(
+    "query, unknown",
+    [
+        ("SELECT * { foo:a ?p 'no:prefix' }", "foo"),
+        ("PREFIX foo: <http://a.example/> SELECT * { foo:a bar:b ?o . _:x foo:c <http://b.example/> }", "bar"),
+        ("SELECT * { ?s :a ?o } # x:y", "(the empty one)"),
+    ],
+)
+def test_unknown_prefixes_are_named(graph, query, unknown):
+    result = relx("graph", "query", graph, query, code=1)
+    assert f"[RX564] The query uses prefixes that are not known: {unknown}." in result.output
+    assert "relation" in result.output
 
 
 def test_too_many_rows_are_cut(graph):

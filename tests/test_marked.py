@@ -18,7 +18,7 @@ from util import make_doc, make_example
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.storage import CANDIDATES, kept, put
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")

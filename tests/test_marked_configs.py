@@ -14,7 +14,7 @@ from util import SENTENCES, make_doc, make_examples, triples
 
 from spacy_relx.extensions import set_extensions
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -76,6 +76,7 @@ class NoOutput:
 
 
 def test_a_transformer_shared_through_a_listener(folder, tmp_path):
+    pytest.importorskip("spacy_transformers")
     fix_random_seed(0)
     nlp = spacy.blank("en")
     transformer = {"@architectures": "spacy-transformers.TransformerModel.v3", "name": folder}

@@ -11,7 +11,7 @@ from util import SENTENCES, make_doc, make_examples
 
 from spacy_relx.layers.marking import HEAD, MENTION, TAIL, marker_rows
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 NESTED = (
     "bob of acme rome met ann",

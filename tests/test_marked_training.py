@@ -12,7 +12,7 @@ from util import make_example, make_examples
 
 from spacy_relx.errors import RelxError
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_errors_travel_between_processes():
 
 def test_names():
     for group, name, _ in ENTRY_POINTS:
-        if group in ("spacy_factories", "spacy_cli", "spacy_relx_formats", "spacy_relx_exports"):
+        if group in ("spacy_factories", "spacy_cli"):
             assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
         else:
             assert re.fullmatch(r"spacy_relx\.[A-Z]\w+\.v\d+", name)
@@ -102,6 +102,7 @@ ROOMS = {
 GROUND = {
     "errors": set(),
     "about": set(),
+    "registrations": set(),
     "files": {"errors"},
     "places": {"errors"},
     "record": {"errors"},
@@ -117,8 +118,9 @@ GROUND = {
     "found": {"errors", "types", "facts", "storage", "extensions"},
     "grouping": {"errors", "extensions", "types"},
     "calibration": {"errors", "types"},
+    "thresholds": {"errors"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
-    "__init__": {"errors", "types", "facts", "extensions", "found", "about"},
+    "__init__": {"errors", "types", "facts", "extensions", "found", "registrations", "about"},
 }
 TOP = {"cli", "__main__"}
 
@@ -212,6 +214,13 @@ def test_factories_import_no_optional_package(run_python):
     loaded = set(run_python(source).split())
     assert set(modules) <= loaded and len(modules) >= 3
     assert not loaded & {"transformers", "spacy_transformers", "py3langid", "sklearn", "matplotlib"}
+
+
+def test_hugging_face_alone_is_enough():
+    """spacy-transformers makes every process start seconds later: only those who want its listeners need it."""
+    assert not [path.name for path in MODULES if "spacy_transformers" in path.read_text(encoding="utf8")]
+    extras = read_setup()["options.extras_require"]
+    assert "spacy-transformers" not in extras["transformers"] and "spacy-transformers" in extras["spacy-transformers"]
 
 
 # Error codes

@@ -236,7 +236,7 @@ def test_a_switcher_in_the_pair_extractor(tmp_path):
 
 @pytest.mark.parametrize("mode", ["single", "packed", "shared"])
 def test_a_switcher_over_entity_type_markers(mode, tmp_path):
-    pytest.importorskip("spacy_transformers")
+    pytest.importorskip("transformers")
     from tiny import make_transformer
     from tiny import model_config as marked_config
 

@@ -29,10 +29,10 @@ def test_hit_miss_and_false_positive():
     scores = score(gold, pred)
     assert (scores["rel_micro_p"], scores["rel_micro_r"], scores["rel_micro_f"]) == (1 / 2, 1 / 3, 2 / 5)
     assert scores["rel_per_type"] == {
-        "based_in": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1},
-        "lives_in": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1},
-        "owns": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 0},
-        "works_for": {"p": 1.0, "r": 1.0, "f": 1.0, "support": 1},
+        "based_in": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1, "n_pred": 0},
+        "lives_in": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1, "n_pred": 0},
+        "owns": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 0, "n_pred": 1},
+        "works_for": {"p": 1.0, "r": 1.0, "f": 1.0, "support": 1, "n_pred": 1},
     }
     # over the three labels of gold: what is only predicted has no part in the mean
     assert scores["rel_macro_p"] == scores["rel_macro_r"] == scores["rel_macro_f"] == pytest.approx(1 / 3)

@@ -10,7 +10,7 @@ from spacy.util import registry
 from spacy.vocab import Vocab
 from tiny import make_transformer
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 KINDS = ("bert", "xlm-roberta", "deberta-v2")
 WORDS = ["ann", "works", "for", "acme", "in", "rome", "bob", "founded", "initech"]

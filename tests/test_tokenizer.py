@@ -4,11 +4,13 @@ import json
 import pickle
 import re
 import unicodedata
+from itertools import product
 
 import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spacy.lang.tokenizer_exceptions import URL_PATTERN
 from spacy.scorer import Scorer
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
@@ -18,6 +20,10 @@ from spacy_relx.tokenizer import make_multilingual_tokenizer
 
 CONFIG = {"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}}
 NLP = spacy.blank("xx", config=CONFIG)
+BLANK = spacy.blank("xx")
+BLANK_URL_MATCH = NLP.tokenizer.url_match
+#: What special cases, contractions and URLs may be next to.
+EDGES = ["", "x", "gonna", "can't", "U.S.", ":)", "http://a.com/x", "中", "(", "l'"]
 
 SPLITS = {
     "turkish": ("Ankara'da doğdu.", "Ankara 'da doğdu ."),
@@ -173,6 +179,116 @@ def test_long_text_without_spaces():
     """Work grows with the length: an approach by prefixes would take minutes here."""
     text = "中华人民共和国，" * 2500
     assert len(NLP.make_doc(text)) == len(text)
+
+
+# Long words
+
+PLAIN = Tokenizer(NLP.vocab).from_bytes(NLP.tokenizer.to_bytes())
+UNITS = {
+    "joined emoji": "👩\u200d🔬",
+    "a family": "👨🏽\u200d👩\u200d👧\u200d👦",
+    "skin tones": "👍🏽",
+    "flags": "🇩🇪",
+    "single emoji": "😀",
+    "keycaps": "1\ufe0f\u20e3",
+    "brackets": "(",
+    "pairs of brackets": "[]",
+    "dashes": "—",
+    "hyphens": "-",
+    "punctuation": "?!,",
+    "colons": "a:",
+    "digits": "1,",
+    "signs of mail": "a@",
+    "quotes": "“",
+    "mixed scripts": "é中ก1—",
+    "one token each": "中",
+    "contractions": "don't",
+    "letters": "a",
+}
+
+
+class Work:
+    """A search of a tokenizer that counts the characters that it is given."""
+
+    def __init__(self, search):
+        self.search, self.characters, self.__self__ = search, 0, search.__self__
+
+    def __call__(self, string):
+        self.characters += len(string)
+        return self.search(string)
+
+
+@pytest.mark.parametrize("edges", [("", ""), ("x", ""), ("", "x"), ("x", "x")])
+@pytest.mark.parametrize("unit", UNITS)
+def test_work_grows_with_the_length_of_a_run(unit, edges):
+    def work(n):
+        tokenizer = make_multilingual_tokenizer()(BLANK)
+        counters = []
+        for name in ("prefix_search", "suffix_search", "infix_finditer", "url_match"):
+            counters.append(Work(getattr(tokenizer, name)))
+            setattr(tokenizer, name, counters[-1])
+        text = UNITS[unit].join(("", *[""] * n)).join(edges)
+        for counter in counters:
+            counter.characters = 0
+        assert tokenizer(text).text == text
+        return sum(counter.characters for counter in counters) / len(text)
+
+    few, many = work(300), work(900)
+    assert few < 100 and many < 1.2 * few
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*UNITS.values(), *EDGES, *"'’.!-🇫"]), st.sampled_from([1, 2, 3, 60])), min_size=1
+    ),
+    st.sampled_from(EDGES),
+    st.sampled_from(EDGES),
+)
+def test_long_words_are_split_as_spacy_splits_them(parts, before, after):
+    """The same tokens as spaCy's own class makes of them."""
+    word = before + "".join(unit * n for unit, n in parts)[:400] + after
+    assert words(NLP, f"a {word} b") == [token.text for token in PLAIN(f"a {word} b")]
+
+
+@pytest.mark.parametrize("head", ["", "((", "👩\u200d🔬👍🏽"])
+@pytest.mark.parametrize("tail", ["", ").", "👩\u200d🔬👍🏽"])
+def test_a_long_url_is_one_token(head, tail):
+    url = "http://www.example.com/" + "a-b:c?d=e;" * 30 + "f"
+    found = words(NLP, f"see {head}{url}{tail} here")
+    assert url in found and found == [token.text for token in PLAIN(f"see {head}{url}{tail} here")]
+    assert [token for _, token in NLP.tokenizer.explain(f"see {head}{url}{tail} here")] == found
+
+
+def test_special_cases_at_the_heart_of_a_long_word():
+    nlp = spacy.blank("en", config=CONFIG)
+    nlp.tokenizer.add_special_case("gimme", [{"ORTH": "gim", "NORM": "give"}, {"ORTH": "me"}])
+    for before, after in (("(" * 200, ""), ("", ")" * 200), ("(" * 90, ")" * 90), ("👩\u200d🔬" * 90, "!")):
+        n_before, n_after = (len(words(nlp, part)) for part in (before, after))
+        assert words(nlp, f"{before}gimme{after}")[n_before : n_before + 2] == ["gim", "me"]
+        assert len(words(nlp, f"{before}gimme{after}")) == n_before + 2 + n_after
+
+
+def test_what_tells_urls_can_be_copied_and_replaced():
+    tokenizer = make_multilingual_tokenizer()(BLANK)
+    text = "x" * 200 + ".com" + "👩\u200d🔬" * 60
+    for copy in (pickle.loads(pickle.dumps(tokenizer)), Tokenizer(BLANK.vocab).from_bytes(tokenizer.to_bytes())):
+        assert copy.url_match("example.com") and [t.text for t in copy(text)] == [t.text for t in tokenizer(text)]
+    assert pickle.loads(pickle.dumps(tokenizer)).url_match.tokenizer is not tokenizer
+    tokenizer.url_match = None
+    assert tokenizer.url_match is None and [token.text for token in tokenizer("example.com")] == ["example.com"]
+    tokenizer.url_match = re.compile("abc").match
+    assert tokenizer.url_match("abc") and not tokenizer.url_match("example.com")
+
+
+def test_users_and_passwords_of_urls():
+    """The pattern of spaCy is taken over but for one part, which is the square of the work for colons."""
+    assert r"(?:\S+(?::\S*)?@)?" in URL_PATTERN
+    theirs, ours = re.compile(URL_PATTERN).match, BLANK_URL_MATCH
+    parts = ["a", ":", "@", "b.org", ".", "http://", "/x", "#", "é"]
+    for n in range(1, 5):
+        for pieces in product(parts, repeat=n):
+            assert bool(theirs("".join(pieces))) == bool(ours("".join(pieces))), pieces
 
 
 def fitting(nlp, rows):

@@ -280,6 +280,7 @@ def naive_by_type(examples):
                 "r": hits / gold if gold else 0.0,
                 "f": 2 * hits / (gold + pred),
                 "support": gold,
+                "n_pred": pred,
             }
             for label, (hits, gold, pred) in row.items()
         }

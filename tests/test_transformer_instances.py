@@ -23,7 +23,7 @@ from spacy_relx.layers.bags import Reader
 from spacy_relx.layers.marked_subwords import excerpts, mention_limit
 from spacy_relx.layers.marking import HEAD, TAIL, marker_rows
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 
 @pytest.fixture(scope="module")

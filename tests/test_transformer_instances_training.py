@@ -30,7 +30,7 @@ from spacy_relx.errors import RelxError
 from spacy_relx.extensions import set_extensions
 from spacy_relx.layers.marking import HEAD, marker_rows
 
-pytest.importorskip("spacy_transformers")
+pytest.importorskip("transformers")
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 CUED = [(words.lower(), mentions, relations) for words, mentions, relations in SENTENCES]

@@ -186,7 +186,7 @@ def test_evaluate_reports_a_line_for_each(model, gold, tmp_path):
     assert "Entity types unknown in training" in result.stdout
     assert "[RX025]" in result.stderr
     assert json.loads((tmp_path / "scores.json").read_text(encoding="utf8"))["unknown_types"] == {"PER": 7, "CITY": 2}
-    assert "unknown in training" not in invoke("evaluate", model, gold, "--gold-entities").stdout
+    assert "unknown in training" not in invoke("evaluate", model, gold, "--gold-mentions").stdout
 
 
 def test_predict_reports_a_line_for_each(model, tmp_path):

@@ -44,6 +44,9 @@ CodeOpt = Annotated[Path | None, typer.Option("--code", "-c", help="Python file 
 SymmetricOpt = Annotated[
     str, typer.Option("--symmetric", help="Relations without a direction, with commas; others are seen in the data")
 ]
+RowsOpt = Annotated[
+    int, typer.Option("--rows", min=0, help="Rows that tables of relations or languages have at most, 0 for all")
+]
 GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="Number of the GPU (needs CuPy), or -1 for the CPU")]
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 _SPACING = 3
 
@@ -23,6 +23,29 @@ class Table(NamedTuple):
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+#: Rows of tables that have one for each relation or language.
+ROWS = 20
+
+
+def largest_first(groups: Mapping[str, Any], size: Callable[[Any], int]) -> list[tuple[str, Any]]:
+    """(name, group) in the order of their sizes; by name among equals."""
+    return sorted(groups.items(), key=lambda item: (-size(item[1]), item[0]))
+
+
+def shortened(table: Table, limit: int) -> Table:
+    """The first rows of a table, and one that says how many more there are.
+
+    Args:
+        table: With the most important rows first.
+        limit: Rows to keep, 0 for all.
+    """
+    n_more = len(table.rows) - limit
+    if not limit or n_more <= 0:
+        return table
+    rest = (f"… {n_more} more (--rows 0: all)", *[""] * len(table.columns))
+    return table._replace(rows=[*table.rows[:limit], rest])
 
 
 def text_table(table: Table, width: int | None = None) -> str:

@@ -16,6 +16,7 @@ from ._app import (
     CodeOpt,
     GpuOpt,
     ModelArg,
+    RowsOpt,
     import_code,
     load_pipeline,
     progress,
@@ -25,7 +26,7 @@ from ._app import (
     use_gpu,
 )
 from ._output import cannot_write
-from ._tables import Table, percent, text_table
+from ._tables import ROWS, Table, percent, shortened, text_table
 from .evaluate import GoldMentionsOpt
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
 
     from ..calibration import PairScores
+    from ..evaluation.calibration import Fitted
+    from ..pipeline.trained import TrainedPipe
 
 
 class Method(str, Enum):
@@ -70,6 +73,7 @@ def calibrate_cli(
         str | None, typer.Option("--component", help="The one to calibrate, where several find relations")
     ] = None,
     gold_mentions: GoldMentionsOpt = False,
+    rows: RowsOpt = ROWS,
     batch_size: BatchOpt = None,
     code: CodeOpt = None,
     gpu: GpuOpt = -1,
@@ -98,19 +102,13 @@ def calibrate_cli(
     before = evaluate(nlp, docs, gold_mentions=gold_mentions, batch_size=batch_size, on_scores=keep)
     if not before["n_docs"]:
         raise RelxError("RX173", where=data)
-    calibration = fit_calibration(
-        items,
-        method=method.value,
-        precision=precision,
-        per=names,
-        min_examples=min_examples,
-        settings=pipe.settings,
-    )
-    pipe.set_calibration(calibration)
+    fitted = fit_calibration(items, method=method.value, precision=precision, per=names, min_examples=min_examples)
+    apply_fitted(nlp, pipe, fitted)
     docs = progress(read_docs(data, nlp.vocab))
     after = evaluate(nlp, docs, gold_mentions=gold_mentions, batch_size=batch_size)
-    typer.echo(text_table(_fits_table(calibration)) + text_table(_effect_table(before, after)))
+    typer.echo(text_table(shortened(_fits_table(fitted), rows)) + text_table(_effect_table(before, after)))
     typer.echo("Both rows are of the documents that were fitted to: measure on others (relx evaluate).")
+    nlp.meta.setdefault("calibration", {})[pipe.name] = _record(fitted, precision, before, after)
     save_pipeline(nlp, output)
     typer.secho(f"✔ Saved the calibrated pipeline to {output}", fg="green")
 
@@ -156,6 +154,26 @@ def _check_folder(output: Path, model: str) -> None:
         raise cannot_write(output, err) from err
 
 
+def apply_fitted(nlp: Language, pipe: TrainedPipe, fitted: Fitted) -> None:
+    """Let a component of a pipeline apply what was fitted; its settings and the pipeline's config say so."""
+    pipe.set_calibration(fitted.calibration)
+    pipe.set_thresholds(fitted.thresholds)
+    nlp.get_pipe_config(pipe.name).update(fitted.thresholds.to_settings())
+
+
+def _record(fitted: Fitted, precision: float | None, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """What is kept in the pipeline's meta: how thresholds were fitted, and what that did on the same documents."""
+    keys = {"p": "rel_micro_p", "r": "rel_micro_r", "f": "rel_micro_f"}
+    return {
+        "method": fitted.calibration.method,
+        "target": {"best_f1": True} if precision is None else {"precision": precision},
+        "n_docs": after["n_docs"],
+        "before": {name: before[key] for name, key in keys.items()},
+        "after": {name: after[key] for name, key in keys.items()},
+        **fitted.thresholds.to_settings(),
+    }
+
+
 def save_pipeline(nlp: Language, output: Path) -> None:
     """Write a pipeline, whole or not at all. RAISES: RelxError RX186."""
     try:
@@ -165,13 +183,14 @@ def save_pipeline(nlp: Language, output: Path) -> None:
         raise cannot_write(output, err) from err
 
 
-def _fits_table(calibration: Any) -> Table:
+def _fits_table(fitted: Fitted) -> Table:
     rows = []
-    for fit in calibration.fits:
+    for fit in fitted.calibration.fits:
         name = " in ".join(filter(None, (fit.label, fit.lang))) or "all"
         shape = f"{fit.temperature:.3f}" if fit.temperature is not None else f"{len(fit.points)} points"
-        rows.append((name, str(fit.right), str(fit.wrong), shape, f"{fit.threshold:.4f}"))
-    shape = "temperature" if calibration.method == "temperature" else "steps"
+        threshold = fitted.thresholds.of(fit.label, fit.lang)
+        rows.append((name, str(fit.right), str(fit.wrong), shape, f"{threshold:.4f}"))
+    shape = "temperature" if fitted.calibration.method == "temperature" else "steps"
     return Table("Fitted to", ("right", "wrong", shape, "threshold"), rows)
 
 

@@ -15,6 +15,7 @@ from ._app import (
     CodeOpt,
     GpuOpt,
     ModelArg,
+    RowsOpt,
     SymmetricOpt,
     check_finds,
     import_code,
@@ -27,7 +28,7 @@ from ._app import (
     use_gpu,
 )
 from ._output import check_output, write_output
-from ._tables import Table, percent, text_table
+from ._tables import ROWS, Table, largest_first, percent, shortened, text_table
 
 #: Kind (in the order of the tables' columns) -> its name in tables.
 TITLES = {"cooccurrence": "mere co-occurrence", "reversed": "reversed direction", "negation": "negation"}
@@ -40,6 +41,7 @@ def challenge_cli(
     data: Annotated[Path, typer.Argument(help="Gold documents: a .spacy file, or a folder of such")],
     symmetric: SymmetricOpt = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the report")] = None,
+    rows: RowsOpt = ROWS,
     batch_size: BatchOpt = None,
     code: CodeOpt = None,
     gpu: GpuOpt = -1,
@@ -64,27 +66,27 @@ def challenge_cli(
     if not known:
         raise RelxError("RX395", path=data, n=len(docs), relations=0)
     report = challenge(nlp, docs, symmetric=names, batch_size=batch_size)
-    typer.echo("".join(map(text_table, report_tables(report))))
+    typer.echo("".join(map(text_table, report_tables(report, rows))))
     typer.echo(_summary(report))
     if output is not None:
         write_output(output, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
 
 
-def report_tables(report: dict[str, Any]) -> Iterator[Table]:
-    """False positive rates in percent: by kind, by relation, by language."""
+def report_tables(report: dict[str, Any], limit: int = ROWS) -> Iterator[Table]:
+    """False positive rates in percent: by kind, by relation, by language, those with most items first."""
     rows = [(title, *_cells(report[kind])) for kind, title in TITLES.items()]
     yield Table("Hard negatives", ("items", "predicted", "rate"), rows)
     columns = [column for name in ("together", "reversed", "denied") for column in (name, "%")]
     for title, key in (("Per relation", "per_relation"), ("Per language", "per_lang")):
         names = sorted({name for kind in TITLES for name in report[kind][key]})
         none = {"n": 0, "predicted": 0, "rate": None}
-        groups = [(name, [report[kind][key].get(name, none) for kind in TITLES]) for name in names]
-        yield Table(
-            title,
-            columns,
-            [(name, *(c for row in cells for c in (str(row["n"]), percent(row["rate"], 1)))) for name, cells in groups],
-        )
+        groups = {name: [report[kind][key].get(name, none) for kind in TITLES] for name in names}
+        lines = [
+            (name, *(cell for row in cells for cell in (str(row["n"]), percent(row["rate"], 1))))
+            for name, cells in largest_first(groups, lambda cells: sum(row["n"] for row in cells))
+        ]
+        yield shortened(Table(title, columns, lines), limit)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import RelxError
-from ._app import progress, read_docs, relx_app, report_errors
+from ._app import RowsOpt, progress, read_docs, relx_app, report_errors
 from ._output import check_output, write_output
-from ._tables import Table, text_table
+from ._tables import ROWS, Table, largest_first, shortened, text_table
 
 
 @relx_app.command("constraints")
@@ -23,6 +23,7 @@ def constraints_cli(
         float, typer.Option("--min-share", min=0.5, max=1, help="Of how many cases a property must be true")
     ] = 0.98,
     min_count: Annotated[int, typer.Option("--min-count", min=1, help="How many cases there must be")] = 20,
+    rows: RowsOpt = ROWS,
 ) -> None:
     """
     Learn from annotated documents what relations join and which properties they have, as a starting point for the
@@ -38,7 +39,7 @@ def constraints_cli(
     found = learn_constraints(progress(read_docs(data, Vocab())), min_share=min_share, min_count=min_count)
     if not found["n_relations"]:
         raise RelxError("RX394", path=data)
-    typer.echo(text_table(_table(found)))
+    typer.echo(text_table(shortened(_table(found), rows)))
     typer.echo(f"{found['n_relations']} relations in {found['n_docs']} documents")
     write_output(output, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     typer.secho(f"✔ Saved to {output}; its 'config' holds the proposed settings", fg="green")
@@ -47,7 +48,7 @@ def constraints_cli(
 def _table(found: dict[str, Any]) -> Table:
     config = found["config"]
     rows = []
-    for label, row in found["relations"].items():
+    for label, row in largest_first(found["relations"], lambda row: row["n"]):
         named = [name for name in config if name not in ("types", "inverse") and label in config[name]]
         one, other, both = row["functional"], row["inverse_functional"], row["symmetric"]
         counts = (

@@ -56,8 +56,8 @@ def convert_cli(
         OnError, typer.Option("--on-error", help="Broken lines: stop, or leave them out")
     ] = OnError.fail,
     limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="Write at most so many documents, 0 for all")] = 0,
-    dev: Annotated[Path | None, typer.Option("--dev", "-d", help="Second file, for a part of the documents")] = None,
-    dev_share: Annotated[float, typer.Option("--dev-share", help="About which part goes there")] = 0.1,
+    dev: Annotated[Path | None, typer.Option("--dev", "-d", help="Second file, for a share of the documents")] = None,
+    dev_share: Annotated[float, typer.Option("--dev-share", help="Share of the documents that goes there")] = 0.1,
     split_by: Annotated[
         SplitBy, typer.Option("--split-by", help="Keep equal texts together, or equal ids (translations)")
     ] = SplitBy.text,

@@ -16,6 +16,7 @@ from ._app import (
     CodeOpt,
     GpuOpt,
     ModelArg,
+    RowsOpt,
     SymmetricOpt,
     import_code,
     load_pipeline,
@@ -27,7 +28,7 @@ from ._app import (
     use_gpu,
 )
 from ._output import check_output, write_output
-from ._tables import FACT_NUMBERS, Table, percent, text_table
+from ._tables import FACT_NUMBERS, ROWS, Table, largest_first, percent, shortened, text_table
 
 
 class Match(str, Enum):
@@ -67,6 +68,7 @@ def evaluate_cli(
     retokenize: Annotated[
         bool, typer.Option("--retokenize", help="Use the pipeline's own tokens, not the gold ones")
     ] = False,
+    rows: RowsOpt = ROWS,
     batch_size: BatchOpt = None,
     code: CodeOpt = None,
     gpu: GpuOpt = -1,
@@ -86,7 +88,7 @@ def evaluate_cli(
     settings: dict[str, Any] = {"retokenize": retokenize, "batch_size": batch_size, "scheme": scheme}
     settings.update(across_docs=across_docs, symmetric=split_names(symmetric))
     scores = score_pipeline(model, data, gold_mentions=gold_mentions, match=match, **settings)
-    typer.echo(report(scores))
+    typer.echo(report(scores, rows))
     if output is not None:
         write_output(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
@@ -117,19 +119,25 @@ def score_pipeline(model: str, data: Path, *, gold_mentions: bool, match: Match,
     return {"match": match.value, **scores}
 
 
-def report(scores: dict[str, Any]) -> str:
-    """The scores as text, in percent: of relations (unless there are only facts), of facts, counts and speed."""
+def report(scores: dict[str, Any], rows: int = ROWS) -> str:
+    """The scores as text, in percent: of relations (unless there are only facts), of facts, counts and speed.
+
+    rows: that tables have at most which have one for each relation or language, those with most gold first; 0 for all.
+    """
     from ..evaluation.given import without_prefix
 
     scores = without_prefix(scores)
     has_facts = "fact_n_gold" in scores
     has_relations = scores["rel_n_gold"] or scores["rel_n_pred"] or not has_facts
-    tables = [*(_relation_tables(scores) if has_relations else ()), *(_fact_tables(scores) if has_facts else ())]
+    tables = [
+        *(_relation_tables(scores, rows) if has_relations else ()),
+        *(_fact_tables(scores, rows) if has_facts else ()),
+    ]
     unknown = [_unknown_types(scores)] if scores["unknown_types"] else []
     return "\n".join([*map(text_table, [*tables, *unknown]), _counts(scores, has_relations, has_facts)])
 
 
-def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
+def _relation_tables(scores: dict[str, Any], limit: int) -> Iterator[Table]:
     """Scores of relations: overall, per relation, per language."""
     names = {
         "micro": "rel_micro",
@@ -155,11 +163,11 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
         row = (str(scores["rel_n_reversed"]), percent(scores["rel_reversed_rate"]))
         yield Table("Direction", ("reversed", "% of predicted"), [("relations", *row)])
     if scores["rel_per_type"]:
-        rows = [_row(label, row) for label, row in scores["rel_per_type"].items()]
-        yield Table("Per relation", ("P", "R", "F", "gold"), rows)
+        rows = [(*_row(label, row), str(row["n_pred"])) for label, row in _by_support(scores["rel_per_type"])]
+        yield shortened(Table("Per relation", ("P", "R", "F", "gold", "predicted"), rows), limit)
     if scores["rel_per_lang"]:
-        rows = [(*_row(lang, row), percent(row["macro_f"])) for lang, row in scores["rel_per_lang"].items()]
-        yield Table("Per language", ("P", "R", "F", "gold", "macro F"), rows)
+        rows = [(*_row(lang, row), percent(row["macro_f"])) for lang, row in _by_support(scores["rel_per_lang"])]
+        yield shortened(Table("Per language", ("P", "R", "F", "gold", "macro F"), rows), limit)
     levels = {RELIABILITY[key]: row for key, row in scores["rel_reliability"].items() if row is not None and row["n"]}
     if levels:
         parts = ("mean_score", "share_right", "ece", "ece_adaptive", "brier")
@@ -178,7 +186,7 @@ def _relation_tables(scores: dict[str, Any]) -> Iterator[Table]:
         yield Table("One triple a sentence, F", (*parts, "gold"), rows)
 
 
-def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
+def _fact_tables(scores: dict[str, Any], limit: int) -> Iterator[Table]:
     """Scores of facts: the ranking, at the threshold, per relation, per language."""
     numbers = [percent(scores[key]) for key in FACT_NUMBERS.values()]
     yield Table("Facts", list(FACT_NUMBERS), [("ranked", *numbers)])
@@ -190,15 +198,26 @@ def _fact_tables(scores: dict[str, Any]) -> Iterator[Table]:
     yield Table("Direction", ("asked both ways", "reversed", "% of predicted"), [direction])
     if scores["fact_per_type"]:
         rows = [
-            (*_row(label, row), percent(row["ap"]), percent(row["max_f"]), str(row["n_reversed"]))
-            for label, row in scores["fact_per_type"].items()
+            (*_row(label, row), str(row["n_pred"]), percent(row["ap"]), percent(row["max_f"]), str(row["n_reversed"]))
+            for label, row in _by_support(scores["fact_per_type"])
         ]
-        yield Table("Facts per relation", ("P", "R", "F", "gold", "AP", "max F", "reversed"), rows)
+        columns = ("P", "R", "F", "gold", "predicted", "AP", "max F", "reversed")
+        yield shortened(Table("Facts per relation", columns, rows), limit)
     if scores["fact_per_lang"]:
         rows = [
-            (*_row(lang, row), percent(row["ap"]), str(row["n_bags"])) for lang, row in scores["fact_per_lang"].items()
+            (*_row(lang, row), percent(row["ap"]), str(row["n_bags"]))
+            for lang, row in _by_support(scores["fact_per_lang"])
         ]
-        yield Table("Facts per language", ("P", "R", "F", "gold", "AP", "pairs"), rows)
+        yield shortened(Table("Facts per language", ("P", "R", "F", "gold", "AP", "pairs"), rows), limit)
+
+
+def _by_support(groups: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Groups of which there is anything to say, those with most gold first."""
+    return [
+        (name, row)
+        for name, row in largest_first(groups, lambda row: row["support"])
+        if row["support"] or row.get("n_pred", 1)
+    ]
 
 
 def _unknown_types(scores: dict[str, Any]) -> Table:

@@ -189,13 +189,14 @@ def find_checker(nlp: Language, kb: Path | None, known: Path | None) -> FactChec
 def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) -> str:
     """Set up the pipeline for bags. RETURNS: the name of its fact extractor. RAISES: RelxError RX067 without one."""
     from ..pipeline.fact_extractor import FactExtractor
+    from ..thresholds import Thresholds
 
     found = [(name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, FactExtractor)]
     if not found or not _markers(nlp, found[-1][0]):
         raise RelxError("RX067", names=", ".join(nlp.pipe_names) or "no components")
     name, extractor = found[-1]
     if min_score is not None:
-        extractor.threshold, extractor.label_thresholds = min_score, {}
+        extractor.set_thresholds(Thresholds(min_score))
     if max_evidence is not None:
         extractor.max_evidence = max_evidence
     extractor.keep_scores = extractor.keep_scores and bool(_behind(nlp, name))  # nobody else reads them

@@ -46,9 +46,10 @@ def build_cli(
     """
     Make a graph of RDF triples, such as relx export writes, that relx graph query can ask.
     """
-    from ..export.graph import build_graph
+    from ..export.graph import build_graph, graph_prefixes
 
     size = build_graph(triples, folder, _watched)
+    typer.echo(f"prefixes that queries know: {', '.join(graph_prefixes(folder))}")
     typer.secho(f"✔ Saved {size} triples to {folder}", fg="green")
 
 
@@ -62,7 +63,8 @@ def query_cli(
     timeout: Annotated[float, typer.Option("--timeout", min=0, help="Seconds at most, 0 for no limit")] = 60,
 ) -> None:
     """
-    Ask a graph in SPARQL: SELECT, ASK, CONSTRUCT or DESCRIBE. Nothing is changed by it.
+    Ask a graph in SPARQL: SELECT, ASK, CONSTRUCT or DESCRIBE. Nothing is changed by it. Prefixes of the files that the
+    graph was built of, and common ones, need no declaration.
     """
     from ..export.query import query_graph
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,6 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span, Token
 from spacy.util import filter_spans
-from spacy.vocab import Vocab
 
 from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
@@ -25,6 +23,7 @@ from .formats import get_format
 from .formats.detect import detect_format
 from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
 from .records import UNTYPED, LabelCounts, Place, Record, Report, excerpt, is_lang_code, pass_over
+from .split import SPLITS, SplitDocs
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
@@ -32,8 +31,6 @@ ALIGNMENTS = ("strict", "expand", "contract")
 _NO_WIDTH = "\u200b\u2060\ufeff"
 #: Instead of the name of a format: tell it by the content.
 AUTO = "auto"
-#: What must not stand both in the output and in its dev part.
-SPLITS = ("text", "id")
 
 
 def default_nlp() -> Language:
@@ -66,16 +63,16 @@ def convert(
     files, or folders, which are searched at all depths for files whose names fit one of `patterns` (globs; hidden files
     never do), in sorted order. lang: language of the records that do not say theirs. nlp: its tokenizer splits texts
     (default: `default_nlp()`); data that comes in tokens keeps them. on_error: "raise", or "skip" broken lines.
-    alignment: see `records_to_docs`. limit: Docs to write at most, 0 for all. dev: a second file, for about dev_share
-    of the Docs (in (0, 1)), drawn with the seed; as long as there is more than one text, neither file is left empty.
-    split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have them.
+    alignment: see `records_to_docs`. limit: Docs to write at most, 0 for all. dev: a second file, for dev_share of
+    the Docs (in (0, 1)), drawn with the seed, see `SplitDocs`; neither file is ever empty. split_by: "text", equal
+    texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     labels: a file with new names for relations, see `spacy_relx.corpora.labels.read_labels`; relations that it does not
     name keep their names. types: such a file for the entity types of mentions, or two ready tables, such as
     "ontonotes:conll", see `spacy_relx.corpora.labels.types_renaming`. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
     RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX119 (settings), RX120 (input), RX121 (nothing to
-    write), RX122 (output), RX123 (writing), RX108, RX109, RX124 or RX125 (labels, types), RX511 (types), and the errors
-    of the importer.
+    write), RX122 (output), RX123 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or RX125 (labels, types),
+    RX511 (types), and the errors of the importer.
     """
     report = Report(on_error)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
@@ -107,14 +104,17 @@ def convert(
     docs = records_to_docs(records(), nlp, report, alignment)
     if limit:
         docs = islice(docs, limit)
-    bins = [new_docbin() for _ in outputs]
-    for doc in progress(docs) if progress else docs:
-        docbin = bins[0] if dev is None or _draw(doc, split_by, seed) >= dev_share else bins[1]
-        with quick_msgpack():
-            docbin.add(doc)
-    if dev is not None and sum(map(bool, map(len, bins))) == 1:
-        bins = _divide(bins, nlp.vocab, split_by, seed)
-    _write(bins, outputs, report, split_by)
+    split = None if dev is None else SplitDocs(nlp.vocab, share=dev_share, by=split_by, seed=seed)
+    docbin = new_docbin()
+    add = docbin.add if split is None else split.add
+    with quick_msgpack():
+        for doc in progress(docs) if progress else docs:
+            add(doc)
+    if not report.records_written:
+        raise RelxError("RX121", path=outputs[0], reason=f"there are no documents.\n{report.summary()}")
+    for part, path in zip((docbin,) if split is None else _divide(split, outputs), outputs):
+        write_docbin(part, path)
+        report.outputs[str(path)] = len(part)
     if labels is not None and report.labels is not None:
         check_use(labels, report.labels)
     if types is not None and report.types is not None:
@@ -181,44 +181,14 @@ def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
         taken.append(path)
 
 
-def _draw(doc: Doc, split_by: str, seed: int) -> float:
-    """A number in [0, 1] drawn by the text alone, or by the id where there is one: what is equal stays together."""
-    key = str(doc.user_data.get("id", doc.text)) if split_by == "id" else doc.text
-    digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
-
-
-def _divide(bins: list[DocBin], vocab: Vocab, split_by: str, seed: int) -> list[DocBin]:
-    """Where one of the two got nothing, as few data make likely: give it what the draw put nearest to it."""
-    to_dev = len(bins[0]) > 0
-    docs = list(bins[0 if to_dev else 1].get_docs(vocab))
-    draws = [_draw(doc, split_by, seed) for doc in docs]
-    if min(draws) == max(draws):  # one text: it cannot be divided
-        return bins
-    lowest, highest = min(draws), max(draws)
-    divided = [new_docbin(), new_docbin()]
-    for doc, draw in zip(docs, draws):
-        in_dev = draw == lowest if to_dev else draw < highest
-        divided[in_dev].add(doc)
-    return divided
-
-
-def _write(bins: list[DocBin], outputs: list[Path], report: Report, split_by: str) -> None:
-    for docbin, path in zip(bins, outputs):
-        if len(docbin):
-            continue
-        reason = f"there are no documents.\n{report.summary()}"
-        if report.records_written:
-            other = next(other for other in outputs if other != path)
-            reason = (
-                f"the draw put all {report.records_written} documents in {other}. They have one {split_by} in common, "
-                "which is never divided between the two files: --dev-share and --seed only choose the file. Give more "
-                "data, another --split-by, or no second file (--dev)."
-            )
-        raise RelxError("RX121", path=path, reason=reason)
-    for docbin, path in zip(bins, outputs):
-        write_docbin(docbin, path)
-        report.outputs[str(path)] = len(docbin)
+def _divide(split: SplitDocs, outputs: Sequence[Path]) -> tuple[DocBin, DocBin]:
+    """RAISES: RelxError RX560 where one of the two would be empty."""
+    if not split.can_divide:
+        reason = "there is only one document"
+        if len(split) > 1:
+            reason = f"all {len(split)} documents have the same {split.by}, and equal ones stay together"
+        raise RelxError("RX560", train=outputs[0], dev=outputs[1], reason=reason)
+    return split.divide()
 
 
 def records_to_docs(
@@ -240,10 +210,11 @@ def records_to_docs(
     """
     set_extensions()
     known: dict[tuple[str | int, str], tuple[int, Place]] = {}
+    pack = srsly.msgpack.Packer(use_bin_type=True).pack  # `msgpack_dumps` looks up its codecs anew on each call
     for record in records:
         try:
             if record.meta:
-                srsly.msgpack_dumps(record.meta)  # else DocBin would break, on an integer of more than 64 bits
+                pack(record.meta)  # else DocBin would break, on an integer of more than 64 bits
             doc = _make_tokens(record, nlp)
             spans = _make_spans(record, doc, report, alignment)
         except RelxError:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc
 
 from ..calibration import METHODS, Calibration, Fit, PairScores, log_odds
 from ..errors import RelxError, warn
+from ..thresholds import Thresholds
 from .curves import precision_recall
 from .reliability import right_items
 from .scorer import DocView
@@ -89,7 +90,8 @@ def fit_threshold(scores: Any, right: Any, n_gold: int, *, precision: float | No
 
     scores: float (n,), in [0, 1]. right: bool (n,). n_gold: what is to be found, proposed or not. precision: the lowest
     cut above which the share of right items is at least this; None: the cut with the best F1. The threshold lies in the
-    middle between the last score that is predicted and the next. RETURNS: None where no cut will do.
+    middle between the last score that is predicted and the next, with as many digits as that needs (4 at least).
+    RETURNS: None where no cut will do.
     """
     curve = precision_recall(scores, right, max(int(n_gold), int(np.sum(right))))
     if not len(curve) or not curve.hits[-1]:
@@ -102,7 +104,9 @@ def fit_threshold(scores: Any, right: Any, n_gold: int, *, precision: float | No
             return None
         best = int(reached[-1])
     below = float(curve.score[best + 1]) if best + 1 < len(curve) else 0.0
-    return (float(curve.score[best]) + below) / 2
+    score = float(curve.score[best])
+    middle = (score + below) / 2
+    return next((value for digits in range(4, 10) if below <= (value := round(middle, digits)) < score), middle)
 
 
 @dataclass
@@ -135,6 +139,13 @@ class FitItems:
         return raw, columns, right, self._langs, [len(part[0]) for part in self._parts]
 
 
+class Fitted(NamedTuple):
+    """What is fitted: how scores change, and where the changed scores are cut."""
+
+    calibration: Calibration
+    thresholds: Thresholds
+
+
 def fit_calibration(
     items: FitItems,
     *,
@@ -142,13 +153,12 @@ def fit_calibration(
     precision: float | None = None,
     per: Iterable[str] = (),
     min_examples: int = MIN_EXAMPLES,
-    settings: Mapping[str, Any],
-) -> Calibration:
+) -> Fitted:
     """Fit scores and thresholds.
 
     method: see `calibration.METHODS`. precision: what thresholds are to reach; None: the best F1. per: "relation",
     "language", or both: labels, languages, and labels in a language, get a fit of their own where they have at least
-    `min_examples` items that are right and as many that are wrong. settings: the component's own thresholds.
+    `min_examples` items that are right and as many that are wrong.
     WARNS: RX388 for fits whose threshold cannot reach the precision on these items: they never predict.
     RAISES: RelxError RX387 where all items are right, or all wrong; RX390 for settings that do not go together.
     """
@@ -164,6 +174,7 @@ def fit_calibration(
     names = sorted(set(langs))
     codes = np.repeat([names.index(lang) for lang in langs], sizes)
     fits: list[Fit] = []
+    found: dict[tuple[str | None, str | None], float] = {}
     unreached: list[str] = []
     for label, lang in _groups(items.labels, names, per):
         mask = np.ones(len(raw), dtype=bool)
@@ -179,11 +190,18 @@ def fit_calibration(
         threshold = fit_threshold(fit.apply(raw[mask]), right[mask], gold, precision=precision)
         if threshold is None:
             unreached.append(" in ".join(filter(None, (label, lang))) or "all relations")
-        fits.append(replace(fit, threshold=1.0 if threshold is None else threshold))
+        fits.append(fit)
+        found[label, lang] = 1.0 if threshold is None else threshold
     if unreached:
         warn("RX388", precision=precision, names=", ".join(unreached))
-    target = {"best_f1": True} if precision is None else {"precision": precision}
-    return Calibration(method, target, settings, fits)
+    return Fitted(Calibration(method, fits), _thresholds(found))
+
+
+def _thresholds(found: Mapping[tuple[str | None, str | None], float]) -> Thresholds:
+    """found: of (label, language), None for all."""
+    labels = {label: value for (label, lang), value in found.items() if label is not None and lang is None}
+    langs = {(lang, label): value for (label, lang), value in found.items() if lang is not None}
+    return Thresholds(found[None, None], labels, langs)
 
 
 def _groups(labels: Sequence[str], langs: Sequence[str], per: set[str]) -> Iterator[tuple[str | None, str | None]]:
@@ -198,7 +216,7 @@ def _groups(labels: Sequence[str], langs: Sequence[str], per: set[str]) -> Itera
 
 def _fit(raw: np.ndarray, right: np.ndarray, method: str, label: str | None, lang: str | None) -> Fit:
     n_right = int(right.sum())
-    counts = (1.0, n_right, len(right) - n_right)
+    counts = (n_right, len(right) - n_right)
     if method == "temperature":
         return Fit(label, lang, *counts, temperature=fit_temperature(raw, right))
     points = np.stack(pool_adjacent_violators(raw, right), axis=1)

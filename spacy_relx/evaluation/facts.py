@@ -84,8 +84,8 @@ def score_facts(
     fact_macro_f                  mean of the F1s of the labels that occur in gold, at that threshold.
     fact_reversed_rate            share of the predicted facts that are reversed; None where no gold fact is asked the
                                   other way round, or nothing is predicted.
-    fact_per_type                 {label: {p, r, f, ap, max_f, support, n_reversed}} of the labels in gold and of those
-                                  predicted.
+    fact_per_type                 {label: {p, r, f, ap, max_f, support, n_pred, n_reversed}} of the labels in gold and
+                                  of those predicted.
     fact_per_lang                 {language: {p, r, f, ap, support, n_bags}}; the language of a pair is that of all its
                                   sentences, else "several"; "unknown" where it is "".
     fact_n_gold, fact_n_pred, fact_n_items, fact_n_bags    gold facts, predicted facts, items, pairs: each once.
@@ -286,7 +286,8 @@ class _Tables:
             curve, gold, found, hits = groups[i]
             if gold or found:
                 ranked = {"ap": curve.average_precision(), "max_f": curve.max_f()[0]}
-                rows[label] = {**_prf(hits, gold, found), **ranked, "support": gold, "n_reversed": turned[i]}
+                counts = {"support": gold, "n_pred": found, "n_reversed": turned[i]}
+                rows[label] = {**_prf(hits, gold, found), **ranked, **counts}
         return rows
 
     def per_lang(self, langs: Sequence[str]) -> dict[str, dict[str, Any]]:

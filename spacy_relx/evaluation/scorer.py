@@ -81,11 +81,12 @@ def score_relations(
     RETURNS:
     rel_micro_p, _r, _f         over all relations. A gold relation that no candidate covered is a miss.
     rel_macro_p, _r, _f         unweighted means of the scores of the labels that occur in gold.
-    rel_per_type                {label: {p, r, f, support}}; support: gold relations. Labels only predicted are here
-                                too, with support 0.
+    rel_per_type                {label: {p, r, f, support, n_pred}}; support: gold relations, n_pred: predicted ones.
+                                Labels only predicted are here too, with support 0.
     rel_per_lang                {language: {p, r, f, macro_f, support}}, micro scores of the Docs of
                                 `reference._.lang`, "unknown" where it is "".
-    rel_per_lang_type           {language: {label: {p, r, f, support}}}, rel_per_type of the Docs of each language.
+    rel_per_lang_type           {language: {label: {p, r, f, support, n_pred}}}, rel_per_type of the Docs of each
+                                language.
     rel_boundary_micro_p/r/f, rel_strict_micro_p/r/f     the micro scores of either match, whichever was asked for.
     rel_micro_f_na, rel_macro_f_na    with no-relation as a label of its own, see below.
     rel_{name}_p, _r, _f        micro scores of what the component of this name found, against the gold relations of its
@@ -289,7 +290,9 @@ class _Counts:
 
     def per_type(self) -> dict[str, dict[str, float]]:
         labels = sorted({*self.gold, *self.pred})
-        return {label: {**self._label(label), "support": self.gold[label]} for label in labels}
+        return {
+            label: {**self._label(label), "support": self.gold[label], "n_pred": self.pred[label]} for label in labels
+        }
 
     def per_lang(self) -> dict[str, Any]:
         if not self.support:

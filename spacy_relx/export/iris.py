@@ -24,6 +24,8 @@ _UCS = (
 _FORBIDDEN = re.compile(rf"%(?![0-9A-Fa-f]{{2}})|[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{_UCS}]")
 _HTTP = re.compile(rf"https?://(?:[A-Za-z0-9\-._~!$&'()*+,;=%{_UCS}]+)(?::[0-9]*)?(?:[/?#].*)?", re.DOTALL)
 _URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[^#?]+.*", re.DOTALL)
+#: Kinds of things with IRIs of our own: BASEkind/...
+KINDS = ("entity", "kb", "relation", "type", "document", "model", "fact", "evidence")
 _MAX_CACHED = 1 << 15
 
 
@@ -66,6 +68,11 @@ class Iris:
         self.relation = lru_cache(_MAX_CACHED)(relation)
         #: (kind, name) -> the IRI of a type, document or model.
         self.own = lru_cache(_MAX_CACHED)(self._own)
+
+    @property
+    def prefixes(self) -> dict[str, str]:
+        """Prefixes of what is named here: the vocabulary's and one of each kind."""
+        return {"relx": self.vocabulary, **{kind: f"{self.base}{kind}/" for kind in KINDS}}
 
     def _own(self, kind: str, *names: str) -> str:
         return f"{self.base}{kind}/{'/'.join(map(_segment, names))}"

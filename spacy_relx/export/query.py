@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
 
 from .._compat import optional_import
 from ..errors import RelxError
-from .graph import STORE, check_graph
-from .rdf import PREFIXES
+from .graph import STORE, graph_prefixes
 
+#: Strings, IRIs and comments, in which a word has no prefix.
+_NO_NAMES = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^\'\\]|\\.|\'(?!\'\'))*\'\'\'|"(?:[^"\\\n\r]|\\.)*"|'
+    r"'(?:[^'\\\n\r]|\\.)*'|<[^<>\"{}|^`\\\x00-\x20]*>|#[^\n\r]*",
+    re.DOTALL,
+)
+#: A name with a prefix, and the declaration of one, outside of what `_NO_NAMES` finds.
+_PREFIXED = re.compile(r"(?<![\w?$:.-])((?!_:)[^\W\d_][\w.-]*)?:")
+_DECLARED = re.compile(r"(?<![\w?$:.-])PREFIX\s+([^\s:]*):", re.IGNORECASE)
 #: Memory that a query may take beyond the program itself, in bytes.
 MAX_BYTES = 4 << 30
 #: Characters of a query.
@@ -85,7 +95,8 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
     """Ask a graph in SPARQL 1.1: SELECT, ASK, CONSTRUCT or DESCRIBE.
 
     A query changes nothing and reaches no other machine: one with a SERVICE is refused by its parse tree, and the
-    process that answers may open no socket (on Linux). The prefixes rdf, rdfs, skos, dcterms, prov and xsd are known.
+    process that answers may open no socket (on Linux). It may use the prefixes of `graph_prefixes`, and
+    declare others.
 
     Args:
         folder: A graph of `build_graph`.
@@ -98,18 +109,18 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
 
     Raises:
         RelxError: RX005 (no pyoxigraph or rdflib), RX342 (no graph), RX344 (the query), RX345 (SERVICE), RX346 (time),
-            RX590 (memory).
+            RX564 (an unknown prefix), RX590 (memory).
     """
     for package in ("pyoxigraph", "rdflib"):
         optional_import(package, extra="graph", purpose="graphs")
     folder = Path(folder)
-    check_graph(folder)
+    prefixes = graph_prefixes(folder)
     if len(query) > MAX_LENGTH:
         raise RelxError("RX344", reason=f"the query is longer than {MAX_LENGTH} characters")
     asked = {
         "store": str(folder / STORE),
         "query": query,
-        "prefixes": PREFIXES,
+        "prefixes": prefixes,
         "limit": limit,
         "max_bytes": MAX_BYTES,
     }
@@ -122,8 +133,18 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
         raise RelxError("RX346", seconds=timeout) from err
     lines: list[Any] = [json.loads(line) for line in done.stdout.splitlines()] if not done.returncode else []
     end: dict[str, Any] = lines[-1] if lines else {"error": "RX590", "reason": ""}
+    unknown = _unknown_prefixes(query, prefixes) if end.get("error") == "RX344" else []
+    if unknown:
+        raise RelxError("RX564", names=", ".join(unknown), known=", ".join(prefixes))
     if "error" in end:
         raise RelxError(end["error"], reason=end["reason"], path=folder, gigabytes=MAX_BYTES >> 30)
     head: dict[str, Any] = lines[0]
     rows = [[None if term is None else Term.from_json(term) for term in row] for row in lines[1:-1]]
     return Answer(head["names"], rows, end["cut"], head["yes"])
+
+
+def _unknown_prefixes(query: str, known: Iterable[str]) -> list[str]:
+    """Prefixes that a query uses and does not declare. Used for a message alone: what is refused, the parsers say."""
+    text = _NO_NAMES.sub(" ", query)
+    used = dict.fromkeys(_PREFIXED.findall(text))
+    return [name or "(the empty one)" for name in used if name not in {*known, *_DECLARED.findall(text)}]

@@ -60,9 +60,7 @@ class _Names:
     """Prefixed names for IRIs that have a simple one."""
 
     def __init__(self, iris: Iris):
-        self.prefixes = {**PREFIXES, "relx": iris.vocabulary}
-        kinds = ("entity", "kb", "relation", "type", "document", "model", "fact", "evidence")
-        self.prefixes.update({kind: f"{iris.base}{kind}/" for kind in kinds})
+        self.prefixes = {**PREFIXES, **iris.prefixes}
         self._names = {iri: name for name, iri in self.prefixes.items()}
         self.short = lru_cache(_MAX_CACHED)(self._short)
 

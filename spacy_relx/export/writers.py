@@ -16,6 +16,7 @@ import catalogue
 from spacy.tokens import Doc
 
 from ..errors import RelxError, warn
+from ..registrations import LazyRegistry
 from .files import check_folder, streamed_output, whole_export
 from .from_docs import as_triples
 from .iris import Iris
@@ -53,7 +54,22 @@ class Writer:
         self.write(spool, path, settings)
 
 
-exports = catalogue.create("spacy_relx", "exports", entry_points=True)
+#: Format -> module of this folder and its `Writer`. They are no entry points, see `spacy_relx.registrations`.
+EXPORTS = {
+    "jsonl": "tables:JSON_LINES",
+    "csv": "tables:CSV",
+    "parquet": "tables:PARQUET",
+    "ntriples": "rdf_syntax:N_TRIPLES",
+    "turtle": "rdf_syntax:TURTLE",
+    "jsonld": "rdf_syntax:JSON_LD",
+    "graphml": "graphml:GRAPHML",
+    "neo4j": "neo4j:NEO4J",
+}
+
+exports = LazyRegistry(
+    catalogue.create("spacy_relx", "exports", entry_points=True),
+    {name: f"{__package__}.{place}" for name, place in EXPORTS.items()},
+)
 
 
 def get_writer(name: str) -> Writer:

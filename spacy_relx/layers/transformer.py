@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from thinc.api import get_torch_default_device
 from torch import nn
 
 from .._compat import optional_import
@@ -88,9 +89,8 @@ class LoadedTransformer:
 
 
 def _hugging_face() -> Any:
-    """spacy-transformers' module that loads models, which has transformers' own classes too."""
-    optional_import("spacy_transformers", extra="transformers", purpose="transformers")
-    return importlib.import_module("spacy_transformers.layers.transformer_model")
+    """Hugging Face's library. RAISES: RelxError RX005."""
+    return optional_import("transformers", extra="transformers", purpose="pre-trained transformers")
 
 
 def _no_random_weights() -> AbstractContextManager:
@@ -105,18 +105,17 @@ def load_transformer(source: TransformerSource) -> LoadedTransformer:
     RAISES: RelxError RX005, RX080 when that cannot be done, RX084 when it has not the layers that are to be kept.
     """
     hf = _hugging_face()
-    settings: dict[str, Any] = {}
     try:
+        tokenizer = hf.AutoTokenizer.from_pretrained(source.name, use_fast=source.use_fast)
+        config = hf.AutoConfig.from_pretrained(source.name)
         if source.dropout is not None:
-            config = hf.AutoConfig.from_pretrained(source.name)
-            settings = {name: source.dropout for name in _DROPOUTS if hasattr(config, name)}
-        loaded = hf.huggingface_from_pretrained(source.name, {"use_fast": source.use_fast}, settings)
+            config.update({name: source.dropout for name in _DROPOUTS if hasattr(config, name)})
+        module = hf.AutoModel.from_pretrained(source.name, config=config)
     except (OSError, ValueError, TypeError, KeyError) as err:
         raise RelxError("RX080", name=repr(source.name), reason=err) from err
-    files = _tokenizer_files(loaded.tokenizer)
-    module = _without_pooler(loaded.transformer.float())
+    module = _without_pooler(module.float().to(get_torch_default_device()))
     _keep_layers(module, source.layers)
-    return LoadedTransformer(module, Subwords(loaded.tokenizer), files, bool(loaded.tokenizer.is_fast))
+    return LoadedTransformer(module, Subwords(tokenizer), _tokenizer_files(tokenizer), bool(tokenizer.is_fast))
 
 
 def _without_pooler(module: Any) -> Any:

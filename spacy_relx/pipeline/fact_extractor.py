@@ -18,6 +18,7 @@ from ..extensions import get_candidates, get_facts, get_sentence_langs
 from ..facts import Evidence, Fact, FactScores
 from ..found import add_fact_scores, add_facts
 from ..grouping import group_pairs
+from ..thresholds import LabelThresholds, check_keys
 from ..types import NO_RELATION
 from .order import components_before
 from .score_weights import weigh_scores
@@ -68,7 +69,7 @@ def make_fact_extractor(
     name: str,
     model: Model,
     threshold: float,
-    label_thresholds: dict[str, float],
+    label_thresholds: LabelThresholds,
     max_evidence: int,
     keep_scores: bool,
     overwrite: bool,
@@ -81,7 +82,9 @@ def make_fact_extractor(
     counted most. keep_scores: set `doc._.fact_scores`, all relations of all pairs, too; precision-recall curves need
     them. overwrite: whether to replace the facts that others have put on a Doc; else they stay, and equal ones become
     one (`found.add_facts`). scorer: as for any component.
+    RAISES: RelxError RX561, RX562 for thresholds of another form.
     """
+    check_keys(name, label_thresholds)
     return FactExtractor(
         nlp.vocab,
         model,
@@ -112,7 +115,7 @@ class FactExtractor(TrainedPipe):
         name: str = "fact_extractor",
         *,
         threshold: float = 0.5,
-        label_thresholds: dict[str, float] | None = None,
+        label_thresholds: LabelThresholds | None = None,
         max_evidence: int = 5,
         keep_scores: bool = True,
         overwrite: bool = False,
@@ -184,8 +187,8 @@ class FactExtractor(TrainedPipe):
 
     def _facts(self, doc: Doc, found: DocFacts) -> Iterator[Fact]:
         """The facts over their thresholds, bag by bag."""
-        bars = [self.label_thresholds.get(label, self.threshold) for label in self.labels]
-        bags, columns = (found.scores[:, 1:] > np.array(bars, dtype="float32")).nonzero()
+        bars = self.thresholds.of_pairs(self.labels, (), ()).astype("float32")
+        bags, columns = (found.scores[:, 1:] > bars).nonzero()
         starts = np.cumsum(found.sizes) - found.sizes
         for bag, column in zip(bags.tolist(), columns.tolist()):
             rows = np.arange(starts[bag], starts[bag] + found.sizes[bag])

@@ -17,6 +17,7 @@ from thinc.api import Config, Model
 from ..errors import RelxError, warn
 from ..extensions import get_lang, get_relations, get_sentence_langs, primary_code
 from ..found import add_mentions, add_relations
+from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .joint_targets import GoldMentions, Reach, joint_gold
 from .score_weights import weigh_scores
@@ -53,6 +54,7 @@ N_SAMPLE_DOCS = 10
         "model": DEFAULT_MODEL,
         "threshold": None,
         "label_thresholds": {},
+        "lang_thresholds": [],
         "spans_key": MENTIONS_KEY,
         "annotate_ents": True,
         "overwrite": False,
@@ -66,20 +68,23 @@ def make_joint_extractor(
     name: str,
     model: Model,
     threshold: float | None,
-    label_thresholds: dict[str, float],
+    label_thresholds: LabelThresholds,
+    lang_thresholds: LangThresholds,
     spans_key: str | None,
     annotate_ents: bool,
     overwrite: bool,
     mask_labels: bool,
     scorer: Callable | None,
 ) -> JointExtractor:
-    """Make the component that finds mentions and relations: see `JointExtractor`."""
+    """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
+    check_keys(name, label_thresholds)
     return JointExtractor(
         nlp.vocab,
         model,
         name,
         threshold=threshold,
         label_thresholds=label_thresholds,
+        lang_thresholds=lang_thresholds,
         spans_key=spans_key,
         annotate_ents=annotate_ents,
         overwrite=overwrite,
@@ -93,7 +98,8 @@ class JointExtractor(TrainedPipe):
 
     model: `spacy_relx.JointModel.v1`. threshold: a triple is predicted when its score, the probability that both
     mentions and the relation are right, is greater; None: when it beats no-relation. label_thresholds: of single
-    labels, before the common one. spans_key: group of all mentions found; None for none. annotate_ents: also add to
+    labels, before the common one; lang_thresholds: [language, label or None for the others, threshold]. spans_key:
+    group of all mentions found; None for none. annotate_ents: also add to
     `doc.ents` those that overlap no entity there and not each other, the surest first. overwrite: whether to replace
     the mentions of that group, the entities and the relations that others have put on a Doc; else they stay. What this
     component found in an earlier run is replaced in any case. mask_labels: in a language that training showed, predict
@@ -109,14 +115,23 @@ class JointExtractor(TrainedPipe):
         name: str = "joint_extractor",
         *,
         threshold: float | None = None,
-        label_thresholds: dict[str, float] | None = None,
+        label_thresholds: LabelThresholds | None = None,
+        lang_thresholds: LangThresholds | None = None,
         spans_key: str | None = MENTIONS_KEY,
         annotate_ents: bool = True,
         overwrite: bool = False,
         mask_labels: bool = False,
         scorer: Callable | None = None,
     ):
-        super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
+        super().__init__(
+            vocab,
+            model,
+            name,
+            threshold=threshold,
+            label_thresholds=label_thresholds,
+            lang_thresholds=lang_thresholds,
+            scorer=scorer,
+        )
         self.spans_key = spans_key
         self.annotate_ents = annotate_ents
         self.overwrite = overwrite

@@ -17,6 +17,7 @@ from thinc.api import Config, Model
 from ..errors import warn
 from ..extensions import count_candidates, get_candidates, get_lang, get_relations
 from ..found import add_relations
+from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import Candidates, Relation
 from .schema import TypeMask, check_types
 from .score_weights import weigh_scores
@@ -51,6 +52,7 @@ PIPE_PAIRS = 200_000
         "model": DEFAULT_MODEL,
         "threshold": None,
         "label_thresholds": {},
+        "lang_thresholds": [],
         "types": [],
         "overwrite": False,
         "scorer": {"@scorers": "spacy_relx.RelationScorer.v1"},
@@ -62,7 +64,8 @@ def make_relation_extractor(
     name: str,
     model: Model,
     threshold: float | None,
-    label_thresholds: dict[str, float],
+    label_thresholds: LabelThresholds,
+    lang_thresholds: LangThresholds,
     types: list[list[str]],
     overwrite: bool,
     scorer: Callable | None,
@@ -71,18 +74,22 @@ def make_relation_extractor(
 
     model: `spacy_relx.RelationModel.v1`. threshold: a label is predicted when its score is greater; None: when it
     beats no-relation (with a softmax head the pair's most probable outcome, with a multi-label head over .5).
-    label_thresholds: thresholds of single labels, before the common one. types: allowed [head type, label, tail type],
-    types as training calls them and "*" for any; a label that is not named may have all. What is not allowed is not
-    considered, so that the best of the other labels is predicted where it passes. overwrite: whether to replace the
-    relations that others have put on a Doc; else they stay, and of equal ones the better score holds
-    (`found.add_relations`). scorer: as for any component.
+    label_thresholds: thresholds of single labels, before the common one; a table, or pairs of a label and a threshold.
+    lang_thresholds: [language, label or None for the others, threshold], by the language of the Doc. types: allowed
+    [head type, label, tail type], types as training calls them and "*" for any; a label that is not named may have all.
+    What is not allowed is not considered, so that the best of the other labels is predicted where it passes. overwrite:
+    whether to replace the relations that others have put on a Doc; else they stay, and of equal ones the better score
+    holds (`found.add_relations`). scorer: as for any component.
+    RAISES: RelxError RX021, RX561, RX562 (thresholds), RX386 (types).
     """
+    check_keys(name, label_thresholds)
     return RelationExtractor(
         nlp.vocab,
         model,
         name,
         threshold=threshold,
         label_thresholds=label_thresholds,
+        lang_thresholds=lang_thresholds,
         types=types,
         overwrite=overwrite,
         scorer=scorer,
@@ -105,15 +112,25 @@ class RelationExtractor(TrainedPipe):
         name: str = "relation_extractor",
         *,
         threshold: float | None = None,
-        label_thresholds: dict[str, float] | None = None,
+        label_thresholds: LabelThresholds | None = None,
+        lang_thresholds: LangThresholds | None = None,
         types: Sequence[Sequence[str]] = (),
         overwrite: bool = False,
         scorer: Callable | None = None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX386 for types of another form."""
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 and RX386 for settings of another
+        form."""
         self._mask = TypeMask(name, types)
         self.overwrite = overwrite
-        super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
+        super().__init__(
+            vocab,
+            model,
+            name,
+            threshold=threshold,
+            label_thresholds=label_thresholds,
+            lang_thresholds=lang_thresholds,
+            scorer=scorer,
+        )
 
     @property
     def types(self) -> Sequence[Sequence[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
@@ -20,6 +20,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
 from ..extensions import GoldMentions, get_candidates, get_gold_mentions, get_lang, has_candidates, set_extensions
+from ..thresholds import LabelThresholds, LangThresholds, Thresholds
 from ..types import NO_RELATION, Mention
 from .order import components_before
 
@@ -39,7 +40,8 @@ class TrainedPipe(TrainablePipe):
     unmarked: str
     cfg: dict[str, Any]
     threshold: float | None
-    label_thresholds: dict[str, float]
+    label_thresholds: LabelThresholds
+    lang_thresholds: LangThresholds
     #: Fitted on held-out data, saved with the weights; see `calibration`.
     calibration: Calibration | None = None
     #: Called with each Doc and all its scores, where someone asks for them; not saved.
@@ -52,17 +54,16 @@ class TrainedPipe(TrainablePipe):
         name: str,
         *,
         threshold: float | None,
-        label_thresholds: Mapping[str, float] | None,
+        label_thresholds: LabelThresholds | None,
+        lang_thresholds: LangThresholds | None = None,
         scorer: Callable | None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities."""
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 for settings of another form."""
         set_extensions()
         self.vocab = vocab
         self.model = model
         self.name = name
-        self.threshold = threshold
-        self.label_thresholds = dict(label_thresholds or {})
-        self.check_probabilities({"threshold": threshold, **self.label_thresholds})
+        self.set_thresholds(Thresholds.from_settings(name, threshold, label_thresholds, lang_thresholds))
         self.scorer = scorer
         self.cfg = {"labels": [], "n_markers": None, "width": None}
 
@@ -209,82 +210,65 @@ class TrainedPipe(TrainablePipe):
 
     def check_settings(self) -> None:
         """WARNS: RX057 for thresholds of relations that are not known."""
-        unknown = sorted(set(self.label_thresholds) - set(self.labels))
+        unknown = sorted(self.thresholds.named - set(self.labels))
         if unknown:
             warn("RX057", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
-
-    @staticmethod
-    def check_probabilities(settings: Mapping[str, float | None]) -> None:
-        """RAISES: RelxError RX021 for a value that is not in [0, 1]; None passes."""
-        for name, value in settings.items():
-            if value is not None and not 0 <= value <= 1:
-                raise RelxError("RX021", name=name, value=value, need="a probability, in [0, 1]")
 
     def check_built(self) -> None:
         """RAISES: RelxError RX050 for a model that was never initialised."""
         if not self._shim.is_built:
             raise RelxError("RX050")
 
-    def taken(self, scores: np.ndarray, *, multi_label: bool) -> np.ndarray:
-        """The labels that pass their threshold; of each pair only the best of them, unless it may have several.
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds of the settings, which are what holds. RAISES: RelxError RX021, RX561."""
+        return Thresholds.from_settings(self.name, self.threshold, self.label_thresholds, self.lang_thresholds)
 
-        scores: float32 (n_pairs, n_labels + 1), column 0 is no-relation. RETURNS: bool (n_pairs, n_labels).
-        """
-        labels = scores[:, 1:]
-        bars = np.empty_like(labels)
-        bars[:] = scores[:, :1] if self.threshold is None else self.threshold
-        for label, value in self.label_thresholds.items():
-            if label in self.labels:
-                bars[:, self.labels.index(label)] = value
-        taken = labels > bars
-        if not multi_label:
-            best = np.where(taken, labels, -1.0).argmax(axis=1)
-            taken &= np.arange(labels.shape[1]) == best[:, None]
-        return taken
+    def set_thresholds(self, thresholds: Thresholds) -> None:
+        """Set `threshold`, `label_thresholds` and `lang_thresholds`. The pipeline's config is the caller's affair."""
+        for name, value in thresholds.to_settings().items():
+            setattr(self, name, value)
 
     def set_calibration(self, calibration: Calibration | None) -> None:
-        """Apply and save this calibration; None for none."""
+        """Apply and save this calibration; None for none. Thresholds are left as they are."""
         self.calibration = calibration
         if calibration is None:
             self.cfg.pop("calibration", None)
         else:
             self.cfg["calibration"] = calibration.to_dict()
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The component's own thresholds."""
-        return {"threshold": self.threshold, "label_thresholds": dict(self.label_thresholds)}
-
     def decide(
         self, scores: np.ndarray, *, multi_label: bool, langs: Sequence[str], sizes: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is predicted: rows, columns (both int64) and scores (float64) of labels that pass their threshold.
 
-        scores: as for `taken`, of one Doc after the other. langs, sizes: language and number of pairs of each Doc.
-        With a calibration its scores count and its thresholds, unless the component's own have been changed since it
-        was fitted: then those. Of a pair that may have one label only the best by the model's own score is considered.
+        scores: float32 (n_pairs, n_labels + 1) of one Doc after the other, column 0 is no-relation. langs, sizes:
+        language and number of pairs of each Doc. With a calibration its scores count. Of a pair that may have one label
+        only the best of those that pass is predicted; with a calibration only the best by the model's own score is
+        considered.
         """
+        bars = self.thresholds.of_pairs(self.labels, langs, sizes)
         calibration = self.calibration
         if calibration is None:
-            rows, columns = self.taken(scores, multi_label=multi_label).nonzero()
+            labels = scores[:, 1:]
+            taken = labels > np.where(np.isnan(bars), scores[:, :1], bars.astype(scores.dtype))
+            if not multi_label:
+                best = np.where(taken, labels, -1.0).argmax(axis=1)
+                taken &= np.arange(labels.shape[1]) == best[:, None]
+            rows, columns = taken.nonzero()
             return rows, columns, scores[rows, columns + 1].astype("float64")
         rows, columns = items_of(scores[:, 1:], multi_label=multi_label)
         raw = scores[rows, columns + 1]
         per_doc = np.diff(np.searchsorted(rows, np.cumsum([0, *sizes]))).tolist()
-        fits = calibration.rows(self.labels, columns, langs, per_doc)
-        values = calibration.apply(raw, fits)
-        if calibration.is_for(self.settings):
-            taken = values > calibration.thresholds(fits)
-        else:
-            bars = np.array([self.label_thresholds.get(label, np.nan) for label in self.labels])[columns]
-            rest = raw > scores[rows, 0] if self.threshold is None else values > self.threshold
-            taken = np.where(np.isnan(bars), rest, values > bars)
-        return rows[taken], columns[taken], values[taken]
+        values = calibration.apply(raw, calibration.rows(self.labels, columns, langs, per_doc))
+        bar = bars[rows if len(bars) == len(scores) else 0, columns]
+        passed = np.where(np.isnan(bar), raw > scores[rows, 0], values > bar)
+        return rows[passed], columns[passed], values[passed]
 
     def hand_out(
         self, doc: Doc, mentions: Sequence[Mention], pairs: np.ndarray, scores: np.ndarray, *, multi_label: bool
     ) -> None:
-        """Give all scores of a Doc to who asked for them (`on_scores`). scores: as for `taken`."""
+        """Give all scores of a Doc to who asked for them (`on_scores`). scores: as for `decide`."""
         if self.on_scores is not None:
             found = PairScores(
                 mentions, pairs, self.labels, scores[:, 1:], multi_label, get_lang(doc), self.calibration, self.name

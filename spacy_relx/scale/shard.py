@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from spacy.tokens import DocBin
 
+from ..corpora.docbin import quick_msgpack
 from ..corpora.texts import Broken, Parse, Text, item_of_row, line_parser, parse_lines, read_doc_texts
 from ..errors import RelxError, RelxWarning
 from ..export.arrow import ParquetRows, arrow, parquet
@@ -178,7 +179,8 @@ class ShardFiles:
         self._triples.write(triple_row(triple, document.where) for triple in document.triples)
         self._documents.write([document_row(document)])
         if self.docs is not None and document.doc is not None:
-            self.docs.add(document.doc)
+            with quick_msgpack():
+                self.docs.add(document.doc)
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         try:

@@ -13,11 +13,41 @@ from typing import Callable
 import catalogue
 
 from ...errors import RelxError
+from ...registrations import LazyRegistry
 from ..records import Record, Report
 
 Importer = Callable[[Path, Report], Iterator[Record]]
 
-formats = catalogue.create("spacy_relx", "formats", entry_points=True)
+#: Format -> module of this folder and its function. They are no entry points, see `spacy_relx.registrations`.
+FORMATS = {
+    "jsonl": "jsonl:read_jsonl",
+    "crossre": "crossre:read_crossre",
+    "semeval2010": "semeval2010:read_semeval2010",
+    "opennre": "opennre:read_opennre",
+    "docred": "docred:read_docred",
+    "redfm": "redfm:read_redfm",
+    "smiler": "smiler:read_smiler",
+    "prodigy": "prodigy:read_prodigy",
+    "gids": "gids:read_gids",
+    "nyt10": "gids:read_nyt10",
+    "dbpedia_pt": "dbpedia_pt:read_dbpedia_pt",
+    "finre": "finre:read_finre",
+    "tacred": "tacred:read_tacred",
+    "spert": "spert:read_spert",
+    "ace": "ace:read_ace",
+    "brat": "brat:read_brat",
+    "labelstudio": "labelstudio:read_labelstudio",
+    "doccano": "doccano:read_doccano",
+    "inception": "inception:read_inception",
+    "webanno": "webanno:read_webanno",
+    "rel_component": "spacy_rel:read_rel_component",
+    "spacy_llm": "spacy_rel:read_spacy_llm",
+}
+
+formats = LazyRegistry(
+    catalogue.create("spacy_relx", "formats", entry_points=True),
+    {name: f"{__name__}.{place}" for name, place in FORMATS.items()},
+)
 
 
 def get_format(name: str) -> Importer:
