@@ -38,7 +38,7 @@ def make_relation_layer(
         layers=[encoder],
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={"build": build, "build_network": build_network},
+        attrs={"build": build, "build_network": build_network, "by_sentence": False},
     )
 
 
@@ -72,7 +72,7 @@ def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: 
     shim = torch_shim(model)
     vectors, backprop_encoder = model.layers[0](docs, is_train)
     tokens = xp2torch(model.ops.flatten(vectors), requires_grad=is_train, device=shim.device)
-    batch = make_pair_batch(docs).to(shim.device)
+    batch = make_pair_batch(docs, by_sentence=model.attrs["by_sentence"]).to(shim.device)
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
         if len(batch):
@@ -125,6 +125,6 @@ def _predict_batch(model: Model, docs: list[Doc], candidates: list[Candidates]) 
     shim.module.eval()
     with torch.inference_mode():
         tokens = xp2torch(model.ops.flatten(vectors), device=shim.device)
-        batch = make_pair_batch(docs, candidates).to(shim.device)
+        batch = make_pair_batch(docs, candidates, model.attrs["by_sentence"]).to(shim.device)
         scores = shim.module(tokens, batch).cpu().numpy()
     return np.split(scores, offsets([len(c) for c in candidates])[1:-1])

@@ -17,8 +17,11 @@ from thinc.api import Optimizer
 
 from ..errors import RelxError, warn
 from ..extensions import get_relations, set_candidates, set_extensions
-from ..models.candidates import nearest, spans_of
+from ..models.candidates import nearest, pairs_within, spans_of
+from ..sentences import sentence_places, sentence_starts
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
+from .order import has_mentions, recognisers_behind
+from .seen import SeenPairs
 
 MARKERS = ("typed", "uniform")
 
@@ -28,7 +31,7 @@ MARKERS = ("typed", "uniform")
     assigns=["doc._.candidates"],
     default_config={
         "spans_key": MENTIONS_KEY,
-        "generator": {"@misc": "spacy_relx.AllPairs.v1"},
+        "generator": None,
         "max_pairs": 200_000,
         "markers": "typed",
     },
@@ -37,23 +40,29 @@ def make_entity_type_marker(
     nlp: Language,
     name: str,
     spans_key: str | None,
-    generator: CandidateGenerator,
+    generator: CandidateGenerator | None,
     max_pairs: int,
     markers: str,
 ) -> EntityTypeMarker:
     """Make the component that proposes candidate pairs.
 
-    spans_key: group of `doc.spans` that holds the mentions, which may overlap. A Doc without such a group, or with
-    None here, gives `doc.ents`. generator: which pairs are proposed. max_pairs: at most so many pairs a Doc, nearest
-    first; what is left out is counted in `doc._.candidates.dropped` and warned of (RX024). markers: "typed", each
-    mention is marked with its entity type, or "uniform", all alike (the ETM and UM of the paper; unknown types fall
-    back to the uniform marker).
+    Args:
+        spans_key: Group of `doc.spans` that holds the mentions, which may overlap. A Doc without such a group, or with
+            None here, gives `doc.ents`.
+        generator: Which pairs are proposed. None: as in training, those of one sentence, or those within the distance
+            of the gold relations where training had relations across sentences. Before training: those of one sentence.
+        max_pairs: At most so many pairs a Doc, nearest first; what is left out is counted in
+            `doc._.candidates.dropped` and warned of (RX024).
+        markers: "typed", each mention is marked with its entity type, or "uniform", all alike (the ETM and UM of the
+            paper; unknown types fall back to the uniform marker).
     """
     return EntityTypeMarker(name, spans_key=spans_key, generator=generator, max_pairs=max_pairs, markers=markers)
 
 
 class EntityTypeMarker(Pipe):
     """Sets `doc._.candidates`, and owns the marker vocabulary: the entity types seen in training.
+
+    `cfg["seen"]` is what training saw of gold relations (`SeenPairs`); with `generator = None` prediction keeps to it.
 
     RAISES: RelxError RX021 for settings that make no sense, RX023 for a generator that breaks its contract.
     """
@@ -63,7 +72,7 @@ class EntityTypeMarker(Pipe):
         name: str = "entity_type_marker",
         *,
         spans_key: str | None = MENTIONS_KEY,
-        generator: CandidateGenerator,
+        generator: CandidateGenerator | None = None,
         max_pairs: int = 200_000,
         markers: str = "typed",
     ):
@@ -79,7 +88,9 @@ class EntityTypeMarker(Pipe):
         self.markers = markers
         self.cfg: dict[str, Any] = {"labels": []}
         self._rows: dict[str, int] = {}
+        self._seen = SeenPairs()
         self._warned = False
+        self._said: set[str] = set()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -110,20 +121,35 @@ class EntityTypeMarker(Pipe):
         nlp: Language | None = None,
         labels: list[str] | None = None,
     ) -> None:
-        """Learn the marker vocabulary from the mentions of the training data, or take it from `labels`."""
-        if labels is None:
-            seen: set[str] = set()
-            for eg in get_examples():
-                seen.update(mention.label for mention in self.mentions(eg.reference))
-                for relation in get_relations(eg.reference):
-                    seen.update((relation.head.label, relation.tail.label))
-            labels = sorted(seen - {""})
-        self._set_labels(labels)
+        """Learn from the training data which entity types there are, and how far the mentions of relations are apart.
 
-    def _set_labels(self, labels: Iterable[str]) -> None:
-        self.cfg["labels"] = []
+        Args:
+            get_examples: The training data. All of it is read, or the first Docs where `labels` are given.
+            nlp: The pipeline.
+            labels: The entity types, None for those of the training data.
+
+        WARNS: RX504 where what finds mentions stands behind this component.
+        """
+        if labels is None:
+            types: set[str] = set()
+            self._seen = SeenPairs()
+            for eg in self._seen.noting(get_examples()):
+                types.update(mention.label for mention in self.mentions(eg.reference))
+                for relation in get_relations(eg.reference):
+                    types.update((relation.head.label, relation.tail.label))
+            labels = sorted(types - {""})
+        else:
+            self._seen = SeenPairs.first_of(get_examples())
+        self._restore({"labels": labels, "seen": self._seen.to_dict()})
+        behind = recognisers_behind(nlp, self.name)
+        if behind:
+            warn("RX504", name=self.name, names=", ".join(behind), first=behind[0])
+
+    def _restore(self, cfg: dict[str, Any]) -> None:
+        self.cfg = {"labels": [], "seen": cfg.get("seen")}
+        self._seen = SeenPairs.from_dict(self.cfg["seen"])
         self._rows = {}
-        for label in labels:
+        for label in cfg["labels"]:
             self.add_label(label)
 
     def mentions(self, doc: Doc) -> list[Mention]:
@@ -137,9 +163,18 @@ class EntityTypeMarker(Pipe):
         return [Mention(*key, unique[key]) for key in sorted(unique)]
 
     def __call__(self, doc: Doc) -> Doc:
+        """Propose candidate pairs. WARNS: RX502, RX505, once each; RX024, RX025 as `mark`."""
+        if not has_mentions(doc, self.spans_key) and "RX505" not in self._said:
+            self._said.add("RX505")
+            warn("RX505", name=self.name, text=doc.text[:60], key=self.spans_key)
+        return self._check_apart(self.mark(doc))
+
+    def mark(self, doc: Doc) -> Doc:
+        """Propose candidate pairs, whatever the Doc comes from. WARNS: RX024 for pairs over the cap, RX025."""
         mentions = self.mentions(doc)
         spans = spans_of(mentions)
-        pairs, total = nearest(self._proposed(doc, mentions), spans, self.max_pairs)
+        starts = sentence_starts(doc, spans)
+        pairs, total = nearest(self._proposed(doc, mentions, spans, starts), spans, self.max_pairs)
         dropped = total - len(pairs)
         if dropped:
             warn("RX024", text=doc.text[:60], total=total, limit=self.max_pairs, dropped=dropped)
@@ -147,8 +182,28 @@ class EntityTypeMarker(Pipe):
         if self.markers == "typed":
             rows[:] = [self._rows.get(mention.label, 0) for mention in mentions]
             self._check_known(mentions, rows)
-        set_candidates(doc, Candidates(mentions, rows, pairs, dropped))
+        by_rule = None if doc.has_annotation("SENT_START") else starts.tolist()
+        set_candidates(doc, Candidates(mentions, rows, pairs, dropped, by_rule))
         return doc
+
+    def _check_apart(self, doc: Doc) -> Doc:
+        """Say once which pairs are not proposed, since training had none such. WARNS: RX502."""
+        if self.generator is None and self._seen.relations and "RX502" not in self._said:
+            spans = spans_of(self.mentions(doc))
+            first, last = sentence_places(sentence_starts(doc), spans)
+            if len(spans) and first[-1] - last.min() > self._limits["max_sentences"]:
+                self._said.add("RX502")
+                seen, far = self._seen, self._limits["max_sentences"]
+                reach = f"at most {far} sentences and {seen.max_tokens} tokens apart" if far else "of one sentence"
+                warn("RX502", name=self.name, reach=reach, across=seen.across_sentences, relations=seen.relations)
+        return doc
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        """How far apart mentions may be without a generator, as `pairs_within` takes it."""
+        if not self._seen.crosses:
+            return {"max_sentences": 0}
+        return {"max_sentences": self._seen.max_sentences, "max_tokens": self._seen.max_tokens}
 
     def update(
         self,
@@ -166,11 +221,16 @@ class EntityTypeMarker(Pipe):
         examples = list(examples)
         validate_examples(examples, "EntityTypeMarker.update")
         for eg in examples:
-            self(eg.predicted)
+            self.mark(eg.predicted)
         return {} if losses is None else losses
 
-    def _proposed(self, doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
-        """The generator's blocks, checked."""
+    def _proposed(
+        self, doc: Doc, mentions: Sequence[Mention], spans: np.ndarray, starts: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Blocks of pairs; those of a generator are checked. starts: of the sentences."""
+        if self.generator is None:
+            yield from pairs_within(starts, spans, **self._limits)
+            return
         n = len(mentions)
         for block in self.generator(doc, mentions):
             pairs = np.asarray(block)
@@ -202,12 +262,12 @@ class EntityTypeMarker(Pipe):
         return util.to_bytes({"cfg": lambda: srsly.json_dumps(self.cfg)}, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_bytes(bytes_data, {"cfg": lambda b: self._set_labels(srsly.json_loads(b)["labels"])}, exclude)
+        util.from_bytes(bytes_data, {"cfg": lambda b: self._restore(srsly.json_loads(b))}, exclude)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self.cfg)}, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_disk(path, {"cfg": lambda p: self._set_labels(srsly.read_json(p)["labels"])}, exclude)
+        util.from_disk(path, {"cfg": lambda p: self._restore(srsly.read_json(p))}, exclude)
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -19,24 +18,24 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
-from ..extensions import get_candidates, get_lang, has_candidates, set_extensions
+from ..extensions import get_lang, has_candidates, set_extensions
 from ..types import NO_RELATION, Mention
+from .cover import Cover, CoverChecks
 from .order import components_before
+from .seen import SeenPairs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: Training Docs whose gold relations are looked at before training, and the share that should be within reach.
-N_COVER_DOCS = 200
-MIN_COVER = 0.9
-
 
 class TrainedPipe(TrainablePipe):
     """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, n_markers (size of
-    the marker vocabulary) and width (the model's dimension nI)."""
+    the marker vocabulary), width (the model's dimension nI) and seen (what training saw of pairs, see `SeenPairs`)."""
 
     #: Code of the error where no component has proposed candidates.
     unmarked: str
+    #: What the component learns, for messages.
+    what = "relations"
     cfg: dict[str, Any]
     threshold: float | None
     label_thresholds: dict[str, float]
@@ -64,7 +63,9 @@ class TrainedPipe(TrainablePipe):
         self.label_thresholds = dict(label_thresholds or {})
         self.check_probabilities({"threshold": threshold, **self.label_thresholds})
         self.scorer = scorer
-        self.cfg = {"labels": [], "n_markers": None, "width": None}
+        self.cfg = {"labels": [], "n_markers": None, "width": None, "seen": None}
+        self.seen = SeenPairs()
+        self.checks = CoverChecks(self)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -165,26 +166,30 @@ class TrainedPipe(TrainablePipe):
         self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
         self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
 
-    def check_cover(
-        self,
-        marker: Callable[[Doc], Doc],
-        examples: Iterable[Example],
-        gold: Callable[[Doc], Iterable[Any]],
-        what: str,
-    ) -> None:
+    def cover(self, example: Example) -> Cover:
+        """How many gold relations with known labels the Doc has, and how many of them have a candidate pair."""
+        raise NotImplementedError
+
+    def keep_seen(self, seen: SeenPairs, get_examples: Callable[[], Iterable[Example]]) -> None:
+        """Keep what training saw, and let the model read Docs as they are in training.
+
+        Args:
+            seen: Counts of all training Docs; without any, since labels were given, those of the first are taken.
+            get_examples: The training data.
+        """
+        from ..layers.parts import set_reading  # torch, which factories do without
+
+        self.seen = seen if seen.docs else SeenPairs.first_of(get_examples())
+        self.cfg["seen"] = self.seen.to_dict()
+        set_reading(self.model, by_sentence=self.seen.single_sentences, by_rule=not self.seen.crosses)
+
+    def check_cover(self, marker: Any, examples: Iterable[Example], nlp: Language | None) -> None:
         """Gold relations or facts that no candidate pair covers cannot be learned: say so before hours of training.
 
-        Only where the Docs come with mentions; others get theirs from components that are trained, too. gold: what is
-        annotated in a Doc. what: its name. WARNS: RX058.
+        Of Docs without mentions only where no component before finds any. WARNS: RX058, RX500.
         """
-        n_gold = covered = 0
-        for eg in islice(examples, N_COVER_DOCS):
-            predicted = marker(eg.predicted.copy())
-            if get_candidates(predicted).n_mentions:
-                n_gold += sum(each.label in self.labels for each in gold(eg.reference))
-                covered += int(self.targets([Example(predicted, eg.reference)]).sum())
-        if n_gold and covered < MIN_COVER * n_gold:
-            warn("RX058", covered=covered, gold=n_gold, what=what, name=self.name)
+        self.checks.initialize(marker, examples, nlp)
+        self.cfg["seen"] = self.seen.to_dict()
 
     def check_settings(self) -> None:
         """WARNS: RX057 for thresholds of relations that are not known."""
@@ -296,6 +301,7 @@ class TrainedPipe(TrainablePipe):
             return losses
         self.check_marked(docs)
         targets = self.targets(examples)
+        self.check_targets(examples, targets)
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update((docs, targets))
         if not np.isfinite(loss):
@@ -308,6 +314,22 @@ class TrainedPipe(TrainablePipe):
             self.finish_update(sgd)
         losses[self.name] += loss
         return losses
+
+    def check_targets(self, examples: Sequence[Example], targets: Any) -> None:
+        """WARNS: RX500, RX509 where gold relations have no candidate pairs, once each."""
+        self.checks.update(examples, targets)
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """The scorer's values. WARNS: as `check_scored`."""
+        examples = list(examples)
+        scores = super().score(examples, **kwargs)
+        if self.scorer is not None:
+            self.check_scored(examples)
+        return scores
+
+    def check_scored(self, examples: Sequence[Example]) -> None:
+        """WARNS: RX501, RX507 where gold relations have no candidate pairs, once each."""
+        self.checks.score(examples)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         serializers = {
@@ -347,6 +369,7 @@ class TrainedPipe(TrainablePipe):
     def _restore(self, cfg: dict[str, Any]) -> None:
         """Build the module from saved labels and sizes, so that weights have somewhere to go."""
         self.cfg = cfg
+        self.seen = SeenPairs.from_dict(cfg.get("seen"))
         saved = cfg.get("calibration")
         self.calibration = None if saved is None else Calibration.from_dict(saved)
         self.check_settings()
