@@ -14,7 +14,7 @@ from spacy.pipeline import Sentencizer
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 
-from .extensions import CANDIDATES
+from .extensions import get_candidates
 
 #: Marks that end a sentence only where the next word may begin one.
 _WEAK = {"".join(marks) for n in (1, 2, 3) for marks in product("!?", repeat=n)} | {"."}
@@ -63,15 +63,12 @@ _MARK_HASHES = np.sort(np.array([*map(get_string_id, _MARKS), np.iinfo("uint64")
 
 
 def sentence_starts(doc: Doc, spans: np.ndarray | None = None) -> np.ndarray:
-    """Where the sentences of a Doc begin.
-
-    Boundaries on the Doc count as they are. Without any, those count that an `entity_type_marker` has found, and else
-    those of the rule.
+    """Where the sentences of a Doc begin: as its boundaries say, or by the rule where it has none.
 
     Args:
         doc: The Doc. It is not changed.
         spans: int *Shape:* (n_mentions, 2), first token and end of each mention. No boundary of the rule lies in one.
-            None for those that a marker has seen, if one has.
+            None for the mentions of its candidates, if it has any.
 
     Returns:
         int64 *Shape:* (n_sentences,), tokens; the first is 0. Empty for an empty Doc.
@@ -81,14 +78,11 @@ def sentence_starts(doc: Doc, spans: np.ndarray | None = None) -> np.ndarray:
     if doc.has_annotation("SENT_START"):
         starts = (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
         return starts if len(starts) and starts[0] == 0 else np.append(0, starts)
-    if spans is None:
-        known = doc.user_data.get(CANDIDATES, {}).get("sentences")
-        if known is not None:
-            return np.array(known, dtype="int64")
     starts = _starts_by_rule(doc)
-    if spans is None or not len(spans) or len(starts) == 1:
+    if len(starts) == 1:
         return starts
-    return starts[~_inside(starts, spans)]
+    spans = get_candidates(doc).spans if spans is None else spans
+    return starts[~_inside(starts, spans)] if len(spans) else starts
 
 
 def sentence_places(starts: np.ndarray, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +125,7 @@ def _start_after(doc: Doc, i: int, start: int) -> int | None:
     """The sentence that begins behind a mark or a space, None if none does. start: of the sentence so far."""
     mark = doc[i].text
     if doc[i].is_space:
-        if not _ends_paragraph(mark):
+        if not _ends_paragraph(mark) or all(token.is_space for token in doc[start:i]):
             return None
         return next((j for j in range(i + 1, len(doc)) if not doc[j].is_space), None)
     j = i + 1

@@ -228,28 +228,19 @@ class Candidates(Sequence):
 
     mentions: the Doc's mentions, each once. spans: int32 (n_mentions, 2), their start and end. markers: int32
     (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker). pairs: int32
-    (n_pairs, 2), rows of `mentions`: head, tail. dropped: pairs that the cap left out. sentences: tokens at which the
-    sentences start that the marker has found in a Doc without sentence boundaries; None where these are set.
+    (n_pairs, 2), rows of `mentions`: head, tail. dropped: pairs that the cap left out.
 
     Behaves as a sequence of `Candidate`; whoever wants speed reads the arrays.
     """
 
     _columns: Mapping[str, Any]
 
-    def __init__(
-        self,
-        mentions: Sequence[Mention],
-        markers: np.ndarray,
-        pairs: np.ndarray,
-        dropped: int = 0,
-        sentences: Sequence[int] | None = None,
-    ):
+    def __init__(self, mentions: Sequence[Mention], markers: np.ndarray, pairs: np.ndarray, dropped: int = 0):
         self.mentions = list(mentions)
         self.spans = np.array([(m.start, m.end) for m in self.mentions], dtype="int32").reshape(-1, 2)
         self.markers = np.asarray(markers, dtype="int32").reshape(-1)
         self.pairs = np.asarray(pairs, dtype="int32").reshape(-1, 2)
         self.dropped = int(dropped)
-        self.sentences = sentences
 
     @cached_property
     def mentions(self) -> list[Mention]:
@@ -306,7 +297,6 @@ class Candidates(Sequence):
             "heads": self.pairs[:, 0].tolist(),
             "tails": self.pairs[:, 1].tolist(),
             "dropped": self.dropped,
-            "sentences": self.sentences,
         }
 
     @classmethod
@@ -317,7 +307,6 @@ class Candidates(Sequence):
         candidates.markers = np.array(data["markers"], dtype="int32")
         candidates.pairs = np.array([data["heads"], data["tails"]], dtype="int32").T
         candidates.dropped = int(data["dropped"])
-        candidates.sentences = data["sentences"]
         return candidates
 
 

@@ -16,10 +16,10 @@ from spacy.vocab import Vocab
 from util import make_doc, make_example, make_examples
 
 from spacy_relx.errors import RelxWarning
-from spacy_relx.extensions import merge_docs, set_candidates
+from spacy_relx.extensions import merge_docs
 from spacy_relx.models.candidates import pairs_within, spans_of
 from spacy_relx.pipeline.seen import NEGLIGIBLE, SeenPairs
-from spacy_relx.types import Candidates, Mention
+from spacy_relx.types import Mention
 
 VOCAB = Vocab()
 ALL_PAIRS = {"@misc": "spacy_relx.AllPairs.v1"}
@@ -246,9 +246,3 @@ def test_many_mentions_come_in_blocks(monkeypatch):
     spans = np.array([[i, i + 1] for i in range(40)], dtype="int32")
     blocks = list(pairs_within(np.arange(0, 40, 4), spans))
     assert max(map(len, blocks)) <= 10 and sum(map(len, blocks)) == 40 * 3
-
-
-def test_candidates_of_other_makers_have_no_sentences():
-    doc = make_doc(VOCAB, WORDS, APART)
-    set_candidates(doc, Candidates([Mention(*ONE)], np.zeros(1), np.zeros((0, 2))))
-    assert doc._.candidates.sentences is None

@@ -40,7 +40,8 @@ def make_pair_batch(
     markers = [c.markers for c in candidates]
     starts, owners = tokens[:-1], np.repeat(np.arange(len(docs)), n_mentions)
     if by_sentence:
-        starts = offsets(np.concatenate([np.zeros(0, "int64"), *text_lengths(docs, True)]))[:-1]
+        lengths = np.concatenate([np.zeros(0, "int64"), *text_lengths(docs, True)])
+        starts = np.cumsum(lengths) - lengths
         owners = np.searchsorted(starts, spans[:, 0], side="right") - 1
     return PairBatch(
         doc_spans=_tensor(np.stack([starts, np.append(starts[1:], tokens[-1])], axis=1)),

@@ -103,9 +103,9 @@ def _token_vectors(
     full = [i for i, doc in enumerate(docs) if len(doc)]
     if not full:
         return torch.zeros(0, width, device=shim.device)
-    starts = [np.cumsum(texts[i]) - texts[i] for i in full]
-    whole = loaded.subwords([docs[i] for i in full], starts)
-    parts = [part for subwords, at in zip(whole, starts) for part in subwords.cut(at)]
+    firsts = [np.cumsum(texts[i]) - texts[i] for i in full]
+    whole = loaded.subwords([docs[i] for i in full], firsts)
+    parts = [part for subwords, at in zip(whole, firsts) for part in subwords.cut(at)]
     prefix, suffix = (np.array(ids, dtype="int64") for ids in (loaded.subwords.prefix, loaded.subwords.suffix))
     room = text_length(loaded, source) - len(prefix) - len(suffix)
     stride = min(source.stride or room // 2, max(room // 2, 1))

@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import warn
-from ..extensions import CANDIDATES, get_candidates
+from ..extensions import get_candidates
 from ..sentences import sentence_places, sentence_starts
 from .order import recognisers_before
 from .seen import SeenPairs, candidate_gaps
@@ -128,6 +128,6 @@ class CoverChecks:
 
 def _is_bare(doc: Doc) -> bool:
     """Whether a Doc has no mention among its candidates, and not because a recogniser has found none."""
-    if doc.user_data.get(CANDIDATES, {}).get("starts"):
+    if get_candidates(doc).n_mentions:
         return False
     return not doc.has_annotation("ENT_IOB") or bool(doc.ents) or any(map(len, doc.spans.values()))

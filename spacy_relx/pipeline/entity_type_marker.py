@@ -167,10 +167,17 @@ class EntityTypeMarker(Pipe):
         if not has_mentions(doc, self.spans_key) and "RX505" not in self._said:
             self._said.add("RX505")
             warn("RX505", name=self.name, text=doc.text[:60], key=self.spans_key)
-        return self._check_apart(self.mark(doc))
+        self._check_apart(*self._mark(doc))
+        return doc
 
     def mark(self, doc: Doc) -> Doc:
-        """Propose candidate pairs, whatever the Doc comes from. WARNS: RX024 for pairs over the cap, RX025."""
+        """Propose candidate pairs, as in training: nothing is said of a Doc without mentions, or of pairs left out by
+        the rule of training. WARNS: RX024 for pairs over the cap, RX025."""
+        self._mark(doc)
+        return doc
+
+    def _mark(self, doc: Doc) -> tuple[np.ndarray, np.ndarray]:
+        """RETURNS: the spans of the mentions, and where the sentences begin."""
         mentions = self.mentions(doc)
         spans = spans_of(mentions)
         starts = sentence_starts(doc, spans)
@@ -182,21 +189,20 @@ class EntityTypeMarker(Pipe):
         if self.markers == "typed":
             rows[:] = [self._rows.get(mention.label, 0) for mention in mentions]
             self._check_known(mentions, rows)
-        by_rule = None if doc.has_annotation("SENT_START") else starts.tolist()
-        set_candidates(doc, Candidates(mentions, rows, pairs, dropped, by_rule))
-        return doc
+        set_candidates(doc, Candidates(mentions, rows, pairs, dropped))
+        return spans, starts
 
-    def _check_apart(self, doc: Doc) -> Doc:
+    def _check_apart(self, spans: np.ndarray, starts: np.ndarray) -> None:
         """Say once which pairs are not proposed, since training had none such. WARNS: RX502."""
-        if self.generator is None and self._seen.relations and "RX502" not in self._said:
-            spans = spans_of(self.mentions(doc))
-            first, last = sentence_places(sentence_starts(doc), spans)
-            if len(spans) and first[-1] - last.min() > self._limits["max_sentences"]:
-                self._said.add("RX502")
-                seen, far = self._seen, self._limits["max_sentences"]
-                reach = f"at most {far} sentences and {seen.max_tokens} tokens apart" if far else "of one sentence"
-                warn("RX502", name=self.name, reach=reach, across=seen.across_sentences, relations=seen.relations)
-        return doc
+        if len(starts) < 2 or self.generator is not None or not self._seen.relations or "RX502" in self._said:
+            return
+        first, last = sentence_places(starts, spans)
+        far = self._limits["max_sentences"]
+        if len(first) and first[-1] - last.min() > far:
+            self._said.add("RX502")
+            seen = self._seen
+            reach = f"at most {far} sentences and {seen.max_tokens} tokens apart" if far else "of one sentence"
+            warn("RX502", name=self.name, reach=reach, across=seen.across_sentences, relations=seen.relations)
 
     @property
     def _limits(self) -> dict[str, Any]:
