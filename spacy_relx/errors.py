@@ -57,9 +57,6 @@ MESSAGES: dict[str, str] = {
     "RX044": "The language detector cannot choose from the languages {unknown}. Known codes: {known}.",
     "RX045": "The setting 'min_score' is a probability in [0, 1], but got {min_score!r}.",
     # 020-039: candidates and the entity type marker
-    "RX020": "Pairs of mentions of one sentence are wanted (spacy_relx.SameSentence.v1, spacy_relx.BagPairs.v1), but the Doc "
-    "'{text}...' has no sentence boundaries. Add a 'sentencizer' or a parser before the entity_type_marker; for relations "
-    "across sentences a relation_extractor, but no fact_extractor, may use spacy_relx.AllPairs.v1.",
     "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
     "RX022": "spacy_relx.TypedPairs.v1 needs 'allowed' as a list of [head type, tail type], but got {value!r}.",
     "RX023": "A candidate generator broke its contract on the Doc '{text}...': it must yield integer arrays of shape "
@@ -116,7 +113,7 @@ MESSAGES: dict[str, str] = {
     "with: python -m spacy relx convert",
     "RX132": "{path} is no .spacy file, or a broken one: {reason}. Such files are made with: python -m spacy relx convert",
     "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens): they were split between sentences; {lost} "
-    "sentences or Docs without sentence boundaries are still too long and are left out, and {relations} relations "
+    "sentences are still too long and are left out, and {relations} relations "
     "went with them or lay across the cut. Raise max_length, or 0 for no limit.",
     "RX134": "{path} has no Docs to train on: {reason}",
     "RX135": "Mentions can only be copied between Docs of the same text (whitespace aside), but these are {reference!r} and "
@@ -517,7 +514,7 @@ MESSAGES: dict[str, str] = {
     "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of {known}.",
     # 415-419: what annotation tools count, and keep
     # 510-519: names of entity types
-    "RX510": "The setting 'types' must be the name of a ready table, pairs {{name in the recogniser: name in training}}, or a "
+    "RX510": "The setting 'types' must be the name of a ready table, pairs {{\"recogniser's name\": \"training's name\"}}, or a "
     "list of such, but got {value!r}.",
     "RX511": "There is no ready table of entity types called '{name}'. Choose one of: {known}. Other names go into pairs, such "
     'as {{"PERSON": "PER"}}, or into a file of two columns divided by a tab (relx convert --types FILE).',
@@ -528,6 +525,39 @@ MESSAGES: dict[str, str] = {
     "Types of training: {known}. Use these names: settings see the types as training calls them, whatever the recogniser does.",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
+    # 500-509: pairs as in training, gold relations without candidates, the order of components
+    "RX500": "{docs} training Docs with {gold} gold {what} come without mentions, so '{name}' has no candidate pairs to learn "
+    "from in them. Mentions must be where the entity_type_marker looks, on `example.predicted`. To train on gold mentions: "
+    "in a config the reader spacy_relx.RelationCorpus.v1 with gold_mentions = true, in Python "
+    "spacy_relx.corpora.gold_example(doc). To train on predicted ones: a recogniser before the entity_type_marker, named "
+    "under [training] annotating_components (nlp.update(..., annotates=[...])).",
+    "RX501": "{docs} evaluated Docs with {gold} gold {what} have no mentions, so '{name}' finds nothing in them and these count "
+    "as misses. Put a recogniser before the entity_type_marker. Or evaluate on gold mentions: python -m spacy relx evaluate "
+    "with the option for these, in Python examples of spacy_relx.corpora.gold_example(doc), in a config the reader "
+    "spacy_relx.RelationCorpus.v1.",
+    "RX502": "'{name}' proposes only pairs of mentions {reach}, as in training, where {across} of {relations} gold relations "
+    "joined mentions of different sentences. Set its 'generator' to propose others (spacy_relx.AllPairs.v1), or to keep to "
+    "one sentence without this message (spacy_relx.SameSentence.v1).",
+    "RX503": "'{name}' gets pairs of mentions that lie {far} sentences apart, but training had only pairs {known}: what it says "
+    "of the others is a guess. Let the entity_type_marker propose pairs as in training (generator = null), or train with "
+    "such pairs. In: '{text}...'",
+    "RX504": "'{name}' stands before '{names}' in the pipeline, so it gets Docs without mentions and proposes no pairs. Put it, "
+    "and what uses its pairs, behind: nlp.add_pipe('{name}', after='{first}').",
+    "RX505": "'{name}' gets a Doc in which nothing has looked for mentions, so there are no pairs and no relations. Put a "
+    "recogniser before it in the pipeline (one that stands behind it comes too late), or give the Doc mentions "
+    "(doc.ents, or the group '{key}' of doc.spans). In: '{text}...'",
+    "RX506": "'{name}' was trained with relations across sentences ({across} of {relations}), but gets pairs within sentences "
+    "alone: the others are not found. Use the entity_type_marker of its training, or give its marker a 'generator' such as "
+    "spacy_relx.AllPairs.v1. In: '{text}...'",
+    "RX507": "{apart} of {gold} gold {what} join mentions that the pipeline has, but of which the entity_type_marker proposes no "
+    "pair: '{name}' cannot find them, and they count as misses. Training may have had none such; change the marker's "
+    "'generator' or 'max_pairs'.",
+    "RX508": "'{name}' gets mentions that are not linked to entities (kb_id), so there are no facts about them. Put an entity "
+    'linker before it in the pipeline (one that stands behind it comes too late), or train with entities = "text". In: '
+    "'{text}...'",
+    "RX509": "In {n} updates in a row no gold {what} had a candidate pair, so '{name}' learns nothing. The mentions that it is "
+    "given are not those of the gold data: train the recogniser first, or train on gold mentions (gold_mentions = true of "
+    "spacy_relx.RelationCorpus.v1).",
     # 560-569: dividing data, thresholds, prefixes
     "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Give more data, another "
     "--split-by, or no second file (--dev).",

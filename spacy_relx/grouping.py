@@ -8,6 +8,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from .extensions import get_bag
+from .sentences import sentence_starts
 from .types import Candidates
 
 #: What an entity is known by: the id of its mentions (`kb_id`), or their text where they have none.
@@ -50,13 +51,6 @@ def group_pairs(doc: Doc, candidates: Candidates, entities: str) -> DocBags:
     rows = rows[np.argsort(firsts[bags], kind="stable")]
     pairs = [(names[key // len(names)], names[key % len(names)]) for key in found[order].tolist()]
     return DocBags(pairs, rows, counts[order])
-
-
-def sentence_starts(doc: Doc) -> np.ndarray:
-    """int64 (n,): tokens at which sentences start; none for a Doc without sentence boundaries."""
-    if not doc.has_annotation("SENT_START"):
-        return np.zeros(0, "int64")
-    return (doc.to_array("SENT_START").view("int64") == 1).nonzero()[0]
 
 
 def _nearest(doc: Doc, spans: np.ndarray, keys: np.ndarray) -> np.ndarray:

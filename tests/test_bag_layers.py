@@ -48,7 +48,7 @@ def marked(doc, generator=None):
     marker = EntityTypeMarker(generator=generator or make_bag_pairs())
     for label in ("ORG", "PERSON", "PLACE"):
         marker.add_label(label)
-    return marker(doc)
+    return marker.mark(doc)
 
 
 def named_pairs(doc):
@@ -375,7 +375,7 @@ def test_the_loss_of_an_update_is_the_heads():
 def test_get_loss_gradient(trained):
     examples = make_examples(trained.vocab)
     marker, facts = trained.get_pipe("entity_type_marker"), extractor(trained)
-    docs = [marker(eg.predicted) for eg in examples]
+    docs = [marker.mark(eg.predicted) for eg in examples]
     exact = [each._replace(scores=each.scores.astype("float64")) for each in facts.predict(docs)]
     loss, gradients = facts.get_loss(examples, exact)
     assert [g.shape for g in gradients] == [each.scores.shape for each in exact]

@@ -257,7 +257,7 @@ def test_flat_and_padded_passes_agree_in_their_gradients(folders):
     layer = nlp.get_pipe("relation_extractor").model
     docs = marked(nlp, *SENTENCES)
     network = layer.shims[0].module.double().train()
-    plan = layer._func.__self__.plan(layer, docs, [d._.candidates for d in docs], None, training=True)
+    plan, _ = layer._func.__self__.plan(layer, docs, [d._.candidates for d in docs], None, training=True)
     batch, _ = plan.build(np.arange(len(plan.sizes)))
     weights = torch.randn(int(batch.lengths.sum()), 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     gradients = []

@@ -52,7 +52,7 @@ def make_doc(n_tokens, spans, pairs=None):
     candidates = Candidates(mentions, markers, np.array(pairs).reshape(-1, 2))
     subwords = DocSubwords(np.arange(2 * n_tokens), 2 * np.arange(n_tokens + 1))
     doc = Doc(VOCAB, words=["word"] * n_tokens)
-    return MarkedDoc(doc, subwords, candidates, markers, candidates.pairs.astype("int64"), np.arange(n) % 2)
+    return MarkedDoc(doc, subwords, candidates.spans, markers, candidates.pairs.astype("int64"), np.arange(n) % 2)
 
 
 @st.composite
@@ -146,7 +146,7 @@ def check_pair(batch, pair, doc, marking):
         start, end = batch.spans[entity].tolist()
         # whatever else is marked inside of it, its own subwords are there, and in order
         inside = [i for i in ids[start:end] if i < FIRST_MARKER]
-        assert inside == doc.subwords.ids[slice(*doc.subwords.spans(doc.candidates.spans)[mention])].tolist()
+        assert inside == doc.subwords.ids[slice(*doc.subwords.spans(doc.spans)[mention])].tolist()
         text = int(batch.texts[entity])
         assert starts[text] < start < end < starts[text] + int(batch.lengths[text])
         assert int(batch.markers[entity]) == doc.markers[mention]

@@ -170,8 +170,9 @@ def test_decoding_by_hand(trained):
     assert mixed == [(extractor.labels[1], 0.14), (extractor.labels[1], 0.7)]
 
 
-def test_only_labels_and_sizes_are_saved(trained):
-    assert set(trained.get_pipe("relation_extractor").cfg) == {"labels", "types", "n_markers", "width"}
+def test_no_setting_is_saved(trained):
+    """What is saved beats the config, so it is what training found alone."""
+    assert set(trained.get_pipe("relation_extractor").cfg) == {"labels", "types", "n_markers", "width", "seen"}
 
 
 def test_errors_say_what_to_do(trained):

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from ..extensions import get_bag, get_candidates, get_relations, get_span_lang, set_extensions, set_lang
 from ..grouping import group_pairs
 from ..places import current_spans
+from ..sentences import sentence_starts
 from ..types import MENTIONS_KEY, Mention
 from .bags import bag_labels, bag_sentences, sentence_bounds, token_arrays
 
@@ -103,8 +104,8 @@ def candidate_instances(doc: Doc, entities: str, lost: Counter[str] | None = Non
     """
     lost = Counter() if lost is None else lost
     candidates = get_candidates(doc)
-    bounds = sentence_bounds(doc)
-    starts = [start for start, _ in bounds]
+    starts = sentence_starts(doc).tolist()
+    bounds = list(zip(starts, [*starts[1:], len(doc)]))
     grouped = group_pairs(doc, candidates, entities)
     sentences: dict[int, Doc] = {}
     firsts = np.cumsum(grouped.sizes) - grouped.sizes

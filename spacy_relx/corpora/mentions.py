@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from spacy.attrs import ENT_IOB, ENT_KB_ID, ENT_TYPE, ORTH, SENT_START, SPACY
 from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
 
 from ..errors import RelxError
 from ..extensions import (
@@ -26,6 +27,22 @@ from ..types import MENTIONS_KEY
 
 _TOKENS = [ORTH, SPACY]
 _ENTS = [ENT_IOB, ENT_TYPE, ENT_KB_ID]
+
+
+def gold_example(doc: Doc, *, gold_mentions: bool = True, spans_key: str | None = MENTIONS_KEY) -> Example:
+    """Make an Example of an annotated Doc, to train or evaluate on, as `spacy_relx.RelationCorpus.v1` does.
+
+    Args:
+        doc: The annotated Doc; it becomes `example.reference`.
+        gold_mentions: Give its mentions to `example.predicted` as well. False where components of the pipeline find
+            them.
+        spans_key: Group of `doc.spans` whose mentions are given besides `doc.ents`, None for none.
+
+    Returns:
+        The Example. `predicted` has the tokens, sentence starts and language of the Doc, its mentions, and never its
+        relations or facts.
+    """
+    return Example(blank_copy(doc, mentions=gold_mentions, spans_key=spans_key), doc)
 
 
 def blank_copy(

@@ -15,9 +15,10 @@ from ..errors import RelxError, warn
 from ..extensions import GoldMentions, get_lang, get_relations, set_extensions, set_gold_mentions, span_as_doc
 from ..files import is_hidden
 from ..loading import assigners, mention_setters
+from ..sentences import sentence_starts
 from ..types import MENTIONS_KEY
 from .docbin import read_docs
-from .mentions import blank_copy
+from .mentions import gold_example
 from .records import is_lang_code
 
 FILE_TYPE = ".spacy"
@@ -126,10 +127,10 @@ class RelationCorpus:
         empty = True
         for reference in docs:
             empty = False
-            predicted = blank_copy(reference, mentions=given, spans_key=self.spans_key)
+            example = gold_example(reference, gold_mentions=given, spans_key=self.spans_key)
             if self.gold_mentions and not given:
-                set_gold_mentions(predicted, GoldMentions.TRAINING)
-            yield Example(predicted, reference)
+                set_gold_mentions(example.predicted, GoldMentions.TRAINING)
+            yield example
         if empty:
             raise RelxError("RX134", path=self.path, reason="all of them are longer than max_length.")
 
@@ -246,13 +247,13 @@ def corpus_files(path: Path) -> list[Path]:
 
 def sentence_runs(doc: Doc, max_length: int) -> list[tuple[int, int]]:
     """Cut a Doc between sentences into runs [start, end) of at most max_length tokens, as few as reading from left to
-    right gives. A sentence that is longer by itself is a run of its own; so is a Doc without sentence boundaries."""
-    if not doc.has_annotation("SENT_START"):
-        return [(0, len(doc))]
+    right gives. A sentence that is longer by itself is a run of its own. Sentences are those of the Doc, or are found
+    by rule."""
+    starts = sentence_starts(doc).tolist()
     runs: list[tuple[int, int]] = []
-    for sent in doc.sents:
-        if runs and sent.end - runs[-1][0] <= max_length:
-            runs[-1] = (runs[-1][0], sent.end)
+    for start, end in zip(starts, [*starts[1:], len(doc)]):
+        if runs and end - runs[-1][0] <= max_length:
+            runs[-1] = (runs[-1][0], end)
         else:
-            runs.append((sent.start, sent.end))
+            runs.append((start, end))
     return runs

@@ -14,8 +14,8 @@ from thinc.api import Model, Optimizer
 
 from ..errors import RelxError
 from ..extensions import get_bag, get_candidates, has_candidates, known_code
-from ..grouping import sentence_starts
 from ..nn.instances import Bags, InstanceBatch
+from ..sentences import sentence_starts
 from .batch import hidden_types, offsets
 from .instance_text import InstanceShim, InstanceText, build_network, init
 from .instances import Instances, find_instances, pair_instances

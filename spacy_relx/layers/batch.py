@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from ..extensions import get_candidates, other_markers
 from ..nn.batch import PairBatch
 from ..types import Candidates
+from .parts import text_lengths
 
 
 def offsets(lengths: Sequence[int]) -> np.ndarray:
@@ -19,19 +20,33 @@ def offsets(lengths: Sequence[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths, dtype="int64")]).astype("int64")
 
 
-def make_pair_batch(docs: Sequence[Doc], candidates: Sequence[Candidates] | None = None) -> PairBatch:
-    """Number tokens and mentions of the Docs through, in the order given. candidates: if already read."""
+def make_pair_batch(
+    docs: Sequence[Doc], candidates: Sequence[Candidates] | None = None, by_sentence: bool = False
+) -> PairBatch:
+    """Number tokens and mentions of the Docs through, in the order given.
+
+    Args:
+        docs: Docs with candidates.
+        candidates: Those of each, if already read.
+        by_sentence: Whether the texts of the batch are the Docs' sentences; else the Docs. A mention is in the text in
+            which it begins.
+    """
     if candidates is None:
         candidates = [get_candidates(doc) for doc in docs]
     n_mentions = [c.n_mentions for c in candidates]
     tokens, mentions = offsets([len(doc) for doc in docs]), offsets(n_mentions)
-    spans = [c.spans + start for c, start in zip(candidates, tokens)]
+    spans = np.concatenate([np.zeros((0, 2)), *(c.spans + start for c, start in zip(candidates, tokens))])
     pairs = [c.pairs + start for c, start in zip(candidates, mentions)]
     markers = [c.markers for c in candidates]
+    starts, owners = tokens[:-1], np.repeat(np.arange(len(docs)), n_mentions)
+    if by_sentence:
+        lengths = np.concatenate([np.zeros(0, "int64"), *text_lengths(docs, True)])
+        starts = np.cumsum(lengths) - lengths
+        owners = np.searchsorted(starts, spans[:, 0], side="right") - 1
     return PairBatch(
-        doc_spans=_tensor(np.stack([tokens[:-1], tokens[1:]], axis=1)),
-        mention_spans=_tensor(np.concatenate(spans) if spans else np.zeros((0, 2))),
-        mention_docs=_tensor(np.repeat(np.arange(len(docs)), n_mentions)),
+        doc_spans=_tensor(np.stack([starts, np.append(starts[1:], tokens[-1])], axis=1)),
+        mention_spans=_tensor(spans),
+        mention_docs=_tensor(owners),
         markers=_tensor(np.concatenate(markers) if markers else np.zeros(0)),
         pairs=_tensor(np.concatenate(pairs) if pairs else np.zeros((0, 2))),
     )

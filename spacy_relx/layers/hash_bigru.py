@@ -16,18 +16,22 @@ from thinc.types import Floats2d
 from ..extensions import get_candidates
 from ..nn.hash_bigru import HashBiGRU
 from .batch import token_markers
+from .parts import reads_sentences, text_lengths
 from .shim import TorchShim, torch_shim
 
 
-def make_hash_bigru_layer(rows: Sequence[int], build: Callable[[], HashBiGRU]) -> Model[list[Doc], list[Floats2d]]:
+def make_hash_bigru_layer(
+    rows: Sequence[int], build: Callable[[], HashBiGRU], context: str | None = None
+) -> Model[list[Doc], list[Floats2d]]:
     """rows: sizes of the embedding tables, (word, suffix, prefix, shape, marker). build: makes the encoder, at once (so
-    that weights can be loaded) and anew at each initialisation."""
+    that weights can be loaded) and anew at each initialisation. context: what is read at once, see `parts.CONTEXTS`."""
     module = build()
     return Model(
         "hash_bigru",
-        partial(forward, tuple(rows)),
+        partial(forward, tuple(rows), context),  # bound here: what stands in `attrs` is saved and would beat the config
         init=partial(init, build),
         dims={"nO": module.width},
+        attrs={"by_sentence": False},
         shims=[TorchShim(module)],
     )
 
@@ -62,8 +66,10 @@ def doc_features(docs: Sequence[Doc], rows: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([table[inverse], markers[:, None]], axis=1)
 
 
-def forward(rows: tuple[int, ...], model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
-    """rows: sizes of the tables.
+def forward(
+    rows: tuple[int, ...], context: str | None, model: Model, docs: list[Doc], is_train: bool
+) -> tuple[list[Floats2d], Callable]:
+    """rows: sizes of the tables. context: see `parts.CONTEXTS`.
 
     RETURNS: for each Doc float32, *Shape:* (n_tokens, width), and the backward pass.
     """
@@ -74,7 +80,7 @@ def forward(rows: tuple[int, ...], model: Model, docs: list[Doc], is_train: bool
     if not full:
         return [model.ops.alloc2f(0, width) for _ in docs], lambda grads: []
     features = torch.from_numpy(doc_features(full, rows)).to(shim.device)
-    counts = torch.tensor([len(doc) for doc in full])
+    counts = torch.from_numpy(np.concatenate(text_lengths(full, reads_sentences(model, context))))
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
         vectors = shim.module(features, counts)

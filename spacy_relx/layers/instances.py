@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 
 from ..extensions import get_candidates, get_lang, get_sentence_langs
 from ..grouping import DocBags, group_pairs
+from ..sentences import sentence_starts
 from .batch import offsets
 from .marking import ranges
 
@@ -87,17 +88,12 @@ def _gather(docs: Sequence[Doc], bags: list[DocBags], max_tokens: int) -> Instan
 
 def sentence_windows(docs: Sequence[Doc], spans: np.ndarray) -> np.ndarray:
     """int64 (n, 2): the text from the beginning of the sentence in which a pair begins to the end of that in which it
-    ends; the whole Doc where it has no sentences. Tokens are numbered through the Docs.
+    ends. Tokens are numbered through the Docs.
 
     spans: int64 (n, 2, 2), each pair within a Doc.
     """
     starts = offsets([len(doc) for doc in docs])
-    begins = np.zeros(starts[-1] + 1, dtype=bool)
-    for doc, start in zip(docs, starts.tolist()):
-        if len(doc):
-            begins[start : start + len(doc)] = doc.to_array("SENT_START").view("int64") == 1
-    begins[starts] = True
-    bounds = begins.nonzero()[0]
+    bounds = np.concatenate([*(sentence_starts(doc) + start for doc, start in zip(docs, starts.tolist())), starts[-1:]])
     first = np.searchsorted(bounds, spans[:, :, 0].min(axis=1), side="right") - 1
     last = np.searchsorted(bounds, spans[:, :, 1].max(axis=1), side="left")
     return np.stack([bounds[first], bounds[last]], axis=1)

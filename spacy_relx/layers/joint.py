@@ -65,7 +65,7 @@ def make_joint_layer(
     functions = {
         "build": build,
         "build_network": build_network,
-        "part_lengths": partial(part_lengths, max_length=max_length),
+        "part_lengths": partial(joint_parts, max_length=max_length),
     }
     return Model(
         "joint",
@@ -74,8 +74,13 @@ def make_joint_layer(
         layers=[encoder],
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={**functions, "label_masks": {}},
+        attrs={**functions, "label_masks": {}, "by_rule": False},
     )
+
+
+def joint_parts(model: Model, doc: Doc, max_length: int) -> np.ndarray:
+    """int64 (n_parts,): tokens of the parts of a Doc in which mentions and relations are found, see `part_lengths`."""
+    return part_lengths(doc, max_length, model.attrs["by_rule"])
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
@@ -101,7 +106,8 @@ def _forward_loss(
     shim = torch_shim(model)
     vectors, backprop_encoder = model.layers[0](docs, is_train)
     tokens = xp2torch(model.ops.flatten(vectors), requires_grad=is_train, device=shim.device)
-    batch, targets = make_joint_batch(docs, max_length), make_targets(docs, gold)
+    parts = [joint_parts(model, doc, max_length) for doc in docs]
+    batch, targets = make_joint_batch(docs, parts), make_targets(docs, gold)
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
         if len(tokens):
@@ -112,11 +118,13 @@ def _forward_loss(
 
 
 def make_joint_batch(
-    docs: Sequence[Doc], max_length: int, masks: Mapping[str, Sequence[int]] | None = None, n_labels: int = 0
+    docs: Sequence[Doc],
+    parts: Sequence[np.ndarray],
+    masks: Mapping[str, Sequence[int]] | None = None,
+    n_labels: int = 0,
 ) -> JointBatch:
-    """The parts of the Docs. masks: for each language the rows of the labels that it has; languages that are not named
-    have all."""
-    parts = [part_lengths(doc, max_length) for doc in docs]
+    """The parts of the Docs, of which `parts` are the lengths. masks: for each language the rows of the labels that it
+    has; languages that are not named have all."""
     langs = [known_code(lang, masks) for lang in part_codes(docs, parts)] if masks else []
     allowed = None
     if masks and any(lang in masks for lang in langs):
@@ -162,7 +170,8 @@ def _predict_batch(model: Model, docs: list[Doc], max_length: int) -> list[DocFo
     shim.module.eval()
     with torch.inference_mode():
         tokens = xp2torch(model.ops.flatten(vectors), device=shim.device)
-        batch = make_joint_batch(docs, max_length, model.attrs["label_masks"], model.get_dim("nO"))
+        parts = [joint_parts(model, doc, max_length) for doc in docs]
+        batch = make_joint_batch(docs, parts, model.attrs["label_masks"], model.get_dim("nO"))
         found: Found = shim.module(tokens, batch.to(shim.device)).to(torch.device("cpu"))
     return split_found(found, [len(doc) for doc in docs])
 

@@ -75,6 +75,7 @@ def make_language_layer(
         layers=[encoder],
         shims=[LanguageShim(build)],
         dims={"nO": encoder.maybe_get_dim("nO")},
+        attrs={"by_rule": False},
     )
 
 
@@ -94,10 +95,11 @@ def forward(max_length: int, model: Model, docs: list[Doc], is_train: bool) -> t
     learns = is_train and _learns(encoder)
     vectors, backprop_encoder = encoder(docs, learns)
     counts = model.ops.asarray1i([len(doc) for doc in docs])
+    parts = [part_lengths(doc, max_length, model.attrs["by_rule"]) for doc in docs]
     tokens = xp2torch(model.ops.flatten(vectors), requires_grad=learns, device=shim.device)
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
-        output = shim.module(tokens, *_places(docs, max_length, shim)) if len(tokens) else tokens
+        output = shim.module(tokens, *_places(docs, parts, shim)) if len(tokens) else tokens
 
     def backprop(grads: list[Floats2d]) -> list[Doc]:
         if output.requires_grad:
@@ -117,9 +119,10 @@ def _learns(encoder: Model) -> bool:
     return not modules or any(map(is_trained, modules)) or any(node.param_names for node in encoder.walk())
 
 
-def _places(docs: list[Doc], max_length: int, shim: LanguageShim) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What `LanguageLayers` reads beside the tokens."""
-    parts = [part_lengths(doc, max_length) for doc in docs]
+def _places(
+    docs: list[Doc], parts: list[np.ndarray], shim: LanguageShim
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What `LanguageLayers` reads beside the tokens. parts: lengths of the Docs' parts."""
     lengths, langs, routes = np.concatenate(parts), part_codes(docs, parts), part_codes(docs, parts, get_routes)
     known = shim.sizes["languages"]
     rows = route_rows(routes, known)

@@ -18,12 +18,13 @@ from ..extensions import get_candidates, get_routes
 from ..nn.heads import sample_pairs
 from ..nn.marked import MarkedNetwork
 from ..nn.marked_batch import MarkedBatch
+from ..sentences import sentence_starts
 from ..types import Candidates
 from .batch import hidden_types, offsets, sub_batches
-from .marking import MarkedDoc, Marking
+from .marking import MarkedDoc, Marking, cut_sentences
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
-from .parts import codes_at, route_rows, warn_of_unrouted
+from .parts import codes_at, reads_sentences, route_rows, warn_of_unrouted
 from .relation import RelationInput
 from .transformer import LoadedTransformer, TransformerSource, load_transformer
 from .transformer_shim import TransformerShim
@@ -32,12 +33,14 @@ from .transformer_shim import TransformerShim
 @dataclass(frozen=True)
 class MarkedSettings:
     """mode, inference_mode: how texts are marked in training and prediction. batch_tokens: rows that are worked on at
-    once, which bounds memory. marker_dropout: see `hidden_types`."""
+    once, which bounds memory. marker_dropout: see `hidden_types`. context: what is read at once, see
+    `parts.CONTEXTS`."""
 
     mode: str
     inference_mode: str
     batch_tokens: int
     marker_dropout: float
+    context: str | None = None
 
 
 #: (transformer, n_markers, n_labels, sizes) -> the network; sizes: those of its switcher, see `TransformerShim`.
@@ -70,7 +73,7 @@ def make_marked_layer(
         init=partial(init, source, start_markers),
         shims=[shim],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={"build": build, "build_network": build_network, "marker_names": []},
+        attrs={"build": build, "build_network": build_network, "marker_names": [], "by_sentence": False},
     )
 
 
@@ -116,8 +119,16 @@ class MarkedLayer:
         candidates: Sequence[Candidates],
         rows: np.ndarray | None,
         training: bool,
-    ) -> PairPlan | MentionPlan:
-        """The marked texts of Docs. rows: only these of all their pairs, sorted; None for all."""
+    ) -> tuple[PairPlan | MentionPlan, np.ndarray]:
+        """The marked texts of Docs, and for each of their pairs its place among the wanted ones.
+
+        Args:
+            model: The model.
+            docs: Docs with candidates.
+            candidates: Those of each.
+            rows: Only these of all their pairs, sorted; None for all.
+            training: Whether texts are marked as in training.
+        """
         shim = shim_of(model)
         loaded = shim.transformer
         if shim.sizes is not None and not shim.warned:
@@ -129,17 +140,22 @@ class MarkedLayer:
         if rows is not None:
             cuts = np.searchsorted(rows, bounds)
             kept = [rows[cuts[i] : cuts[i + 1]] - bounds[i] for i in range(len(docs))]
+            bounds = cuts
         used = [i for i in range(len(docs)) if len(candidates[i].pairs[kept[i]])]
-        subwords = loaded.subwords([docs[i] for i in used])
-        parts = []
-        for i, part in zip(used, subwords):
+        by_sentence = reads_sentences(model, self.settings.context)
+        starts = [sentence_starts(docs[i]) if by_sentence else np.zeros(1, "int64") for i in used]
+        texts: list[MarkedDoc] = []
+        order = [np.zeros(0, "int64")]
+        for i, at, part in zip(used, starts, loaded.subwords([docs[i] for i in used], starts)):
             markers = marking.known(candidates[i].markers).astype("int64")
             pairs = candidates[i].pairs[kept[i]].astype("int64")
             langs = mention_routes(docs[i], candidates[i], shim.sizes)
-            parts.append(MarkedDoc(docs[i], part, candidates[i], markers, pairs, langs))
+            cut, places = cut_sentences(MarkedDoc(docs[i], part, candidates[i].spans, markers, pairs, langs), at)
+            texts.extend(cut)
+            order.append(places + bounds[i])
         if mode == "shared":
-            return MentionPlan(parts, marking)
-        return PairPlan(parts, marking, self.settings.batch_tokens)
+            return MentionPlan(texts, marking), np.concatenate(order)
+        return PairPlan(texts, marking, self.settings.batch_tokens), np.concatenate(order)
 
     def loss(self, model: Model, docs: Sequence[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
         """Mean loss of all pairs. What does not fit `batch_tokens` is computed again for the backward pass."""
@@ -152,8 +168,8 @@ class MarkedLayer:
         if rows is not None:
             gold = gold[rows]
         candidates = [get_candidates(doc) for doc in docs]
-        plan = self.plan(model, docs, candidates, None if rows is None else rows.numpy(), training=True)
-        steps = _Steps(network, plan, gold, device)
+        plan, order = self.plan(model, docs, candidates, None if rows is None else rows.numpy(), training=True)
+        steps = _Steps(network, plan, gold[torch.from_numpy(order)], device)
         batches = sub_batches(plan.sizes, self.settings.batch_tokens, padded=not network.flat)
         losses = []
         with torch.set_grad_enabled(is_train):
@@ -182,10 +198,10 @@ class MarkedLayer:
         bounds = offsets([len(c) for c in candidates])
         scores = np.zeros((bounds[-1], model.get_dim("nO") + 1), dtype="float32")
         if len(scores):
-            plan = self.plan(model, docs, candidates, None, training=False)
+            plan, order = self.plan(model, docs, candidates, None, training=False)
             with torch.inference_mode():
                 for rows, part in _score(network, plan, device, self.settings.batch_tokens):
-                    scores[rows] = part.cpu().numpy()
+                    scores[order[rows]] = part.cpu().numpy()
         return np.split(scores, bounds[1:-1])
 
 

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from ..nn.marked_batch import MarkedBatch
 from ..nn.marker_embedding import MarkerEmbedding
-from ..types import Candidates
+from ..sentences import sentence_places
 from .batch import offsets
 from .subwords import DocSubwords, Subwords
 
@@ -101,19 +101,50 @@ class Marking:
 
 
 class MarkedDoc(NamedTuple):
-    """A Doc that is to be marked, and what is to be marked in it.
+    """A text that is to be marked, a Doc or sentences of one, and what is to be marked in it.
 
-    candidates: of the Doc. markers: int64 (n_mentions,), the mentions' rows in the marker vocabulary, all of them
-    known. pairs: int64 (n_pairs, 2), rows of the mentions: the pairs that are wanted. langs: int64 (n_mentions,), row
-    of the language whose route each mention takes.
+    doc: The Doc. subwords: of the text. spans: int (n_mentions, 2), first token and end of its mentions, counted from
+    its start. markers: int64 (n_mentions,), the mentions' rows in the marker vocabulary, all of them known. pairs:
+    int64 (n_pairs, 2), rows of the mentions: the pairs that are wanted. langs: int64 (n_mentions,), row of the language
+    whose route each mention takes.
     """
 
     doc: Doc
     subwords: DocSubwords
-    candidates: Candidates
+    spans: np.ndarray
     markers: np.ndarray
     pairs: np.ndarray
     langs: np.ndarray
+
+
+def cut_sentences(doc: MarkedDoc, starts: np.ndarray) -> tuple[list[MarkedDoc], np.ndarray]:
+    """The sentences of a Doc as texts of their own; for a pair across sentences, all from the first to the last of it.
+
+    Args:
+        doc: The Doc as one text.
+        starts: int64 *Shape:* (n_sentences,), where its sentences begin.
+
+    Returns:
+        The texts that pairs need; and int64 *Shape:* (n_pairs,), for each of their pairs, one text behind the other,
+        its row among the Doc's.
+    """
+    if len(starts) == 1:
+        return [doc], np.arange(len(doc.pairs))
+    first, last = sentence_places(starts, doc.spans)
+    low, high = first[doc.pairs].min(axis=1), last[doc.pairs].max(axis=1)
+    used, texts = np.unique(low * len(starts) + high, return_inverse=True)
+    order = np.argsort(texts, kind="stable")
+    bounds = bounds_of(texts, len(used))
+    ends = np.append(starts[1:], len(doc.subwords.starts) - 1)
+    parts = []
+    for row, key in enumerate(used.tolist()):
+        one, two = divmod(key, len(starts))
+        inside = ((first >= one) & (last <= two)).nonzero()[0]
+        pairs = np.searchsorted(inside, doc.pairs[order[bounds[row] : bounds[row + 1]]])
+        subwords = doc.subwords.part(starts[one], ends[two])
+        spans = doc.spans[inside] - starts[one]
+        parts.append(MarkedDoc(doc.doc, subwords, spans, doc.markers[inside], pairs, doc.langs[inside]))
+    return parts, order
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

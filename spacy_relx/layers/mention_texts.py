@@ -57,7 +57,7 @@ class Windows:
 def mark_doc(doc: MarkedDoc, marking: Marking) -> Marked:
     """All mentions of a Doc marked at once."""
     ids = doc.subwords.ids
-    spans = doc.subwords.spans(doc.candidates.spans)
+    spans = doc.subwords.spans(doc.spans)
     n = len(spans)
     limit = marking.room - marking.stride
     if len(ids) + 2 * n * marking.inline > marking.room:

@@ -52,7 +52,7 @@ def doc_entries(doc: MarkedDoc, marking: Marking) -> tuple[np.ndarray, Entries]:
     """The texts of a Doc, int64 (n_texts, 2, 2): start and length of their first and second part, and its entries."""
     ids, room, markers = doc.subwords.ids, marking.room, doc.markers
     half = (room - 1) // 2
-    spans = doc.subwords.spans(doc.candidates.spans)
+    spans = doc.subwords.spans(doc.spans)
     if len(ids) > room:
         spans = clip_mentions(spans, half - half // 2, doc.doc)
     head, tail = doc.pairs.T

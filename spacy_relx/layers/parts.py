@@ -6,22 +6,56 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from spacy.tokens import Doc
+from thinc.api import Model
 
 from ..errors import warn
 from ..extensions import get_sentence_langs, has_routes, known_code
-from ..grouping import sentence_starts
+from ..sentences import sentence_starts
 
 #: spaCy's code for no language in particular: the only one of models whose training data has no languages.
 NO_LANGUAGE = "xx"
 
 
-def part_lengths(doc: Doc, max_length: int) -> np.ndarray:
-    """int64 (n_parts,): tokens of each sentence, or of the whole Doc where sentences are not set. What is longer than
-    `max_length` tokens is cut into pieces of that length, so that the cost grows with the Doc."""
+#: What a model may read at once. None stands for "as in training": sentences where the training Docs were single ones.
+CONTEXTS = ("sentence", "document")
+
+
+def set_reading(model: Model, *, by_sentence: bool, by_rule: bool) -> None:
+    """Tell the layers of a model how training had texts. They keep it in their `attrs`, which are saved with weights.
+
+    Args:
+        model: Its layers that read texts have one of the attributes or both.
+        by_sentence: Whether the training Docs were single sentences, so that longer ones are read sentence by sentence.
+        by_rule: Whether relations lie within sentences, so that Docs without sentence boundaries are cut by rule.
+    """
+    for node in model.walk():
+        for name, value in (("by_sentence", by_sentence), ("by_rule", by_rule)):
+            if name in node.attrs:
+                node.attrs[name] = value
+
+
+def reads_sentences(model: Model, context: str | None) -> bool:
+    """Whether a layer reads sentence by sentence. context: its setting, see `CONTEXTS`."""
+    return model.attrs["by_sentence"] if context is None else context == "sentence"
+
+
+def text_lengths(docs: Sequence[Doc], by_sentence: bool) -> list[np.ndarray]:
+    """int64 (n_texts,) for each Doc: tokens of each text that is read by itself, its sentences or the Doc. An empty Doc
+    has none."""
+    if not by_sentence:
+        return [np.array([len(doc)] if len(doc) else [], dtype="int64") for doc in docs]
+    return [np.diff(sentence_starts(doc), append=len(doc)) if len(doc) else np.zeros(0, "int64") for doc in docs]
+
+
+def part_lengths(doc: Doc, max_length: int, by_rule: bool = False) -> np.ndarray:
+    """int64 (n_parts,): tokens of each sentence; where sentences are not set, of the whole Doc, or of each sentence
+    that the rule finds. What is longer than `max_length` tokens is cut into pieces of that length, so that the cost
+    grows with the Doc."""
     if not len(doc):
         return np.zeros(0, dtype="int64")
-    starts = sentence_starts(doc)
-    starts = starts if len(starts) and starts[0] == 0 else np.append(0, starts)
+    starts = np.zeros(1, "int64")
+    if by_rule or doc.has_annotation("SENT_START"):
+        starts = sentence_starts(doc)
     sizes = np.diff(starts, append=len(doc))
     if sizes.max() > max_length:
         starts = np.concatenate([np.arange(s, s + size, max_length) for s, size in zip(starts, sizes)])

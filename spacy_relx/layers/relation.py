@@ -38,7 +38,7 @@ def make_relation_layer(
         layers=[encoder],
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={"build": build, "build_network": build_network},
+        attrs={"build": build, "build_network": build_network, "by_sentence": False},
     )
 
 
@@ -68,11 +68,16 @@ def forward(
         return _forward_loss(model, docs, targets, is_train)
 
 
+def cuts_texts(model: Model) -> bool:
+    """Whether pair features see the sentence of a mention in place of its Doc: as in training, where they see any."""
+    return model.attrs["by_sentence"] and torch_shim(model).module.pairs.reads_texts
+
+
 def _forward_loss(model: Model, docs: list[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
     shim = torch_shim(model)
     vectors, backprop_encoder = model.layers[0](docs, is_train)
     tokens = xp2torch(model.ops.flatten(vectors), requires_grad=is_train, device=shim.device)
-    batch = make_pair_batch(docs).to(shim.device)
+    batch = make_pair_batch(docs, by_sentence=cuts_texts(model)).to(shim.device)
     shim.module.train(is_train)
     with torch.set_grad_enabled(is_train):
         if len(batch):
@@ -125,6 +130,6 @@ def _predict_batch(model: Model, docs: list[Doc], candidates: list[Candidates]) 
     shim.module.eval()
     with torch.inference_mode():
         tokens = xp2torch(model.ops.flatten(vectors), device=shim.device)
-        batch = make_pair_batch(docs, candidates).to(shim.device)
+        batch = make_pair_batch(docs, candidates, cuts_texts(model)).to(shim.device)
         scores = shim.module(tokens, batch).cpu().numpy()
     return np.split(scores, offsets([len(c) for c in candidates])[1:-1])

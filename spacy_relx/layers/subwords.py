@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,18 @@ class DocSubwords:
         last = max(len(self.ids) - 1, 0)
         starts = np.minimum(spans[:, 0], last)
         return np.stack([starts, np.maximum(spans[:, 1], starts + 1)], axis=1)
+
+    def cut(self, starts: np.ndarray) -> list[DocSubwords]:
+        """The texts of the Doc. starts: int64 (n_texts,), the tokens at which they begin; the first is 0."""
+        if len(starts) == 1:
+            return [self]
+        bounds = np.append(starts, len(self.starts) - 1).tolist()
+        return [self.part(start, end) for start, end in pairwise(bounds)]
+
+    def part(self, start: int, end: int) -> DocSubwords:
+        """The tokens [start, end) as a text by itself."""
+        places = self.starts[start : end + 1]
+        return DocSubwords(self.ids[places[0] : places[-1]], places - places[0])
 
 
 class Subwords:
@@ -76,9 +88,10 @@ class Subwords:
                 return anchor, len(alone)
         return "", 0
 
-    def __call__(self, docs: Sequence[Doc]) -> list[DocSubwords]:
-        """Subwords of each Doc."""
-        words = [self._words(doc) for doc in docs]
+    def __call__(self, docs: Sequence[Doc], starts: Sequence[np.ndarray] | None = None) -> list[DocSubwords]:
+        """Subwords of each Doc. starts: tokens of each at which texts begin that are read by themselves; None for the
+        Doc as one text."""
+        words = [self._words(doc, [0] if starts is None else starts[i].tolist()) for i, doc in enumerate(docs)]
         if len(self._cache) > CACHE_SIZE:
             self._cache.clear()
         unseen = list(dict.fromkeys(word for part in words for word in part if word not in self._cache))
@@ -86,13 +99,15 @@ class Subwords:
             self._learn(unseen)
         return [self._join([self._cache[word] for word in part]) for part in words]
 
-    def _words(self, doc: Doc) -> list[str]:
+    def _words(self, doc: Doc, starts: Sequence[int]) -> list[str]:
         """The tokens' texts, a space before those that begin a word where the tokenizer cares."""
         words = [token.text for token in doc]
         if not self._marks_space:
             return words
         # SentencePiece takes the beginning of a text for the beginning of a word, byte-level BPE does not
-        spaced = [bool(self._anchor), *(bool(token.whitespace_) or token.is_space for token in doc)]
+        spaced = [False, *(bool(token.whitespace_) or token.is_space for token in doc)]
+        for start in starts:
+            spaced[start] = bool(self._anchor)
         return [f" {word}" if space else word for word, space in zip(words, spaced)]
 
     def _learn(self, words: list[str]) -> None:

@@ -19,6 +19,7 @@ from ..nn.precision import autocast, full_precision
 from ..nn.spans import span_means
 from .batch import offsets, sub_batches
 from .marking import most_central, window_starts
+from .parts import reads_sentences, text_lengths
 from .subwords import DocSubwords
 from .transformer import LoadedTransformer, TransformerSource, load_transformer, set_training, text_length
 from .transformer_shim import TransformerShim
@@ -29,17 +30,19 @@ def shim_of(model: Model) -> TransformerShim:
 
 
 def make_token_transformer(
-    source: TransformerSource, batch_tokens: int, precision: str
+    source: TransformerSource, batch_tokens: int, precision: str, context: str | None = None
 ) -> Model[list[Doc], list[Floats2d]]:
-    """batch_tokens: subwords that are worked on at once. precision: as of `nn.marked.autocast`."""
+    """batch_tokens: subwords that are worked on at once. precision: as of `nn.marked.autocast`. context: what is read
+    at once, see `parts.CONTEXTS`."""
     shim = TransformerShim()
     shim.make = partial(_prepare, source)
     return Model(
         "token_transformer",
-        partial(forward, source, batch_tokens, precision),
+        partial(forward, source, batch_tokens, precision, context),
         init=partial(init, source),
         dims={"nO": None},
         shims=[shim],
+        attrs={"by_sentence": False},
     )
 
 
@@ -56,10 +59,16 @@ def init(source: TransformerSource, model: Model, X: Any = None, Y: Any = None) 
 
 
 def forward(
-    source: TransformerSource, batch_tokens: int, precision: str, model: Model, docs: list[Doc], is_train: bool
+    source: TransformerSource,
+    batch_tokens: int,
+    precision: str,
+    context: str | None,
+    model: Model,
+    docs: list[Doc],
+    is_train: bool,
 ) -> tuple[list[Floats2d], Callable]:
-    """Each token is the mean of its subwords, in the window over the Doc where it lies most centrally; a token without
-    subwords (space) is zero.
+    """Each token is the mean of its subwords, in the window over its text (the Doc, or its sentence) where it lies most
+    centrally; a token without subwords (space) is zero.
 
     RETURNS: for each Doc float32, *Shape:* (n_tokens, width), and the backward pass. In training each sub-batch keeps
     what its backward pass needs; in prediction memory is bounded by `batch_tokens`.
@@ -67,8 +76,9 @@ def forward(
     shim = shim_of(model)
     counts = model.ops.asarray1i([len(doc) for doc in docs])
     shim.module.train(is_train)
+    texts = text_lengths(docs, reads_sentences(model, context))
     with torch.set_grad_enabled(is_train):
-        vectors = _token_vectors(shim, source, docs, batch_tokens, precision)
+        vectors = _token_vectors(shim, source, docs, texts, batch_tokens, precision)
     output: Any = torch2xp(vectors.detach(), ops=model.ops)
 
     def backprop(grads: list[Floats2d]) -> list[Doc]:
@@ -80,15 +90,22 @@ def forward(
 
 
 def _token_vectors(
-    shim: TransformerShim, source: TransformerSource, docs: Sequence[Doc], batch_tokens: int, precision: str
+    shim: TransformerShim,
+    source: TransformerSource,
+    docs: Sequence[Doc],
+    texts: Sequence[np.ndarray],
+    batch_tokens: int,
+    precision: str,
 ) -> Tensor:
-    """float32, *Shape:* (n_tokens, width), of all Docs."""
+    """float32, *Shape:* (n_tokens, width), of all Docs. texts: lengths of each Doc's texts, in tokens."""
     loaded = shim.transformer
     width = int(loaded.config.hidden_size)
-    full = [doc for doc in docs if len(doc)]
+    full = [i for i, doc in enumerate(docs) if len(doc)]
     if not full:
         return torch.zeros(0, width, device=shim.device)
-    parts = loaded.subwords(full)
+    firsts = [np.cumsum(texts[i]) - texts[i] for i in full]
+    whole = loaded.subwords([docs[i] for i in full], firsts)
+    parts = [part for subwords, at in zip(whole, firsts) for part in subwords.cut(at)]
     prefix, suffix = (np.array(ids, dtype="int64") for ids in (loaded.subwords.prefix, loaded.subwords.suffix))
     room = text_length(loaded, source) - len(prefix) - len(suffix)
     stride = min(source.stride or room // 2, max(room // 2, 1))

@@ -28,10 +28,10 @@ def check_probability(**settings: float | None) -> None:
             raise RelxError("RX021", name=name, value=value, need="in [0, 1)")
 
 
-def check_one_of(known: Sequence[str], **settings: str) -> None:
+def check_one_of(known: Sequence[str], **settings: str | None) -> None:
     """RAISES: RelxError RX021 for a setting that is none of the known ones."""
     for name, value in settings.items():
-        if value not in known:
+        if value is not None and value not in known:
             raise RelxError("RX021", name=name, value=value, need="one of " + ", ".join(known))
 
 

@@ -18,7 +18,7 @@ from spacy.tokens import Doc
 
 from ..errors import RelxError
 from ..extensions import get_bag
-from ..grouping import sentence_starts
+from ..sentences import sentence_places, sentence_starts
 from ..types import CandidateGenerator, Mention
 
 #: Pairs in a block, about.
@@ -64,17 +64,9 @@ def _filtered(
         yield block[test(block)]
 
 
-def _sentence_starts(doc: Doc) -> np.ndarray:
-    """int64 (n,): tokens at which sentences start. RAISES: RelxError RX020 without sentence boundaries."""
-    if not doc.has_annotation("SENT_START"):
-        raise RelxError("RX020", text=doc.text[:60])
-    return sentence_starts(doc)
-
-
 def _sentences(doc: Doc, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sentences in which spans begin and end, as numbers. RAISES: RelxError RX020 without sentence boundaries."""
-    starts = _sentence_starts(doc)
-    return np.searchsorted(starts, spans[:, 0], side="right"), np.searchsorted(starts, spans[:, 1] - 1, side="right")
+    """The sentences in which spans begin and end, as numbers."""
+    return sentence_places(sentence_starts(doc, spans), spans)
 
 
 def _same_sentence(doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
@@ -104,6 +96,52 @@ def sentence_pairs(doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray
         block = np.stack([heads, order[np.repeat(starts[row:stop], counts) + steps]], axis=1)
         yield block[(spans[block[:, 0]] != spans[block[:, 1]]).any(axis=1)]
         row = stop
+
+
+def pairs_within(
+    starts: np.ndarray, spans: np.ndarray, max_sentences: int = 0, max_tokens: int | None = None
+) -> Iterator[np.ndarray]:
+    """Every ordered pair of mentions that are near enough and not the same span; hardly any other pair is ever made.
+
+    Args:
+        starts: int64 *Shape:* (n_sentences,), where sentences begin.
+        spans: int *Shape:* (n_mentions, 2), in reading order.
+        max_sentences: Sentences from one mention to the other at most; 0 for those of one sentence.
+        max_tokens: Tokens between the two at most; None for any number.
+
+    Returns:
+        Blocks of int32 *Shape:* (n, 2), in the order of head and tail.
+    """
+    first, last = sentence_places(starts, spans)
+    # for each head the mentions that may be its tail: a run, since mentions are in reading order
+    low = np.searchsorted(np.maximum.accumulate(last), first - max_sentences, side="left")
+    counts = np.searchsorted(first, last + max_sentences, side="right") - low
+    ends = np.cumsum(counts)
+    begins = ends - counts
+    row = 0
+    while row < len(spans):
+        stop = max(row + 1, int(np.searchsorted(ends, begins[row] + BLOCK, side="right")))
+        sizes = counts[row:stop]
+        heads = np.repeat(np.arange(row, stop, dtype="int32"), sizes)
+        steps = np.arange(len(heads)) - np.repeat(begins[row:stop] - begins[row], sizes)
+        tails = (np.repeat(low[row:stop], sizes) + steps).astype("int32")
+        near = (spans[heads] != spans[tails]).any(axis=1)
+        near &= sentence_gaps(first, last, heads, tails) <= max_sentences
+        block = np.stack([heads, tails], axis=1)[near]
+        yield block if max_tokens is None else block[token_gaps(spans, block) <= max_tokens]
+        row = stop
+
+
+def sentence_gaps(first: np.ndarray, last: np.ndarray, heads: np.ndarray, tails: np.ndarray) -> np.ndarray:
+    """int64 *Shape:* (n_pairs,): sentences from one mention of each pair to the other, 0 where they share one.
+
+    Args:
+        first: int64 *Shape:* (n_mentions,), the sentence in which each begins.
+        last: That in which it ends.
+        heads: int *Shape:* (n_pairs,), rows of the mentions.
+        tails: The same of the pairs' tails.
+    """
+    return np.maximum(np.maximum(first[heads] - last[tails], first[tails] - last[heads]), 0)
 
 
 def _within_tokens(max_tokens: int, doc: Doc, mentions: Sequence[Mention]) -> Callable[[np.ndarray], np.ndarray]:
@@ -138,7 +176,7 @@ def bag_pairs(doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
         yield from _filtered(doc, mentions, inner=sentence_pairs, keep=_linked_apart)
         return
     # A bag has few mentions, most often, and many bags come by: plain lists are three times as fast as arrays here.
-    begins = _sentence_starts(doc).tolist()
+    begins = sentence_starts(doc, spans_of(mentions)).tolist()
     tails = defaultdict(list)
     heads = []
     for row, mention in enumerate(mentions):
@@ -155,7 +193,7 @@ def bag_pairs(doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
 
 def make_bag_pairs(generator: CandidateGenerator | None = None) -> CandidateGenerator:
     """`spacy_relx.BagPairs.v1`: pairs of mentions of different entities in one sentence; of a Doc that is a bag, only
-    those of its head and its tail. Needs sentence boundaries.
+    those of its head and its tail. Where sentences are not set they are found by rule, see `sentences`.
 
     generator: whose pairs are filtered, `spacy_relx.SameSentence.v1` by default.
     """
@@ -168,10 +206,10 @@ def make_all_pairs() -> CandidateGenerator:
 
 
 def make_same_sentence(generator: CandidateGenerator | None = None) -> CandidateGenerator:
-    """`spacy_relx.SameSentence.v1`: pairs whose mentions lie in one sentence. Needs sentence boundaries.
+    """`spacy_relx.SameSentence.v1`: pairs whose mentions lie in one sentence. Where sentences are not set they are
+    found by rule, see `sentences`.
 
-    generator: whose pairs are filtered, all pairs by default. The generator RAISES: RelxError RX020 for a Doc
-    without sentence boundaries.
+    generator: whose pairs are filtered, all pairs by default.
     """
     return sentence_pairs if generator is None else partial(_filtered, inner=generator, keep=_same_sentence)
 
@@ -197,7 +235,7 @@ def make_typed_pairs(allowed: list[list[str]], generator: CandidateGenerator | N
     return partial(_filtered, inner=generator or all_pairs, keep=partial(_typed, types))
 
 
-def named_types(generator: CandidateGenerator) -> set[str]:
+def named_types(generator: CandidateGenerator | None) -> set[str]:
     """The entity types that a generator names (`spacy_relx.TypedPairs.v1`, however deep it is nested); "*" is none."""
     if not isinstance(generator, partial):
         return set()

@@ -9,8 +9,9 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..layers.hash_bigru import make_hash_bigru_layer
+from ..layers.parts import CONTEXTS
 from ..nn.hash_bigru import HashBiGRU
-from ._checks import check_at_least, check_probability
+from ._checks import check_at_least, check_one_of, check_probability
 
 
 def build_hash_bigru(
@@ -24,12 +25,14 @@ def build_hash_bigru(
     marker_width: int = 32,
     dropout: float = 0.4,
     word_dropout: float = 0.0,
+    context: str | None = None,
 ) -> Model[list[Doc], list[Floats2d]]:
     """`spacy_relx.HashBiGRU.v1`: a bidirectional GRU over hashed words, affixes, case and the mention's type.
 
     hidden: width in each direction; token vectors are twice as wide. depth: layers. *_rows, *_width: of the embedding
     tables. marker_rows: for entity types, two more than there are types are enough. dropout: on the GRU's input and
-    output. word_dropout: how often a word is hidden in training.
+    output. word_dropout: how often a word is hidden in training. context: what is read at once, each "sentence" by
+    itself or the whole "document"; null: as in training, sentences where the training Docs were single sentences.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
@@ -37,7 +40,8 @@ def build_hash_bigru(
     check_at_least(1, hidden=hidden, depth=depth)
     check_at_least(1, word_width=word_width, affix_width=affix_width, marker_width=marker_width)
     check_probability(dropout=dropout, word_dropout=word_dropout)
+    check_one_of(CONTEXTS, context=context)
     rows = (word_rows, affix_rows, affix_rows, 4, marker_rows)
     widths = (word_width, affix_width, affix_width, 8, marker_width)
     build = partial(HashBiGRU, rows, widths, hidden=hidden, depth=depth, dropout=dropout, word_dropout=word_dropout)
-    return make_hash_bigru_layer(rows, build)
+    return make_hash_bigru_layer(rows, build, context)

@@ -12,6 +12,7 @@ from thinc.api import Model
 from ..errors import RelxError
 from ..layers.marked import MarkedSettings, make_marked_layer
 from ..layers.marking import MODES, ROLES, Marking, count_marker_rows, marker_rows, start_markers
+from ..layers.parts import CONTEXTS
 from ..layers.transformer import LoadedTransformer, TransformerSource, set_training, text_length
 from ..nn.flat_transformer import BERT_LIKE
 from ..nn.marked import MarkedNetwork
@@ -38,6 +39,7 @@ def build_marked_model(
     precision: str = "fp32",
     marker_dropout: float = 0.0,
     switcher: SwitcherFactory | None = None,
+    context: str | None = None,
 ) -> Model:
     """`spacy_relx.MarkedModel.v1`: texts in which mentions are marked -> transformer -> entity vectors -> pair vectors
     -> labels (Ni et al. 2020). Whether markers are typed or uniform is a setting of the `entity_type_marker`.
@@ -59,7 +61,9 @@ def build_marked_model(
     "auto" does so where the device computes it in hardware.
     marker_dropout: probability that all types of a Doc, and again that a single mention's type, are hidden in training,
     which is what teaches the uniform markers that unknown types fall back to. switcher: null, or
-    `spacy_relx.LanguageSwitcher.v1`, which refines the entity vectors by their language.
+    `spacy_relx.LanguageSwitcher.v1`, which refines the entity vectors by their language. context: what is read at once,
+    each "sentence" by itself (for a pair across sentences all from the first to the last) or the whole "document", in
+    windows; null: as in training, sentences where the training Docs were single sentences.
 
     RAISES: RelxError RX021 for settings that make no sense, RX081 for such that do not go together.
     """
@@ -70,6 +74,7 @@ def build_marked_model(
     check_one_of(MODES, mode=mode, inference_mode=predicted)
     check_one_of(ROLES, roles=roles)
     check_one_of(PRECISIONS, precision=precision)
+    check_one_of(CONTEXTS, context=context)
     check_at_least(1, batch_tokens=batch_tokens, batch_pairs=batch_pairs)
     check_probability(marker_dropout=marker_dropout)
     modes = {mode, predicted}
@@ -94,7 +99,7 @@ def build_marked_model(
         parts.build_network,
         parts.make_marking,
         partial(_start_markers, roles),
-        MarkedSettings(mode, predicted, batch_tokens, marker_dropout),
+        MarkedSettings(mode, predicted, batch_tokens, marker_dropout, context),
         has_switcher=switcher is not None,
     )
 

@@ -7,6 +7,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import RelxError
+from ..layers.parts import CONTEXTS
 from ..layers.token_transformer import make_token_transformer
 from ..layers.transformer import TransformerSource
 from ..nn.precision import PRECISIONS
@@ -61,16 +62,19 @@ def make_transformer(
 
 
 def build_token_transformer(
-    transformer: TransformerSource, batch_tokens: int = 4096, precision: str = "auto"
+    transformer: TransformerSource, batch_tokens: int = 4096, precision: str = "auto", context: str | None = None
 ) -> Model[list[Doc], list[Floats2d]]:
     """`spacy_relx.TokenTransformer.v1`: a transformer as an encoder, Docs -> token vectors, the means of subwords.
 
     Documents of any length: what is longer than the transformer reads is read in windows, each token where it lies most
     centrally. transformer: `spacy_relx.Transformer.v1`. batch_tokens: subwords that are worked on at once. precision:
-    "fp32", "bf16", or "auto", bf16 where the device computes it in hardware.
+    "fp32", "bf16", or "auto", bf16 where the device computes it in hardware. context: what is read at once, each
+    "sentence" by itself or the whole "document"; null: as in training, sentences where the training Docs were single
+    sentences.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """
     check_at_least(1, batch_tokens=batch_tokens)
     check_one_of(PRECISIONS, precision=precision)
-    return make_token_transformer(transformer, batch_tokens, precision)
+    check_one_of(CONTEXTS, context=context)
+    return make_token_transformer(transformer, batch_tokens, precision, context)

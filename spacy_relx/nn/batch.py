@@ -42,9 +42,9 @@ class Batch(TensorBatch):
 class PairBatch(Batch):
     """The candidate pairs of a batch of Docs. Tokens and mentions are numbered through the batch.
 
-    doc_spans: (n_docs, 2) first token and end of each Doc.
+    doc_spans: (n_texts, 2) first token and end of each text that is read by itself: a Doc, or a sentence.
     mention_spans: (n_mentions, 2) first token and end (exclusive) of each mention.
-    mention_docs: (n_mentions,) the Doc of each mention.
+    mention_docs: (n_mentions,) the text of each mention.
     markers: (n_mentions,) row of the mention's type in the marker vocabulary, 0 is the uniform marker.
     pairs: (n_pairs, 2) rows of the mentions: head, tail.
     All int64.

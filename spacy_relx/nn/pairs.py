@@ -89,6 +89,11 @@ class PairFeatures(nn.Module):
                 nn.init.normal_(table.weight, std=1 / math.sqrt(3))
         self.dropout = Dropout(dropout)
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether a pair's vector depends on where its text begins and ends."""
+        return bool(self.window) or self.sentence is not None
+
     def mentions(self, tokens: Tensor, batch: PairBatch, markers: Tensor) -> Tensor:
         """*Shape:* (n_mentions, mention_width): what the projections of head and tail read."""
         starts, ends = batch.mention_spans.unbind(1)

@@ -27,9 +27,12 @@ from ..extensions import (
     set_extensions,
     set_gold_mentions,
 )
-from ..models.candidates import named_types, nearest, spans_of
+from ..models.candidates import named_types, nearest, pairs_within, spans_of
 from ..places import current_spans
+from ..sentences import sentence_places, sentence_starts
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
+from .order import has_mentions, recognisers_behind
+from .seen import SeenPairs
 from .unknown_types import UnknownTypes
 
 MARKERS = ("typed", "uniform")
@@ -41,7 +44,7 @@ _OF_REFERENCE = (GoldMentions.TRAINING, GoldMentions.MARKED)
     assigns=["doc._.candidates"],
     default_config={
         "spans_key": MENTIONS_KEY,
-        "generator": {"@misc": "spacy_relx.AllPairs.v1"},
+        "generator": None,
         "max_pairs": 200_000,
         "markers": "typed",
         "types": {},
@@ -51,20 +54,25 @@ def make_entity_type_marker(
     nlp: Language,
     name: str,
     spans_key: str | None,
-    generator: CandidateGenerator,
+    generator: CandidateGenerator | None,
     max_pairs: int,
     markers: str,
     types: TypesSetting,
 ) -> EntityTypeMarker:
     """Make the component that proposes candidate pairs.
 
-    spans_key: group of `doc.spans` that holds the mentions, which may overlap. A Doc without such a group, or with
-    None here, gives `doc.ents`. generator: which pairs are proposed. max_pairs: at most so many pairs a Doc, nearest
-    first; what is left out is counted in `doc._.candidates.dropped` and warned of (RX024). markers: "typed", each
-    mention is marked with its entity type, or "uniform", all alike (the ETM and UM of the paper; unknown types fall
-    back to the uniform marker). types: what training calls the entity types of the recogniser: {"PERSON": "PER"},
-    where "" leaves the mentions of a type out; or the name of a ready table, "ontonotes", "conll", "docred",
-    "wikidata", "spacy", or "auto" for all of them; or a list of these, the first that has a name decides.
+    Args:
+        spans_key: Group of `doc.spans` that holds the mentions, which may overlap. A Doc without such a group, or with
+            None here, gives `doc.ents`.
+        generator: Which pairs are proposed. None: as in training, those of one sentence, or those within the distance
+            of the gold relations where training had relations across sentences. Before training: those of one sentence.
+        max_pairs: At most so many pairs a Doc, nearest first; what is left out is counted in
+            `doc._.candidates.dropped` and warned of (RX024).
+        markers: "typed", each mention is marked with its entity type, or "uniform", all alike (the ETM and UM of the
+            paper; unknown types fall back to the uniform marker).
+        types: What training calls the entity types of the recogniser: {"PERSON": "PER"}, where "" leaves the mentions
+            of a type out; or the name of a ready table, "ontonotes", "conll", "docred", "wikidata", "spacy", or "auto"
+            for all of them; or a list of these, the first that has a name decides.
     """
     return EntityTypeMarker(
         name, spans_key=spans_key, generator=generator, max_pairs=max_pairs, markers=markers, types=types
@@ -73,6 +81,8 @@ def make_entity_type_marker(
 
 class EntityTypeMarker(Pipe):
     """Sets `doc._.candidates`, and owns the marker vocabulary: the entity types seen in training.
+
+    `cfg["seen"]` is what training saw of gold relations (`SeenPairs`); with `generator = None` prediction keeps to it.
 
     Mentions keep the types that they have on the Doc. What reads types behind this component (markers, generators, the
     setting 'types' of a relation_extractor, relation_constraints) reads those of `doc._.candidates.types`, which are
@@ -90,7 +100,7 @@ class EntityTypeMarker(Pipe):
         name: str = "entity_type_marker",
         *,
         spans_key: str | None = MENTIONS_KEY,
-        generator: CandidateGenerator,
+        generator: CandidateGenerator | None = None,
         max_pairs: int = 200_000,
         markers: str = "typed",
         types: TypesSetting | None = None,
@@ -105,8 +115,10 @@ class EntityTypeMarker(Pipe):
         self.generator = generator
         self.max_pairs = max_pairs
         self.markers = markers
-        self.cfg: dict[str, Any] = {"labels": []}
+        self.cfg: dict[str, Any] = {"labels": [], "seen": None}
         self._rows: dict[str, int] = {}
+        self._seen = SeenPairs()
+        self._said: set[str] = set()
         self.unknown_types, self._unknown_in_steps = UnknownTypes(), UnknownTypes()
         self._configured: TypesSetting = {} if types is None else deepcopy(types)
         self.types = deepcopy(self._configured)
@@ -155,21 +167,36 @@ class EntityTypeMarker(Pipe):
         nlp: Language | None = None,
         labels: list[str] | None = None,
     ) -> None:
-        """Learn the marker vocabulary from the mentions of the training data, or take it from `labels`.
+        """Learn from the training data which entity types there are, and how far the mentions of relations are apart.
 
         Types of the data that the setting 'types' has pairs for get their new names first.
+
+        Args:
+            get_examples: The training data. All of it is read, or the first Docs where `labels` are given.
+            nlp: The pipeline.
+            labels: The entity types, None for those of the training data.
+
+        WARNS: RX504 where what finds mentions stands behind this component; RX513.
         """
         if labels is None:
             self._set_labels([])
-            seen: set[str] = set()
-            for eg in get_examples():
-                seen.update(mention.label for mention in self.mentions(eg.reference))
+            types: set[str] = set()
+            self._seen = SeenPairs()
+            for eg in self._seen.noting(get_examples()):
+                types.update(mention.label for mention in self.mentions(eg.reference))
                 for relation in get_relations(eg.reference):
-                    seen.update((relation.head.label, relation.tail.label))
-            labels = sorted({self._names(label) for label in seen - {""}} - {""})
+                    types.update((relation.head.label, relation.tail.label))
+            labels = sorted({self._names(label) for label in types - {""}} - {""})
+        else:
+            self._seen = SeenPairs.first_of(get_examples())
+        self.cfg["seen"] = self._seen.to_dict()
         self._set_labels(labels)
         self.unknown_types, self._unknown_in_steps = UnknownTypes(), UnknownTypes()
+        self._said.clear()
         self._check_generator()
+        behind = recognisers_behind(nlp, self.name)
+        if behind:
+            warn("RX504", name=self.name, names=", ".join(behind), first=behind[0])
 
     def _set_labels(self, labels: Iterable[str]) -> None:
         self.cfg["labels"] = list(dict.fromkeys(labels))
@@ -194,28 +221,37 @@ class EntityTypeMarker(Pipe):
         return [Mention(*key, unique[key]) for key in sorted(unique)]
 
     def __call__(self, doc: Doc) -> Doc:
-        """Propose candidates for a Doc, of the mentions that it has; those of an earlier run are replaced."""
+        """Propose candidates for a Doc, of the mentions that it has; those of an earlier run are replaced.
+
+        WARNS: RX502, RX505, RX025, RX512, once each; RX024 for pairs over the cap.
+        """
         self._look(doc)
         self.unknown_types.warn(self.name, self.labels)
         return doc
 
     def _look(self, doc: Doc) -> None:
+        looked_for = has_mentions(doc, self.spans_key)
         if get_gold_mentions(doc) is GoldMentions.MARKED:
-            if not self._has_own(doc):
+            if not looked_for:
                 return  # `update` has done it; a training step runs what is in annotating_components once more
             set_gold_mentions(doc, GoldMentions.TRAINING)
-        self._mark(doc, self.unknown_types)
+        if not looked_for and "RX505" not in self._said:
+            self._said.add("RX505")
+            warn("RX505", name=self.name, text=doc.text[:60], key=self.spans_key)
+        self._check_apart(*self._mark(doc, self.unknown_types))
 
-    def _has_own(self, doc: Doc) -> bool:
-        """Whether a component of the pipeline has looked for the mentions that this one reads."""
-        return doc.has_annotation("ENT_IOB") or (self.spans_key is not None and self.spans_key in doc.spans)
+    def _mark(
+        self, doc: Doc, unknown: UnknownTypes, mentions: Sequence[Mention] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Propose candidates for a Doc, of these mentions; None for those that it has.
 
-    def _mark(self, doc: Doc, unknown: UnknownTypes, mentions: Sequence[Mention] | None = None) -> None:
-        """Propose candidates for a Doc, of these mentions; None for those that it has."""
+        RETURNS: the spans of the mentions, and where the sentences begin.
+        """
         named = self._named(self.mentions(doc) if mentions is None else mentions)
         mentions, known = list(named.values()), list(named)
         spans = spans_of(known)
-        pairs, total = nearest(self._proposed(doc, known), spans, self.max_pairs)
+        starts = sentence_starts(doc, spans)
+        pairs, total = nearest(self._proposed(doc, known, spans, starts), spans, self.max_pairs)
         dropped = total - len(pairs)
         if dropped:
             warn("RX024", text=doc.text[:60], total=total, limit=self.max_pairs, dropped=dropped)
@@ -226,6 +262,7 @@ class EntityTypeMarker(Pipe):
             if self._rows:
                 unknown.add([mention.label for mention in mentions], types, rows)
         set_candidates(doc, Candidates(mentions, rows, pairs, dropped, types))
+        return spans, starts
 
     def _named(self, mentions: Iterable[Mention]) -> dict[Mention, Mention]:
         """The mentions as training names their types, without those to leave out, each with the one on the Doc.
@@ -241,6 +278,25 @@ class EntityTypeMarker(Pipe):
                 known = mention if kind == mention.label else Mention(mention.start, mention.end, kind, mention.kb_id)
                 named.setdefault(known, mention)
         return named
+
+    def _check_apart(self, spans: np.ndarray, starts: np.ndarray) -> None:
+        """Say once which pairs are not proposed, since training had none such. WARNS: RX502."""
+        if len(starts) < 2 or self.generator is not None or not self._seen.relations or "RX502" in self._said:
+            return
+        first, last = sentence_places(starts, spans)
+        far = self._limits["max_sentences"]
+        if len(first) and first[-1] - last.min() > far:
+            self._said.add("RX502")
+            seen = self._seen
+            reach = f"at most {far} sentences and {seen.max_tokens} tokens apart" if far else "of one sentence"
+            warn("RX502", name=self.name, reach=reach, across=seen.across_sentences, relations=seen.relations)
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        """How far apart mentions may be without a generator, as `pairs_within` takes it."""
+        if not self._seen.crosses:
+            return {"max_sentences": 0}
+        return {"max_sentences": self._seen.max_sentences, "max_tokens": self._seen.max_tokens}
 
     def update(
         self,
@@ -261,7 +317,7 @@ class EntityTypeMarker(Pipe):
         examples = list(examples)
         validate_examples(examples, "EntityTypeMarker.update")
         for eg in examples:
-            if get_gold_mentions(eg.predicted) in _OF_REFERENCE and not self._has_own(eg.predicted):
+            if get_gold_mentions(eg.predicted) in _OF_REFERENCE and not has_mentions(eg.predicted, self.spans_key):
                 self._mark(eg.predicted, self._unknown_in_steps, self._gold(eg))
                 set_gold_mentions(eg.predicted, GoldMentions.MARKED)
             else:
@@ -279,8 +335,13 @@ class EntityTypeMarker(Pipe):
         aligned = {Mention(s.start, s.end, s.label_, m.kb_id) for part, m in zip(found, mentions) for s in part}
         return sorted(aligned, key=lambda mention: (mention.start, mention.end, mention.label))
 
-    def _proposed(self, doc: Doc, mentions: Sequence[Mention]) -> Iterator[np.ndarray]:
-        """The generator's blocks, checked."""
+    def _proposed(
+        self, doc: Doc, mentions: Sequence[Mention], spans: np.ndarray, starts: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """Blocks of pairs; those of a generator are checked. starts: of the sentences."""
+        if self.generator is None:
+            yield from pairs_within(starts, spans, **self._limits)
+            return
         n = len(mentions)
         for block in self.generator(doc, mentions):
             pairs = np.asarray(block)
@@ -317,6 +378,8 @@ class EntityTypeMarker(Pipe):
         """Take the saved vocabulary, and the saved types unless the config has others than when they were saved."""
         if saved["configured_types"] == self._configured:
             self._types = saved["types"]
+        self.cfg["seen"] = saved.get("seen")
+        self._seen = SeenPairs.from_dict(self.cfg["seen"])
         self._set_labels(saved["labels"])
         self._check_generator()
 

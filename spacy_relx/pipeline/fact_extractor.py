@@ -17,11 +17,13 @@ from ..errors import RelxError, warn
 from ..extensions import get_candidates, get_facts, get_sentence_langs
 from ..facts import Evidence, Fact, FactScores
 from ..found import add_fact_scores, add_facts
-from ..grouping import group_pairs
+from ..grouping import entity_ids, group_pairs
 from ..thresholds import LabelThresholds, check_keys
 from ..types import NO_RELATION
+from .cover import Cover
 from .order import components_before
 from .score_weights import weigh_scores
+from .seen import SeenPairs
 from .trained import TrainedPipe
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ class FactExtractor(TrainedPipe):
     """
 
     unmarked = "RX062"
+    what = "facts"
 
     def __init__(
         self,
@@ -127,6 +130,7 @@ class FactExtractor(TrainedPipe):
         self.max_evidence = max_evidence
         self.keep_scores = keep_scores
         self.overwrite = overwrite
+        self._linked_told = False
 
     def initialize(
         self,
@@ -142,9 +146,10 @@ class FactExtractor(TrainedPipe):
         model's languages.
         """
         validate_get_examples(get_examples, "FactExtractor.initialize")
-        self.begin_initialize(
-            labels, lambda: (f.label for eg in get_examples() for f in get_facts(eg.reference)), "RX063"
-        )
+        seen = SeenPairs()
+        examples = seen.noting(get_examples())
+        self.begin_initialize(labels, lambda: (f.label for eg in examples for f in get_facts(eg.reference)), "RX063")
+        self.keep_seen(seen, get_examples)
         marker = self.read_markers(nlp)
         self.set_sizes()
         langs: set[str] = set()
@@ -152,7 +157,7 @@ class FactExtractor(TrainedPipe):
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
         self.check_settings()
-        self.check_cover(marker, get_examples(), get_facts, "facts")
+        self.check_cover(marker, get_examples(), nlp)
         if self.model.attrs.get("langs"):
             deque(docs, maxlen=0)  # a model that collects no words has not read them
             self._check_langs(langs, nlp)
@@ -177,7 +182,30 @@ class FactExtractor(TrainedPipe):
         docs = list(docs)
         self.check_marked(docs)
         self.check_built()
+        self.checks.predict(docs)
+        self._check_linked(docs)
         return self.model.predict((docs, None))
+
+    def _check_linked(self, docs: Sequence[Doc]) -> None:
+        """Facts are about linked entities: a Doc whose mentions are not has none, which is said once. WARNS: RX508."""
+        if self._linked_told or self.model.attrs["entities"] != "linked":
+            return
+        bare = next((doc for doc in docs if len(get_candidates(doc)) and not any(get_candidates(doc).kb_ids)), None)
+        if bare is not None:
+            self._linked_told = True
+            warn("RX508", name=self.name, text=bare.text[:60])
+
+    def cover(self, example: Example) -> Cover:
+        """How many gold facts with known labels the Doc has, and how many of them have a candidate pair."""
+        facts = [(fact.head, fact.tail) for fact in get_facts(example.reference) if fact.label in self.labels]
+        doc = example.predicted
+        candidates = get_candidates(doc)
+        if not facts or not candidates.n_mentions:
+            return Cover(len(facts))
+        entities = self.model.attrs["entities"]
+        known, keys = {*entity_ids(doc, candidates, entities)}, {*group_pairs(doc, candidates, entities).keys}
+        found = [fact for fact in facts if fact[0] in known and fact[1] in known]
+        return Cover(len(facts), len(found), sum(fact in keys for fact in found))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocFacts]) -> None:
         for doc, found in zip(docs, scores):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,9 +20,11 @@ from ..extensions import get_lang, get_relations, get_sentence_langs, primary_co
 from ..found import add_mentions, add_relations
 from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
+from .cover import MIN_COVER, N_COVER_DOCS
 from .joint_targets import GoldMentions, Reach, joint_gold
 from .score_weights import weigh_scores
-from .trained import MIN_COVER, N_COVER_DOCS, TrainedPipe
+from .seen import SeenPairs
+from .trained import TrainedPipe
 
 if TYPE_CHECKING:
     from ..layers.joint import DocFound, JointGold
@@ -180,6 +183,7 @@ class JointExtractor(TrainedPipe):
         self.cfg["n_markers"] = len(self.types) + 1
         unseen = self.set_languages(nlp, get_examples, source)
         self.set_sizes()
+        self.keep_seen(SeenPairs(), get_examples)
         docs = list(islice(weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_"), N_SAMPLE_DOCS))
         self.model.initialize(X=(docs, None))
         self.cfg["width"] = self.model.get_dim("nI")
@@ -247,8 +251,16 @@ class JointExtractor(TrainedPipe):
             need = f"relations among the labels ({', '.join(self.labels)})"
             raise RelxError("RX021", name="lang_labels", value=sorted(wrong), need=need)
 
+    # It needs no candidates.
+
     def check_marked(self, docs: Iterable[Doc]) -> None:
-        """It needs no candidates."""
+        """Nothing to check."""
+
+    def check_targets(self, examples: Sequence[Example], targets: Any) -> None:
+        """Nothing to check."""
+
+    def check_scored(self, examples: Sequence[Example]) -> None:
+        """Nothing to check."""
 
     def check_gold_mentions(self, docs: Iterable[Doc]) -> None:
         """It learns mentions itself."""
@@ -257,7 +269,7 @@ class JointExtractor(TrainedPipe):
         """Gold relations that no prediction can be: say so before hours of training."""
         module = self._shim.module
         longest = getattr(module, "max_length", None) or module.spans.max_length
-        reach = Reach(self.model.attrs["part_lengths"], longest)
+        reach = Reach(partial(self.model.attrs["part_lengths"], self.model), longest)
         for eg in examples:
             reach.add(eg.reference)
         if reach.gold and reach.lost > (1 - MIN_COVER) * reach.gold:

@@ -26,6 +26,7 @@ from ..extensions import (
     set_routes,
     set_sentence_langs,
 )
+from ..sentences import sentence_starts
 from ..types import LanguageDetector
 from .batched import BatchedPipe
 
@@ -310,12 +311,9 @@ def _start_of(doc: Doc) -> str:
 
 
 def _sentences(doc: Doc) -> list[tuple[int, int]]:
-    """(start, end) of each sentence, in tokens; the whole Doc as one where sentences are not set."""
-    if not len(doc):
-        return []
-    if not doc.has_annotation("SENT_START"):
-        return [(0, len(doc))]
-    return [(sent.start, sent.end) for sent in doc.sents]
+    """(start, end) of each sentence, in tokens: as they are set, else as the rule finds them."""
+    starts = sentence_starts(doc).tolist()
+    return list(zip(starts, [*starts[1:], len(doc)]))
 
 
 def _primary_code(value: Any, where: str) -> str:

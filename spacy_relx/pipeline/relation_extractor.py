@@ -19,9 +19,11 @@ from ..extensions import count_candidates, get_candidates, get_lang, get_relatio
 from ..found import add_relations
 from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import Candidates, Relation
+from .cover import Cover
 from .schema import TypeMask, check_types
 from .score_weights import weigh_scores
-from .targets import pair_targets
+from .seen import SeenPairs
+from .targets import pair_cover, pair_targets
 from .trained import TrainedPipe
 
 DEFAULT_MODEL_CONFIG = """
@@ -159,9 +161,12 @@ class RelationExtractor(TrainedPipe):
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
         source = self.load_source(start_from)
+        seen = SeenPairs()
+        examples = seen.noting(get_examples())
         self.begin_initialize(
-            labels, lambda: (r.label for eg in get_examples() for r in get_relations(eg.reference)), "RX053", source
+            labels, lambda: (r.label for eg in examples for r in get_relations(eg.reference)), "RX053", source
         )
+        self.keep_seen(seen, get_examples)
         unseen = self.set_languages(nlp, get_examples, source)
         marker = self.read_markers(nlp)
         self.cfg["types"] = list(getattr(marker, "labels", ()))
@@ -173,7 +178,7 @@ class RelationExtractor(TrainedPipe):
         self.cfg["width"] = self.model.get_dim("nI")
         self.finish_initialize(source, start_from, train, unseen)
         self.check_settings()
-        self.check_cover(marker, get_examples(), get_relations, "relations")
+        self.check_cover(marker, get_examples(), nlp)
 
     def check_settings(self) -> None:
         """WARNS: RX057 for thresholds, RX059 for types, of relations that are not known; RX513 for entity types that
@@ -192,6 +197,7 @@ class RelationExtractor(TrainedPipe):
         docs = list(docs)
         self.check_marked(docs)
         self.check_built()
+        self.checks.predict(docs)
         return self.model.predict((docs, None))
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
@@ -283,3 +289,7 @@ class RelationExtractor(TrainedPipe):
         columns = {label: i for i, label in enumerate(self.labels)}
         parts = [pair_targets(eg, columns, self.name) for eg in examples]
         return np.concatenate(parts) if parts else np.zeros((0, len(columns)), "float32")
+
+    def cover(self, example: Example) -> Cover:
+        """How many gold relations with known labels the Doc has, and how many of them have a candidate pair."""
+        return pair_cover(example, set(self.labels))

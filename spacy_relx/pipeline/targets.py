@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -9,6 +11,7 @@ from spacy.training import Example
 from ..errors import RelxError
 from ..extensions import get_candidates, get_relations
 from ..types import NO_RELATION, Candidates, Mention
+from .cover import Cover
 
 
 def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
@@ -41,6 +44,22 @@ def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
     return targets
 
 
+def pair_cover(eg: Example, labels: Container[str]) -> Cover:
+    """How many gold relations of these labels a Doc has, and how many of them have a candidate pair.
+
+    Relations of a mention with itself do not count: no pair can be one.
+    """
+    relations = [r for r in get_relations(eg.reference) if r.label in labels and _tokens(r.head) != _tokens(r.tail)]
+    candidates = get_candidates(eg.predicted)
+    if not relations or not candidates.n_mentions:
+        return Cover(len(relations))
+    rows = _mention_rows(eg.predicted, candidates)
+    pairs = set(map(tuple, candidates.pairs.tolist()))
+    places = [tuple(_find(rows, eg.reference, m) for m in (r.head, r.tail)) for r in relations]
+    found = [place for place in places if None not in place]
+    return Cover(len(relations), len(found), sum(place in pairs for place in found))
+
+
 def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple, int]:
     """Rows of mentions by (first character, last character, type), and by characters alone.
 
@@ -59,6 +78,10 @@ def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple, int]:
 def _find(rows: dict[tuple, int], doc: Doc, mention: Mention) -> int | None:
     key = _characters(doc, mention)
     return rows.get((*key, mention.label), rows.get(key))
+
+
+def _tokens(mention: Mention) -> tuple[int, int]:
+    return mention.start, mention.end
 
 
 def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -22,22 +21,22 @@ from ..errors import RelxError, warn
 from ..extensions import GoldMentions, get_candidates, get_gold_mentions, get_lang, has_candidates, set_extensions
 from ..thresholds import LabelThresholds, LangThresholds, Thresholds
 from ..types import NO_RELATION, Mention
+from .cover import Cover, CoverChecks
 from .order import components_before
+from .seen import SeenPairs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: Training Docs whose gold relations are looked at before training, and the share that should be within reach.
-N_COVER_DOCS = 200
-MIN_COVER = 0.9
-
 
 class TrainedPipe(TrainablePipe):
     """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, n_markers (size of
-    the marker vocabulary) and width (the model's dimension nI)."""
+    the marker vocabulary), width (the model's dimension nI) and seen (what training saw of pairs, see `SeenPairs`)."""
 
     #: Code of the error where no component has proposed candidates.
     unmarked: str
+    #: What the component learns, for messages.
+    what = "relations"
     cfg: dict[str, Any]
     threshold: float | None
     label_thresholds: LabelThresholds
@@ -65,7 +64,9 @@ class TrainedPipe(TrainablePipe):
         self.name = name
         self.set_thresholds(Thresholds.from_settings(name, threshold, label_thresholds, lang_thresholds))
         self.scorer = scorer
-        self.cfg = {"labels": [], "n_markers": None, "width": None}
+        self.cfg = {"labels": [], "n_markers": None, "width": None, "seen": None}
+        self.seen = SeenPairs()
+        self.checks = CoverChecks(self)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -183,30 +184,30 @@ class TrainedPipe(TrainablePipe):
         self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
         self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
 
-    def check_cover(
-        self,
-        marker: Any,
-        examples: Iterable[Example],
-        gold: Callable[[Doc], Iterable[Any]],
-        what: str,
-    ) -> None:
+    def cover(self, example: Example) -> Cover:
+        """How many gold relations with known labels the Doc has, and how many of them have a candidate pair."""
+        raise NotImplementedError
+
+    def keep_seen(self, seen: SeenPairs, get_examples: Callable[[], Iterable[Example]]) -> None:
+        """Keep what training saw, and let the model read Docs as they are in training.
+
+        Args:
+            seen: Counts of all training Docs; without any, since labels were given, those of the first are taken.
+            get_examples: The training data.
+        """
+        from ..layers.parts import set_reading  # torch, which factories do without
+
+        self.seen = seen if seen.docs else SeenPairs.first_of(get_examples())
+        self.cfg["seen"] = self.seen.to_dict()
+        set_reading(self.model, by_sentence=self.seen.single_sentences, by_rule=not self.seen.crosses)
+
+    def check_cover(self, marker: Any, examples: Iterable[Example], nlp: Language | None) -> None:
         """Gold relations or facts that no candidate pair covers cannot be learned: say so before hours of training.
 
-        Only where the Docs come with mentions; others get theirs from components that are trained, too. gold: what is
-        annotated in a Doc. what: its name. WARNS: RX058.
+        Of Docs without mentions only where no component before finds any. WARNS: RX058, RX500.
         """
-        n_gold = covered = 0
-        for eg in islice(examples, N_COVER_DOCS):
-            eg = Example(eg.predicted.copy(), eg.reference)
-            if hasattr(marker, "update"):
-                marker.update([eg])
-            else:
-                eg.predicted = marker(eg.predicted)
-            if get_candidates(eg.predicted).n_mentions:
-                n_gold += sum(each.label in self.labels for each in gold(eg.reference))
-                covered += int(self.targets([eg]).sum())
-        if n_gold and covered < MIN_COVER * n_gold:
-            warn("RX058", covered=covered, gold=n_gold, what=what, name=self.name)
+        self.checks.initialize(marker, examples, nlp)
+        self.cfg["seen"] = self.seen.to_dict()
 
     def check_settings(self) -> None:
         """WARNS: RX057 for thresholds of relations that are not known."""
@@ -302,6 +303,7 @@ class TrainedPipe(TrainablePipe):
         self.check_marked(docs)
         self.check_gold_mentions(docs)
         targets = self.targets(examples)
+        self.check_targets(examples, targets)
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update((docs, targets))
         if not np.isfinite(loss):
@@ -315,9 +317,24 @@ class TrainedPipe(TrainablePipe):
         losses[self.name] += loss
         return losses
 
+    def check_targets(self, examples: Sequence[Example], targets: Any) -> None:
+        """WARNS: RX500, RX509 where gold relations have no candidate pairs, once each."""
+        self.checks.update(examples, targets)
+
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """The scorer's values. It is told the component's name, to score what this one found apart from the rest."""
-        return super().score(examples, **{"component": self.name, **kwargs})
+        """The scorer's values. It is told the component's name, to score what this one found apart from the rest.
+
+        WARNS: as `check_scored`.
+        """
+        examples = list(examples)
+        scores = super().score(examples, **{"component": self.name, **kwargs})
+        if self.scorer is not None:
+            self.check_scored(examples)
+        return scores
+
+    def check_scored(self, examples: Sequence[Example]) -> None:
+        """WARNS: RX501, RX507 where gold relations have no candidate pairs, once each."""
+        self.checks.score(examples)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         serializers = {
@@ -357,6 +374,7 @@ class TrainedPipe(TrainablePipe):
     def _restore(self, cfg: dict[str, Any]) -> None:
         """Build the module from saved labels and sizes, so that weights have somewhere to go."""
         self.cfg = cfg
+        self.seen = SeenPairs.from_dict(cfg.get("seen"))
         saved = cfg.get("calibration")
         self.calibration = None if saved is None else Calibration.from_dict(saved)
         self.check_settings()
