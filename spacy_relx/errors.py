@@ -172,6 +172,9 @@ MESSAGES: dict[str, str] = {
     "RX069": "'{name}' has encoders for the languages {missing}, but no training sentence is in one of these: they stay "
     "untrained, and what they say of such sentences means nothing. Training has {found} ('' stands for unknown: relx "
     "convert --lang sets it). Take them out of the model's 'langs', or add training data.",
+    # 550-559: pipelines of other people
+    "RX550": "The tokenizer of '{model}' is for the language '{base}', but this pipeline's language is '{lang}'. Set [nlp] "
+    "lang, or --nlp.lang {base} on the command line.",
     # 080-099: transformers and marked texts
     "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
     "folder that holds one (config.json, the tokenizer's files, model.safetensors).",

@@ -60,7 +60,7 @@ def test_errors_travel_between_processes():
 
 def test_names():
     for group, name, _ in ENTRY_POINTS:
-        if group in ("spacy_factories", "spacy_cli", "spacy_relx_formats", "spacy_relx_exports"):
+        if group in ("spacy_factories", "spacy_cli", "spacy_languages", "spacy_relx_formats", "spacy_relx_exports"):
             assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
         else:
             assert re.fullmatch(r"spacy_relx\.[A-Z]\w+\.v\d+", name)
@@ -106,6 +106,9 @@ GROUND = {
     "types": {"errors"},
     "_compat": {"errors"},
     "loading": {"errors"},
+    "language": set(),
+    "schedules": {"errors"},
+    "callbacks": {"errors", "loading"},
     "facts": {"errors", "types"},
     "extensions": {"errors", "types", "facts"},
     "grouping": {"errors", "extensions", "types"},
