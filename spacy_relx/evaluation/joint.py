@@ -12,7 +12,7 @@ from spacy.training import Example
 
 from ..extensions import get_lang, get_relations
 from ..types import MENTIONS_KEY, NO_RELATION, Mention
-from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer, score_relations
+from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer, score_relations, with_table_names
 
 #: (first character, last character) of a mention.
 _Place = tuple[int, int]
@@ -35,7 +35,7 @@ def _score(
 ) -> dict[str, Any]:
     examples = list(examples)
     return {
-        **score_relations(examples, match=match, no_relation=no_relation),
+        **with_table_names(score_relations(examples, match=match, no_relation=no_relation)),
         **score_mentions(examples, match=match, spans_key=spans_key),
     }
 

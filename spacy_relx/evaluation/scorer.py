@@ -20,6 +20,8 @@ from ..types import NO_RELATION, Mention
 
 MATCHES = ("boundary", "strict")
 UNKNOWN_LANG = "unknown"
+#: Of scores that `spacy evaluate --spans-key relations` shows.
+TABLE_NAME = "spans_relations"
 
 #: (start_char, end_char) of a mention, and its type where the match is strict.
 MentionKey = tuple
@@ -40,7 +42,19 @@ def make_relation_scorer(match: str = "boundary", no_relation: str = NO_RELATION
 
 def _score_component(examples: Iterable[Example], *, match: str, no_relation: str, **kwargs: Any) -> dict[str, Any]:
     """`score_relations`, as spaCy calls scorers: it passes the component's settings on as **kwargs."""
-    return score_relations(examples, match=match, no_relation=no_relation)
+    return with_table_names(score_relations(examples, match=match, no_relation=no_relation))
+
+
+def with_table_names(scores: dict[str, Any]) -> dict[str, Any]:
+    """Add micro scores and scores per relation by names that the table of `spacy evaluate --spans-key relations` has.
+
+    That command prints a fixed list of scores; among them are those of a group of `doc.spans` of any name.
+
+    Args:
+        scores: Of `score_relations`.
+    """
+    shown = {f"{TABLE_NAME}_{each}": scores[f"rel_micro_{each}"] for each in ("p", "r", "f")}
+    return {**scores, **shown, f"{TABLE_NAME}_per_type": scores["rel_per_type"]}
 
 
 def score_relations(

@@ -72,6 +72,7 @@ def make_joint_layer(
         partial(forward, batch_tokens, max_length),
         init=init,
         layers=[encoder],
+        refs={"tok2vec": encoder},  # the name by which spaCy finds listeners
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
         attrs={**functions, "label_masks": {}},

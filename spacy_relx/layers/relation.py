@@ -36,6 +36,7 @@ def make_relation_layer(
         partial(forward, batch_tokens, marker_dropout),
         init=init,
         layers=[encoder],
+        refs={"tok2vec": encoder},  # the name by which spaCy finds listeners
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
         attrs={"build": build, "build_network": build_network},
