@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import RelxError
 from .loading import load_pipeline
@@ -37,5 +37,7 @@ def _copy_tokenizer(model: str, nlp: Language) -> None:
     settings = base.config["nlp"]["tokenizer"]
     nlp.vocab.from_bytes(base.vocab.to_bytes())
     nlp.config["nlp"]["tokenizer"] = settings
+    own: Any = base.tokenizer
     nlp.tokenizer = registry.resolve({"tokenizer": settings})["tokenizer"](nlp)
-    nlp.tokenizer.from_bytes(base.tokenizer.to_bytes(exclude=["vocab"]))
+    if hasattr(own, "to_bytes"):  # tokenizers without settings need not have it
+        nlp.tokenizer.from_bytes(own.to_bytes(exclude=["vocab"]))

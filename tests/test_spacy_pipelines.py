@@ -240,6 +240,21 @@ def test_a_tokenizer_is_copied_with_its_settings_and_the_vocabulary(tmp_path):
     assert copy.vocab.lookups.get_table("lexeme_norm")["colour"] == "color"
 
 
+def test_training_goes_on_from_sourced_components(base, multilingual, corpus, tmp_path):
+    """As docs/training.md says: `source` in the place of settings."""
+    config = load_config(ROOT / "configs" / "cpu.cfg")
+    for part in config["nlp"]["pipeline"]:
+        config["components"][part] = {"source": str(multilingual)}
+    config.to_disk(tmp_path / "resume.cfg")
+    paths = {"paths.train": str(corpus), "paths.dev": str(corpus)}
+    few = {"training.max_steps": 2, "training.eval_frequency": 2, "training.optimizer.learn_rate.initial_rate": 1e-3}
+    run_spacy("train", tmp_path / "resume.cfg", "--output", tmp_path, *options({**paths, **few}))
+    before, after = spacy.load(multilingual), spacy.load(tmp_path / "model-last")
+    assert after.get_pipe("relation_extractor").labels == before.get_pipe("relation_extractor").labels
+    assert weights(after, "relation_extractor") != weights(before, "relation_extractor")
+    assert after.meta["performance"]["rel_micro_f"] > 0.9
+
+
 # Listeners
 
 

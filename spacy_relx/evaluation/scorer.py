@@ -30,7 +30,8 @@ PairKey = tuple[MentionKey, MentionKey]
 
 
 def make_relation_scorer(match: str = "boundary", no_relation: str = NO_RELATION) -> Callable[..., dict[str, Any]]:
-    """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them.
+    """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them, and some by
+    another name too (`with_table_names`).
 
     match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it.
     RAISES: RelxError RX170 for another match.
