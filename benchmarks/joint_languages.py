@@ -157,7 +157,6 @@ class Grid:
             "training.eval_frequency": steps,
             "training.batcher.size": args.batch,
             "training.optimizer.learn_rate.initial_rate": args.rates[run.stage - 1],
-            "training.optimizer.learn_rate.warmup_steps": steps // 20,
             "corpora.dev.limit": 50,  # what `spacy train` evaluates is not used
             **run.settings,
         }

@@ -18,7 +18,9 @@ MESSAGES: dict[str, str] = {
     "RX003": "The mention [{start}, {end}) does not fit a Doc of {length} tokens. Offsets count tokens, end exclusive, "
     "and start must be smaller than end.",
     "RX004": "A relation must be a Relation or a mapping with 'head', 'label' and 'tail', but got {value!r}.",
-    "RX005": "The package '{package}' is needed for {purpose}. Install it with: pip install spacy-relx[{extra}]",
+    "RX005": "The package '{package}' is needed for {purpose}. It comes with the extra '{extra}': in a clone of spacy-relx, "
+    "pip install -e '.[{extra}]'; without one, pip install 'spacy-relx[{extra}] @ git+ADDRESS', the address of its "
+    "repository.",
     "RX006": "A language must be a string such as 'en', or None for unknown, but got {value!r}.",
     "RX007": "doc._.relations takes a list of relations, but got {value!r}. To clear it, assign an empty list.",
     "RX008": "{name} is read-only, it is made from {source}. Change {source} instead.",
@@ -49,7 +51,7 @@ MESSAGES: dict[str, str] = {
     # 040-049: language router
     "RX040": "The component '{name}' cannot name the language of a text: its Doc has no language set, no metadata "
     "says it, there is no default, and {reason}. Do one of: configure a detector and install its package "
-    "(pip install spacy-relx[langid]), set 'default' in the component's config, or set doc._.lang.",
+    "(the extra 'langid', in a clone of spacy-relx: pip install -e '.[langid]'), set 'default' in the component's config, or set doc._.lang.",
     "RX041": "The component '{name}' goes on without language detection (default: {default!r}): {reason}",
     "RX042": "In {where}: a language must be an ISO 639 code such as 'en' or 'pt-BR', but got {value!r}.",
     "RX043": "The language detector must return one code (or None) for each of the {texts} texts, but returned "
@@ -183,6 +185,9 @@ MESSAGES: dict[str, str] = {
     "RX069": "'{name}' has encoders for the languages {missing}, but no training sentence is in one of these: they stay "
     "untrained, and what they say of such sentences means nothing. Training has {found} ('' stands for unknown: relx "
     "convert --lang sets it). Take them out of the model's 'langs', or add training data.",
+    # 550-559: pipelines of other people
+    "RX550": "The tokenizer of '{model}' is for the language '{base}', but this pipeline's language is '{lang}'. Set [nlp] "
+    "lang, or --nlp.lang {base} on the command line.",
     # 080-099: transformers and marked texts
     "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
     "folder that holds one (config.json, the tokenizer's files, model.safetensors).",

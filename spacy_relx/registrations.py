@@ -2,9 +2,9 @@
 
 Why not entry points: spaCy and srsly walk through all entry points of an environment at each look-up, srsly several
 times for each Doc that is read or written, whether or not anything of this package is in use. So entry points
-(setup.cfg) are only the names that spaCy needs before it has imported this package: components, readers, the tokenizer
-and the command line. spaCy loads the components' whenever it makes a pipeline, this package with them, and so the
-names here are known before a config of a component is read. What they name is imported when it is asked for.
+(setup.cfg) are only the names that spaCy needs before it has imported this package: components, readers, the tokenizer,
+the language and the command line. spaCy loads the components' whenever it makes a pipeline, this package with them, and
+so the names here are known before a config of a component is read. What they name is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -71,8 +71,16 @@ SCORERS = {
     "spacy_relx.JointScorer.v1": "spacy_relx.evaluation.joint:make_joint_scorer",
     "spacy_relx.FactScorer.v1": "spacy_relx.evaluation.facts:make_fact_scorer",
 }
+CALLBACKS = {"spacy_relx.CopyTokenizer.v1": "spacy_relx.callbacks:make_copy_tokenizer"}
+SCHEDULES = {"spacy_relx.WarmupLinear.v1": "spacy_relx.schedules:warmup_linear"}
 #: Name of a registry of spaCy -> the names that are ours.
-REGISTERED: dict[str, Mapping[str, str]] = {"architectures": ARCHITECTURES, "misc": MISC, "scorers": SCORERS}
+REGISTERED: dict[str, Mapping[str, str]] = {
+    "architectures": ARCHITECTURES,
+    "misc": MISC,
+    "scorers": SCORERS,
+    "callbacks": CALLBACKS,
+    "schedules": SCHEDULES,
+}
 
 
 class LazyRegistry(Registry):

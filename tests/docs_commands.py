@@ -20,12 +20,23 @@ from typing import Any, Callable, NamedTuple
 import pytest
 import srsly
 import typer
+from cli_util import options, run_spacy
 from config_util import ROOT, overrides, unknown_settings
+from docs_util import INSTALLED
+from spacy.util import load_config
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
 
 PROGRAMS = ("python", "pip", "make", "git", "curl")
+#: Settings of a training that only shows that it runs, and of one that learns a handful of sentences by heart.
+QUICK = {"training.max_steps": 2, "training.eval_frequency": 2}
+LEARN = {
+    "training.max_steps": 60,
+    "training.eval_frequency": 60,
+    "training.optimizer.learn_rate.initial_rate": 0.01,
+    "components.relation_extractor.model.pairs.dropout": 0.0,
+}
 #: Train from a config: the kind of pipeline that stands for the trained one.
 KINDS = {"joint": "joint", "mere_": "joint", "smiler": "joint", "bags_": "facts", "amnre": "facts", "hrere": "facts"}
 
@@ -74,12 +85,22 @@ def assignments(script: str) -> str:
 class Commands:
     """Runs the commands of a page in its folder.
 
-    pipelines: kind -> folder of a trained pipeline, which is put where a training would have put its own.
-    only_read: whether a command line is to be read by its parser and not run.
+    Trainings are run, with few updates, where their config needs neither a GPU nor a transformer.
+
+    pipelines: kind -> folder of a trained pipeline, which is put in the place of what few updates have trained, and
+    then once for each config; none where the page goes on with that. only_read: whether a command line is to be read by
+    its parser and not run. make: what `make TARGET` leaves in the folder.
     """
 
-    def __init__(self, folder: Path, pipelines: dict[str, Path], only_read: Callable[[str], bool]):
-        self.folder, self.pipelines, self.only_read = folder, pipelines, only_read
+    def __init__(
+        self,
+        folder: Path,
+        pipelines: dict[str, Path],
+        only_read: Callable[[str], bool],
+        make: Callable[[str], None] = lambda target: None,
+    ):
+        self.folder, self.pipelines, self.only_read, self.make = folder, pipelines, only_read, make
+        self.trained: set[str] = set()  # configs
         self.ran: list[str] = []
         self.read: list[str] = []
         self.output = ""
@@ -102,16 +123,30 @@ class Commands:
                 raise Wrong(f"nobody knows how to check: {line}")
             readers[args[0]](args[1:])
             self.read.append(line)
+            if args[0] == "make":
+                for target in args[1:]:
+                    self.make(target)
 
     def _spacy(self, args: list[str], line: str) -> None:
-        readers = {"train": self._train, "project": read_project, "relx": self._relx}
-        if args[0] not in readers:
-            read_spacy(args)
+        readers = {"train": self._train, "project": self._project, "relx": self._relx}
+        if args[0] in readers:
+            readers[args[0]](args[1:])
+            return
+        read_spacy(args)
+        if self.only_read(line):
             self.read.append(line)
             return
-        readers[args[0]](args[1:])
-        if args[0] != "relx":
-            self.read.append(line)
+        self.output = run_spacy(*args)
+        self.ran.append(line)
+
+    def _project(self, args: list[str]) -> None:
+        """`project document` is run, in a copy of its file; workflows are read."""
+        read_project(args)
+        if args[0] == "document":
+            self.output = run_spacy("project", *args)
+            self.ran.append("project " + " ".join(args))
+        else:
+            self.read.append("project " + " ".join(args))
 
     def _relx(self, args: list[str]) -> None:
         line = "relx " + " ".join(args)
@@ -165,17 +200,28 @@ class Commands:
         self.ran.append(line)
 
     def _train(self, args: list[str]) -> None:
-        """Check config, settings and options; put a small trained pipeline where this one would be."""
+        """Check config, settings and options, and train a little; put a small trained pipeline where one is given."""
         context = read_spacy(["train", *args])
         config, output = context.params["config_path"], context.params["output_path"]
         path = str(config)
         if not (ROOT / path).is_file():
             raise Wrong(f"no such config: {path}")
-        check_settings(path, " ".join(["python -m spacy train", *map(quoted, args)]))
-        if output is not None:
+        line = " ".join(["python -m spacy train", *map(quoted, args)])
+        check_settings(path, line)
+        seen = self.pipelines and path in self.trained
+        heavy = "--gpu-id" in args or re.search("[tT]ransformer", Path(path).read_text(encoding="utf8"))
+        if seen or heavy or self.only_read(line):
+            self.read.append(line)
+        else:
+            settings = QUICK if self.pipelines else LEARN
+            run_spacy("train", *args, *options({**installed_paths(path, args), **settings}))
+            self.trained.add(path)
+            self.ran.append(line)
+        if output is not None and self.pipelines:
             name = config.name
             kind = next((kind for start, kind in KINDS.items() if name.startswith(start)), "relations")
-            for part in ("model-best", "model-last"):
+            # what goes on from model-last goes on from what was trained here
+            for part in ("model-best", *(["model-last"] if path not in self.trained else [])):
                 shutil.copytree(self.pipelines[kind], output / part, dirs_exist_ok=True)
 
     def _script(self, name: str, args: list[str], line: str) -> None:
@@ -195,6 +241,12 @@ class Commands:
             exec(code, {})
         self.output = printed.getvalue()
         self.ran.append(line)
+
+
+def installed_paths(path: str, args: list[str]) -> dict[str, str]:
+    """Settings for pipelines that the config names and tests have by another name."""
+    paths = load_config(ROOT / path)["paths"].items()
+    return {f"paths.{key}": INSTALLED[v] for key, v in paths if v in INSTALLED and f"--paths.{key}" not in args}
 
 
 def quoted(part: str) -> str:

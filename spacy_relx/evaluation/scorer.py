@@ -22,6 +22,8 @@ from .given import check_unsigned, name_scores
 
 MATCHES = ("boundary", "strict")
 UNKNOWN_LANG = "unknown"
+#: Of scores that `spacy evaluate --spans-key relations` shows.
+TABLE_NAME = "spans_relations"
 
 #: (start_char, end_char) of a mention, and its type where the match is strict.
 MentionKey = tuple
@@ -32,7 +34,8 @@ PairKey = tuple[MentionKey, MentionKey]
 def make_relation_scorer(
     match: str = "boundary", no_relation: str = NO_RELATION, symmetric: Sequence[str] = ()
 ) -> Callable[..., dict[str, Any]]:
-    """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them.
+    """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_relations` gives them, and some by
+    another name too (`table_scores`).
 
     Where Docs were given the gold mentions, "gold_mentions_" stands before each key.
 
@@ -54,12 +57,24 @@ def _score_component(
     if components:
         check_unsigned(examples, get_relations)
     scores = score_relations(examples, match=match, no_relation=no_relation, symmetric=symmetric, components=components)
-    return name_scores(scores, examples)
+    return {**name_scores(scores, examples), **table_scores(scores)}
 
 
 def component_of(settings: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """The component that is scored, and its labels, of what it tells its scorer (`TrainedPipe.score`)."""
     return {settings["component"]: settings.get("labels", ())} if "component" in settings else {}
+
+
+def table_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Micro scores, and scores per relation, by names that the table of `spacy evaluate --spans-key relations` has.
+
+    That command prints a fixed list of scores; among them are those of a group of `doc.spans` of any name.
+
+    Args:
+        scores: Of `score_relations`.
+    """
+    shown = {f"{TABLE_NAME}_{each}": scores[f"rel_micro_{each}"] for each in ("p", "r", "f")}
+    return {**shown, f"{TABLE_NAME}_per_type": scores["rel_per_type"]}
 
 
 def score_relations(

@@ -16,7 +16,7 @@ from ..errors import RelxError
 from ..extensions import get_bag, get_candidates, has_candidates, known_code
 from ..nn.instances import Bags, InstanceBatch
 from ..sentences import sentence_starts
-from .batch import hidden_types, offsets
+from .batch import docs_and_targets, hidden_types, offsets
 from .instance_text import InstanceShim, InstanceText, build_network, init
 from .instances import Instances, find_instances, pair_instances
 from .shim import torch_shim
@@ -154,7 +154,7 @@ def forward(
     reader: Reader, batch_tokens: int, marker_dropout: float, model: Model, inputs: BagInput, is_train: bool
 ) -> tuple[Any, Callable]:
     """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> DocFacts for each Doc."""
-    docs, targets = inputs
+    docs, targets = docs_and_targets(inputs)
     if targets is None:
         return predict(reader, model, docs, batch_tokens), lambda _: docs
     with hidden_types(docs, marker_dropout if is_train else 0.0):

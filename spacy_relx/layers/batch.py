@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,19 @@ from .parts import text_lengths
 def offsets(lengths: Sequence[int]) -> np.ndarray:
     """int64 (n + 1,): where each part begins when they are laid end to end, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(lengths, dtype="int64")]).astype("int64")
+
+
+def docs_and_targets(inputs: Any) -> tuple[list[Doc], Any]:
+    """What a layer of ours reads, taken apart.
+
+    Args:
+        inputs: (Docs, targets or None), as our components give it; or Docs alone, as thinc's and spaCy's own tools do
+            (`spacy debug model`).
+
+    Returns:
+        The Docs, and the targets, None for a prediction.
+    """
+    return inputs if isinstance(inputs, tuple) else (list(inputs), None)
 
 
 def make_pair_batch(

@@ -15,7 +15,7 @@ from thinc.api import Model
 from ..nn.heads import sample_pairs
 from ..nn.instances import InstanceBatch
 from .bags import Reader
-from .batch import hidden_types, offsets
+from .batch import docs_and_targets, hidden_types, offsets
 from .instance_text import InstanceShim, InstanceText, build_network, init
 from .instances import Instances
 from .relation import RelationInput
@@ -47,7 +47,7 @@ def forward(
     reader: Reader, batch_pairs: int, marker_dropout: float, model: Model, inputs: RelationInput, is_train: bool
 ) -> tuple[Any, Callable]:
     """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
-    docs, targets = inputs
+    docs, targets = docs_and_targets(inputs)
     if targets is None:
         return predict(reader, model, docs, batch_pairs), lambda _: docs
     with hidden_types(docs, marker_dropout if is_train else 0.0):

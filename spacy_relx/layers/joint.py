@@ -15,7 +15,7 @@ from thinc.types import Floats2d
 
 from ..extensions import known_code
 from ..nn.joint_batch import Found, JointBatch, JointTargets
-from .batch import offsets, sub_batches
+from .batch import docs_and_targets, offsets, sub_batches
 from .parts import part_codes, part_lengths
 from .relation import build_network, loss_backprop
 from .shim import TorchShim, torch_shim
@@ -72,6 +72,7 @@ def make_joint_layer(
         partial(forward, batch_tokens, max_length),
         init=init,
         layers=[encoder],
+        refs={"tok2vec": encoder},  # the name by which spaCy finds listeners
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
         attrs={**functions, "label_masks": {}, "by_rule": False},
@@ -94,7 +95,7 @@ def forward(
     batch_tokens: int, max_length: int, model: Model, inputs: JointInput, is_train: bool
 ) -> tuple[Any, Callable]:
     """(Docs, gold) -> (loss, backprop), to be called with 1.0; (Docs, None) -> a `DocFound` for each Doc."""
-    docs, gold = inputs
+    docs, gold = docs_and_targets(inputs)
     if gold is None:
         return predict(model, docs, batch_tokens, max_length), lambda _: docs
     return _forward_loss(model, docs, gold, max_length, is_train)

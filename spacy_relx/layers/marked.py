@@ -20,7 +20,7 @@ from ..nn.marked import MarkedNetwork
 from ..nn.marked_batch import MarkedBatch
 from ..sentences import sentence_starts
 from ..types import Candidates
-from .batch import hidden_types, offsets, sub_batches
+from .batch import docs_and_targets, hidden_types, offsets, sub_batches
 from .marking import MarkedDoc, Marking, cut_sentences
 from .mention_texts import MentionPlan
 from .pair_texts import PairPlan
@@ -106,7 +106,7 @@ class MarkedLayer:
 
     def forward(self, model: Model, inputs: RelationInput, is_train: bool) -> tuple[Any, Callable]:
         """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
-        docs, targets = inputs
+        docs, targets = docs_and_targets(inputs)
         if targets is None:
             return self.predict(model, docs), lambda _: docs
         with hidden_types(docs, self.settings.marker_dropout if is_train else 0.0):

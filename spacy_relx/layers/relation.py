@@ -14,7 +14,7 @@ from thinc.types import Floats2d
 
 from ..extensions import get_candidates
 from ..types import Candidates
-from .batch import hidden_types, make_pair_batch, offsets, sub_batches
+from .batch import docs_and_targets, hidden_types, make_pair_batch, offsets, sub_batches
 from .shim import TorchShim, torch_shim
 
 #: What the layer reads: Docs, and in training float32 (n_pairs, n_labels) for all their candidate pairs.
@@ -36,6 +36,7 @@ def make_relation_layer(
         partial(forward, batch_tokens, marker_dropout),
         init=init,
         layers=[encoder],
+        refs={"tok2vec": encoder},  # the name by which spaCy finds listeners
         shims=[TorchShim()],
         dims={"nO": None, "nI": None, "n_markers": None},
         attrs={"build": build, "build_network": build_network, "by_sentence": False},
@@ -61,7 +62,7 @@ def forward(
     batch_tokens: int, marker_dropout: float, model: Model, inputs: RelationInput, is_train: bool
 ) -> tuple[Any, Callable]:
     """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
-    docs, targets = inputs
+    docs, targets = docs_and_targets(inputs)
     if targets is None:
         return predict(model, docs, batch_tokens), lambda _: docs
     with hidden_types(docs, marker_dropout if is_train else 0.0):

@@ -45,6 +45,8 @@ class TrainedPipe(TrainablePipe):
     calibration: Calibration | None = None
     #: Called with each Doc and all its scores, where someone asks for them; not saved.
     on_scores: Callable[[Doc, PairScores], None] | None = None
+    #: What proposes candidates before this component, known once it was initialised in a pipeline; not saved.
+    marker: Callable[[Doc], Doc] | None = None
 
     def __init__(
         self,
@@ -164,6 +166,7 @@ class TrainedPipe(TrainablePipe):
                 self.cfg["n_markers"] = int(getattr(pipe, "n_markers", 1))
                 if len(names) + 1 == self.cfg["n_markers"]:
                     self.model.attrs["marker_names"] = names  # for models that can make something of a type's name
+                self.marker = pipe
                 return pipe
         raise RelxError(self.unmarked, name=self.name)
 
@@ -178,6 +181,17 @@ class TrainedPipe(TrainablePipe):
             waiting = get_gold_mentions(doc) is GoldMentions.TRAINING and not get_candidates(doc).n_mentions
             if waiting and not doc.has_annotation("ENT_IOB") and not doc.spans:
                 raise RelxError("RX530", name=self.name)
+
+    def mark(self, docs: Iterable[Doc]) -> None:
+        """Let the marker propose candidates for Docs of a training step that it has not seen.
+
+        In `nlp.update` it has: it marks the Docs itself. Where the component is updated alone (`spacy debug model`), or
+        the marker is frozen, nobody else does.
+        """
+        if self.marker is not None:
+            for doc in docs:
+                if len(doc) and not has_candidates(doc):
+                    self.marker(doc)
 
     def set_sizes(self) -> None:
         self.model.set_dim("nO", len(self.labels), force=True)
@@ -290,8 +304,8 @@ class TrainedPipe(TrainablePipe):
     ) -> dict[str, float]:
         """One update on the Examples' candidate pairs. Dropout is a setting of the model's parts.
 
-        RAISES: RelxError `unmarked` when no marker ran on the Docs, RX530 when one ran that had no mentions, RX056 for
-        a loss that is not finite, and what `targets` raises.
+        RAISES: RelxError `unmarked` when no marker ran on the Docs and none is known, RX530 when one ran that had no
+        mentions, RX056 for a loss that is not finite, and what `targets` raises.
         """
         examples = list(examples)
         losses = {} if losses is None else losses
@@ -300,6 +314,7 @@ class TrainedPipe(TrainablePipe):
         docs = [eg.predicted for eg in examples]  # empty ones too: a listener wants the batch that its source had
         if not any(len(doc) for doc in docs):
             return losses
+        self.mark(docs)
         self.check_marked(docs)
         self.check_gold_mentions(docs)
         targets = self.targets(examples)
