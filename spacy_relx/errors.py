@@ -36,18 +36,15 @@ MESSAGES: dict[str, str] = {
     "relation, the same ones in all), but got {value!r}. To clear it, assign an empty list.",
     "RX015": "The scores of facts have the shape {shape}, but must have {wanted}: a row for each pair of entities, a column for "
     "each relation.",
-    # 540-549: data on the Doc that follows the text
-    "RX540": "{lost} of {total} {what} of the Doc '{text}...' are left out: the mention {mention!r} does not begin and end where "
-    "tokens do. Put components that merge or split tokens before those that find mentions and relations, or run these "
-    "again behind them.",
-    "RX541": "The span {text!r} (characters {start} to {end}) does not begin and end where tokens of the Doc do: it was read "
-    "before tokens were merged or split, or from a Doc with other tokens.",
-    "RX542": "A {name} cannot be changed. Make another one, with dataclasses.replace or from scratch, and put it in the place of "
-    "the old one.",
-    "RX543": "doc._.removed_relations takes a list of mappings, relations with a 'reason' (a string), but got {value!r}. To clear "
-    "it, assign an empty list.",
-    "RX544": "Docs, or triples of spacy_relx.export, can be exported, but got {value!r}. Relations and facts are exported with "
-    "the Docs that they are on.",
+    # 020-039: candidates and the entity type marker
+    "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
+    "RX022": "spacy_relx.TypedPairs.v1 needs 'allowed' as a list of [head type, tail type], but got {value!r}.",
+    "RX023": "A candidate generator broke its contract on the Doc '{text}...': it must yield integer arrays of shape "
+    "(n, 2) whose rows are two different places among the {n} mentions.",
+    "RX024": "The Doc '{text}...' has {total} candidate pairs; the {limit} nearest are kept and {dropped} are left out. "
+    "Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
+    "RX025": "'{name}' was not trained with the entity type '{label}': {n} of the {total} mentions so far have it. They get the "
+    "uniform marker, which costs accuracy. Types of training: {known}. {remedy}",
     # 040-049: language router
     "RX040": "The component '{name}' cannot name the language of a text: its Doc has no language set, no metadata "
     "says it, there is no default, and {reason}. Do one of: configure a detector and install its package "
@@ -58,13 +55,61 @@ MESSAGES: dict[str, str] = {
     "{answers}.",
     "RX044": "The language detector cannot choose from the languages {unknown}. Known codes: {known}.",
     "RX045": "The setting 'min_score' is a probability in [0, 1], but got {min_score!r}.",
-    # 020-039: candidates and the entity type marker
-    "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
-    "RX022": "spacy_relx.TypedPairs.v1 needs 'allowed' as a list of [head type, tail type], but got {value!r}.",
-    "RX023": "A candidate generator broke its contract on the Doc '{text}...': it must yield integer arrays of shape "
-    "(n, 2) whose rows are two different places among the {n} mentions.",
-    "RX024": "The Doc '{text}...' has {total} candidate pairs; the {limit} nearest are kept and {dropped} are left out. "
-    "Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
+    # 050-079: the relation extractor and its model
+    "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
+    "trained pipeline.",
+    "RX051": "The saved weights do not fit the model that the config describes: '{name}' is {found}, but should be "
+    "{wanted} ({count} such). The pipeline's config.cfg was changed after training, or the folder mixes two pipelines.",
+    "RX052": "The relation '{label}' cannot be added to '{name}': the model is built for its labels. Add all labels "
+    "before nlp.initialize, and train anew.",
+    "RX053": "No relations found for '{name}': the training data has no Doc with relations. Check the files "
+    "(python -m spacy relx convert reports what it wrote), or give the labels in [initialize.components.{name}].",
+    "RX054": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an "
+    "'entity_type_marker' before '{name}' in the pipeline. (In training, one under [training] frozen_components marks Docs "
+    "only if it is also under annotating_components.)",
+    "RX055": "The training data has the relation '{label}', which is not among the labels of '{name}' (Doc '{text}...'). "
+    "Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
+    "RX056": "The loss of '{name}' is {loss}: training has diverged. Lower [training.optimizer] learn_rate, or set "
+    "grad_clip = 1.0.",
+    "RX057": "'label_thresholds' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: "
+    "{known}.",
+    "RX058": "Only {covered} of {gold} gold {what} of the first training Docs have a candidate pair; '{name}' cannot "
+    "learn the rest. Check that the mentions are where the entity_type_marker looks ('spans_key'), and that its "
+    "'generator' and 'max_pairs' propose what is annotated.",
+    "RX059": "'types' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: {known}.",
+    # 060-069: facts from bags
+    "RX060": "There are no training Docs to take words from. Check the training data (RX134 says what it lacks).",
+    "RX061": "The word vectors '{path}' cannot be used: {reason} Give a text file of vectors (word2vec, GloVe, fastText), a "
+    "table of floret (.floret), a pipeline with vectors, 'vocab' for those of this pipeline's vocab, or null for none.",
+    "RX062": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an 'entity_type_marker' "
+    "with the generator spacy_relx.BagPairs.v1 before '{name}'. (In training, one under [training] frozen_components marks "
+    "Docs only if it is also under annotating_components.)",
+    "RX063": "No facts found for '{name}': the training data has no Doc with facts. Bags are made with: python -m spacy relx "
+    "bags, or relx align; or give the labels in [initialize.components.{name}].",
+    "RX064": "The training data has the relation '{label}' between {head} and {tail}, which is not among the labels of "
+    "'{name}'. Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
+    "RX065": "A sentence in the language '{lang}' ({text}...) cannot be read: the model has encoders for {known}. Set the "
+    "language of the Doc or its sentences (doc._.lang, language_router), train with all languages, or leave such "
+    "sentences out (langs of the corpus).",
+    "RX066": "The settings of spacy_relx.MultilingualBagModel.v1 do not go together: {problem}.",
+    "RX067": "The pipeline cannot give facts: it has {names}, but needs an 'entity_type_marker' and behind it a "
+    "'fact_extractor'. Train one with configs/bags_pcnn.cfg, and add components that find and link entities.",
+    "RX068": "There were no pairs of entities to find facts about: {n_docs} texts have {n_mentions} mentions, of which "
+    "{n_linked} are linked (kb_id). Facts are about linked entities: add components that find mentions and link them (an "
+    "entity linker, or the names of a knowledge base, docs/bags.md), and a 'sentencizer', before the fact_extractor; or "
+    'train with entities = "text".',
+    "RX069": "'{name}' has encoders for the languages {missing}, but no training sentence is in one of these: they stay "
+    "untrained, and what they say of such sentences means nothing. Training has {found} ('' stands for unknown: relx "
+    "convert --lang sets it). Take them out of the model's 'langs', or add training data.",
+    # 080-099: transformers and marked texts
+    "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
+    "folder that holds one (config.json, the tokenizer's files, model.safetensors).",
+    "RX081": "The settings of spacy_relx.MarkedModel.v1 do not go together: {problem}.",
+    "RX082": "The transformer is of the type '{kind}', which cannot have markers beside the text. Types that can: {known}, "
+    'with absolute positions. Use mode = "single", or mode = "shared" with inline = true.',
+    "RX083": "{count} mentions of the Doc '{text}...' are longer than {limit} subwords and are marked up to there.",
+    "RX084": "The transformer is of the type '{kind}', in which {layers} layers are found: layers or freeze_layers = "
+    "{wanted}, or layer_decay, cannot be had. Take fewer, or leave them at null, 0 and 1.",
     # 100-119: data formats
     "RX100": "The format '{name}' is unknown. Known formats: {known}.",
     "RX101": "{where}: this is not JSON: {reason}. In: {text!r}. Is the file of this format? In folders, choose files "
@@ -137,66 +182,6 @@ MESSAGES: dict[str, str] = {
     "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in {found} ('' stands "
     "for unknown: relx convert --lang sets it).",
     "RX147": "{path} has no sentence in {missing}, of the languages of the setting 'langs'. Its sentences are in {found}.",
-    "RX025": "'{name}' was not trained with the entity type '{label}': {n} of the {total} mentions so far have it. They get the "
-    "uniform marker, which costs accuracy. Types of training: {known}. {remedy}",
-    # 050-079: the relation extractor and its model
-    "RX050": "The model has not been initialised: it has no weights yet. Train it (nlp.initialize, spacy train) or load a "
-    "trained pipeline.",
-    "RX051": "The saved weights do not fit the model that the config describes: '{name}' is {found}, but should be "
-    "{wanted} ({count} such). The pipeline's config.cfg was changed after training, or the folder mixes two pipelines.",
-    "RX052": "The relation '{label}' cannot be added to '{name}': the model is built for its labels. Add all labels "
-    "before nlp.initialize, and train anew.",
-    "RX053": "No relations found for '{name}': the training data has no Doc with relations. Check the files "
-    "(python -m spacy relx convert reports what it wrote), or give the labels in [initialize.components.{name}].",
-    "RX054": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an "
-    "'entity_type_marker' before '{name}' in the pipeline. (In training, one under [training] frozen_components marks Docs "
-    "only if it is also under annotating_components.)",
-    "RX055": "The training data has the relation '{label}', which is not among the labels of '{name}' (Doc '{text}...'). "
-    "Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
-    "RX056": "The loss of '{name}' is {loss}: training has diverged. Lower [training.optimizer] learn_rate, or set "
-    "grad_clip = 1.0.",
-    "RX057": "'label_thresholds' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: "
-    "{known}.",
-    "RX058": "Only {covered} of {gold} gold {what} of the first training Docs have a candidate pair; '{name}' cannot "
-    "learn the rest. Check that the mentions are where the entity_type_marker looks ('spans_key'), and that its "
-    "'generator' and 'max_pairs' propose what is annotated.",
-    "RX059": "'types' of '{name}' names relations that it does not know: {names}. They do nothing. Its relations: {known}.",
-    # 060-069: facts from bags
-    "RX060": "There are no training Docs to take words from. Check the training data (RX134 says what it lacks).",
-    "RX061": "The word vectors '{path}' cannot be used: {reason} Give a text file of vectors (word2vec, GloVe, fastText), a "
-    "table of floret (.floret), a pipeline with vectors, 'vocab' for those of this pipeline's vocab, or null for none.",
-    "RX062": "'{name}' found no candidate pairs on the Docs: no entity_type_marker ran on them. Put an 'entity_type_marker' "
-    "with the generator spacy_relx.BagPairs.v1 before '{name}'. (In training, one under [training] frozen_components marks "
-    "Docs only if it is also under annotating_components.)",
-    "RX063": "No facts found for '{name}': the training data has no Doc with facts. Bags are made with: python -m spacy relx "
-    "bags, or relx align; or give the labels in [initialize.components.{name}].",
-    "RX064": "The training data has the relation '{label}' between {head} and {tail}, which is not among the labels of "
-    "'{name}'. Labels are fixed at initialisation: initialise with all training data, or add it to the labels file.",
-    "RX065": "A sentence in the language '{lang}' ({text}...) cannot be read: the model has encoders for {known}. Set the "
-    "language of the Doc or its sentences (doc._.lang, language_router), train with all languages, or leave such "
-    "sentences out (langs of the corpus).",
-    "RX066": "The settings of spacy_relx.MultilingualBagModel.v1 do not go together: {problem}.",
-    "RX067": "The pipeline cannot give facts: it has {names}, but needs an 'entity_type_marker' and behind it a "
-    "'fact_extractor'. Train one with configs/bags_pcnn.cfg, and add components that find and link entities.",
-    "RX068": "There were no pairs of entities to find facts about: {n_docs} texts have {n_mentions} mentions, of which "
-    "{n_linked} are linked (kb_id). Facts are about linked entities: add components that find mentions and link them (an "
-    "entity linker, or the names of a knowledge base, docs/bags.md), and a 'sentencizer', before the fact_extractor; or "
-    'train with entities = "text".',
-    "RX069": "'{name}' has encoders for the languages {missing}, but no training sentence is in one of these: they stay "
-    "untrained, and what they say of such sentences means nothing. Training has {found} ('' stands for unknown: relx "
-    "convert --lang sets it). Take them out of the model's 'langs', or add training data.",
-    # 550-559: pipelines of other people
-    "RX550": "The tokenizer of '{model}' is for the language '{base}', but this pipeline's language is '{lang}'. Set [nlp] "
-    "lang, or --nlp.lang {base} on the command line.",
-    # 080-099: transformers and marked texts
-    "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, or a "
-    "folder that holds one (config.json, the tokenizer's files, model.safetensors).",
-    "RX081": "The settings of spacy_relx.MarkedModel.v1 do not go together: {problem}.",
-    "RX082": "The transformer is of the type '{kind}', which cannot have markers beside the text. Types that can: {known}, "
-    'with absolute positions. Use mode = "single", or mode = "shared" with inline = true.',
-    "RX083": "{count} mentions of the Doc '{text}...' are longer than {limit} subwords and are marked up to there.",
-    "RX084": "The transformer is of the type '{kind}', in which {layers} layers are found: layers or freeze_layers = "
-    "{wanted}, or layer_decay, cannot be had. Take fewer, or leave them at null, 0 and 1.",
     # 170-219: evaluation, command line, pictures
     "RX170": "Relations cannot be matched by {match!r}. Choose {known}.",
     "RX171": "The pipeline had no entities in any of the {n} documents, so there was nothing to relate and every gold "
@@ -227,8 +212,8 @@ MESSAGES: dict[str, str] = {
     "file. For plain texts, name a pipeline instead of -.",
     "RX186": "Cannot write '{path}': {reason} Choose another place with --output.",
     "RX187": "Cannot use GPU {gpu}: {reason} Leave --gpu-id out to run on the CPU.",
-    "RX189": "The output {path} is one of the inputs, which would be lost. Choose another place with --output.",
     "RX188": "Cannot import the code file '{path}': {reason}",
+    "RX189": "The output {path} is one of the inputs, which would be lost. Choose another place with --output.",
     # 190-199: facts from bags, scored, and their curves
     "RX190": "A ranking of facts cannot be scored: {reason}",
     "RX191": "The bag Doc '{text}...' is about the entities ({head}, {tail}), but has a gold fact about ({other_head}, "
@@ -304,12 +289,12 @@ MESSAGES: dict[str, str] = {
     "left out by --exclude.",
     "RX244": "The triple {triple!r} has an id with a tab, a line break, or a blank at its beginning or end, which a file of "
     "triples cannot hold. Give the entity another id.",
+    "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say little: make the "
+    "triples anew with --exclude of relx kb triples.",
     "RX246": "The folder {path} holds something else than embeddings: its meta.json is of another kind. It would be lost. Choose "
     "another folder.",
     "RX247": "Triples are written as text with tabs, which {path} would not be read as: .nt is for N-Triples. Choose another "
     "ending, such as .tsv.",
-    "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say little: make the "
-    "triples anew with --exclude of relx kb triples.",
     "RX248": "{path} has finished vectors, but no saved state of their training to go on with (--resume). Leave out --resume to train "
     "anew in their place, or choose another folder.",
     # 250-259: how far a knowledge base supports facts
@@ -388,6 +373,15 @@ MESSAGES: dict[str, str] = {
     "RX316": "{where}: doc._.rel is a {found}, but in this format it is {wanted}. Is the format {other}? In: {text!r}",
     "RX317": "{where}: no document of this file has anything in doc._.rel. If its relations are in doc._.relations, there is nothing "
     "to convert. Was it saved with store_user_data? {text}",
+    # 320-329: pre-annotations for annotation tools
+    "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",
+    "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets, its links no blanks. In the output {names}; "
+    "the file {file} keeps the true names: leave it beside the texts, and relx convert gives them back.",
+    "RX323": "{n} texts of nothing but blanks were left out.",
+    "RX324": "{n} texts were read, but there is nothing to write. Give texts that are not empty.",
+    "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
+    "RX326": "{where}: the mention of the tokens {start} to {last} is listed for sentence {number}, which has the tokens {first} to "
+    "{end} of the document. Offsets count tokens of the whole document, ends inclusive. In: {text!r}",
     # 330-359: export of triples, and graphs
     "RX330": "The format '{name}' is unknown. Triples can be written as: {known}.",
     "RX331": "What is exported of a Doc is one of {known}, but not {value!r}.",
@@ -413,7 +407,6 @@ MESSAGES: dict[str, str] = {
     "RX345": "The query has a SERVICE, which would ask another machine. A graph is asked by itself: load what you need from "
     "elsewhere with relx graph build.",
     "RX346": "The query found no answer within {seconds:g} seconds and was given up. Make it narrower, or allow more (--timeout).",
-    "RX590": "The query needs more than {gigabytes} GB of memory and was ended. Make it narrower.",
     "RX347": "{option} says nothing about the format {format}. It is for: {known}.",
     "RX348": "{n} broken lines were left out, the first: {where}: {reason}.",
     "RX349": "There are more than {limit} rows, and the others are left out. Ask for more with --limit, 0 for all.",
@@ -421,6 +414,7 @@ MESSAGES: dict[str, str] = {
     "RX352": "{where}: {reason}. Set doc.user_data['id'] to one, or leave it out.",
     "RX353": "This format is a folder of files ({names}), which a stream cannot hold. Name a folder.",
     "RX354": "There is no file {path} to build a graph of. relx export writes one: relx export INPUT triples.ttl",
+    "RX355": "The query needs more than {gigabytes} GB of memory and was ended. Make it narrower.",
     # 360-379: pictures and pages
     "RX360": "A picture can be {least} to {most} pixels wide, not {width}. Give another width.",
     "RX361": "'{style}' is no way to show relations. Known: {known}.",
@@ -463,43 +457,6 @@ MESSAGES: dict[str, str] = {
     "RX396": "There is no way here to deny a sentence in {names}: {n} relations in such languages are left out of the test of "
     "negation. Known: {known}.",
     "RX397": "The {setting} must be relations of the data, but {names} occur nowhere. The data has: {known}.",
-    # 530-539: what stands on a Doc, what a pipeline finds itself, and what it is given
-    "RX530": "'{name}' was to train on gold mentions, but found none on the Docs: the component that marks them took none of the "
-    "annotated documents. An entity_type_marker takes them in each training step: remove it from [training] frozen_components "
-    "(it has nothing to train). To train on the mentions that the pipeline finds, name the component that finds them under "
-    "[training] annotating_components.",
-    "RX531": "The pipeline has no component that finds {what}: it has {names}. Add {advice}. If a component of your own finds "
-    "them, let it say so: @Language.component(..., {declared}).",
-    "RX532": "Several components find relations, or none has the name that was given. Name one of them with --component: {names}.",
-    "RX533": "The predicted Docs already hold all {n} gold relations or facts, which no component found: they stood there before "
-    "the pipeline ran, and the scores count them. Give Docs without them, such as Example(nlp.make_doc(gold.text), gold), or those "
-    "of spacy_relx.RelationCorpus.v1.",
-    "RX534": "[training.score_weights] weighs {wrong}, which is not measured: the pipeline {finds} component that finds mentions. "
-    "So every model would score 0, and the first would be the best. Weigh {right} instead.",
-    # 420-427, 429: serving over HTTP
-    "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, each text a string, or an object with "text" and, '
-    'where they are known, "lang" and "id".',
-    "RX421": "The request is too large: {n} {what}, where {limit} are the most. Send it in parts.",
-    "RX422": "The text cannot be taken: {reason}",
-    "RX423": "The pipeline failed on this text ({kind}). The server's log says why.",
-    "RX424": "Cannot listen at '{host}', port {port}: {reason} Choose another address or port (--host, --port).",
-    "RX425": "The server is busy: {reason} Send the request again in a moment.",
-    "RX426": "The body must be JSON, and say so: send it with the header Content-Type: application/json.",
-    "RX427": "There is no such address, or it cannot be asked in this way. There are POST /extract, GET /health, GET /info and GET "
-    "/openapi.json.",
-    "RX428": "'{name}' is a fact_checker beside '{others}': of what both can tell (kb_score by embeddings, known by triples) the "
-    "one that runs last holds, and neither gives a kb_rank without both. Give one fact_checker both embeddings and triples, and "
-    "remove the other (nlp.remove_pipe).",
-    "RX429": "The server failed to answer. Its log says why.",
-    # 320-329: pre-annotations for annotation tools
-    "RX320": "The output {path} must be a folder that is new or empty. Choose another, so that nothing is lost.",
-    "RX322": "brat's names of types have no blanks, commas, bars, colons or brackets, its links no blanks. In the output {names}; "
-    "the file {file} keeps the true names: leave it beside the texts, and relx convert gives them back.",
-    "RX323": "{n} texts of nothing but blanks were left out.",
-    "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
-    "RX326": "{where}: the mention of the tokens {start} to {last} is listed for sentence {number}, which has the tokens {first} to "
-    "{end} of the document. Offsets count tokens of the whole document, ends inclusive. In: {text!r}",
-    "RX324": "{n} texts were read, but there is nothing to write. Give texts that are not empty.",
     # 400-419: corpora in shards
     "RX400": "Cannot read texts from '{path}': {reason}. Inputs are .jsonl, .txt (also .gz), .parquet and .spacy files, and "
     "folders of them.",
@@ -518,18 +475,23 @@ MESSAGES: dict[str, str] = {
     "command goes on.",
     "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of {known}.",
     # 415-419: what annotation tools count, and keep
-    # 510-519: names of entity types
-    "RX510": "The setting 'types' must be the name of a ready table, pairs {{\"recogniser's name\": \"training's name\"}}, or a "
-    "list of such, but got {value!r}.",
-    "RX511": "There is no ready table of entity types called '{name}'. Choose one of: {known}. Other names go into pairs, such "
-    'as {{"PERSON": "PER"}}, or into a file of two columns divided by a tab (relx convert --types FILE).',
-    "RX512": "The setting 'types' of '{name}' makes '{label}' into '{new}', an entity type of which training had none: {n} of "
-    "the {total} mentions so far have it. They get the uniform marker, which costs accuracy. Types of training: {known}. Map "
-    "'{label}' to one of these, or to \"\" to leave its mentions out.",
-    "RX513": "'{setting}' of '{name}' has entity types of which training had none: {unknown}. No mention ever has them there. "
-    "Types of training: {known}. Use these names: settings see the types as training calls them, whatever the recogniser does.",
     "RX417": "{where}: the token at [{start}, {end}) is {found!r} by its offsets, which count UTF-16 units, but is given as "
     "{wanted!r}. Was the file edited since its export? Export the document again, or mend the line.",
+    # 420-427, 429: serving over HTTP
+    "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, each text a string, or an object with "text" and, '
+    'where they are known, "lang" and "id".',
+    "RX421": "The request is too large: {n} {what}, where {limit} are the most. Send it in parts.",
+    "RX422": "The text cannot be taken: {reason}",
+    "RX423": "The pipeline failed on this text ({kind}). The server's log says why.",
+    "RX424": "Cannot listen at '{host}', port {port}: {reason} Choose another address or port (--host, --port).",
+    "RX425": "The server is busy: {reason} Send the request again in a moment.",
+    "RX426": "The body must be JSON, and say so: send it with the header Content-Type: application/json.",
+    "RX427": "There is no such address, or it cannot be asked in this way. There are POST /extract, GET /health, GET /info and GET "
+    "/openapi.json.",
+    "RX428": "'{name}' is a fact_checker beside '{others}': of what both can tell (kb_score by embeddings, known by triples) the "
+    "one that runs last holds, and neither gives a kb_rank without both. Give one fact_checker both embeddings and triples, and "
+    "remove the other (nlp.remove_pipe).",
+    "RX429": "The server failed to answer. Its log says why.",
     # 500-509: pairs as in training, gold relations without candidates, the order of components
     "RX500": "{docs} training Docs with {gold} gold {what} come without mentions, so '{name}' has no candidate pairs to learn "
     "from in them. Mentions must be where the entity_type_marker looks, on `example.predicted`. To train on gold mentions: "
@@ -563,6 +525,49 @@ MESSAGES: dict[str, str] = {
     "RX509": "In {n} updates in a row no gold {what} had a candidate pair, so '{name}' learns nothing. The mentions that it is "
     "given are not those of the gold data: train the recogniser first, or train on gold mentions (gold_mentions = true of "
     "spacy_relx.RelationCorpus.v1).",
+    # 510-519: names of entity types
+    "RX510": "The setting 'types' must be the name of a ready table, pairs {{\"recogniser's name\": \"training's name\"}}, or a "
+    "list of such, but got {value!r}.",
+    "RX511": "There is no ready table of entity types called '{name}'. Choose one of: {known}. Other names go into pairs, such "
+    'as {{"PERSON": "PER"}}, or into a file of two columns divided by a tab (relx convert --types FILE).',
+    "RX512": "The setting 'types' of '{name}' makes '{label}' into '{new}', an entity type of which training had none: {n} of "
+    "the {total} mentions so far have it. They get the uniform marker, which costs accuracy. Types of training: {known}. Map "
+    "'{label}' to one of these, or to \"\" to leave its mentions out.",
+    "RX513": "'{setting}' of '{name}' has entity types of which training had none: {unknown}. No mention ever has them there. "
+    "Types of training: {known}. Use these names: settings see the types as training calls them, whatever the recogniser does.",
+    # 520-529: the direction of relations and facts
+    "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
+    "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",
+    "RX521": "The setting 'symmetric' names relations that the gold data have not: {names}. They have: {known}. Is the name "
+    "right, letter by letter?",
+    # 530-539: what stands on a Doc, what a pipeline finds itself, and what it is given
+    "RX530": "'{name}' was to train on gold mentions, but found none on the Docs: the component that marks them took none of the "
+    "annotated documents. An entity_type_marker takes them in each training step: remove it from [training] frozen_components "
+    "(it has nothing to train). To train on the mentions that the pipeline finds, name the component that finds them under "
+    "[training] annotating_components.",
+    "RX531": "The pipeline has no component that finds {what}: it has {names}. Add {advice}. If a component of your own finds "
+    "them, let it say so: @Language.component(..., {declared}).",
+    "RX532": "Several components find relations, or none has the name that was given. Name one of them with --component: {names}.",
+    "RX533": "The predicted Docs already hold all {n} gold relations or facts, which no component found: they stood there before "
+    "the pipeline ran, and the scores count them. Give Docs without them, such as Example(nlp.make_doc(gold.text), gold), or those "
+    "of spacy_relx.RelationCorpus.v1.",
+    "RX534": "[training.score_weights] weighs {wrong}, which is not measured: the pipeline {finds} component that finds mentions. "
+    "So every model would score 0, and the first would be the best. Weigh {right} instead.",
+    # 540-549: data on the Doc that follows the text
+    "RX540": "{lost} of {total} {what} of the Doc '{text}...' are left out: the mention {mention!r} does not begin and end where "
+    "tokens do. Put components that merge or split tokens before those that find mentions and relations, or run these "
+    "again behind them.",
+    "RX541": "The span {text!r} (characters {start} to {end}) does not begin and end where tokens of the Doc do: it was read "
+    "before tokens were merged or split, or from a Doc with other tokens.",
+    "RX542": "A {name} cannot be changed. Make another one, with dataclasses.replace or from scratch, and put it in the place of "
+    "the old one.",
+    "RX543": "doc._.removed_relations takes a list of mappings, relations with a 'reason' (a string), but got {value!r}. To clear "
+    "it, assign an empty list.",
+    "RX544": "Docs, or triples of spacy_relx.export, can be exported, but got {value!r}. Relations and facts are exported with "
+    "the Docs that they are on.",
+    # 550-559: pipelines of other people
+    "RX550": "The tokenizer of '{model}' is for the language '{base}', but this pipeline's language is '{lang}'. Set [nlp] "
+    "lang, or --nlp.lang {base} on the command line.",
     # 560-569: dividing data, thresholds, prefixes
     "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Give more data, another "
     "--split-by, or no second file (--dev).",
@@ -588,15 +593,10 @@ MESSAGES: dict[str, str] = {
     "relation is left out. Further such relations are counted with this. In: {text!r}",
     "RX576": "{where}: another text of this run has the same id, {id!r}, at {other}. What goes by ids takes the two for one "
     "document: give each an id of its own. Further such documents are counted with this. In: {text!r}",
-    "RX578": "{n} ids are those of several documents, which the output takes for one: {ids}. Give documents ids that are unlike "
-    "all others, or none: then their file, number and text make them.",
     "RX577": "The labelling interface {path} cannot be read: {reason}. Copy it anew from the settings of the project, or remove "
     "the file.",
-    # 520-529: the direction of relations and facts
-    "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
-    "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",
-    "RX521": "The setting 'symmetric' names relations that the gold data have not: {names}. They have: {known}. Is the name "
-    "right, letter by letter?",
+    "RX578": "{n} ids are those of several documents, which the output takes for one: {ids}. Give documents ids that are unlike "
+    "all others, or none: then their file, number and text make them.",
 }
 
 

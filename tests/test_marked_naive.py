@@ -12,6 +12,7 @@ from util import SENTENCES, make_doc, make_examples
 from spacy_relx.layers.marking import HEAD, MENTION, TAIL, marker_rows
 
 pytest.importorskip("transformers")
+pytestmark = pytest.mark.filterwarnings("ignore:.*RX025")  # a type that training never showed is part of the sentences
 
 NESTED = (
     "bob of acme rome met ann",

@@ -163,11 +163,16 @@ def apply_fitted(nlp: Language, pipe: TrainedPipe, fitted: Fitted) -> None:
 
 def _record(fitted: Fitted, precision: float | None, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """What is kept in the pipeline's meta: how thresholds were fitted, and what that did on the same documents."""
+    from ..evaluation.given import without_prefix
+
     keys = {"p": "rel_micro_p", "r": "rel_micro_r", "f": "rel_micro_f"}
+    given = after["gold_mentions"]
+    before, after = without_prefix(before), without_prefix(after)
     return {
         "method": fitted.calibration.method,
         "target": {"best_f1": True} if precision is None else {"precision": precision},
         "n_docs": after["n_docs"],
+        "gold_mentions": given,
         "before": {name: before[key] for name, key in keys.items()},
         "after": {name: after[key] for name, key in keys.items()},
         **fitted.thresholds.to_settings(),

@@ -109,7 +109,7 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
 
     Raises:
         RelxError: RX005 (no pyoxigraph or rdflib), RX342 (no graph), RX344 (the query), RX345 (SERVICE), RX346 (time),
-            RX564 (an unknown prefix), RX590 (memory).
+            RX564 (an unknown prefix), RX355 (memory).
     """
     for package in ("pyoxigraph", "rdflib"):
         optional_import(package, extra="graph", purpose="graphs")
@@ -132,7 +132,7 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
     except subprocess.TimeoutExpired as err:
         raise RelxError("RX346", seconds=timeout) from err
     lines: list[Any] = [json.loads(line) for line in done.stdout.splitlines()] if not done.returncode else []
-    end: dict[str, Any] = lines[-1] if lines else {"error": "RX590", "reason": ""}
+    end: dict[str, Any] = lines[-1] if lines else {"error": "RX355", "reason": ""}
     unknown = _unknown_prefixes(query, prefixes) if end.get("error") == "RX344" else []
     if unknown:
         raise RelxError("RX564", names=", ".join(unknown), known=", ".join(prefixes))
