@@ -11,7 +11,16 @@ import numpy as np
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
+from .text_forms import normal_form
 from .types import Mention, PlainList, check_span, read_support, support_of
+
+
+def _normalize(item: Any, *names: str) -> None:
+    """Names in the normal form of `text_forms`, in which all look-ups are."""
+    for name in names:
+        value = getattr(item, name)
+        if not value.isascii():
+            object.__setattr__(item, name, normal_form(value))
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,9 @@ class Bag:
 
     head: str
     tail: str
+
+    def __post_init__(self) -> None:
+        _normalize(self, "head", "tail")
 
     def to_dict(self) -> dict[str, str]:
         return {"head": self.head, "tail": self.tail}
@@ -94,6 +106,9 @@ class Fact:
     kb_score: float | None = None
     known: bool | None = None
     kb_rank: float | None = None
+
+    def __post_init__(self) -> None:
+        _normalize(self, "head", "label", "tail")
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(name of the head, label, name of the tail): as the best evidence mentions them, or the ids without any."""

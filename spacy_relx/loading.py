@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .about import __version__
 from .errors import RelxError, sentence
 
 if TYPE_CHECKING:
     from spacy.language import Language
+
+#: Our name among packages.
+_DISTRIBUTION = "spacy-relx"
 
 
 def import_code(path: Path | None) -> None:
@@ -40,6 +44,27 @@ def use_gpu(gpu: int) -> None:
 def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
     """Name, with the language before it, as packages of pipelines are called, and version, of a pipeline's meta."""
     return f"{meta['lang']}_{meta.get('name') or 'pipeline'}", str(meta.get("version", ""))
+
+
+def require_extras(nlp: Language, extras: Iterable[str]) -> None:
+    """Note what a pipeline needs of this package's extras in its meta, where `spacy package` looks: from the config it
+    knows the package alone, without extras.
+
+    Args:
+        nlp: The pipeline that a component is made for. What its meta requires already is kept.
+        extras: Names of extras, "" for none.
+    """
+    from packaging.requirements import Requirement
+    from spacy.util import get_minor_version_range
+
+    wanted = set(extras) - {""}
+    if not wanted:
+        return
+    found = [str(each) for each in nlp.meta.get("requirements") or ()]
+    own = next((each for each in found if Requirement(each).name == _DISTRIBUTION), None)
+    needed = Requirement(own or f"{_DISTRIBUTION}{get_minor_version_range(__version__)}")
+    needed.extras |= wanted
+    nlp.meta["requirements"] = [*(each for each in found if each != own), str(needed)]
 
 
 def assigners(nlp: Language, *attributes: str) -> list[str]:

@@ -12,6 +12,8 @@ import numpy as np
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
+from .ids import optional_entity_id
+from .text_forms import normal_form
 
 #: The name that stands for "no relation" in reports; it is never stored on a Doc.
 NO_RELATION = "no_relation"
@@ -26,12 +28,20 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Mention:
-    """A mention of an entity: tokens [start, end) and the entity type; `kb_id` names the entity, where known."""
+    """A mention of an entity: tokens [start, end) and the entity type; `kb_id` names the entity, where known.
+
+    Both names are kept in the normal form of `text_forms`, in which all look-ups are.
+    """
 
     start: int
     end: int
     label: str = ""
     kb_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.label.isascii() and self.kb_id.isascii()):
+            object.__setattr__(self, "label", normal_form(self.label))
+            object.__setattr__(self, "kb_id", normal_form(self.kb_id))
 
     def span(self, doc: Doc) -> Span:
         """The mention as a Span of `doc`."""
@@ -52,7 +62,7 @@ class Mention:
 
     @classmethod
     def from_any(cls, value: Any) -> Mention:
-        """Read a Mention, a Span or a mapping. RAISES: RelxError RX002."""
+        """Read a Mention, a Span or a mapping. RAISES: RelxError RX002, RX580 (a kb_id that is none)."""
         if isinstance(value, Mention):
             return value
         if isinstance(value, Span):
@@ -62,8 +72,16 @@ class Mention:
                 start, end = as_integer(value["start"]), as_integer(value["end"])
             except TypeError as err:
                 raise RelxError("RX002", value=value) from err
-            return cls(start, end, str(value.get("label", "")), str(value.get("kb_id", "")))
+            return cls(start, end, str(value.get("label") or ""), _kb_id(value))
         raise RelxError("RX002", value=value)
+
+
+def _kb_id(row: Mapping[str, Any]) -> str:
+    """RAISES: RelxError RX580."""
+    try:
+        return optional_entity_id(row.get("kb_id"))
+    except ValueError as err:
+        raise RelxError("RX580", where="a mention", reason=err) from err
 
 
 @dataclass(frozen=True)
@@ -80,6 +98,10 @@ class Relation:
     kb_score: float | None = None
     known: bool | None = None
     kb_rank: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.label.isascii():
+            object.__setattr__(self, "label", normal_form(self.label))
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(head text, label, tail text)."""

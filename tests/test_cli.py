@@ -180,7 +180,7 @@ def test_predict_jsonl_to_stdout(model, tmp_path):
     lines = [{"text": TEXT, "id": "a", "lang": "en"}, {"text": "Ann 😀 東京"}, {"text": "", "id": None, "lang": None}]
     texts.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf8")
     found = rows(invoke("predict", model, texts).stdout)
-    assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (None, "")]
+    assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (3, "")]
     assert found[0]["relations"] == EXPECTED
     tail = found[1]["relations"][0]["tail"]
     assert found[1]["text"][tail["start"] : tail["end"]] == tail["text"] == "東京"

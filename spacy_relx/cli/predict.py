@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..strict_json import dump_json
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -60,4 +60,4 @@ def predict_cli(
     facts = bool(assigners(nlp, "doc._.facts"))
     with line_writer(output) as write:
         for item, doc in progress(stream):
-            write(json.dumps(prediction_record(doc, item.id, facts=facts), ensure_ascii=False))
+            write(dump_json(prediction_record(doc, item.id, facts=facts)))

@@ -19,6 +19,7 @@ from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
 from ..files import is_hidden, same_file
 from ..ids import stable_hash
+from ..text_forms import surrogate_fault
 from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .formats import get_format
@@ -229,6 +230,7 @@ def records_to_docs(
     known: dict[tuple[str | int, str], tuple[int, Place]] = {}
     for record in records:
         try:
+            _check_strings(record)
             if record.meta:
                 srsly.msgpack_dumps(record.meta)  # else DocBin would break, on an integer of more than 64 bits
             doc = _make_tokens(record, nlp)
@@ -242,6 +244,16 @@ def records_to_docs(
         _annotate(record, doc, spans, report)
         report.records_written += 1
         yield doc
+
+
+def _check_strings(record: Record) -> None:
+    """RAISES: ValueError for what no file can hold: found here, it is one record, and later the whole output."""
+    parts = {"the text": record.content, "the id": str(record.id), "the language": record.lang}
+    parts |= {"an entity type": "".join(f"{each.label} {each.kb_id}" for each in record.mentions)}
+    parts |= {"a relation": " ".join(label for *_, label in record.relations)}
+    for name, value in parts.items():
+        if fault := surrogate_fault(value):
+            raise ValueError(f"{name} cannot be stored, {fault}")
 
 
 def _make_tokens(record: Record, nlp: Language) -> Doc:

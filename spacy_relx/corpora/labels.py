@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import RelxError, warn
+from ..text_forms import normal_form
 from .formats._read import NO_RELATION_LABELS, read_lines
 from .records import LabelCounts, Record, Report
 
@@ -33,7 +34,7 @@ def read_labels(path: str | Path) -> dict[str, str]:
         if len(cells) != 2 or not cells[0]:
             problem = "the name to replace is missing" if len(cells) == 2 else f"it has {len(cells)} columns"
             raise RelxError("RX125", where=place, problem=problem, text=line)
-        old, new = cells
+        old, new = map(normal_form, cells)
         if labels.setdefault(old, new) != new:
             problem = f"line {lines[old]} makes {old!r} into {labels[old]!r}"
             raise RelxError("RX125", where=place, problem=problem, text=line)
@@ -51,6 +52,7 @@ def rename_relations(record: Record, labels: dict[str, str], counts: LabelCounts
     n_none = 0
     relations = []
     for head, tail, label in record.relations:
+        label = normal_form(label)
         new = labels.get(label)
         if new is None:
             counts.unknown[label] += 1

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Callable
 
 from .._compat import optional_import
 from ..errors import RelxError
+from ..strict_json import dump_json
 from .files import check_folder, whole_export
 
 META = "graph.json"
@@ -50,7 +51,7 @@ def build_graph(
         size = len(store)
         del store  # closes its files
         meta = {**KIND, "triples": size, "files": [path.name for path in paths]}
-        (temporary / META).write_text(json.dumps(meta, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+        (temporary / META).write_text(dump_json(meta, indent=1) + "\n", encoding="utf8")
     return size
 
 

@@ -18,6 +18,7 @@ from thinc.api import Optimizer
 from ..errors import RelxError, warn
 from ..extensions import get_relations, set_candidates, set_extensions
 from ..models.candidates import nearest, spans_of
+from ..text_forms import normal_form
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
 
 MARKERS = ("typed", "uniform")
@@ -97,6 +98,7 @@ class EntityTypeMarker(Pipe):
 
     def add_label(self, label: str) -> int:
         """Add an entity type. RETURNS: 1 if it was new, else 0."""
+        label = normal_form(label)
         if label in self._rows:
             return 0
         self.cfg["labels"].append(label)

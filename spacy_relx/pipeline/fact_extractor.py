@@ -23,9 +23,10 @@ from ..extensions import (
 )
 from ..facts import Evidence, Fact, FactScores
 from ..grouping import group_pairs
+from ..loading import require_extras
 from ..types import NO_RELATION
 from .order import components_before
-from .trained import TrainedPipe
+from .trained import TrainedPipe, extras_of
 
 if TYPE_CHECKING:
     from ..layers.bags import DocFacts
@@ -83,6 +84,7 @@ def make_fact_extractor(
     counted most. keep_scores: set `doc._.fact_scores`, all relations of all pairs, too; precision-recall curves need
     them. scorer: as for any component.
     """
+    require_extras(nlp, extras_of(model))
     return FactExtractor(
         nlp.vocab,
         model,

@@ -16,10 +16,11 @@ from thinc.api import Config, Model
 
 from ..errors import warn
 from ..extensions import CANDIDATES, get_candidates, get_lang, get_relations, set_relations
+from ..loading import require_extras
 from ..types import Candidates, Relation
 from .schema import TypeMask
 from .targets import pair_targets
-from .trained import TrainedPipe
+from .trained import TrainedPipe, extras_of
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -71,6 +72,7 @@ def make_relation_extractor(
     "*" for any type; a label that is not named may have all. What is not allowed is not considered, so that the best of
     the other labels is predicted where it passes. scorer: as for any component.
     """
+    require_extras(nlp, extras_of(model))
     return RelationExtractor(
         nlp.vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, types=types, scorer=scorer
     )

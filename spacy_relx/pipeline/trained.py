@@ -20,6 +20,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
 from ..extensions import get_candidates, get_lang, has_candidates, set_extensions
+from ..text_forms import normal_form, normal_forms
 from ..types import NO_RELATION, Mention
 from .order import components_before
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 #: Training Docs whose gold relations are looked at before training, and the share that should be within reach.
 N_COVER_DOCS = 200
 MIN_COVER = 0.9
+
+
+def extras_of(model: Model) -> set[str]:
+    """The extras of this package that the parts of a model need."""
+    return {getattr(shim, "extra", "") for node in model.walk() for shim in node.shims}
 
 
 class TrainedPipe(TrainablePipe):
@@ -61,7 +67,7 @@ class TrainedPipe(TrainablePipe):
         self.model = model
         self.name = name
         self.threshold = threshold
-        self.label_thresholds = dict(label_thresholds or {})
+        self.label_thresholds = {normal_form(label): value for label, value in (label_thresholds or {}).items()}
         self.check_probabilities({"threshold": threshold, **self.label_thresholds})
         self.scorer = scorer
         self.cfg = {"labels": [], "n_markers": None, "width": None}
@@ -81,6 +87,7 @@ class TrainedPipe(TrainablePipe):
 
     def add_label(self, label: str) -> int:
         """Add a relation, before initialisation. RETURNS: 1 if it was new, else 0. RAISES: RelxError RX052 later."""
+        label = normal_form(label)
         if label in self.labels:
             return 0
         if self._shim.is_built:
@@ -137,7 +144,7 @@ class TrainedPipe(TrainablePipe):
         if labels is None:
             labels = sorted(set(find()) - {NO_RELATION})
         known = () if source is None else source.labels
-        self.cfg["labels"] = list(dict.fromkeys([*known, *self.labels, *labels]))
+        self.cfg["labels"] = list(dict.fromkeys(normal_forms([*known, *self.labels, *labels])))
         if not self.labels:
             raise RelxError(code, name=self.name)
 
