@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Our name among packages.
 _DISTRIBUTION = "spacy-relx"
+#: A requirement of ours: its extras, and what follows them, versions most often.
+_REQUIREMENT = re.compile(r"spacy[-_.]relx(?![\w.-])\s*(?:\[([^\]]*)\])?(.*)", re.IGNORECASE)
 
 
 def import_code(path: Path | None) -> None:
@@ -54,17 +57,21 @@ def require_extras(nlp: Language, extras: Iterable[str]) -> None:
         nlp: The pipeline that a component is made for. What its meta requires already is kept.
         extras: Names of extras, "" for none.
     """
-    from packaging.requirements import Requirement
     from spacy.util import get_minor_version_range
 
     wanted = set(extras) - {""}
     if not wanted:
         return
-    found = [str(each) for each in nlp.meta.get("requirements") or ()]
-    own = next((each for each in found if Requirement(each).name == _DISTRIBUTION), None)
-    needed = Requirement(own or f"{_DISTRIBUTION}{get_minor_version_range(__version__)}")
-    needed.extras |= wanted
-    nlp.meta["requirements"] = [*(each for each in found if each != own), str(needed)]
+    rest = get_minor_version_range(__version__)
+    others = []
+    for each in nlp.meta.get("requirements") or ():
+        own = _REQUIREMENT.fullmatch(each)
+        if own is None:
+            others.append(each)
+        else:
+            wanted |= {extra.strip() for extra in (own[1] or "").split(",")} - {""}
+            rest = own[2]
+    nlp.meta["requirements"] = [*others, f"{_DISTRIBUTION}[{','.join(sorted(wanted))}]{rest}"]
 
 
 def assigners(nlp: Language, *attributes: str) -> list[str]:

@@ -120,4 +120,4 @@ def surrogate_fault(text: str) -> str:
     found = None if text.isascii() else _SURROGATE.search(text)
     if found is None:
         return ""
-    return f"its character {found.start()} is half of a character (a lone surrogate); was it cut inside an emoji?"
+    return f"its character {found.start()} is half of a character (a lone surrogate), as of an emoji that was cut"

@@ -113,8 +113,11 @@ def test_what_is_required_already_is_kept():
     require_extras(nlp, ["langid", ""])
     require_extras(nlp, {"transformers"})
     assert nlp.meta["requirements"] == ["jieba>=0.42", "spacy-relx[kb,langid,transformers]==0.1.0"]
+    nlp.meta["requirements"] = ["spacy-relx-more>=1", "spacy_relx >=0.1"]
+    require_extras(nlp, ["langid"])
+    assert nlp.meta["requirements"] == ["spacy-relx-more>=1", "spacy-relx[langid]>=0.1"]
     require_extras(nlp, {""})
-    assert len(nlp.meta["requirements"]) == 2
+    assert nlp.meta["requirements"] == ["spacy-relx-more>=1", "spacy-relx[langid]>=0.1"]
 
 
 def test_every_extra_exists():

@@ -248,10 +248,11 @@ def records_to_docs(
 
 def _check_strings(record: Record) -> None:
     """RAISES: ValueError for what no file can hold: found here, it is one record, and later the whole output."""
-    parts = {"the text": record.content, "the id": str(record.id), "the language": record.lang}
-    parts |= {"an entity type": "".join(f"{each.label} {each.kb_id}" for each in record.mentions)}
-    parts |= {"a relation": " ".join(label for *_, label in record.relations)}
-    for name, value in parts.items():
+    parts = [("the text", record.content), ("the id", str(record.id))]
+    parts += [("an entity type", each.label) for each in record.mentions]
+    parts += [("an entity's id", each.kb_id) for each in record.mentions]
+    parts += [("a relation", label) for *_, label in record.relations]
+    for name, value in parts:
         if fault := surrogate_fault(value):
             raise ValueError(f"{name} cannot be stored, {fault}")
 

@@ -257,13 +257,5 @@ def item_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELD
     try:
         return text_of_row(row, number, where, fields)
     except ValueError as err:
-        return Broken(_id_or(number, row, fields), where, sentence(err))
-
-
-def _id_or(number: int | None, row: Any, fields: Fields) -> str | int | None:
-    """The id of a row that cannot be used, as far as that is one."""
-    try:
-        id = document_id(row.get(fields.id)) if isinstance(row, Mapping) else None
-    except ValueError:
-        return None
-    return number if id is None else id
+        id = row.get(fields.id, number) if isinstance(row, Mapping) else number
+        return Broken(id, where, sentence(err))
