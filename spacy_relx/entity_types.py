@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from .errors import RelxError
+from .text_forms import normal_form
 from .types import UNTYPED
 
 #: All ready tables together.
@@ -62,7 +63,7 @@ class TypeNames:
         self._pairs: dict[str, str] = {}
         for table in reversed(tables):
             if not isinstance(table, str):
-                self._pairs.update({_normal(name): _normal(new) for name, new in table.items()})
+                self._pairs.update({normal_form(name): normal_form(new) for name, new in table.items()})
         self._tables = [table for table in tables if isinstance(table, str)]
         self._known = tuple(known)
         self._found: dict[str, str] = {}
@@ -74,8 +75,8 @@ class TypeNames:
         return found
 
     def _find(self, name: str) -> str:
-        if _normal(name) in self._pairs:
-            return self._pairs[_normal(name)]
+        if normal_form(name) in self._pairs:
+            return self._pairs[normal_form(name)]
         if name in self._known:
             return name
         if self._known == (UNTYPED,) or (not name and UNTYPED in self._known):
@@ -136,10 +137,6 @@ def target_names(table: str) -> tuple[str, ...]:
     """The names that one of `TARGETS` has, the usual one of each concept first."""
     file = _read()
     return tuple(dict.fromkeys(name for row in file.names.values() for name in row[table]))
-
-
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
 
 
 def _key(name: str) -> str:

@@ -236,7 +236,8 @@ MESSAGES: dict[str, str] = {
     "has a gold fact ({relations} gold relations). Make bags of annotated sentences with: python -m spacy relx bags "
     "SENTENCES.spacy BAGS.spacy, or give a pipeline that finds relations.",
     # 200-229: knowledge bases, names of entities, distant supervision
-    "RX200": "{where}: the line has {n} columns, but a triple has 3, divided by tabs: head, relation, tail. In: {text!r}. Is "
+    "RX200": "{where}: the line has {n} columns, but must have {wanted}, divided by tabs: head, relation, tail, or those that the "
+    "first line names. In: {text!r}. Is "
     "the file of that kind? N-Triples must end in .nt. Commands with --on-error can leave broken lines out.",
     "RX201": "{where}: the {column} of the triple is empty. Give an id (commands with --on-error can leave it out). In: "
     "{text!r}",
@@ -597,6 +598,12 @@ MESSAGES: dict[str, str] = {
     "the file.",
     "RX578": "{n} ids are those of several documents, which the output takes for one: {ids}. Give documents ids that are unlike "
     "all others, or none: then their file, number and text make them.",
+    # 580-589: forms of names, ids, columns
+    "RX580": "In {where}: {reason}. An id is a string or a whole number; null stands for none.",
+    "RX581": "This cannot be written as JSON: {reason} JSON has no NaN and no Infinity, and UTF-8 no halves of characters. "
+    "Which component sets that?",
+    "RX582": "{where}: the first line names columns, but not so that they are known: {problem}. Known names ({known}). Name the "
+    "columns so; a first line that is data needs one with names of columns before it. In: {text!r}",
 }
 
 

@@ -14,6 +14,7 @@ from .errors import RelxError
 from .mention import CHARS, Mention, SpanRecord, SpanRows, bind, short
 from .places import Places, warn_lost
 from .record import Record, RecordList, serve_fields
+from .text_forms import normal_form
 from .types import merge_found_by, read_found_by, read_support, support_of
 
 
@@ -32,7 +33,7 @@ class Bag(Record):
     tail: str
 
     def __init__(self, head: str, tail: str):
-        dict.__init__(self, head=head, tail=tail)
+        dict.__init__(self, head=normal_form(head), tail=normal_form(tail))
 
     def _values(self) -> tuple[Any, ...]:
         return self["head"], self["tail"]
@@ -157,7 +158,8 @@ class Fact(Record):
         kb_rank: float | None = None,
         found_by: Mapping[str, float] | None = None,
     ):
-        dict.__init__(self, head=head, label=label, tail=tail, score=float(score))
+        names = {name: normal_form(value) for name, value in (("head", head), ("label", label), ("tail", tail))}
+        dict.__init__(self, **names, score=float(score))
         evidence = tuple(evidence)
         if evidence:
             dict.update(self, evidence=evidence)

@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 
 from .extensions import get_bag
 from .sentences import sentence_starts
+from .text_forms import folded_form
 from .types import Candidates
 
 #: What an entity is known by: the id of its mentions (`kb_id`), or their text where they have none.
@@ -87,5 +88,5 @@ def entity_ids(doc: Doc, candidates: Candidates, entities: str) -> list[str]:
     names = candidates.kb_ids
     if entities == "text":
         spans = candidates.spans.tolist()
-        names = [name or doc[start:end].text.casefold() for name, (start, end) in zip(names, spans)]
+        names = [name or folded_form(doc[start:end].text) for name, (start, end) in zip(names, spans)]
     return names

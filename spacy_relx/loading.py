@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .about import __version__
 from .errors import RelxError, sentence
 from .types import MENTIONS_KEY
 
@@ -27,6 +29,10 @@ FINDINGS = {
     ),
     "doc._.facts": ("facts", "an 'entity_type_marker' and behind it a 'fact_extractor'"),
 }
+#: Our name among packages.
+_DISTRIBUTION = "spacy-relx"
+#: A requirement of ours: its extras, and what follows them, versions most often.
+_REQUIREMENT = re.compile(r"spacy[-_.]relx(?![\w.-])\s*(?:\[([^\]]*)\])?(.*)", re.IGNORECASE)
 
 
 def import_code(path: Path | None) -> None:
@@ -56,6 +62,31 @@ def use_gpu(gpu: int) -> None:
 def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
     """Name, with the language before it, as packages of pipelines are called, and version, of a pipeline's meta."""
     return f"{meta['lang']}_{meta.get('name') or 'pipeline'}", str(meta.get("version", ""))
+
+
+def require_extras(nlp: Language, extras: Iterable[str]) -> None:
+    """Note what a pipeline needs of this package's extras in its meta, where `spacy package` looks: from the config it
+    knows the package alone, without extras.
+
+    Args:
+        nlp: The pipeline that a component is made for. What its meta requires already is kept.
+        extras: Names of extras, "" for none.
+    """
+    from spacy.util import get_minor_version_range
+
+    wanted = set(extras) - {""}
+    if not wanted:
+        return
+    rest = get_minor_version_range(__version__)
+    others = []
+    for each in nlp.meta.get("requirements") or ():
+        own = _REQUIREMENT.fullmatch(each)
+        if own is None:
+            others.append(each)
+        else:
+            wanted |= {extra.strip() for extra in (own[1] or "").split(",")} - {""}
+            rest = own[2]
+    nlp.meta["requirements"] = [*others, f"{_DISTRIBUTION}[{','.join(sorted(wanted))}]{rest}"]
 
 
 def assigners(nlp: Language, *attributes: str) -> list[str]:

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 from spacy.tokens import Doc, Span
 
 from .errors import RelxError
+from .ids import optional_entity_id
 from .places import Places, char_bounds, check_span, fits
 from .record import Record, serve_fields, shown
+from .text_forms import normal_form
 
 #: Keys of the characters of a span in its mapping.
 CHARS = ("start_char", "end_char")
@@ -100,7 +102,7 @@ class Mention(SpanRecord):
     Attributes:
         start: The first token.
         end: The token behind the last one.
-        label: The entity type.
+        label: The entity type. It and `kb_id` are kept in the form of `text_forms.normal_form`, as all names are.
         kb_id: The id of the entity, "" where it is not known.
         start_char: The first character, None where the mention was not read from a Doc.
         end_char: The character behind the last one, or None.
@@ -113,9 +115,9 @@ class Mention(SpanRecord):
     kb_id: str = ""
 
     def __init__(self, start: int, end: int, label: str = "", kb_id: str = ""):
-        dict.__init__(self, start=start, end=end, label=label)
+        dict.__init__(self, start=start, end=end, label=normal_form(label))
         if kb_id:
-            dict.__setitem__(self, "kb_id", kb_id)
+            dict.__setitem__(self, "kb_id", normal_form(kb_id))
 
     def _values(self) -> tuple[Any, ...]:
         return self["start"], self["end"], self["label"], self.get("kb_id", "")
@@ -140,7 +142,7 @@ class Mention(SpanRecord):
 
     @classmethod
     def from_any(cls, value: Any) -> Mention:
-        """Read a Mention, a Span or a mapping. Raises: RelxError RX002."""
+        """Read a Mention, a Span or a mapping. Raises: RelxError RX002, RX580 (a kb_id that is none)."""
         if isinstance(value, Mention):
             return value
         if isinstance(value, Span):
@@ -154,13 +156,22 @@ class Mention(SpanRecord):
                 chars = {name: as_integer(value[name]) for name in CHARS if value.get(name) is not None}
             except TypeError as err:
                 raise RelxError("RX002", value=value) from err
-            dict.update(mention, label=str(value.get("label") or ""))
-            if value.get("kb_id"):
-                dict.update(mention, kb_id=str(value["kb_id"]))
+            kb_id = _kb_id(value)
+            dict.update(
+                mention, label=normal_form(str(value.get("label") or "")), **({"kb_id": kb_id} if kb_id else {})
+            )
             if len(chars) == len(CHARS):
                 dict.update(mention, chars)
             return mention
         raise RelxError("RX002", value=value)
+
+
+def _kb_id(row: Mapping[str, Any]) -> str:
+    """Raises: RelxError RX580."""
+    try:
+        return optional_entity_id(row.get("kb_id"))
+    except ValueError as err:
+        raise RelxError("RX580", where="a mention", reason=err) from err
 
 
 class SpanRows:

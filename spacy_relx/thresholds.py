@@ -10,6 +10,7 @@ from typing import Any, Union
 import numpy as np
 
 from .errors import RelxError
+from .text_forms import normal_form
 
 #: The setting `label_thresholds`: a table, or pairs of a label and a threshold.
 LabelThresholds = Union[dict[str, float], list[list[Any]]]
@@ -59,7 +60,8 @@ class Thresholds:
         _check_form(
             name, "lang_thresholds", "[language, relation or null, threshold]", triples, (str, (str, type(None)))
         )
-        found = cls(threshold, dict(pairs), {(lang, label): value for lang, label, value in triples})
+        in_langs = {(lang, label and normal_form(label)): value for lang, label, value in triples}
+        found = cls(threshold, {normal_form(label): value for label, value in pairs}, in_langs)
         for key, value in (("threshold", threshold), *found.labels.items(), *found.langs.items()):
             if value is not None and not 0 <= value <= 1:
                 shown = key if isinstance(key, str) else f"{key[1] or 'all'} in {key[0]}"

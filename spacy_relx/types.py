@@ -14,6 +14,7 @@ from .errors import RelxError
 from .mention import Mention, SpanRows, bind, short
 from .places import warn_lost
 from .record import Record, RecordList, serve_fields
+from .text_forms import normal_form
 
 #: The name that stands for "no relation" in reports; it is never stored on a Doc.
 NO_RELATION = "no_relation"
@@ -44,7 +45,7 @@ class Relation(Record):
 
     Args:
         head: A Mention, a Span or a mapping with "start", "end" and "label".
-        label: The name of the relation.
+        label: The name of the relation; kept in the form of `text_forms.normal_form`, as all names are.
         tail: As `head`.
         score: The model's, in [0, 1]; 1.0 in annotated data.
         kb_score: How probable a knowledge base makes it, see `facts.Fact`; None where none was asked.
@@ -83,7 +84,9 @@ class Relation(Record):
             score, shares = float(score), read_found_by(found_by)
         except (TypeError, ValueError, AttributeError) as err:
             raise RelxError("RX004", value={"label": label, "score": score, "found_by": found_by}) from err
-        dict.__init__(self, head=Mention.from_any(head), label=label, tail=Mention.from_any(tail), score=score)
+        dict.__init__(
+            self, head=Mention.from_any(head), label=normal_form(label), tail=Mention.from_any(tail), score=score
+        )
         if kb_score is not None or known is not None or kb_rank is not None:
             dict.update(self, _plain_support([kb_score, known, kb_rank]))
         if shares:
@@ -95,6 +98,10 @@ class Relation(Record):
     def __repr__(self) -> str:
         support = "".join(f", {name}={value!r}" for name, value in support_of(self).items())
         return f"Relation({short(self.head)}, {self.label!r}, {short(self.tail)}, score={self.score:.4g}{support})"
+
+    def __post_init__(self) -> None:
+        if not self.label.isascii():
+            object.__setattr__(self, "label", normal_form(self.label))
 
     def triple(self, doc: Doc) -> tuple[str, str, str]:
         """(head text, label, tail text). Raises: RelxError RX003, RX541, see `Mention.bounds`."""

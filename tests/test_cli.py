@@ -215,7 +215,7 @@ def test_predict_jsonl_to_stdout(model, tmp_path):
     lines = [{"text": TEXT, "id": "a", "lang": "en"}, {"text": "Ann 😀 東京"}, {"text": "", "id": None, "lang": None}]
     texts.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf8")
     found = rows(invoke("predict", model, texts).stdout)
-    assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (None, "")]
+    assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (3, "")]
     assert found[0]["relations"] == EXPECTED
     tail = found[1]["relations"][0]["tail"]
     assert found[1]["text"][tail["start"] : tail["end"]] == tail["text"] == "東京"
@@ -243,6 +243,14 @@ BROKEN = [
     (b'{"text": "ok", "lang": "klingon"}', "'klingon'"),
     (b'{"text": "ok", "text": "other"}', "twice"),
     (b'{"text": "\xff"}', "utf-8"),
+    (b'{"text": "Ada \\ud83d runs Ulm."}', "half of a character"),
+    (b'{"text": "ok", "id": "\\ud83d"}', "half of a character"),
+    *(
+        (b'{"text": "ok", "id": %b}' % id, "must be a string or a whole number")
+        for id in (b"1.5", b"true", b"[1]", b"{}")
+    ),
+    (b'{"text": "ok", "id": NaN}', "NaN is no value of JSON"),
+    (b'{"text": "ok", "more": -Infinity}', "-Infinity is no value of JSON"),
     (json.dumps({"text": "x" * 1_000_001}).encode(), "max_length"),
 ]
 
@@ -257,6 +265,20 @@ def test_broken_line(model, tmp_path, line, part):
     skipped = invoke("predict", model, texts, "--on-error", "skip")
     assert [row["id"] for row in rows(skipped.stdout)] == [1, 3]
     assert "[RX184] 1 texts" in skipped.stderr and f"{texts}:2" in skipped.stderr
+
+
+def test_ids_of_documents_in_spacy_files(model, tmp_path):
+    docs = []
+    for id in ("a", 7, None, "", 1.5, float("nan"), True, ["x"]):
+        doc = spacy.blank("en")(TEXT)
+        doc.user_data["id"] = id
+        docs.append(doc)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "texts.spacy")
+    result = invoke("predict", model, tmp_path / "texts.spacy", "--on-error", "skip")
+    assert [row["id"] for row in rows(result.stdout)] == ["a", 7, 3, 4]
+    assert "[RX184] 4 texts" in result.stderr and "texts.spacy, document 5: the id must be" in result.stderr
+    result = invoke("predict", model, tmp_path / "texts.spacy", exit_code=1)
+    assert "[RX183]" in result.stderr and "document 5" in result.stderr
 
 
 def test_partial_output_is_kept(model, tmp_path):

@@ -16,10 +16,11 @@ from spacy.tokens import Doc, Span
 from spacy_relx.errors import RelxError
 from spacy_relx.export import EntityMention, Iris, Triple, TripleSpool, entity_id, export, iter_triples, triples_of_row
 from spacy_relx.export.predictions import fact_record, relation_records
-from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, normal_form, passage, set_model
+from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, passage, set_model
 from spacy_relx.export.tables import fact_record as export_record
 from spacy_relx.facts import Evidence, Fact
 from spacy_relx.ids import content_id
+from spacy_relx.text_forms import folded_form
 from spacy_relx.types import Mention, Relation
 
 VOCAB = spacy.blank("xx").vocab
@@ -275,7 +276,7 @@ def test_entity_ids():
 @given(texts, texts, texts)
 def test_ids_tell_entities_apart(text, kind, kb_id):
     assert kb_id_of(entity_id(text, kind, kb_id)) == kb_id
-    assert entity_id(normal_form(text), kind) == entity_id(text, kind)
+    assert entity_id(folded_form(text), kind) == entity_id(text, kind)
     if kb_id:
         assert entity_id("other", "", kb_id) == entity_id(text, kind, kb_id) != entity_id(text, kind)
 

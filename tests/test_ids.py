@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import spacy
 from formats_util import read, write
@@ -14,13 +15,24 @@ from test_cli import invoke
 from spacy_relx.corpora.bag_files import read_bags, write_bags
 from spacy_relx.corpora.convert import convert, default_nlp
 from spacy_relx.corpora.docbin import read_docs
-from spacy_relx.errors import RelxWarning
+from spacy_relx.corpora.texts import text_of_row
+from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.export import export, iter_triples, triples_of_row
 from spacy_relx.export.predictions import fact_record
 from spacy_relx.facts import Evidence, Fact
 from spacy_relx.files import name_in_ids
-from spacy_relx.ids import content_id, stable_hash
+from spacy_relx.ids import (
+    content_id,
+    document_id,
+    entity_id,
+    entity_ids,
+    look_up_ids,
+    optional_entity_id,
+    stable_hash,
+)
+from spacy_relx.kb.aliases import Aliases
 from spacy_relx.kb.from_docs import collect_triples
+from spacy_relx.kb.triples import KnowledgeBase
 from spacy_relx.types import Mention, Relation
 
 VOCAB = spacy.blank("xx").vocab
@@ -63,6 +75,63 @@ def test_content_ids():
     assert content_id("a", "bc", "d") != content_id("a", "b", "cd")
     assert content_id("", "b") == content_id("a", "b").removeprefix("a~") == f"{stable_hash('b'):016x}"
     assert len(content_id("", "b")) == 16 and content_id("", "\ud800")
+
+
+# One rule for what may be an id
+
+NO_IDS = [1.5, 1.0, float("nan"), True, False, ["a"], {"a": 1}, b"a", "\ud83d"]
+
+
+@pytest.mark.parametrize("value", NO_IDS, ids=repr)
+def test_what_is_no_id(value, tmp_path):
+    for read_id in (document_id, entity_id, optional_entity_id):
+        with pytest.raises(ValueError, match="id"):
+            read_id(value)
+    for code, make in (
+        ("RX206", lambda: KnowledgeBase.from_rows([("a", "r", value)])),
+        ("RX206", lambda: KnowledgeBase.from_rows([("a", value, "b")])),
+        ("RX211", lambda: Aliases([("Q1", "a"), (value, "b")])),
+        ("RX580", lambda: Mention.from_any({"start": 0, "end": 1, "kb_id": value})),
+    ):
+        with pytest.raises(RelxError, match=rf"^\[{code}\]"):
+            make()
+    assert look_up_ids(["a", value])[0] == "a" and ("a", "r", value) not in KnowledgeBase.from_rows([("a", "r", "b")])
+    if isinstance(value, bytes):
+        return
+    row = {"id": value, "text": "Ann met Bob", "relations": []}
+    with pytest.raises(ValueError, match="id"):
+        list(triples_of_row(row))
+    with pytest.raises(ValueError, match="id"):
+        text_of_row(row, 1, "x:1")
+    # every importer, with file and line
+    code = "RX101" if value != value else "RX102"
+    for name, good in {"jsonl": {"text": "a b"}, "doccano": {"text": "a b", "label": []}}.items():
+        lines = [json.dumps(each) for each in (good, {**good, "id": value})]
+        path = tmp_path / "x.jsonl"
+        path.write_text("\n".join(lines), encoding="utf8")
+        with pytest.raises(RelxError, match=rf"^\[{code}\].*x\.jsonl, line 2"):
+            read(name, path)
+
+
+def test_ids():
+    assert [document_id(value) for value in ("a", 7, np.int64(7), "", None)] == ["a", 7, 7, None, None]
+    assert [entity_id(value) for value in ("a", 7, np.int64(7), "Zu\u0308")] == ["a", "7", "7", "Zü"]
+    assert [optional_entity_id(value) for value in ("a", 7, "", None)] == ["a", "7", "", ""]
+    for value in ("", None):
+        with pytest.raises(ValueError, match="id"):
+            entity_id(value)
+    kb = KnowledgeBase.from_rows([(1, "r", "2"), ("1", 9, 2)])
+    assert kb.entity_ids == ["1", "2"] and ("1", "9", "2") in kb and (1, 9, 2) in kb
+    assert Mention.from_any({"start": 0, "end": 1, "kb_id": 7, "label": None}) == Mention(0, 1, "", "7")
+    assert Mention.from_any({"start": 0, "end": 1, "kb_id": None}).kb_id == ""
+    with pytest.raises(ValueError, match="1: the id must be"):
+        entity_ids(["a", None])
+
+
+def test_whole_numbers_as_ids_of_entities(tmp_path):
+    mentions = [{"start": 0, "end": 1, "kb_id": 7}, {"start": 2, "end": 3, "kb_id": None}]
+    (record,), _ = read("jsonl", write(tmp_path / "x.jsonl", {"text": "a b", "mentions": mentions}))
+    assert [mention.kb_id for mention in record.mentions] == ["7", ""]
 
 
 # DocRED

@@ -90,6 +90,35 @@ def test_broken_lines(tmp_path, line, code, words):
     assert read_aliases(path, report=report).texts == ["a", "c"] and report.records_broken == 1
 
 
+@pytest.mark.parametrize(
+    "header, order",
+    [
+        ("name\tid", (1, 0)),
+        ("Label\tQID\tType", (1, 0, 2)),
+        ("lang\ttype\tentity\talias", (3, 2, 0, 1)),
+        ("id\tname\tlabel", (0, 1, 2)),
+        ("more\tentity_id\tsurface form\tlanguage", (None, 0, 1, 3)),
+    ],
+)
+@pytest.mark.parametrize("chunk", [20, 1 << 22])
+def test_columns_in_the_order_of_their_names(tmp_path, monkeypatch, header, order, chunk):
+    monkeypatch.setattr(read_module, "CHUNK_BYTES", chunk)
+    rows = [("Q1", "Roma", "CITY", "it"), ("Q2", "Ann", "PERSON", "en"), ("Q3", "Bob", "", "en")]
+    lines = ["\t".join("x" if place is None else row[place] for place in order) for row in rows]
+    (tmp_path / "names.tsv").write_text("\n".join([header, *lines]), encoding="utf8")
+    wanted = [tuple(row[i] if i in order or i < 2 else "" for i in range(4)) for row in rows]
+    assert table(read_aliases(tmp_path / "names.tsv")) == wanted
+
+
+def test_names_of_columns_that_are_not_known(tmp_path):
+    (tmp_path / "names.tsv").write_text("entity_id\tsomething\nQ1\ta\n")
+    with raises("RX582") as info:
+        read_aliases(tmp_path / "names.tsv")
+    assert "names.tsv, line 1" in str(info.value) and "is the name" in str(info.value)
+    (tmp_path / "names.tsv").write_text("Q1\tTitle\nQ2\tid\n")  # names of entities, not of columns
+    assert read_aliases(tmp_path / "names.tsv").texts == ["Title", "id"]
+
+
 def test_no_names(tmp_path):
     with raises("RX212"):
         read_aliases(tmp_path / "none.tsv")

@@ -94,8 +94,14 @@ def test_numbers_too_large_for_one_key():
     "entities, relations, triples, words",
     [
         (["a", "a"], ["r"], [[0, 0, 1]], "'a' is there twice"),
-        (["a", ""], ["r"], [[0, 0, 1]], "not empty"),
-        (["a", 7], ["r"], [[0, 0, 1]], "must be a string"),
+        (["a", ""], ["r"], [[0, 0, 1]], "entity 1: the id is empty"),
+        (["a", 7.5], ["r"], [[0, 0, 1]], "entity 1: the id must be a string or a whole number, but is 7.5"),
+        (["a", float("nan")], ["r"], [[0, 0, 1]], "but is nan"),
+        (["a", True], ["r"], [[0, 0, 1]], "but is True"),
+        (["a", None], ["r"], [[0, 0, 1]], "but is None"),
+        (["a", "\ud83d"], ["r"], [[0, 0, 1]], "half of a character"),
+        (["a", "b"], [["r"]], [[0, 0, 1]], "relation 0: the id"),
+        (["a", "Z\u00fc", "Zu\u0308"], ["r"], [[0, 0, 1]], "is there twice"),
         (["a", "b\nc"], ["r"], [[0, 0, 1]], "line break"),
         (["a", "b"], ["r"], [[0, 0, 0], [0, 1, 1]], "row 1 of the triples is"),
         (["a", "b"], ["r"], [[0, 0, -1]], "row 0"),
@@ -122,6 +128,56 @@ def test_read_columns(tmp_path, header, end):
 def test_a_first_line_that_is_no_header(tmp_path):
     kb = read_triples(tsv(tmp_path / "kb.tsv", [("head", "is_part_of", "body")]))
     assert kb.decode(kb.triples) == [("head", "is_part_of", "body")]
+
+
+@pytest.mark.parametrize(
+    "header, order",
+    [
+        ("subject\tobject\tpredicate", (0, 2, 1)),
+        ("Tail\tRelation\tHead", (2, 1, 0)),
+        ("rel\th\tt", (1, 0, 2)),
+        ("source\ttarget\ttype", (0, 2, 1)),
+        ("node1\tlabel\tnode2", (0, 1, 2)),
+        (":START_ID\t:END_ID\t:TYPE", (0, 2, 1)),
+        ('"Head ID"\t"Tail ID"\t"Relation"', (0, 2, 1)),
+        ("id\thead\tnote\ttail\trelation", (None, 0, None, 2, 1)),
+        ("subject_id\tsubject\tpredicate\tobject_id\tobject", (0, None, 1, 2, None)),
+    ],
+)
+@pytest.mark.parametrize("chunk", [40, 1 << 22])
+def test_columns_in_the_order_of_their_names(tmp_path, monkeypatch, header, order, chunk):
+    monkeypatch.setattr(read_module, "CHUNK_BYTES", chunk)
+    lines = ["\t".join("x" if place is None else row[place] for place in order) for row in ROWS]
+    path, report = tmp_path / "kb.tsv", TripleReport("skip")
+    path.write_text("\n".join([header, *lines, "\t".join("x" for _ in order) + "\tmore"]) + "\n", encoding="utf8")
+    kb = read_triples(path, report=report)
+    assert kb.decode(kb.triples) == ROWS and report.problem_counts == {"RX200": 1}
+
+
+@pytest.mark.parametrize(
+    "header, words",
+    [
+        ("head\trelation_name\ttail", "is the relation"),
+        ("head\trelation\tsomething", "is the tail"),
+        ("x\tpredicate\tobject", "is the head"),
+        ("head\thead\trelation\ttail", "two columns are called 'head'"),
+    ],
+)
+def test_names_of_columns_that_are_not_known(tmp_path, header, words):
+    """Else a first line would become a triple, and columns would be read the wrong way, without a word."""
+    path = tsv(tmp_path / "kb.tsv", [header.split("\t"), *ROWS])
+    for on_error in ("raise", "skip"):
+        with raises("RX582") as info:
+            read_triples(path, on_error=on_error)
+        assert "kb.tsv, line 1" in str(info.value) and words in str(info.value) and "predicate" in str(info.value)
+
+
+def test_half_characters_in_ntriples(tmp_path):
+    path = tmp_path / "kb.nt"
+    path.write_text("<a> <r> <b> .\n<a> <r> <\\uD83D> .\n")
+    with raises("RX202"):
+        read_triples(path)
+    assert len(read_triples(path, on_error="skip")) == 1
 
 
 @pytest.mark.parametrize("pack, ending", [(gzip.compress, ".gz"), (bz2.compress, ".bz2")])

@@ -56,7 +56,7 @@ def test_records_are_those_of_predict(client):
         "lang": "",
         "relations": EXPECTED,
     }
-    assert (second["id"], second["lang"], second["relations"], third["id"]) == ("x", "de", [], None)
+    assert (second["id"], second["lang"], second["relations"], third["id"]) == ("x", "de", [], 2)
     assert ask(client) == []
 
 

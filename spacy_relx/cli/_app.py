@@ -10,11 +10,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable, cast
+from typing import TYPE_CHECKING, Annotated, Any, Callable
 
 import typer
 
-from ..corpora.texts import LeftOut, OnError, Text, doc_of, read_doc_texts
+from ..corpora.texts import LeftOut, OnError, Text, doc_of
 from ..corpora.texts import read_texts as read_texts
 from ..errors import RelxError, RelxWarning
 from ..errors import sentence as sentence
@@ -22,6 +22,7 @@ from ..loading import check_finds as check_finds
 from ..loading import import_code as import_code
 from ..loading import load_pipeline as load_pipeline
 from ..loading import use_gpu as use_gpu
+from ..text_forms import normal_form
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -51,8 +52,8 @@ GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="Number of the GPU (
 
 
 def split_names(text: str) -> list[str]:
-    """Names with commas between, each once."""
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    """Names with commas between, each once, in the form in which names are looked up."""
+    return list(dict.fromkeys(name.strip() for name in normal_form(text).split(",") if name.strip()))
 
 
 def report_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -88,7 +89,10 @@ def report_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     """The Docs of a .spacy file, or of all in a folder. RAISES: RelxError RX131 (no file), RX132 (a broken one)."""
-    return (cast("Doc", item.doc) for item in read_doc_texts(path, vocab))
+    from ..corpora.docbin import read_docs
+    from ..corpora.reader import corpus_files
+
+    return (doc for file in corpus_files(path) for doc in read_docs(file, vocab))
 
 
 def annotate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import RelxError
+from ..strict_json import dump_json
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -69,7 +69,7 @@ def challenge_cli(
     typer.echo("".join(map(text_table, report_tables(report, rows))))
     typer.echo(_summary(report))
     if output is not None:
-        write_output(output, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        write_output(output, dump_json(report, indent=2) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
 
 

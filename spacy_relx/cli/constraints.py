@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import RelxError
+from ..strict_json import dump_json
 from ._app import RowsOpt, progress, read_docs, relx_app, report_errors
 from ._output import check_output, write_output
 from ._tables import ROWS, Table, largest_first, shortened, text_table
@@ -41,7 +41,7 @@ def constraints_cli(
         raise RelxError("RX394", path=data)
     typer.echo(text_table(shortened(_table(found), rows)))
     typer.echo(f"{found['n_relations']} relations in {found['n_docs']} documents")
-    write_output(output, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    write_output(output, dump_json(found, indent=2) + "\n")
     typer.secho(f"✔ Saved to {output}; its 'config' holds the proposed settings", fg="green")
 
 

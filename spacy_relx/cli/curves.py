@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from glob import glob
@@ -14,6 +13,7 @@ import typer
 from ..corpora.records import load_json
 from ..errors import RelxError, warn
 from ..files import same_file, write_whole
+from ..strict_json import dump_json
 from ._app import relx_app, report_errors, sentence
 from ._output import cannot_write, check_output
 from ._tables import FACT_NUMBERS, Table, text_table
@@ -54,7 +54,7 @@ def curves_cli(
     if json_path is not None:
         for name, group in paths.items():
             merged[name]["files"] = [str(path) for path in group]
-        text = json.dumps({"recall_max": recall_max, "runs": merged}, indent=2, ensure_ascii=False) + "\n"
+        text = dump_json({"recall_max": recall_max, "runs": merged}, indent=2) + "\n"
         _write(json_path, text.encode("utf8"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import RelxError
+from ..strict_json import dump_json
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -90,7 +90,7 @@ def evaluate_cli(
     scores = score_pipeline(model, data, gold_mentions=gold_mentions, match=match, **settings)
     typer.echo(report(scores, rows))
     if output is not None:
-        write_output(output, json.dumps(scores, indent=2, ensure_ascii=False) + "\n")
+        write_output(output, dump_json(scores, indent=2) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
     if reliability is not None:
         from ..evaluation.given import without_prefix

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from ..errors import RelxError, sentence, warn
 from ..extensions import get_candidates
 from ..files import name_in_ids
 from ..loading import assigners
+from ..strict_json import dump_json
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -110,7 +110,7 @@ def facts_cli(
                 counts.bags += 1
                 for fact in doc._.facts:
                     if counts.add(fact, wanted(fact)):
-                        write(json.dumps(fact_record(doc, fact), ensure_ascii=False))
+                        write(dump_json(fact_record(doc, fact)))
     if output is not None:
         typer.secho(f"✔ Saved {counts.saved} facts about {counts.bags} pairs of entities to {output}", fg="green")
         typer.echo(f"{counts.directions.counts()[1]} of them are there the other way round, too.")

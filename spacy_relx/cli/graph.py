@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 import shutil
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from ..errors import warn
+from ..strict_json import dump_json
 from ._app import relx_app, report_errors
 from ._output import line_writer
 
@@ -111,7 +111,7 @@ def _table(answer: Answer) -> list[str]:
 
 
 def _json(answer: Answer) -> list[str]:
-    return [json.dumps(answer.to_json(), ensure_ascii=False, indent=1)]
+    return [dump_json(answer.to_json(), indent=1)]
 
 
 def _csv(answer: Answer) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from enum import Enum
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RelxError, warn
+from ..strict_json import dump_json
 from ._app import relx_app, report_errors
 from ._output import check_output, write_output
 from ._tables import Table, percent, text_table
@@ -186,7 +186,7 @@ def evaluate_cli(
     typer.echo(text_table(_rank_table(report)))
     if output is not None:
         scores = {**report.to_dict(), "leakage": leakage}
-        write_output(output, json.dumps(scores, indent=2) + "\n")
+        write_output(output, dump_json(scores, indent=2) + "\n")
 
 
 @kb_app.command("predict")

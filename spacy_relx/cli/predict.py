@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..strict_json import dump_json
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -62,7 +62,7 @@ def predict_cli(
     facts = bool(assigners(nlp, "doc._.facts"))
     with line_writer(output) as write:
         for item, doc in progress(stream):
-            write(json.dumps(prediction_record(doc, item.id, facts=facts), ensure_ascii=False))
+            write(dump_json(prediction_record(doc, item.id, facts=facts)))
     counts, n = unknown_types(nlp)
     for label, count in counts.most_common():
         typer.secho(f"⚠ entity type {label!r}, unknown in training: {count} of {n} mentions", fg="yellow", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import sys
@@ -13,6 +12,7 @@ from typing import Annotated
 import typer
 
 from ..errors import RelxError
+from ..strict_json import dump_json
 from ._app import CodeOpt, ModelArg, import_code, load_pipeline, relx_app, report_errors
 from ._output import check_output, write_output
 from ._tables import Table, text_table
@@ -76,7 +76,7 @@ def spread(weights: Sequence[float]) -> float:
 def _written(output: Path, tables: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     """RAISES: RelxError RX272 for a picture of several components."""
     if output.suffix.lower() == ".json":
-        return json.dumps(tables, indent=2) + "\n"
+        return dump_json(tables, indent=2) + "\n"
     from ..viz.routes import routes_svg
 
     if len(tables) > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -16,6 +15,7 @@ import typer
 from ..corpora.records import load_json
 from ..errors import RelxError
 from ..files import same_file
+from ..strict_json import dump_json
 from ._app import BatchOpt, CodeOpt, GpuOpt, import_code, relx_app, report_errors, sentence, use_gpu
 from ._output import check_output, write_output
 from ._tables import Table, markdown_table, percent, text_table
@@ -94,7 +94,7 @@ def transfer_cli(
     typer.echo("".join(text_table(table, width) for table in tables))
     files = {source: [str(path) for name, path in paths if name == source] for source in report["f"]}
     if output is not None:
-        write_output(output, json.dumps({**report, "files": files}, indent=2, ensure_ascii=False) + "\n")
+        write_output(output, dump_json({**report, "files": files}, indent=2) + "\n")
         typer.secho(f"✔ Saved to {output}", fg="green")
     if markdown is not None:
         write_output(markdown, "\n".join(map(markdown_table, tables)))

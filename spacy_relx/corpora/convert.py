@@ -17,6 +17,7 @@ from ..errors import RelxError
 from ..extensions import set_extensions, set_lang, set_relations
 from ..files import is_hidden, same_file
 from ..ids import stable_hash
+from ..text_forms import surrogate_fault
 from ..types import MENTIONS_KEY, Mention, Relation
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .formats import get_format
@@ -213,6 +214,7 @@ def records_to_docs(
     pack = srsly.msgpack.Packer(use_bin_type=True).pack  # `msgpack_dumps` looks up its codecs anew on each call
     for record in records:
         try:
+            _check_strings(record)
             if record.meta:
                 pack(record.meta)  # else DocBin would break, on an integer of more than 64 bits
             doc = _make_tokens(record, nlp)
@@ -226,6 +228,17 @@ def records_to_docs(
         _annotate(record, doc, spans, report)
         report.records_written += 1
         yield doc
+
+
+def _check_strings(record: Record) -> None:
+    """RAISES: ValueError for what no file can hold: found here, it is one record, and later the whole output."""
+    parts = [("the text", record.content), ("the id", str(record.id))]
+    parts += [("an entity type", each.label) for each in record.mentions]
+    parts += [("an entity's id", each.kb_id) for each in record.mentions]
+    parts += [("a relation", label) for *_, label in record.relations]
+    for name, value in parts:
+        if fault := surrogate_fault(value):
+            raise ValueError(f"{name} cannot be stored, {fault}")
 
 
 def _make_tokens(record: Record, nlp: Language) -> Doc:

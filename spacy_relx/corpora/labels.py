@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Callable, NamedTuple
 
 from ..entity_types import TABLES, TARGETS, ready_name, target_names
 from ..errors import RelxError, warn
+from ..text_forms import normal_form
 from ..types import Mention
 from .formats._read import NO_RELATION_LABELS, read_lines
 from .records import UNTYPED, LabelCounts, Record, Report
@@ -63,7 +63,7 @@ def read_labels(path: str | Path, kind: Kind = RELATIONS) -> dict[str, str]:
         if len(cells) != 2 or not cells[0]:
             problem = "the name to replace is missing" if len(cells) == 2 else f"it has {len(cells)} columns"
             raise fail(place, line, problem)
-        old, new = cells
+        old, new = map(normal_form, cells)
         if labels.setdefault(old, new) != new:
             raise fail(place, line, f"line {lines[old]} makes {old!r} into {labels[old]!r}")
         lines.setdefault(old, place.line)
@@ -72,8 +72,8 @@ def read_labels(path: str | Path, kind: Kind = RELATIONS) -> dict[str, str]:
 
 def renaming(names: Mapping[str, str]) -> Renaming:
     """Look names up whatever their Unicode form: "é" may be one character or two."""
-    forms = {unicodedata.normalize("NFC", old): new for old, new in names.items()}
-    return lambda name: forms.get(unicodedata.normalize("NFC", name))
+    forms = {normal_form(old): new for old, new in names.items()}
+    return lambda name: forms.get(normal_form(name))
 
 
 def types_renaming(table: str | Path) -> tuple[Renaming, Path | None]:

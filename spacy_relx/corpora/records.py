@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import MESSAGES, RelxError
+from ..strict_json import DuplicateKeyError as DuplicateKeyError
+from ..strict_json import load_json as load_json
 from ..types import UNTYPED as UNTYPED
 from ..types import Mention
 
@@ -76,23 +77,6 @@ class Problem:
     line: int
     message: str
     text: str
-
-
-class DuplicateKeyError(ValueError):
-    """A JSON object has a key twice, so that one of the two values would be lost without a word."""
-
-
-def load_json(text: str) -> Any:
-    """`json.loads`. RAISES: ValueError for what is not JSON, DuplicateKeyError for a key that an object has twice."""
-    return json.loads(text, object_pairs_hook=_object)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    row = dict(pairs)
-    if len(row) < len(pairs):
-        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise DuplicateKeyError(f"the key '{key}' is there twice in one object")
-    return row
 
 
 def is_lang_code(value: str) -> bool:

@@ -12,7 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..errors import RelxError, sentence, warn
 from ..files import bounded_lines, open_binary
+from ..ids import document_id
 from ..storage import FACT_SCORES, FACTS, put
+from ..text_forms import surrogate_fault
 from .records import is_lang_code, load_json
 
 if TYPE_CHECKING:
@@ -136,7 +138,7 @@ def read_texts(
     if not path.is_file():
         raise RelxError("RX182", path=source, reason="there is no such file.")
     if path.suffix == ".spacy":
-        return read_doc_texts(path, vocab)
+        return _all_but_broken(read_doc_texts(path, vocab), on_error, None)
     parse = line_parser(path)
     if parse is None:
         raise RelxError("RX182", path=source, reason=f"files that end in '{path.suffix}' are not known.")
@@ -158,14 +160,23 @@ def _all_but_broken(items: Iterator[Text | Broken], on_error: OnError, blank: Le
         blank.report()
 
 
-def read_doc_texts(path: Path, vocab: Vocab) -> Iterator[Text]:
-    """The Docs of a .spacy file, or of all in a folder. RAISES: RelxError RX131 (no file), RX132 (a broken one)."""
+def read_doc_texts(path: Path, vocab: Vocab, *, numbered: bool = True) -> Iterator[Text | Broken]:
+    """The Docs of a .spacy file, or of all in a folder. numbered: the place of one without an id is its id, else None.
+
+    RAISES: RelxError RX131 (no file), RX132 (a broken one).
+    """
     from .docbin import read_docs
     from .reader import corpus_files
 
     docs = (doc for file in corpus_files(path) for doc in read_docs(file, vocab))
     for number, doc in enumerate(docs, start=1):
-        yield Text(doc.user_data.get("id", number), f"{path}, document {number}", doc.text, doc._.lang, doc)
+        where = f"{path}, document {number}"
+        try:
+            id = document_id(doc.user_data.get("id"))
+        except ValueError as err:
+            yield Broken(None, where, sentence(err))
+            continue
+        yield Text(number if id is None and numbered else id, where, doc.text, doc._.lang, doc)
 
 
 def parse_lines(
@@ -223,20 +234,25 @@ def plain_text(line: str, number: int | None, where: str) -> Text:
 
 
 def text_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELDS) -> Text:
-    """The text of an object with a text, and a language where it is known. number: the id of one without an id.
+    """The text of an object with a text, and a language where it is known. number: the id of one without an id, for
+    which null and "" stand as well.
 
     RAISES: ValueError.
     """
     if not isinstance(row, Mapping) or fields.text not in row:
         raise ValueError(f'the line must be an object with a string "{fields.text}"')
-    if not isinstance(row[fields.text], str):
-        raise ValueError(f'"{fields.text}" must be a string, but is {row[fields.text]!r:.60}')
+    text = row[fields.text]
+    if not isinstance(text, str):
+        raise ValueError(f'"{fields.text}" must be a string, but is {text!r:.60}')
+    if fault := surrogate_fault(text):
+        raise ValueError(f'"{fields.text}" is no text, {fault}')
     lang = row.get(fields.lang)
     if not isinstance(lang, (str, type(None))):
         raise ValueError(f'"{fields.lang}" must be a string such as "en", but is {lang!r}')
     if lang and not is_lang_code(lang):
         raise ValueError(f'"{fields.lang}" must be a language code such as "en" or "pt-BR", but is {lang!r}')
-    return Text(row.get(fields.id, number), where, row[fields.text], lang or "")
+    id = document_id(row.get(fields.id))
+    return Text(number if id is None else id, where, text, lang or "")
 
 
 def item_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELDS) -> Text | Broken:

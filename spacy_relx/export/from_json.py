@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 from ..errors import RelxError
+from ..text_forms import surrogate_fault
 from ..types import read_support
 from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage, set_model, text_origin
 
@@ -149,14 +150,20 @@ def _string(row: Row, key: str) -> str:
     value = row.get(key)
     if not isinstance(value, str) or not value:
         raise ValueError(f'"{key}" must be a string that is not empty, but is {value!r:.80}')
-    return clean_text(value)
+    return _text(key, value)
 
 
 def _optional_string(row: Row, key: str) -> str:
     value = row.get(key)
     if value is not None and not isinstance(value, str):
         raise ValueError(f'"{key}" must be a string, but is {value!r:.80}')
-    return clean_text(value or "")
+    return _text(key, value or "")
+
+
+def _text(key: str, value: str) -> str:
+    if fault := surrogate_fault(value):
+        raise ValueError(f'"{key}" is no text, {fault}')
+    return value
 
 
 def _rows(row: Row, key: str) -> list[Row]:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Callable
 
 from .._compat import optional_import
 from ..errors import RelxError, warn
+from ..strict_json import dump_json
 from .files import check_folder, whole_export
 from .iris import KNOWN_ENTITIES, KNOWN_RELATIONS, Iris
 from .rdf import CLASS, PREFIXES, PROPERTY, STATEMENT, TYPE
@@ -67,7 +68,7 @@ def build_graph(
         prefixes = {**_own_prefixes(ox, store), **_declared_prefixes(ox, paths)}
         del store  # closes its files
         meta = {**KIND, "triples": size, "files": [path.name for path in paths], "prefixes": prefixes}
-        (temporary / META).write_text(json.dumps(meta, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+        (temporary / META).write_text(dump_json(meta, indent=1) + "\n", encoding="utf8")
     return size
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ..strict_json import dump_json
 from .spool import TripleSpool
 from .tables import fact_record
 from .writers import Settings, Writer
@@ -52,11 +52,11 @@ def _write_graphml(spool: TripleSpool, path: Path, settings: Settings) -> None:
                 stream.write(f'<key id="{kind}_{name}" for="{kind}" attr.name="{name}" attr.type="{type}"/>\n')
         stream.write('<graph id="facts" edgedefault="directed">\n')
         for entity in spool.entities():
-            names = json.dumps(entity.names, ensure_ascii=False) if entity.names else None
+            names = dump_json(entity.names) if entity.names else None
             values = (entity.id, entity.name, entity.type, entity.kb_id, names)
             stream.write(f'<node id="{node_id(entity.id)}">{_data("node", NODE_KEYS, values)}</node>\n')
         for fact in spool.facts():
-            evidence = json.dumps(fact_record(fact)["evidence"], ensure_ascii=False)
+            evidence = dump_json(fact_record(fact)["evidence"])
             support = (fact.score, fact.kb_score, fact.known, fact.kb_rank)
             data = _data("edge", EDGE_KEYS, (fact.relation, *support, fact.n_evidence, evidence))
             ends = f'source="{node_id(fact.subject_id)}" target="{node_id(fact.object_id)}"'
@@ -68,7 +68,7 @@ def _data(kind: str, keys: Iterable[str], values: Iterable[Any]) -> str:
     parts = []
     for name, value in zip(keys, values):
         if value is not None and value != "":
-            text = value if isinstance(value, str) else json.dumps(value)  # true, 0.5
+            text = value if isinstance(value, str) else dump_json(value)  # true, 0.5
             parts.append(f'<data key="{kind}_{name}">{xml_text(text)}</data>')
     return "".join(parts)
 

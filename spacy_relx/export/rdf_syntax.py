@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -11,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from ..strict_json import dump_json
 from .iris import Iris
 from .rdf import PREFIXES, TERMS, TYPE, XSD, Iri, Object, Resource, resources
 from .spool import TripleSpool
@@ -123,10 +123,10 @@ def _write_jsonld(spool: TripleSpool, path: Path, settings: Settings) -> None:
     keys = _keys(context)
     links = {key for key, meaning in context.items() if isinstance(meaning, dict) and meaning["@type"] == "@id"}
     with path.open("w", encoding="utf8", newline="\n") as stream:
-        stream.write(f'{{"@context": {json.dumps(context, ensure_ascii=False)},\n"@graph": [')
+        stream.write(f'{{"@context": {dump_json(context)},\n"@graph": [')
         between = "\n"
         for resource in resources(spool, settings.iris, settings.bare):
-            stream.write(f"{between}{json.dumps(_node(resource, keys, links), ensure_ascii=False)}")
+            stream.write(f"{between}{dump_json(_node(resource, keys, links))}")
             between = ",\n"
         stream.write("\n]}\n")
 

@@ -6,14 +6,14 @@ A text is looked at here alone for what UTF-8 cannot hold; what a format forbids
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from numbers import Integral
 from typing import Any
 
 from ..ids import content_id
+from ..ids import document_id as given_id
+from ..text_forms import folded_form
 
 #: Begins the id of an entity without a kb_id: its type and its normal form follow.
 UNLINKED = "text:"
@@ -129,29 +129,13 @@ def kb_id_of(id: str) -> str:
 @lru_cache(maxsize=1 << 15)
 def _unlinked_id(text: str, type: str) -> str:
     # "/" ends the type
-    return f"{UNLINKED}{type.replace('%', '%25').replace('/', '%2F')}/{normal_form(text)}"
-
-
-def normal_form(text: str) -> str:
-    """The text without differences of width, composition, case and white space.
-
-    NFKC, case folding, and NFKC again, since folding may decompose (Unicode Standard, 3.13, NFKC_Casefold, here
-    without removing ignorable characters, which tell words apart in some scripts).
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(folded.split())
+    return f"{UNLINKED}{type.replace('%', '%25').replace('/', '%2F')}/{folded_form(text)}"
 
 
 def clean_text(value: Any) -> str:
     """The value as a text that UTF-8 can hold: halves of surrogate pairs become U+FFFD, so that offsets still fit."""
     text = value if isinstance(value, str) else str(value)
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
-
-
-def check_document_id(id: Any) -> None:
-    """RAISES: ValueError for what is neither string nor whole number: two such could look alike."""
-    if isinstance(id, bool) or not isinstance(id, (str, Integral)):
-        raise ValueError(f"the id must be a string or a whole number, but is {id!r:.60}")
 
 
 def document_id(id: Any, number: int | None, source: str = "", text: str | None = None) -> str:
@@ -167,16 +151,16 @@ def document_id(id: Any, number: int | None, source: str = "", text: str | None 
         text: The whole text; None where it is not known, so that there is no digest.
 
     Raises:
-        ValueError: For an id that is neither string nor whole number.
+        ValueError: For what is no id, see `ids.document_id`.
     """
-    if id is None or id == "":
+    given = given_id(id)
+    if given is None:
         if number is None:
             return clean_text(source)
-        id = number
-    check_document_id(id)
-    if isinstance(id, str):
-        return clean_text(id)
-    name = clean_text(f"{source}#{id}" if source else id)
+        given = number
+    if isinstance(given, str):
+        return given
+    name = clean_text(f"{source}#{given}" if source else given)
     return name if text is None else content_id(name, text)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..strict_json import dump_json
 from .arrow import ParquetRows
 from .records import EntityMention, MergedTriple, Triple, kb_id_of
 from .spool import TripleSpool
@@ -107,7 +107,7 @@ def _present(values: dict[str, Any]) -> dict[str, Any]:
 def _write_jsonl(spool: TripleSpool, path: Path, settings: Settings) -> None:
     with path.open("w", encoding="utf8", newline="\n") as stream:
         for fact in spool.facts():
-            stream.write(json.dumps(fact_record(fact), ensure_ascii=False) + "\n")
+            stream.write(dump_json(fact_record(fact)) + "\n")
 
 
 # CSV

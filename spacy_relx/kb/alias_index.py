@@ -1,4 +1,8 @@
-"""Finding many names in Docs: those that are some of its tokens, or those that begin and end within tokens as well."""
+"""Finding many names in Docs: those that are some of its tokens, or those that begin and end within tokens as well.
+
+Names and texts are compared in one normal form, see `text_forms`, so that it makes no difference how their accents are
+written; what is found are the tokens of the text as it is.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from spacy.attrs import LENGTH, SPACY
 from spacy.tokens import Doc
 
 from .._compat import optional_import
+from ..text_forms import NormalText, normal_forms, normal_text
 from ..tokenizer import _KATAKANA, _SINGLE, _SINGLE_MARKS
 
 #: Names hashed at a time.
@@ -44,6 +49,7 @@ class SpanIndex:
 
     def __init__(self, texts: Sequence[str], *, case: bool = True):
         self._case = case
+        texts = normal_forms(texts)
         lengths = np.fromiter(map(len, texts), "int64", count=len(texts))
         keys = np.empty(len(texts), "uint64")
         prefixes = np.empty(len(texts), "uint64")
@@ -70,8 +76,8 @@ class SpanIndex:
         n_tokens = np.array([len(doc) for doc in docs], "int64")
         if not n_tokens.sum() or not len(self._keys):
             return np.zeros((0, 4), "int64")
-        codes = _codes(fold("".join([doc.text for doc in docs]), self._case))
-        starts, ends = _token_places(docs)
+        text, starts, ends = _tokens_in(docs)
+        codes = _codes(fold(text, self._case))
         codes, moved = _one_blank(codes)
         starts, ends = moved[starts], moved[ends]
         owner = np.repeat(np.arange(len(docs)), n_tokens)
@@ -115,21 +121,21 @@ class CharacterIndex:
         package = optional_import("ahocorasick_rs", extra="kb", purpose="finding names that cut tokens")
         self._case = case
         index: dict[str, int] = {}
-        names = [index.setdefault(fold(text, case), len(index)) for text in texts]
+        names = [index.setdefault(fold(text, case), len(index)) for text in normal_forms(texts)]
         self.names = np.array(names, "int64")
         self._automaton = package.AhoCorasick(list(index), store_patterns=False)
 
     def find(self, docs: Sequence[Doc]) -> np.ndarray:
         found = [np.zeros((0, 4), "int64")]
         for place, doc in enumerate(docs):
-            matches = self._automaton.find_matches_as_indexes(fold(doc.text, self._case), overlapping=True)
+            text, token_starts, token_ends = _tokens_in([doc])
+            matches = self._automaton.find_matches_as_indexes(fold(text, self._case), overlapping=True)
             if matches:
                 names, starts, ends = np.array(matches, "int64").T
-                token_starts, token_ends = _token_places([doc])
                 first = np.searchsorted(token_starts, starts, side="right") - 1
-                last = np.searchsorted(token_starts, ends - 1, side="right") - 1
-                good = (token_starts[first] == starts) | _may_cut(doc.text, starts)
-                good &= (token_ends[last] == ends) | _may_cut(doc.text, ends)
+                last = np.searchsorted(token_ends, ends)
+                good = (token_starts[first] == starts) | _may_cut(text, starts)
+                good &= (token_ends[last] == ends) | _may_cut(text, ends)
                 rows = np.stack([np.full(len(names), place), first, last + 1, names], axis=1)
                 found.append(rows[good])
         return np.concatenate(found)
@@ -193,6 +199,30 @@ def _look_up(keys: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _codes(text: str) -> np.ndarray:
     """Code points, uint32 (n,)."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "uint32")
+
+
+def _tokens_in(docs: Sequence[Doc]) -> tuple[str, np.ndarray, np.ndarray]:
+    """The normal forms of all texts one behind the other, and where the tokens start and end there, in characters."""
+    starts, ends = _token_places(docs)
+    texts = [normal_text(doc.text) for doc in docs]
+    if any(text.starts is not text.ends for text in texts):
+        starts, ends = _in_normal_form(texts, [len(doc) for doc in docs], starts, ends)
+    return "".join([text.text for text in texts]), starts, ends
+
+
+def _in_normal_form(
+    texts: Sequence[NormalText], n_tokens: Sequence[int], starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places of tokens in texts one behind the other, as those in the normal forms of these."""
+    before = np.cumsum([0, *(len(text.starts) - 1 for text in texts)])
+    moved = np.cumsum([0, *(len(text.text) for text in texts)])
+    rows = np.cumsum([0, *n_tokens])
+    starts, ends = starts.copy(), ends.copy()
+    for number, text in enumerate(texts):
+        own = slice(rows[number], rows[number + 1])
+        starts[own] = text.starts[starts[own] - before[number]] + moved[number]
+        ends[own] = text.ends[ends[own] - before[number]] + moved[number]
+    return starts, ends
 
 
 def _token_places(docs: Sequence[Doc]) -> tuple[np.ndarray, np.ndarray]:

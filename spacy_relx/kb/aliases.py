@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
@@ -12,16 +13,16 @@ from spacy.tokens import Doc
 from ..corpora.records import UNTYPED, Place, Report, is_lang_code
 from ..errors import RelxError
 from ..extensions import get_lang, primary_code
+from ..ids import entity_id
+from ..text_forms import normal_forms
 from ..types import Mention
 from .alias_index import CharacterIndex, Index, SpanIndex
-from .read import each_line, is_regular, read_chunks, without_header
+from .columns import ALIASES
+from .read import Header, each_line, is_regular, read_chunks, without_header
 
 #: What to do with a name of several entities, and with one that cuts a token.
 AMBIGUOUS = ("skip", "first", "all")
 ALIGNMENTS = ("strict", "expand")
-#: A first line is names of columns if its first two cells are among these, in any case.
-HEADERS = (frozenset({"entity", "entity_id", "id", "qid", "kb_id"}), frozenset({"alias", "name", "label", "mention"}))
-
 #: Entity ids, names, types, languages, of equal lengths.
 Columns = tuple[list[str], list[str], list[str], list[str]]
 
@@ -29,7 +30,8 @@ Columns = tuple[list[str], list[str], list[str], list[str]]
 class Aliases:
     """A table of names: row i says that the entity `entity_ids[entities[i]]` is called `texts[i]`.
 
-    entity_ids: ids, each once. texts: names, blanks and line breaks in them made one blank each. entities: int32 (n,).
+    entity_ids: ids, each once. texts: names, blanks and line breaks in them made one blank each. All are in the normal
+    form of `text_forms`. entities: int32 (n,).
     labels: int32 (n,), rows of label_names, the entity type ("" for none). langs: int32 (n,), rows of lang_names, the
     language of texts that use the name ("" for all).
     """
@@ -50,7 +52,8 @@ class Aliases:
         indices = [_numbering(), _numbering(), _numbering()]
         numbers: list[list[np.ndarray]] = [[np.zeros(0, "int32")] for _ in indices]
         for entities, texts, labels, langs in blocks:
-            self.texts += [" ".join(text.split()) for text in texts]
+            self.texts += [" ".join(text.split()) for text in normal_forms(texts)]
+            entities, labels = normal_forms(entities), normal_forms(labels)
             langs = [lang.replace("_", "-").lower() for lang in langs]
             for found, index, column in zip(numbers, indices, (entities, labels, langs)):
                 found.append(np.fromiter(map(index.__getitem__, column), "int32", count=len(column)))
@@ -68,10 +71,12 @@ def read_aliases(path: str | Path, *, on_error: str = "raise", report: Report | 
     """Read names of entities.
 
     path: a file, perhaps packed (.gz, .bz2), of two to four columns divided by tabs: entity id, name, and if you like
-    entity type and language of the texts that use the name. A first line with names of columns is passed over, see
-    `HEADERS`, and so are empty lines. UTF-8. on_error: "raise", or "skip" to count broken lines and go on.
-    RAISES: RelxError RX212 (no such file, or nothing in it), RX119 (on_error), and with file and line RX210 (columns),
-    RX211 (an empty id or name, no language), RX108 (not UTF-8), RX109 (the file cannot be read on).
+    entity type and language of the texts that use the name; or in the order that a first line with names of columns
+    tells, see `columns.ALIASES`, perhaps with other columns besides. Empty lines are passed over. UTF-8.
+    on_error: "raise", or "skip" to count broken lines and go on.
+    RAISES: RelxError RX212 (no such file, or nothing in it), RX119 (on_error), and with file and line RX582 (names of
+    columns), RX210 (columns), RX211 (an empty id or name, no language), RX108 (not UTF-8), RX109 (the file cannot be
+    read on).
     """
     path = Path(path)
     report = Report(on_error) if report is None else report
@@ -85,18 +90,32 @@ def read_aliases(path: str | Path, *, on_error: str = "raise", report: Report | 
 
 def _checked(rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
     for number, row in enumerate(rows, start=1):
-        problem = _problem(row)
+        try:
+            row = [entity_id(row[0]), *map(_text, row[1:])]
+            problem = _problem(row)
+        except ValueError as err:
+            problem = f"the entity: {err}"
         if problem:
             raise RelxError("RX211", where=f"row {number}", problem=problem, text=row)
         yield row
 
 
+def _text(value: Any) -> str:
+    """RAISES: ValueError."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"names, types and languages must be strings, but one is {value!r:.60}")
+    return value or ""
+
+
 def _read_columns(path: Path, report: Report) -> Iterator[Columns]:
+    header = None
     for place, data in read_chunks(path, report):
         if place.line == 1:
-            data, place = without_header(data, place, HEADERS)
-        columns = _regular_columns(data)
-        yield _columns(list(_read_rows(data, place, report))) if columns is None else columns
+            data, place, header = without_header(data, place, ALIASES)
+            if header is not None and header.places[: header.n] == list(range(header.n)):
+                header = None  # as lines without names of columns are
+        columns = _regular_columns(data) if header is None else None
+        yield _columns(list(_read_rows(data, place, report, header))) if columns is None else columns
 
 
 def _regular_columns(data: bytes) -> Columns | None:
@@ -115,11 +134,14 @@ def _regular_columns(data: bytes) -> Columns | None:
     return (columns[0], columns[1], columns[2], columns[3]) if good else None
 
 
-def _read_rows(data: bytes, place: Place, report: Report) -> Iterator[list[str]]:
+def _read_rows(data: bytes, place: Place, report: Report, header: Header | None) -> Iterator[list[str]]:
     """The good lines, one by one."""
     for here, line in each_line(data, place, report):
         row = [cell.strip(" \r") for cell in line.split("\t")]
-        if not 2 <= len(row) <= 4:
+        if header is not None and len(row) <= header.n:
+            row += [""] * (header.n - len(row))
+            row = ["" if at is None else row[at] for at in header.places]
+        elif not 2 <= len(row) <= (4 if header is None else 0):
             report.broken("RX210", here, line, n=len(row))
             continue
         problem = _problem(row)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RelxError
+from ..ids import look_up_ids
 from ..nn.complex import ComplEx
 from .folders import META, read_arrays, read_ids, read_meta, save_ids, write_arrays
 from .triples import KnowledgeBase
@@ -166,8 +167,9 @@ class KBEmbeddings:
 
 
 def _number(kind: str, name: str, index: dict[str, int]) -> int:
-    if name in index:
-        return index[name]
+    (known,) = look_up_ids([name])
+    if known in index:
+        return index[known]
     names = list(index)
     if len(names) > _COMPARED:  # comparing takes some microseconds a name
         names = [each for each in names if each[:2] == name[:2] and abs(len(each) - len(name)) < 4][:_COMPARED]

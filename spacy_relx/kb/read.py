@@ -8,12 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from ..corpora.records import Place, Report
+from ..corpora.records import BadRecord, Place, Report, excerpt
 from ..errors import RelxError, warn
 from ..files import open_binary
+from ..text_forms import normal_forms, surrogate_fault
+from .columns import TRIPLES, Layout
 from .triples import HEAD, RELATION, TAIL, KnowledgeBase
 
 CHUNK_BYTES = 1 << 22
@@ -21,13 +24,6 @@ _PACKED = (".gz", ".bz2")
 _PACKING_ERRORS = (OSError, EOFError, zlib.error)
 _TAB, _NEWLINE, _BLANK, _RETURN = 9, 10, 32, 13
 _BOM = b"\xef\xbb\xbf"
-
-#: A first line is names of columns if each of its cells is one of these, in any case.
-HEADERS = (
-    frozenset({"head", "h", "head_id", "subject", "s", "subj", "from", "source", "entity1", "e1"}),
-    frozenset({"relation", "r", "rel", "relation_id", "predicate", "p", "pred", "property", "label"}),
-    frozenset({"tail", "t", "tail_id", "object", "o", "obj", "to", "target", "entity2", "e2"}),
-)
 
 
 @dataclass
@@ -55,15 +51,16 @@ def read_triples(
 ) -> KnowledgeBase:
     """Read a knowledge base.
 
-    path: a file of three columns divided by tabs (head, relation, tail; a first line with names of columns is passed
-    over, see `HEADERS`; quotes have no meaning; blanks around ids are cut off; empty lines are passed over); or of
-    N-Triples (.nt), of which triples with a literal are counted and left out; both also packed (.gz, .bz2); or a
-    folder that `KnowledgeBase.save` wrote. UTF-8.
+    path: a file of three columns divided by tabs: head, relation, tail, or in the order that a first line with names of
+    columns tells, see `columns.TRIPLES`, perhaps with other columns besides (quotes have no meaning; blanks around ids
+    are cut off; empty lines are passed over); or of N-Triples (.nt), of which triples with a literal are counted and
+    left out; both also packed (.gz, .bz2); or a folder that `KnowledgeBase.save` wrote. UTF-8. Ids are taken in the
+    normal form of `text_forms`.
     shorten: of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
     on_error: "raise", or "skip" to count broken lines and go on. report: filled with counts, where given.
     RAISES: RelxError RX203 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX119 (on_error), and
-    with file and line RX200 (columns), RX201 (an empty id), RX202 (no N-Triples), RX108 (not UTF-8), RX109 (the file
-    cannot be read on).
+    with file and line RX582 (names of columns), RX200 (columns), RX201 (an empty id), RX202 (no N-Triples),
+    RX108 (not UTF-8), RX109 (the file cannot be read on).
     WARNS: RX207 for IRIs that could not be shortened.
     """
     path = Path(path)
@@ -74,7 +71,7 @@ def read_triples(
         return kb
     if not path.is_file():
         raise RelxError("RX203", path=path, reason="there is no such file")
-    parse = _parse_ntriples if _suffix(path) == ".nt" else _parse_columns
+    parse = _parse_ntriples if _suffix(path) == ".nt" else _Columns()
     encode = _Encoder()
     blocks = [encode(parse(lines, place, report)) for place, lines in read_chunks(path, report)]
     triples = np.concatenate(blocks) if blocks else np.zeros((0, 3), "int32")
@@ -118,6 +115,7 @@ class _Encoder:
             names.default_factory = names.__len__  # a new name gets the next number
 
     def __call__(self, names: list[str]) -> np.ndarray:
+        names = normal_forms(names)
         relations = names[RELATION::3]
         del names[RELATION::3]
         n = len(relations)
@@ -176,39 +174,76 @@ def each_line(data: bytes, place: Place, report: Report) -> Iterator[tuple[Place
 # Columns
 
 
-def _parse_columns(data: bytes, place: Place, report: TripleReport) -> list[str]:
-    """Names, flat: three for each good line."""
-    if place.line == 1:
-        data, place = without_header(data, place, HEADERS)
-    if is_regular(data, 3, 3):
-        try:
-            names = data.decode("utf8").replace("\n", "\t").split("\t")
-        except UnicodeDecodeError:
-            pass  # found line by line, below
-        else:
-            names.pop()
-            report.lines += len(names) // 3
-            return names
-    names = []
-    for here, line in each_line(data, place, report):
-        report.lines += 1
+class _Columns:
+    """Parses lines of columns: names, flat, three for each good line.
+
+    places: of head, relation and tail among the n columns, as the first line of the file names them.
+    """
+
+    def __init__(self) -> None:
+        self.places, self.n = [HEAD, RELATION, TAIL], 3
+
+    def __call__(self, data: bytes, place: Place, report: TripleReport) -> list[str]:
+        if place.line == 1:
+            data, place, header = without_header(data, place, TRIPLES)
+            if header is not None:
+                self.places, self.n = [each for each in header.places if each is not None], header.n
+        if is_regular(data, self.n, self.n):
+            try:
+                names = data.decode("utf8").replace("\n", "\t").split("\t")
+            except UnicodeDecodeError:
+                pass  # found line by line, below
+            else:
+                names.pop()
+                report.lines += len(names) // self.n
+                return names if self.n == 3 and self.places == [0, 1, 2] else self._picked(names)
+        names = []
+        for here, line in each_line(data, place, report):
+            report.lines += 1
+            names += self._cells(here, line, report)
+        return names
+
+    def _picked(self, cells: list[str]) -> list[str]:
+        names = [""] * (3 * (len(cells) // self.n))
+        for role, place in enumerate(self.places):
+            names[role::3] = cells[place :: self.n]
+        return names
+
+    def _cells(self, here: Place, line: str, report: TripleReport) -> list[str]:
+        """Head, relation and tail of a line, [] for a broken one."""
         cells = [cell.strip(" \r") for cell in line.split("\t")]
-        if len(cells) != 3:
-            report.broken("RX200", here, line, n=len(cells))
-        elif not all(cells):
-            report.broken("RX201", here, line, column=("head", "relation", "tail")[cells.index("")])
-        else:
-            names += cells
-    return names
+        cells += [""] * (self.n - len(cells)) if self.n > 3 and len(cells) > max(self.places) else []
+        if len(cells) != self.n:
+            report.broken("RX200", here, line, n=len(cells), wanted=self.n)
+            return []
+        names = [cells[place] for place in self.places]
+        if not all(names):
+            report.broken("RX201", here, line, column=("head", "relation", "tail")[names.index("")])
+            return []
+        return names
 
 
-def without_header(data: bytes, place: Place, headers: Sequence[frozenset[str]]) -> tuple[bytes, Place]:
-    """The lines without the first, if its first cells are among the names of columns; and the place of what is left."""
+class Header(NamedTuple):
+    """Names of columns: for each role its place, None for none; n: number of columns."""
+
+    places: list[int | None]
+    n: int
+
+
+def without_header(data: bytes, place: Place, layout: Layout) -> tuple[bytes, Place, Header | None]:
+    """The lines without the first, where that names columns; the place of what is left; and what it names.
+
+    RAISES: RelxError RX582, whatever is to be done with broken lines: the others could be read the wrong way.
+    """
     first, _, rest = data.partition(b"\n")
-    cells = first.decode("utf8", "replace").lower().split("\t")
-    if len(cells) >= len(headers) and all(cell.strip() in names for cell, names in zip(cells, headers)):
-        return rest, place._replace(line=2)
-    return data, place
+    cells = first.decode("utf8", "replace").strip(" \r").split("\t")
+    try:
+        places = layout.read(cells)
+    except BadRecord as err:
+        raise RelxError(err.code, where=place, text=excerpt("\t".join(cells)), **err.values) from err
+    if places is None:
+        return data, place, None
+    return rest, place._replace(line=2), Header(places, len(cells))
 
 
 def is_regular(data: bytes, n: int, n_needed: int) -> bool:
@@ -264,7 +299,7 @@ def _parse_ntriples(data: bytes, place: Place, report: TripleReport) -> list[str
         else:
             try:
                 names += [_unescape(name) for name in match.groups()]
-            except ValueError:  # a number beyond Unicode
+            except ValueError:  # an escape that is no character
                 report.broken("RX202", here, line)
     return names
 
@@ -289,4 +324,8 @@ def _unescape(name: str) -> str:
 
 
 def _char(escape: re.Match[str]) -> str:
-    return chr(int(escape[0][2:], 16))
+    """RAISES: ValueError for a number beyond Unicode, and for half of a character."""
+    char = chr(int(escape[0][2:], 16))
+    if surrogate_fault(char):
+        raise ValueError(surrogate_fault(char))
+    return char

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RelxError
+from ..ids import entity_ids, look_up_ids
 from .folders import META, read_array, read_ids, read_meta, save_array, save_ids
 
 #: Columns of a row of triples.
@@ -27,13 +28,14 @@ class KnowledgeBase:
     entity_ids, relation_ids: their names, each once; a number is a place in these lists. triples: int32 (n, 3), the
     numbers of head, relation and tail, in the order given, each row once. duplicates: rows that were there before and
     are merged.
-    RAISES: RelxError RX206 for ids that are empty, that are there twice or have line breaks, and for triples of
-    another shape or with numbers that are none of theirs.
+    An id is a string or a whole number (`ids.entity_id`), and is kept in the normal form of `text_forms`; look-ups take
+    any form. RAISES: RelxError RX206 for what is no id, for ids that are there twice or have line breaks, and for
+    triples of another shape or with numbers that are none of theirs.
     """
 
     def __init__(self, entity_ids: Iterable[str], relation_ids: Iterable[str], triples: Any):
-        self.entity_ids = list(entity_ids)
-        self.relation_ids = list(relation_ids)
+        self.entity_ids = _read_ids("entity", list(entity_ids))
+        self.relation_ids = _read_ids("relation", list(relation_ids))
         self.entity_index = _check_ids("entity", self.entity_ids)
         self.relation_index = _check_ids("relation", self.relation_ids)
         triples = _check_triples(triples, len(self.entity_ids), len(self.relation_ids))
@@ -43,6 +45,7 @@ class KnowledgeBase:
     def from_rows(cls, rows: Iterable[tuple[str, str, str]]) -> KnowledgeBase:
         """From ids (head, relation, tail); numbers are given in the order in which ids first appear."""
         columns = [list(column) for column in zip(*rows)] or [[], [], []]
+        columns = [_read_ids(kind, column) for kind, column in zip(("entity", "relation", "entity"), columns)]
         entities = dict.fromkeys(name for pair in zip(columns[HEAD], columns[TAIL]) for name in pair)
         kb = cls(entities, dict.fromkeys(columns[RELATION]), np.zeros((0, 3), "int32"))
         return kb.with_triples(kb.encode(zip(*columns)))
@@ -76,13 +79,13 @@ class KnowledgeBase:
         columns = list(zip(*rows)) or [(), (), ()]
         encoded = np.empty((len(columns[0]), 3), "int32")
         for column, index in enumerate((self.entity_index, self.relation_index, self.entity_index)):
-            encoded[:, column] = [index.get(name, -1) for name in columns[column]]
+            encoded[:, column] = [index.get(name, -1) for name in look_up_ids(columns[column])]
         return encoded
 
     def encode_entities(self, ids: Sequence[str]) -> np.ndarray:
         """Ids of entities as int32 (n,); -1 for an id that is unknown."""
         index = self.entity_index
-        return np.fromiter((index.get(name, -1) for name in ids), "int32", count=len(ids))
+        return np.fromiter((index.get(name, -1) for name in look_up_ids(ids)), "int32", count=len(ids))
 
     def decode(self, triples: np.ndarray) -> list[tuple[str, str, str]]:
         """Numbers, int (n, 3), as ids (head, relation, tail)."""
@@ -98,7 +101,7 @@ class KnowledgeBase:
 
     def tails(self, head: str, relation: str) -> list[str]:
         """The entities that head has this relation to, ids, in the order of the triples."""
-        h, r = self.entity_index.get(head, -1), self.relation_index.get(relation, -1)
+        h, r = self.encode([(head, relation, head)])[0, :2].tolist()
         if h < 0 or r < 0:
             return []
         keys, rows = self._by_head
@@ -242,14 +245,20 @@ def _is_in(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return keys[np.minimum(np.searchsorted(keys, values), len(keys) - 1)] == values
 
 
+def _read_ids(kind: str, ids: list[Any]) -> list[str]:
+    """RAISES: RelxError RX206."""
+    try:
+        return entity_ids(ids)
+    except ValueError as err:
+        raise RelxError("RX206", problem=f"{kind} {err}") from err
+
+
 def _check_ids(kind: str, ids: list[str]) -> dict[str, int]:
     """Number by id. RAISES: RelxError RX206."""
     index = dict(zip(ids, range(len(ids))))
     if len(index) < len(ids):
         twice = next(name for place, name in enumerate(ids) if index[name] != place)
         raise RelxError("RX206", problem=f"the {kind} {twice!r} is there twice")
-    if "" in index or not all(issubclass(kind, str) for kind in set(map(type, ids))):
-        raise RelxError("RX206", problem=f"the id of every {kind} must be a string that is not empty")
     if "\n" in "".join(ids):
         broken = next(name for name in ids if "\n" in name)
         raise RelxError("RX206", problem=f"the id {broken!r} of one {kind} has a line break")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, ClassVar
 
 import numpy as np
 import srsly
@@ -23,8 +23,10 @@ class InstanceText(ABC):
     """Makes the module of its tokens' vectors, and batches of the tokens.
 
     The module is built of what `prepare` found in training, or `restore` among what was saved. Texts for which the
-    weights are all there is to save need neither `saved` nor `restore`.
+    weights are all there is to save need neither `saved` nor `restore`. extra: the extra of this package that it needs.
     """
+
+    extra: ClassVar[str] = ""
 
     @property
     def is_ready(self) -> bool:
@@ -65,6 +67,7 @@ class InstanceShim(TorchShim):
     def __init__(self, text: InstanceText):
         super().__init__()
         self.text = text
+        self.extra = text.extra
         self.make: Callable[[], nn.Module] | None = None
 
     def to_bytes(self) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from .transformer import LoadedTransformer, TransformerSource, load_transformer,
 @dataclass
 class MarkedSubwords(InstanceText):
     """See `models.marked_subwords.make_marked_subwords` for the settings. typed: whether markers name entity types."""
+
+    extra: ClassVar[str] = "transformers"
 
     source: TransformerSource
     typed: bool

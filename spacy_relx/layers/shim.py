@@ -23,8 +23,11 @@ class TorchShim(PyTorchShim):
     thinc's own shim steps every parameter through numpy; here one fused torch optimizer steps all. Its learning rate
     and the rest are read from the thinc optimizer at each step, so spaCy's `[training.optimizer]` and its schedules
     mean what they always mean: Adam with `L2_is_weight_decay` is AdamW. Gradients are clipped by their norm over the
-    whole module. Weights are saved as msgpack of arrays, never as pickled code.
+    whole module. Weights are saved as msgpack of arrays, never as pickled code. extra: the extra of this package that
+    the module needs.
     """
+
+    extra = ""
 
     def __init__(self, module: nn.Module | None = None):
         super().__init__(module)

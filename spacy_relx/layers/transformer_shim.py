@@ -19,6 +19,8 @@ class TransformerShim(TorchShim):
     where the network has a switcher; else None. warned: whether RX274 has been said.
     """
 
+    extra = "transformers"
+
     def __init__(self) -> None:
         super().__init__()
         self.warned = False

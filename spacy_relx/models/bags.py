@@ -92,9 +92,9 @@ def build_bag_model(
 
     words: for instance `spacy_relx.WordTable.v1`. encoder: `spacy_relx.PCNN.v1`, `CNN.v1`, `BiGRU.v1` or `BiLSTM.v1`.
     head: `spacy_relx.BagHead.v1`. adversarial: `spacy_relx.AdversarialTraining.v1`, or null. entities: "linked", pairs
-    of mentions with an id (`kb_id`); "text", mentions without one are known by their text in lower case. max_tokens: of
-    a sentence; of a longer one, what is around both mentions is read; 0 for no limit. batch_tokens: tokens that are
-    encoded at once, which bounds memory. marker_dropout: how often entity types are hidden in training.
+    of mentions with an id (`kb_id`); "text", mentions without one are known by their text (`text_forms.folded_form`).
+    max_tokens: of a sentence; of a longer one, what is around both mentions is read; 0 for no limit. batch_tokens:
+    tokens that are encoded at once, which bounds memory. marker_dropout: how often entity types are hidden in training.
 
     RAISES: RelxError RX021 for settings that make no sense.
     """

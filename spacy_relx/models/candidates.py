@@ -19,6 +19,7 @@ from spacy.tokens import Doc
 from ..errors import RelxError
 from ..extensions import get_bag
 from ..sentences import sentence_places, sentence_starts
+from ..text_forms import normal_form
 from ..types import CandidateGenerator, Mention
 
 #: Pairs in a block, about.
@@ -231,7 +232,7 @@ def make_typed_pairs(allowed: list[list[str]], generator: CandidateGenerator | N
     """
     if not allowed or any(len(pair) != 2 for pair in allowed):
         raise RelxError("RX022", value=allowed)
-    types = frozenset((head, tail) for head, tail in allowed)
+    types = frozenset((normal_form(head), normal_form(tail)) for head, tail in allowed)
     return partial(_filtered, inner=generator or all_pairs, keep=partial(_typed, types))
 
 

@@ -32,6 +32,9 @@ class LangidDetector:
     RAISES: RelxError RX044 (languages), RX045 (min_score), and on use RX005 where py3langid is not installed.
     """
 
+    #: The extra of this package that it needs.
+    extra = "langid"
+
     def __init__(self, languages: Sequence[str] | None = None, min_score: float = 0.0):
         if not 0.0 <= min_score <= 1.0:
             raise RelxError("RX045", min_score=min_score)

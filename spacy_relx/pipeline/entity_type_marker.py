@@ -30,6 +30,7 @@ from ..extensions import (
 from ..models.candidates import named_types, nearest, pairs_within, spans_of
 from ..places import current_spans
 from ..sentences import sentence_places, sentence_starts
+from ..text_forms import normal_form
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
 from .order import has_mentions, recognisers_behind
 from .seen import SeenPairs
@@ -153,6 +154,7 @@ class EntityTypeMarker(Pipe):
 
     def add_label(self, label: str) -> int:
         """Add an entity type. RETURNS: 1 if it was new, else 0."""
+        label = normal_form(label)
         if label in self._rows:
             return 0
         self.cfg["labels"].append(label)

@@ -18,13 +18,14 @@ from ..extensions import get_candidates, get_facts, get_sentence_langs
 from ..facts import Evidence, Fact, FactScores
 from ..found import add_fact_scores, add_facts
 from ..grouping import entity_ids, group_pairs
+from ..loading import require_extras
 from ..thresholds import LabelThresholds, check_keys
 from ..types import NO_RELATION
 from .cover import Cover
 from .order import components_before
 from .score_weights import weigh_scores
 from .seen import SeenPairs
-from .trained import TrainedPipe
+from .trained import TrainedPipe, extras_of
 
 if TYPE_CHECKING:
     from ..layers.bags import DocFacts
@@ -87,6 +88,7 @@ def make_fact_extractor(
     RAISES: RelxError RX561, RX562 for thresholds of another form.
     """
     check_keys(name, label_thresholds)
+    require_extras(nlp, extras_of(model))
     return FactExtractor(
         nlp.vocab,
         model,

@@ -18,13 +18,15 @@ from thinc.api import Config, Model
 from ..errors import RelxError, warn
 from ..extensions import get_lang, get_relations, get_sentence_langs, primary_code
 from ..found import add_mentions, add_relations
+from ..loading import require_extras
+from ..text_forms import normal_forms
 from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .cover import MIN_COVER, N_COVER_DOCS
 from .joint_targets import GoldMentions, Reach, joint_gold
 from .score_weights import weigh_scores
 from .seen import SeenPairs
-from .trained import TrainedPipe
+from .trained import TrainedPipe, extras_of
 
 if TYPE_CHECKING:
     from ..layers.joint import DocFound, JointGold
@@ -81,6 +83,7 @@ def make_joint_extractor(
 ) -> JointExtractor:
     """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
     check_keys(name, label_thresholds)
+    require_extras(nlp, extras_of(model))
     return JointExtractor(
         nlp.vocab,
         model,
@@ -198,6 +201,7 @@ class JointExtractor(TrainedPipe):
         if not isinstance(given, dict) or not all(isinstance(given[name], lists.get(name, ())) for name in given):
             need = "{'labels': [...], 'types': [...], 'lang_labels': {language: [...]}}, as of `spacy init labels`"
             raise RelxError("RX021", name="labels", value=given, need=need)
+        given = _normalized(given)
         if lists.keys() <= given.keys():
             return given
         found = {**self._collect(get_examples()), **given}
@@ -340,6 +344,14 @@ class JointExtractor(TrainedPipe):
                 text = eg.reference.text[:60]
                 raise RelxError("RX264", name=self.name, kind=kind, value=value, text=text) from err
         return gold
+
+
+def _normalized(given: dict[str, Any]) -> dict[str, Any]:
+    """Label data with all names in the form in which they are looked up."""
+    found: dict[str, Any] = {name: normal_forms(given[name]) for name in ("labels", "types") if name in given}
+    if "lang_labels" in given:
+        found["lang_labels"] = {lang: normal_forms(names) for lang, names in given["lang_labels"].items()}
+    return found
 
 
 def _merged(*of_langs: dict[str, list[str]]) -> dict[str, list[str]]:

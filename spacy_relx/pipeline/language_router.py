@@ -26,6 +26,7 @@ from ..extensions import (
     set_routes,
     set_sentence_langs,
 )
+from ..loading import require_extras
 from ..sentences import sentence_starts
 from ..types import LanguageDetector
 from .batched import BatchedPipe
@@ -351,6 +352,7 @@ def make_language_router(
     overwrite: bool,
 ) -> LanguageRouter:
     """Factory of `language_router`: see `LanguageRouter`. RAISES: RelxError RX042 (no code), RX021 (`unknown`)."""
+    require_extras(nlp, [getattr(detector, "extra", ""), "langid" if unknown == "nearest" else ""])
     return LanguageRouter(
         name,
         detector=detector,

@@ -17,6 +17,7 @@ from thinc.api import Config, Model
 from ..errors import warn
 from ..extensions import count_candidates, get_candidates, get_lang, get_relations
 from ..found import add_relations
+from ..loading import require_extras
 from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import Candidates, Relation
 from .cover import Cover
@@ -24,7 +25,7 @@ from .schema import TypeMask, check_types
 from .score_weights import weigh_scores
 from .seen import SeenPairs
 from .targets import pair_cover, pair_targets
-from .trained import TrainedPipe
+from .trained import TrainedPipe, extras_of
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -85,6 +86,7 @@ def make_relation_extractor(
     RAISES: RelxError RX021, RX561, RX562 (thresholds), RX386 (types).
     """
     check_keys(name, label_thresholds)
+    require_extras(nlp, extras_of(model))
     return RelationExtractor(
         nlp.vocab,
         model,

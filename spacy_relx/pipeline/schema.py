@@ -18,6 +18,7 @@ from spacy.tokens import Doc
 
 from ..errors import RelxError, listed, warn
 from ..extensions import get_type_names
+from ..text_forms import folded_form, normal_form
 from ..types import Candidates, Mention, Relation
 
 #: What mentions of one entity have in common: their id (`kb_id`), or, where they have none, their text.
@@ -51,7 +52,8 @@ class Schema:
     chain of such relations leads back to its beginning (so it is asymmetric and irreflexive, too). inverse: pairs of
     labels [a, b], where (x, a, y) says the same as (y, b, x). twins: of what says the same, "both" keeps both, adds
     what is missing, and gives them the better score; "one" keeps that with the better score, the first of equal ones.
-    entities: "linked", mentions with one kb_id are one entity; "text", also those of one text, in whatever case.
+    entities: "linked", mentions with one kb_id are one entity; "text", also those of one text, in whatever case
+    and form (`text_forms.folded_form`).
     RAISES: RelxError RX386 for a setting of another form, RX385 for settings that contradict each other.
     """
 
@@ -105,14 +107,14 @@ class Schema:
     def _labels(self, setting: str, value: Any) -> set[str]:
         if not _is_list(value) or not all(isinstance(label, str) and label for label in value):
             raise RelxError("RX386", setting=setting, name=self._name, value=value, need="a list of relations")
-        return set(value)
+        return set(map(normal_form, value))
 
     def _rows(self, setting: str, value: Any, n: int) -> list[tuple[str, ...]]:
         need = "a list of [head type, relation, tail type]" if n == 3 else "a list of [relation, inverse relation]"
         for row in value if _is_list(value) else [value]:
             if not _is_list(row) or len(row) != n or not all(isinstance(each, str) and each for each in row):
                 raise RelxError("RX386", setting=setting, name=self._name, value=row, need=need)
-        return [tuple(row) for row in value]
+        return [tuple(map(normal_form, row)) for row in value]
 
     def _one_of(self, setting: str, value: Any, known: Sequence[str]) -> str:
         if value not in known:
@@ -188,7 +190,7 @@ class Schema:
             if mention.kb_id:
                 return mention.kb_id
             if self.entities == "text":
-                return "text", mention.text(doc).casefold()
+                return "text", folded_form(mention.text(doc))
             return mention.start, mention.end
 
         return node

@@ -19,6 +19,7 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from ..calibration import Calibration, PairScores, items_of
 from ..errors import RelxError, warn
 from ..extensions import GoldMentions, get_candidates, get_gold_mentions, get_lang, has_candidates, set_extensions
+from ..text_forms import normal_form, normal_forms
 from ..thresholds import LabelThresholds, LangThresholds, Thresholds
 from ..types import NO_RELATION, Mention
 from .cover import Cover, CoverChecks
@@ -27,6 +28,11 @@ from .seen import SeenPairs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def extras_of(model: Model) -> set[str]:
+    """The extras of this package that the parts of a model need."""
+    return {getattr(shim, "extra", "") for node in model.walk() for shim in node.shims}
 
 
 class TrainedPipe(TrainablePipe):
@@ -95,6 +101,7 @@ class TrainedPipe(TrainablePipe):
 
     def add_label(self, label: str) -> int:
         """Add a relation, before initialisation. RETURNS: 1 if it was new, else 0. RAISES: RelxError RX052 later."""
+        label = normal_form(label)
         if label in self.labels:
             return 0
         if self._shim.is_built:
@@ -151,7 +158,7 @@ class TrainedPipe(TrainablePipe):
         if labels is None:
             labels = sorted(set(find()) - {NO_RELATION})
         known = () if source is None else source.labels
-        self.cfg["labels"] = list(dict.fromkeys([*known, *self.labels, *labels]))
+        self.cfg["labels"] = list(dict.fromkeys(normal_forms([*known, *self.labels, *labels])))
         if not self.labels:
             raise RelxError(code, name=self.name)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..corpora.texts import Broken, Text, docs_or_errors
 from ..export.from_docs import triples_of_doc
-from ..export.records import Triple, check_document_id, clean_text
+from ..export.records import Triple, clean_text
 from ..export.records import document_id as export_id
+from ..ids import document_id as given_id
 from ..loading import check_finds, pipeline_name
 from .journal import Journal
 
@@ -123,13 +124,13 @@ def document_id(item: Text | Broken, source: str) -> str:
     """The id that was given, a whole number as a string; else, or if it is empty, one of the source, the place in it
     and the text, see `export.records.document_id`.
 
-    RAISES: ValueError, as `check_document_id`.
+    RAISES: ValueError, as `ids.document_id`.
     """
-    if item.id is None or item.id == "":
+    given = given_id(item.id)
+    if given is None:
         number = int(re.split("[: ]", item.where)[-1])
         return export_id(None, number, source, item.text if isinstance(item, Text) else None)
-    check_document_id(item.id)
-    return clean_text(item.id)
+    return str(given)
 
 
 def one_line(message: str) -> str:

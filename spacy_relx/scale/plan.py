@@ -17,6 +17,7 @@ from ..corpora.texts import FIELDS, Fields, line_parser
 from ..errors import RelxError
 from ..export.arrow import arrow, parquet
 from ..files import folder_files, write_whole
+from ..strict_json import dump_json
 
 #: Name of the plan in the folder of the output.
 PLAN = "_plan.json"
@@ -79,7 +80,7 @@ class Plan:
     def save(self, folder: Path) -> None:
         """Write the plan into the folder of the output. RAISES: OSError."""
         data = {"version": _VERSION, **asdict(self)}
-        write_whole(folder / PLAN, json.dumps(data, ensure_ascii=False, indent=1).encode("utf8"))
+        write_whole(folder / PLAN, dump_json(data, indent=1).encode("utf8"))
 
     @classmethod
     def load(cls, folder: Path) -> Plan:

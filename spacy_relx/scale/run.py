@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from ..errors import RelxError, warn
 from ..export.from_docs import check_what
 from ..files import write_whole
 from ..loading import check_pipeline
+from ..strict_json import dump_json
 from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_input, make_plan
 from .shard import DOCS, DOCUMENTS, MAX_WARNINGS, SHARDS, TRIPLES, WORK, ShardReport, done_report, forget
 
@@ -252,7 +252,7 @@ def _end(output: Path, summary: Summary) -> None:
     """Leave what the output is of, and nothing of the work."""
     if not summary.broken:
         shutil.rmtree(output / WORK, ignore_errors=True)
-    write_whole(output / SUMMARY, json.dumps(asdict(summary), ensure_ascii=False, indent=1).encode("utf8"))
+    write_whole(output / SUMMARY, dump_json(asdict(summary), indent=1).encode("utf8"))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import RelxError
+from ..strict_json import dump_json
 from .plan import Job, Shard
 from .shard import ShardReport, run_shard
 
@@ -27,7 +28,7 @@ class ShardRunner:
         """The reports of these shards, as JSON, in a record batch."""
         import pyarrow as pa
 
-        reports = [json.dumps(asdict(run_shard(self.job, self.shards[number]))) for number in numbers]
+        reports = [dump_json(asdict(run_shard(self.job, self.shards[number]))) for number in numbers]
         return pa.record_batch([pa.array(reports, pa.string())], names=["report"])
 
 

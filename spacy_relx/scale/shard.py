@@ -21,6 +21,7 @@ from ..errors import RelxError, RelxWarning
 from ..export.arrow import ParquetRows, arrow, parquet
 from ..files import open_binary, write_whole
 from ..loading import pipeline_of_process
+from ..strict_json import dump_json
 from .documents import Document, Extraction, check_what_is_found
 from .journal import Journal
 from .plan import Job, Shard
@@ -150,7 +151,7 @@ def _write(
     report.sizes = files.sizes
     report.warnings = list(dict.fromkeys(str(each.message) for each in caught))[:MAX_WARNINGS]
     report.seconds, report.memory = time.perf_counter() - begin, peak_memory()
-    write_whole(report_path(output, shard.name), json.dumps(asdict(report), ensure_ascii=False).encode("utf8"))
+    write_whole(report_path(output, shard.name), dump_json(asdict(report)).encode("utf8"))
     journal.close()
 
 
@@ -204,9 +205,8 @@ def shard_items(shard: Shard, vocab: Vocab, job: Job) -> Iterator[Text | Broken]
         return
     parse = line_parser(path, job.fields)
     if parse is None:
-        for item in read_doc_texts(path, vocab):
-            id = item.doc.user_data.get("id") if item.doc is not None else None
-            yield item._replace(id=id, where=item.where.replace(str(path), shard.source, 1))
+        for item in read_doc_texts(path, vocab, numbered=False):
+            yield item._replace(where=item.where.replace(str(path), shard.source, 1))
         return
     stream = open_binary(path)
     if shard.start:

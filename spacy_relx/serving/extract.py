@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from ..errors import RelxError
 from ..export.predictions import prediction_record
 from ..extensions import set_extensions
 from ..loading import assigners, check_finds, pipeline_name
+from ..strict_json import dump_json
 from .requests import Limits, read_request
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Extractor:
 
     def _row(self, doc: Doc, id: Any) -> bytes:
         record = prediction_record(doc, id, facts=self.has_facts)
-        return json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf8")
+        return dump_json(record).encode("utf8")
 
 
 def _batches(texts: Mapping[int, Text]) -> Iterator[list[int]]:
@@ -118,4 +118,4 @@ def error_record(error: RelxError) -> dict[str, str]:
 
 
 def _error_row(id: Any, error: RelxError) -> bytes:
-    return json.dumps({"id": id, "error": error_record(error)}).encode("utf8")
+    return dump_json({"id": id, "error": error_record(error)}).encode("utf8")

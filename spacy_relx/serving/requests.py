@@ -8,6 +8,8 @@ from typing import Any
 from ..corpora.records import is_lang_code, load_json
 from ..corpora.texts import Broken, Text
 from ..errors import RelxError, sentence
+from ..ids import document_id
+from ..text_forms import surrogate_fault
 
 #: Longest id that is given back, and longest language code that is taken, in characters.
 MAX_ID, MAX_LANG = 1000, 35
@@ -61,7 +63,7 @@ class Limits:
 def read_request(body: bytes, limits: Limits) -> list[Text | Broken]:
     """The texts of a request, in their order; of a text that cannot be taken, what is wrong with it.
 
-    A text without an id has its place for one, from 0.
+    A text without an id, for which null and "" stand as well, has its place for one, from 0.
     RAISES: Refusal with the status 422 (RX420, what is not as described) or 413 (RX421, too much).
     """
     try:
@@ -88,13 +90,18 @@ def _read_item(row: Any, number: int, max_chars: int) -> Text | Broken:
     if not isinstance(row, dict):
         raise _malformed(f"{where} must be a string, or an object.")
     _check_keys(row, _KEYS, where)
-    text, lang, id = row.get("text"), row.get("lang"), row.get("id", number)
+    text, lang = row.get("text"), row.get("lang")
     if not isinstance(text, str):
         raise _malformed(f'{where} must have a string "text".')
     if not isinstance(lang, (str, type(None))):
         raise _malformed(f'{where}: "lang" must be a string such as "en", or null.')
-    if not _is_id(id):
-        raise _malformed(f'{where}: "id" must be a string of at most {MAX_ID} characters, a whole number or null.')
+    try:
+        given = document_id(row.get("id"))
+    except ValueError as err:
+        raise _malformed(sentence(f'{where}, "id": {err}')) from err
+    if isinstance(given, str) and len(given) > MAX_ID:
+        raise _malformed(f'{where}: "id" must have at most {MAX_ID} characters.')
+    id = number if given is None else given
     fault = _text_fault(text, max_chars) or _lang_fault(lang or "")
     return Broken(id, where, fault) if fault else Text(id, where, text, lang or "")
 
@@ -104,30 +111,14 @@ def _text_fault(text: str, max_chars: int) -> str:
         return "it is blank."
     if len(text) > max_chars:
         return f"it has {len(text)} characters, more than {max_chars}."
-    if not _is_unicode(text):
-        return "it has half of a character (a lone surrogate). Was it cut inside an emoji?"
-    return ""
+    fault = surrogate_fault(text)
+    return sentence(f"it is no text, {fault}") if fault else ""
 
 
 def _lang_fault(lang: str) -> str:
     if lang and (len(lang) > MAX_LANG or not is_lang_code(lang)):
         return f'its language must be a code such as "en" or "pt-BR", but is {lang[:MAX_LANG]!r}.'
     return ""
-
-
-def _is_id(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= MAX_ID and _is_unicode(value)
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether there is no lone surrogate in it, which JSON can write and UTF-8 cannot."""
-    try:
-        text.encode("utf8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _length(row: Any) -> int:

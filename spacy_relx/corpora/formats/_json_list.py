@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..records import _object, excerpt
+from ...strict_json import STRICT
+from ..records import excerpt
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 #: Strings, and the signs that structure a list. JSON's strings end on their line, so a lost quote spoils one line.
@@ -59,7 +60,7 @@ def iter_items(text: str) -> Iterator[Item]:
     Behind a broken item the next one is looked for: in a file that has its items on lines of their own, at the next
     line that begins as the first item does, else where brackets and commas show the end of the broken one.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_object)
+    decoder = json.JSONDecoder(**STRICT)
     position = first = _skip_blanks(text, 1)
     lines = _Lines(text, first)
     number = broken = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...files import bounded_lines, open_binary
+from ...ids import document_id
 from ...types import Mention
 from ..records import (
     UNTYPED,
@@ -339,14 +340,17 @@ def get_words(row: Row, key: str) -> list[str]:
 
 
 def get_id(row: Row, *keys: str) -> str | int:
-    """The first of the keys that is there: a string, or a whole number. One of more than 64 bits, which no Doc can
-    hold, becomes a string."""
+    """The first of the keys that has an id. One of more than 64 bits, which no Doc can hold, becomes a string.
+
+    RAISES: BadRecord RX102 for what is no id, see `ids.document_id`.
+    """
     for key in keys:
-        value = row.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value if abs(value) < 1 << 63 else str(value)
-        if isinstance(value, str):
-            return value
+        try:
+            value = document_id(row.get(key))
+        except ValueError as err:
+            raise BadRecord("RX102", problem=f"'{key}': {err}") from err
+        if value is not None:
+            return value if isinstance(value, str) or abs(value) < 1 << 63 else str(value)
     return ""
 
 

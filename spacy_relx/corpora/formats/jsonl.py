@@ -84,7 +84,7 @@ def _add_mention(row: Row, record: Record, names: dict[str, int]) -> None:
     elif name is not None:
         raise BadRecord("RX102", problem=f"{where}'id' must be a string, but is {json_name(name)}")
     label = get(row, "label", str, where, default="") or UNTYPED
-    record.mentions.append(Mention(start, end, label, get(row, "kb_id", str, where, default="")))
+    record.mentions.append(Mention(start, end, label, str(get_id(row, "kb_id"))))
 
 
 def _resolve(relation: Row, key: str, names: dict[str, int]) -> int:

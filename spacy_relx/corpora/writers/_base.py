@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from spacy.tokens import Doc
 from ...errors import RelxError, warn
 from ...extensions import get_lang, get_relations
 from ...places import current_spans
+from ...strict_json import dump_json
 from ...types import MENTIONS_KEY, Mention, Relation
 from ..records import UNTYPED
 
@@ -56,7 +56,7 @@ def head_of(doc: Doc) -> dict[str, Any]:
 
 
 def to_json(value: Any, ascii_only: bool = False) -> str:
-    return json.dumps(value, ensure_ascii=ascii_only)
+    return dump_json(value, ascii_only=ascii_only)
 
 
 class Writer:
