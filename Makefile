@@ -1,5 +1,6 @@
 # make demo   the main job on the sample corpus: train, evaluate, triples in many languages, an HTML page
-# make test   the tests, in the same environment
+# make test   the tests, in the same environment, but for those that are slow or need other programs
+# make test-all  all tests: those of the documentation, of processes, of Spark and Ray, and of pages in Node, too
 # make check  linters and types
 # make docs   the documentation as a site, in site/
 
@@ -9,7 +10,7 @@ VENV ?= .venv
 TORCH_ARGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: demo test check docs install clean
+.PHONY: demo test test-all check docs install clean
 
 install: $(VENV)/.installed
 
@@ -25,6 +26,9 @@ demo: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m spacy project run all .
 
 test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not (process or docs or adapters or browser)"
+
+test-all: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: install

@@ -39,6 +39,13 @@ def data_set(data_folder: Path) -> Callable[[str], Path]:
     return find
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs a script in a process of its own is slow."""
+    for item in items:
+        if "run_python" in getattr(item, "fixturenames", ()):
+            item.add_marker("process")
+
+
 @pytest.fixture
 def run_python(tmp_path: Path) -> Callable[..., str]:
     """(source, timeout) -> what the script prints. Its own process, so that a hang or a crash fails one test only.

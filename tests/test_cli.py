@@ -373,6 +373,7 @@ def test_output_in_the_folder_of_the_pipeline(command, model, data):
     assert {path: path.stat().st_mtime_ns for path in model.rglob("*")} == before
 
 
+@pytest.mark.process
 def test_output_that_is_standard_input(model, tmp_path):
     texts = tmp_path / "texts.txt"
     texts.write_text(TEXT, encoding="utf8")
@@ -452,12 +453,14 @@ def command(*args):
     return [sys.executable, "-m", "spacy", "relx", *map(str, args)]
 
 
+@pytest.mark.process
 def test_help_names_the_commands():
     done = subprocess.run(command("--help"), capture_output=True, encoding="utf8", timeout=60, check=True)
     for name in ("convert", "evaluate", "predict", "show", "transfer"):
         assert f"\n  {name} " in done.stdout
 
 
+@pytest.mark.process
 def test_stream_is_bounded_and_interrupts_cleanly(model, code):
     args = command("predict", model, "-", "--batch-size", 1, "--code", code)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -478,6 +481,7 @@ def test_stream_is_bounded_and_interrupts_cleanly(model, code):
     assert b"Interrupted" in errors and b"Traceback" not in errors
 
 
+@pytest.mark.process
 def test_closed_pipe_is_no_error(model, code):
     args = command("predict", model, "-", "--batch-size", 1, "--code", code)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

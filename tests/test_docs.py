@@ -26,6 +26,8 @@ from spacy_relx.cli import relx_app
 from spacy_relx.errors import MESSAGES
 from spacy_relx.registrations import ARCHITECTURES, CALLBACKS, MISC, SCHEDULES, SCORERS
 
+pytestmark = pytest.mark.docs
+
 #: Commands that are read by their parser and not run: (page, pattern, reason).
 ONLY_READ = [
     ("docs/results.md", ".*", "published data"),

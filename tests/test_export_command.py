@@ -246,6 +246,7 @@ def graph(tmp_path):
 NAMES = "SELECT ?name WHERE { ?x a <http://example.org/type/PERSON> ; rdfs:label ?name } ORDER BY ?name"
 
 
+@pytest.mark.process
 def test_graph(graph, tmp_path):
     assert query_graph(graph, "ASK { ?x rdfs:label 'Ann' }").yes is True
     table = relx("graph", "query", graph, NAMES).output.split()
@@ -263,6 +264,7 @@ def test_graph(graph, tmp_path):
     assert made.names == ["subject", "predicate", "object"] and len(made.rows) == 7
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("ending", ["nt", "ttl", "jsonld"])
 @pytest.mark.parametrize("base", ["http://example.org/", "http://data.example/x/", "urn:a:"])
 @pytest.mark.parametrize("bare", [False, True])
@@ -283,6 +285,7 @@ def test_queries_know_the_prefixes_of_exports(tmp_path, ending, base, bare):
     assert other.yes is True
 
 
+@pytest.mark.process
 def test_prefixes_of_other_files(graph, tmp_path):
     pytest.importorskip("pyoxigraph")
     one, two = tmp_path / "one.ttl", tmp_path / "two.ttl"
@@ -298,6 +301,7 @@ def test_prefixes_of_other_files(graph, tmp_path):
     assert not {"entity", "relx"} & set(graph_prefixes(graph))  # nothing here has such IRIs
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "query, unknown",
     [
@@ -312,6 +316,7 @@ def test_unknown_prefixes_are_named(graph, query, unknown):
     assert "relation" in result.output
 
 
+@pytest.mark.process
 def test_too_many_rows_are_cut(graph):
     result = relx("graph", "query", graph, "SELECT ?s WHERE { ?s ?p ?o }", "--limit", "3", "-f", "csv")
     assert len(result.stdout.splitlines()) == 4 and "[RX349]" in result.stderr
@@ -320,6 +325,7 @@ def test_too_many_rows_are_cut(graph):
     assert not query_graph(graph, "SELECT ?s WHERE { ?s ?p ?o }", limit=len(everything.rows)).cut
 
 
+@pytest.mark.process
 def test_terminals_get_no_control_characters(tmp_path):
     pytest.importorskip("pyoxigraph")
     export([triple("red\x1b[31m\u202eAnn")], tmp_path / "facts.nt")
@@ -328,6 +334,7 @@ def test_terminals_get_no_control_characters(tmp_path):
     assert "\x1b" not in shown and "\u202e" not in shown and "red" in shown
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "query, code",
     [
@@ -346,6 +353,7 @@ def test_queries_that_are_refused(graph, query, code):
     assert len(query_graph(graph, "SELECT * { ?s ?p ?o }", limit=0).rows) == before
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "query",
     [
@@ -358,6 +366,7 @@ def test_the_word_service_is_no_crime(graph, query):
     query_graph(graph, query)
 
 
+@pytest.mark.process
 def test_slow_queries_are_given_up(graph, run_python):
     """In a process of its own, since the query goes on in its thread."""
     parts = " ".join(f"?a{i} ?b{i} ?c{i} ." for i in range(9))
@@ -375,6 +384,7 @@ except RelxError as err:
     assert code == "RX346" and 0.4 < float(seconds) < 20
 
 
+@pytest.mark.process
 def test_building_again_replaces_graphs_alone(graph, tmp_path):
     export([triple("Eve")], tmp_path / "eve.ttl", settings=Settings(bare=True))
     assert "Saved" in relx("graph", "build", tmp_path / "eve.ttl", graph).output
@@ -386,6 +396,7 @@ def test_building_again_replaces_graphs_alone(graph, tmp_path):
     assert (tmp_path / "other" / "store").is_dir()
 
 
+@pytest.mark.process
 def test_builds_that_fail_leave_the_graph(graph, tmp_path):
     names = query_graph(graph, NAMES).rows
     (tmp_path / "broken.nt").write_text("<http://a.example/> <b> .\n", encoding="utf8")
@@ -410,6 +421,7 @@ def test_builds_that_fail_leave_the_graph(graph, tmp_path):
         build_graph([graph / "store" / "x.nt"], graph)
 
 
+@pytest.mark.process
 def test_folders_that_are_no_graph(tmp_path):
     pytest.importorskip("pyoxigraph")
     for meta in (None, "[]", "{}", '{"kind": "spacy_relx graph", "version": 1}'):
@@ -418,6 +430,7 @@ def test_folders_that_are_no_graph(tmp_path):
         assert "[RX342]" in relx("graph", "query", tmp_path, "ASK {}", code=1).output
 
 
+@pytest.mark.process
 def test_without_oxigraph(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyoxigraph", None)
     assert "spacy-relx[graph]" in relx("graph", "query", tmp_path, "ASK {}", code=1).output
@@ -438,6 +451,7 @@ def test_examples_of_the_docs(tmp_path, predictions):
         assert examples and [line for line in examples if line not in text] == []
 
 
+@pytest.mark.process
 def test_sparql_of_the_docs(tmp_path, predictions):
     pytest.importorskip("pyoxigraph")
     relx("export", predictions, tmp_path / "facts.ttl")

@@ -48,6 +48,7 @@ def test_overfit_save_reload_score(folder, tmp_path, name):
             np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.process
 def test_a_pipeline_needs_neither_its_source_nor_a_network(tmp_path):
     kinds = [("bert", True), ("bert", False), ("roberta", False), ("xlm-roberta", True)]
     expected = {}

@@ -142,6 +142,7 @@ def test_policy(html):
     assert asked <= ids | {"known", "verdict", "why"}
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_script_can_be_parsed(tmp_path):
     (tmp_path / "browse.js").write_text(parts_of(corpus_page([DOC]))["script"], encoding="utf8")

@@ -237,6 +237,7 @@ def test_model_settings_that_make_no_sense():
             make_nlp(model)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_two_processes(trained, method, tmp_path):
     import subprocess

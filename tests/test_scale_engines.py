@@ -90,6 +90,7 @@ def expected(tmp_path_factory, scale_model, scale_code):
     return texts, rows(folder / "out" / "triples"), rows(folder / "out" / "documents")
 
 
+@pytest.mark.adapters
 @pytest.mark.parametrize("engine", ["spark", "ray"])
 def test_engines_give_the_same(engine, expected, scale_model, scale_code, tmp_path):
     if engine == "spark":
@@ -107,6 +108,7 @@ def test_engines_give_the_same(engine, expected, scale_model, scale_code, tmp_pa
     assert rows(tmp_path / "out" / "documents") == documents
 
 
+@pytest.mark.adapters
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_data_frame_of_spark(annotator):
     sql = pytest.importorskip("pyspark.sql")

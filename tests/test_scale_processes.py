@@ -23,6 +23,8 @@ from spacy_relx.export.arrow import ParquetRows, triples_of_parquet
 from spacy_relx.scale import annotate_corpus
 from spacy_relx.scale.tables import TRIPLE_COLUMNS, triple_row
 
+pytestmark = pytest.mark.process
+
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 

@@ -283,6 +283,7 @@ def model(tmp_path_factory):
     return path
 
 
+@pytest.mark.process
 def test_command(model):
     """Answers, and ends cleanly on ctrl-C."""
     args = [sys.executable, "-m", "spacy", "relx", "serve", str(model), "--port", "0", "--max-texts", "3"]

@@ -19,6 +19,8 @@ from spacy_relx.corpora.docbin import read_docs
 from spacy_relx.evaluation.joint import make_joint_scorer
 from spacy_relx.evaluation.scorer import make_relation_scorer
 
+pytestmark = pytest.mark.docs
+
 PAGE = (ROOT / "docs" / "spacy.md").read_text(encoding="utf8")
 COMMANDS = re.findall(r"^\| `python -m spacy ([^`]+)` \|", PAGE, re.MULTILINE)
 

