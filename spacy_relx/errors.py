@@ -510,6 +510,10 @@ MESSAGES: dict[str, str] = {
     "all others, or none: then their file, number and text make them.",
     "RX577": "The labelling interface {path} cannot be read: {reason}. Copy it anew from the settings of the project, or remove "
     "the file.",
+    # 598-609: inputs that change, what readers know of a file
+    "RX598": "These inputs were changed while the run read them: {names}. Nothing of them counts as done. Wait until they are "
+    "written, then give the same command again: it does them anew and keeps what is done of the others.",
+    "RX599": "The report '{path}' is damaged ({reason}). Its shard is done anew.",
     # 520-529: the direction of relations and facts
     "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
     "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",
