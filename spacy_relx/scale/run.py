@@ -241,17 +241,18 @@ def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Ma
         reason = f"the run there has {reason}. --overwrite begins anew"
     for name, old in before.inputs.items():
         if name not in inputs:
-            reason = (
-                reason or f"the run there has '{old.path}' as {name}, which is not among the inputs: give all of them"
-            )
+            fault = "which is not among the inputs: give all of them"
         elif inputs[name].path != old.path and inputs[name].digest != old.digest:
-            reason = reason or f"the run there has '{old.path}' as {name}, and here that is '{inputs[name].path}'"
+            fault = f"and here that is '{inputs[name].path}'"
+        else:
+            continue
+        reason = reason or f"the run there has '{old.path}' as {name}, {fault}"
     if reason:
         raise RelxError("RX401", path=output, reason=reason)
 
 
 def _collect(reports: Generator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> set[str]:
-    """Count reports as they come, until one says that its input has changed. RETURNS: the name of that shard, if any."""
+    """Count reports as they come, until one says that its input has changed. RETURNS: the name of that shard."""
     with closing(reports):
         for report in reports:
             if report.changed:

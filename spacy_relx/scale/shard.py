@@ -119,7 +119,8 @@ def run_shard(job: Job, shard: Shard, progress: Callable[[int], None] | None = N
     """Annotate a shard and write its files; the last of them, its report, says that it is done.
 
     progress: told how many documents more are done. A shard that cannot be read or written gives a report with an
-    error, also where its input is not what the plan says. RAISES: RelxError RX180, RX187, RX188 where the pipeline cannot be loaded.
+    error, also where its input is not what the plan says. RAISES: RelxError RX180, RX187, RX188 where the pipeline
+    cannot be loaded.
     """
     begin = time.perf_counter()
     nlp = pipeline_of_process(job.model, job.code, job.threads, job.gpu)
