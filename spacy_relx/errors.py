@@ -514,6 +514,10 @@ MESSAGES: dict[str, str] = {
     "RX598": "These inputs were changed while the run read them: {names}. Nothing of them counts as done. Wait until they are "
     "written, then give the same command again: it does them anew and keeps what is done of the others.",
     "RX599": "The report '{path}' is damaged ({reason}). Its shard is done anew.",
+    "RX600": "{where}: {key} is not of the format, so that nothing of it is read ({n} times in this file).{hint} To make it an "
+    "error, give --strict. In: {text!r}",
+    "RX601": "{where}: no relation was found, nor any pair marked as not related, in {what}. Is a key misspelt or missing, or "
+    "is it the file of another format? To make it an error, give --strict. {text}",
     # 520-529: the direction of relations and facts
     "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
     "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",

@@ -65,6 +65,10 @@ def convert_cli(
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Table of new names for relations: old, tab, new (or nothing)")
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Stop at unknown keys and at files without relations"),
+    ] = False,
     problems: Annotated[int, typer.Option("--problems", min=0, help="Show at most so many problems")] = 10,
 ) -> None:
     """
@@ -91,6 +95,7 @@ def convert_cli(
         split_by=split_by.value,
         seed=seed,
         labels=labels,
+        strict=strict,
         progress=progress,
     )
     typer.echo(report.summary(problems))

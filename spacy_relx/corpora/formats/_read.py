@@ -18,6 +18,7 @@ from ..records import (
     Place,
     Record,
     Report,
+    is_blank,
     is_lang_code,
     load_json,
     misfit,
@@ -25,6 +26,7 @@ from ..records import (
 from ..records import pass_over as pass_over
 from ._counting import BOM, Convention
 from ._json_list import bad_byte, bad_reason, iter_items, line_of, shown
+from ._keys import FindUnknown, watch_keys
 from ._offsets import Item, settle
 
 #: Labels that data sets use for "these two are not related".
@@ -35,6 +37,9 @@ _Importer = TypeVar("_Importer", bound=Callable[..., Any])
 #: Longest line, and largest file where one file is one thing, in bytes: what is longer is no annotated text.
 MAX_LINE = 64 << 20
 MAX_FILE = 2 << 30
+
+#: Digits of the largest number that 64 bits hold, less one.
+MAX_DIGITS = 18
 
 #: What may stand before a JSON value: a byte order mark, and blanks.
 _BEFORE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
@@ -241,6 +246,7 @@ def parse_rows(
     offsets: Convention | None = None,
     units: tuple[str, ...] = (),
     strict: bool = True,
+    unknown: FindUnknown | None = None,
 ) -> Iterator[Record]:
     """Parse each row and check the records.
 
@@ -252,11 +258,14 @@ def parse_rows(
         offsets: Of a stand-off format, what its offsets count: they are settled, see `_offsets.settle`.
         units: Other units that programs with this format count.
         strict: Whether mentions' own texts must be right.
+        unknown: Of a format in JSON, finds the keys of a row that it does not know, see `_keys.Keys`.
 
     Yields:
         The records. Broken is a row with the code of the BadRecord that parse raises, and with those of `settle` and
         `check_record`.
     """
+    if unknown is not None:
+        rows = watch_keys(rows, unknown, report)
     items = _parse_each(rows, parse, report)
     if offsets is not None:
         items = settle(items, report, offsets, units, strict=strict)
@@ -301,7 +310,7 @@ def check_record(record: Record, *, inclusive: bool = False) -> None:
         for index in (head, tail):
             if not 0 <= index < len(record.mentions):
                 raise BadRecord("RX104", value=index, n=len(record.mentions))
-        if not label:
+        if is_blank(label):
             raise BadRecord("RX102", problem="the label of a relation is empty")
 
 
@@ -348,6 +357,14 @@ def get_id(row: Row, *keys: str) -> str | int:
         if isinstance(value, str):
             return value
     return ""
+
+
+def to_int(digits: str) -> int:
+    """The number that decimal digits stand for. RAISES: BadRecord RX102 for one that no file needs, which Python may
+    not read at all."""
+    if len(digits) > MAX_DIGITS:
+        raise BadRecord("RX102", problem=f"the number {digits[:MAX_DIGITS]}... has {len(digits)} digits")
+    return int(digits)
 
 
 def int_list(value: Any, n: int, what: str) -> list[int]:
