@@ -516,6 +516,8 @@ MESSAGES: dict[str, str] = {
     "RX599": "The report '{path}' is damaged ({reason}). Its shard is done anew.",
     "RX600": "{where}: {key} is not of the format, so that nothing of it is read ({n} times in this file).{hint} To make it an "
     "error, give --strict. In: {text!r}",
+    "RX602": "{where}: {what} has {n} {unit}, and {limit} are the most that is read. Cut it, or leave it out (--on-error skip). "
+    "In: {text!r}",
     "RX601": "{where}: no relation was found, nor any pair marked as not related, in {what}. Is a key misspelt or missing, or "
     "is it the file of another format? To make it an error, give --strict. {text}",
     # 520-529: the direction of relations and facts

@@ -30,6 +30,8 @@ from .records import UNTYPED, LabelCounts, Place, Record, Report, bare, excerpt,
 ALIGNMENTS = ("strict", "expand", "contract")
 #: Instead of the name of a format: tell it by the content.
 AUTO = "auto"
+#: Tokens that a message shows.
+_SHOWN = 50
 #: What must not stand both in the output and in its dev part.
 SPLITS = ("text", "id")
 
@@ -342,7 +344,8 @@ def _label(mention: Mention) -> str:
 def _leave_out(record: Record, near: Iterable[Token], mention: Mention, text: str, report: Report) -> None:
     """Count and note a mention that cannot be kept. near: the tokens that it touches."""
     report.mentions_misaligned += 1
-    tokens = "|".join(token.text for token in near)
+    tokens = excerpt("|".join(token.text for token in islice(near, _SHOWN)))
+    text = excerpt(text)
     context = excerpt(record.content, mention.start, mention.end) if record.text is not None else record.content
     values = {"start": mention.start, "end": mention.end, "mention": text, "tokens": f"tokens: {tokens}"}
     report.note("RX110", record.place, context, **values)

@@ -38,6 +38,11 @@ _Importer = TypeVar("_Importer", bound=Callable[..., Any])
 MAX_LINE = 64 << 20
 MAX_FILE = 2 << 30
 
+#: Longest name that is looked for, in characters. Looking for longer ones takes up to the square of their length.
+MAX_NAME = 1000
+#: Largest record: characters of its text, tokens, mentions and relations.
+MAX_TEXT, MAX_ITEMS = 10_000_000, 1_000_000
+
 #: Digits of the largest number that 64 bits hold, less one.
 MAX_DIGITS = 18
 
@@ -296,8 +301,18 @@ def _parse_each(
 def check_record(record: Record, *, inclusive: bool = False) -> None:
     """inclusive: whether the ends of mentions are so in the format.
 
-    RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention).
+    RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention), RX602 (too
+    large).
     """
+    sizes = (
+        ("the text", len(record.text or ""), "characters", MAX_TEXT),
+        ("the text", len(record.words or ()), "tokens", MAX_ITEMS),
+        ("the record", len(record.mentions), "mentions", MAX_ITEMS),
+        ("the record", len(record.relations), "relations", MAX_ITEMS),
+    )
+    for what, n, counted, limit in sizes:
+        if n > limit:
+            raise BadRecord("RX602", what=what, n=n, unit=counted, limit=limit)
     unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
     if not record.content.strip():
         raise BadRecord("RX102", problem="the text is empty")
@@ -396,7 +411,42 @@ def select_inputs(choose: Callable[[list[Path]], list[Path]]) -> Callable[[_Impo
 def find_places(name: str, text: str, joins: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Where a name stands by itself in a text, [start, end) in characters. joins: whether a character beside it makes
     it a part of something else. Far faster than a regular expression, which would have to be made for each name."""
-    start = text.find(name) if name else -1
+    yield from _places_from(name, text, joins, 0)
+
+
+def find_apart(
+    one: str, other: str, text: str, joins: Callable[[str], bool]
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The first place of a name and, for that, the first of another that does not overlap it; None where there is none.
+
+    Args:
+        one: The name that comes first in what is given back.
+        other: The other name.
+        text: The text.
+        joins: See `find_places`.
+
+    Returns:
+        Their places, [start, end) in characters.
+    """
+    first = next(find_places(one, text, joins), None)
+    second = next(find_places(other, text, joins), None)
+    if first is None or second is None:
+        return None
+    if second[1] <= first[0] or first[1] <= second[0]:
+        return first, second
+    behind = next(_places_from(other, text, joins, first[1]), None)
+    if behind is not None:
+        return first, behind
+    # all places of the other name begin before the end of this one: only a later place of this one is apart
+    later = next(_places_from(one, text, joins, second[1]), None)
+    return None if later is None else (later, second)
+
+
+def _places_from(name: str, text: str, joins: Callable[[str], bool], position: int) -> Iterator[tuple[int, int]]:
+    """Those places that begin at a position or behind it. RAISES: BadRecord RX602 for a name that is too long."""
+    if len(name) > MAX_NAME:
+        raise BadRecord("RX602", what="a name", n=len(name), unit="characters", limit=MAX_NAME)
+    start = text.find(name, position) if name else -1
     while start >= 0:
         end = start + len(name)
         if not (start and joins(text[start - 1])) and not (end < len(text) and joins(text[end])):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, bare
-from ._read import find_places, in_word, parse_rows, read_lines
+from ._read import find_apart, in_word, parse_rows, read_lines
 
 _NAMES = "(?:SENTENCE|MANUALLY CHECKED|ENTITY1|TYPE1|ENTITY2|TYPE2|REL TYPE)"
 _FIELD = re.compile(rf"({_NAMES})\s*:\s*(.*)", re.DOTALL)
@@ -17,7 +17,6 @@ _IGNORED = "IGNORE"
 #: Other line ends than LF and CR LF, before a line of the format; and what may stand around one.
 _OTHER_ENDS = re.compile(rf"[\r\v\f\x1c-\x1e\x85\u2028\u2029](?=[\s\ufeff]*(?:\*\*|{_NAMES}\s*:))")
 Block = dict[str, str]
-Span = tuple[int, int]
 
 
 def read_dbpedia_pt(path: Path, report: Report) -> Iterator[Record]:
@@ -81,7 +80,7 @@ def _parse(block: Block, place: Place, report: Report) -> Record | None:
         report.records_skipped += 1
         return None
     names = [block["ENTITY1"], block["ENTITY2"]]
-    places = _apart(names[0], names[1], text)
+    places = find_apart(names[0], names[1], text, in_word)
     if places is None:
         report.records_skipped += 1
         report.note("RX116", place, text, head=names[0], tail=names[1])
@@ -94,13 +93,3 @@ def _parse(block: Block, place: Place, report: Report) -> Record | None:
     else:
         record.relations = [(0, 1, label)]
     return record
-
-
-def _apart(head: str, tail: str, text: str) -> tuple[Span, Span] | None:
-    """The first place of the head and, for that, of the tail, that do not overlap."""
-    tails = list(find_places(tail, text, in_word))
-    for start, end in find_places(head, text, in_word) if tails else ():
-        for other in tails:
-            if other[1] <= start or end <= other[0]:
-                return (start, end), other
-    return None

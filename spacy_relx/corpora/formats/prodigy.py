@@ -168,12 +168,14 @@ class _Ends:
         self.places = places
         self.report = report
         self.index: dict[tuple[int, int], int] = {}
+        self.numbers: dict[Mention, int] = {}
         self.last: dict[int, int] = {}
 
     def add(self, mention: Mention) -> None:
         number = len(self.record.mentions)
         self.index.setdefault((mention.start, mention.end), number)
         self.last.setdefault(mention.end - 1, number)
+        self.numbers.setdefault(mention, number)
         self.record.mentions.append(mention)
 
     def find(self, relation: Row, key: str) -> int:
@@ -185,8 +187,8 @@ class _Ends:
             start, end = self.places.of_characters(span) or self.places.of_span(span)
             # of several mentions of these tokens, the one that is meant
             meant = Mention(start, end, str(span.get("label") or UNTYPED), str(get_id(span, "kb_id")))
-            if meant in record.mentions:
-                return record.mentions.index(meant)
+            if meant in self.numbers:
+                return self.numbers[meant]
         else:
             token = get(relation, key, int, "in a relation, ")
             if token in self.last:
@@ -199,5 +201,6 @@ class _Ends:
             label = span.get("label") if isinstance(span, dict) else None
             if isinstance(label, str) and label:
                 record.mentions[number] = Mention(start, end, label)
+            self.numbers.setdefault(record.mentions[number], number)
             self.report.note("RX112", record.place, record.content, start=start, end=end)
         return number
