@@ -5,7 +5,7 @@ as long, and 2 where it takes four times as long.
 
 A line for each reader (with the Docs that `relx convert` makes), each writer of `relx prelabel` and each format of
 `relx export`, and for each way in which its input can grow: more records, or one record with more words, blanks,
-names, or mentions with relations. It shows the seconds for the input once and four times as large, and the slope: the
+names, or mentions with relations. It shows the seconds of CPU for the input once and four times as large, and the slope: the
 logarithm of their ratio to the base 4. Ends with an error where a slope is above the bound.
 """
 
@@ -245,9 +245,9 @@ def time_reader(folder, format, way, n):
     if path is None:
         return None
     nlp, report = default_nlp(), Report()
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = sum(1 for _ in records_to_docs(get_format(format)(path, report), nlp, report))
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     if found != (n if way == "records" else 1) or not report.relations_kept:
         raise SystemExit(f"{format}: {report.summary()}")
     return seconds
@@ -279,11 +279,11 @@ def time_writer(folder, format, way, n):
     if way in ("blanks", "names"):
         return None
     docs = list(make_docs(way, n))
-    begin = time.perf_counter()
+    begin = time.process_time()
     with WRITERS[format](folder / "output") as writer:
         for doc in docs:
             writer.add(doc)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def time_export(folder, format, way, n):
@@ -292,9 +292,9 @@ def time_export(folder, format, way, n):
     if way in ("blanks", "names"):
         return None
     docs = list(make_docs(way, n))
-    begin = time.perf_counter()
+    begin = time.process_time()
     export(iter_triples(docs), folder / "output", format)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def measure(timed, format, way, size):

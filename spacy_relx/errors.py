@@ -520,6 +520,7 @@ MESSAGES: dict[str, str] = {
     "In: {text!r}",
     "RX601": "{where}: no relation was found, nor any pair marked as not related, in {what}. Is a key misspelt or missing, or "
     "is it the file of another format? To make it an error, give --strict. {text}",
+    "RX603": "The work is done, but the process did not end within {seconds:g} seconds and is ended. What its threads were at:",
     # 520-529: the direction of relations and facts
     "RX520": "{n} candidate pairs lie in two sentences and are left out: bags are made of single sentences. To propose only "
     "pairs of one sentence, give the entity_type_marker the generator spacy_relx.BagPairs.v1.",
