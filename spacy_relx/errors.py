@@ -604,6 +604,17 @@ MESSAGES: dict[str, str] = {
     "Which component sets that?",
     "RX582": "{where}: the first line names columns, but not so that they are known: {problem}. Known names ({known}). Name the "
     "columns so; a first line that is data needs one with names of columns before it. In: {text!r}",
+    # 598-609: inputs that change, what readers know of a file
+    "RX598": "These inputs were changed while the run read them: {names}. Nothing of them counts as done. Wait until they are "
+    "written, then give the same command again: it does them anew and keeps what is done of the others.",
+    "RX599": "The report '{path}' is damaged ({reason}). Its shard is done anew.",
+    "RX600": "{where}: {key} is not of the format, so that nothing of it is read ({n} times in this file).{hint} To make it an "
+    "error, give --strict. In: {text!r}",
+    "RX601": "{where}: no relation was found, nor any pair marked as not related, in {what}. Is a key misspelt or missing, or "
+    "is it the file of another format? To make it an error, give --strict. {text}",
+    "RX602": "{where}: {what} has {n} {unit}, and {limit} are the most that is read. Cut it, or leave it out (--on-error skip). "
+    "In: {text!r}",
+    "RX603": "The work is done, but the process did not end within {seconds:g} seconds and is ended. What its threads were at:",
 }
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.scale.inputs import Input
 from spacy_relx.scale.plan import Job, Plan, Shard, cut, input_files
 from spacy_relx.scale.shard import shard_items
 
@@ -65,7 +66,7 @@ def test_row_groups_make_shards(tmp_path):
 def test_a_plan_reads_back(tmp_path):
     plan = Plan(
         {"model": "m"},
-        {"a.txt": ["a.txt", 1, 2]},
+        {"a.txt": Input("a.txt", 1, 2, "0f")},
         [Shard("00000-a", "a.txt", "a.txt", 0, 10, 1, 2), Shard("00001-b", "b.spacy", "b.spacy")],
     )
     plan.save(tmp_path)

@@ -6,9 +6,13 @@ Everything heavy is imported inside functions: spaCy imports this module for eac
 from __future__ import annotations
 
 import functools
+import os
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable
 
@@ -16,7 +20,7 @@ import typer
 
 from ..corpora.texts import LeftOut, OnError, Text, doc_of
 from ..corpora.texts import read_texts as read_texts
-from ..errors import RelxError, RelxWarning
+from ..errors import MESSAGES, RelxError, RelxWarning
 from ..errors import sentence as sentence
 from ..loading import check_finds as check_finds
 from ..loading import import_code as import_code
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 HELP = "Relation extraction: convert data, evaluate pipelines, compare languages, predict and show relations."
 relx_app = typer.Typer(name="relx", help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
+#: Seconds that a command's process may take to end when its work is done.
+END_SECONDS = 30.0
 INTERRUPTED = 130  # what shells report for a command ended by ctrl-C
 
 TEXTS_HELP = "Texts: .txt (one a line), .jsonl (text, and lang and id where known), .spacy, or - for standard input"
@@ -85,6 +91,31 @@ def report_errors(command: Callable[..., None]) -> Callable[..., None]:
                 raise typer.Exit(INTERRUPTED) from err
 
     return wrapped
+
+
+class BoundedEnd:
+    """Bounds the time between the end of a command and that of its process, which threads of components and libraries,
+    or what they do at exit, can hold for ever. Says what held it, as tracebacks of all threads (RX603).
+
+    code: the exit code of a process that had to be ended; 1 until it is set.
+    """
+
+    def __init__(self) -> None:
+        self.code = 1
+        threading.Thread(target=self._watch, name="relx end", daemon=True).start()
+
+    def _watch(self) -> None:
+        import faulthandler
+
+        threading.main_thread().join()  # it has ended when the interpreter begins to
+        time.sleep(END_SECONDS)
+        message = f"[RX603] {MESSAGES['RX603'].format(seconds=END_SECONDS)}\n"
+        with suppress(Exception):  # whatever has become of the streams
+            sys.stdout.flush()
+        with suppress(OSError, ValueError, RuntimeError):
+            os.write(2, message.encode())
+            faulthandler.dump_traceback(file=2)
+        os._exit(self.code)
 
 
 def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:

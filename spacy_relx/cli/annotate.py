@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RelxError
-from ._app import CodeOpt, GpuOpt, ModelArg, relx_app, report_errors
+from ._app import BoundedEnd, CodeOpt, GpuOpt, ModelArg, relx_app, report_errors
 from .export import What
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def annotate_cli(
     from ..scale import annotate_corpus
     from ..scale.run import default_workers
 
+    end = BoundedEnd()
     with _Bar() as bar:
         summary = annotate_corpus(
             model,
@@ -89,6 +90,7 @@ def annotate_cli(
             progress=bar,
         )
     _report(summary, output)
+    end.code = 0
 
 
 def _options(engine: EngineName, given: list[str]) -> dict[str, str]:

@@ -71,6 +71,10 @@ def convert_cli(
             "--types", help="Table of new entity types, as --labels; or two ready tables, such as ontonotes:conll"
         ),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Stop at unknown keys and at files without relations"),
+    ] = False,
     problems: Annotated[int, typer.Option("--problems", min=0, help="Show at most so many problems")] = 10,
 ) -> None:
     """
@@ -98,6 +102,7 @@ def convert_cli(
         seed=seed,
         labels=labels,
         types=types,
+        strict=strict,
         progress=progress,
     )
     typer.echo(report.summary(problems))

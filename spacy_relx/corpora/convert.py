@@ -23,15 +23,15 @@ from .docbin import new_docbin, quick_msgpack, write_docbin
 from .formats import get_format
 from .formats.detect import detect_format
 from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
-from .records import UNTYPED, LabelCounts, Place, Record, Report, excerpt, is_lang_code, pass_over
+from .records import UNTYPED, LabelCounts, Place, Record, Report, bare, excerpt, is_lang_code, pass_over
 from .split import SPLITS, SplitDocs
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
-#: Blanks of no width: Unicode's, and byte order marks within a text.
-_NO_WIDTH = "\u200b\u2060\ufeff"
 #: Instead of the name of a format: tell it by the content.
 AUTO = "auto"
+#: Tokens that a message shows.
+_SHOWN = 50
 
 
 def default_nlp() -> Language:
@@ -56,6 +56,7 @@ def convert(
     seed: int = 0,
     labels: str | Path | None = None,
     types: str | Path | None = None,
+    strict: bool = False,
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
@@ -69,13 +70,14 @@ def convert(
     texts go to the same file; "id", equal ids do, as translations of one sentence have them.
     labels: a file with new names for relations, see `spacy_relx.corpora.labels.read_labels`; relations that it does not
     name keep their names. types: such a file for the entity types of mentions, or two ready tables, such as
-    "ontonotes:conll", see `spacy_relx.corpora.labels.types_renaming`. progress: wraps the stream of Docs.
+    "ontonotes:conll", see `spacy_relx.corpora.labels.types_renaming`. strict: make unknown keys (RX600), and files
+    without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
     RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX119 (settings), RX120 (input), RX121 (nothing to
     write), RX122 (output), RX123 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or RX125 (labels, types),
-    RX511 (types), and the errors of the importer.
+    RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
     """
-    report = Report(on_error)
+    report = Report(on_error, strict=strict)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
     _check_settings(alignment, limit, dev_share, split_by, lang)
     tables = [Path(labels)] if labels is not None else []
@@ -90,16 +92,19 @@ def convert(
     read = get_format(format)
     _check_outputs(outputs, [*paths, *tables])
 
+    related = _Related(report)
+
     def records() -> Iterator[Record]:
         for path in paths:
             report.files += 1
-            for record in read(path, report):
+            for record in related.watch(read(path, report), path):
                 record.lang = record.lang or lang or ""
                 if report.labels is not None:
                     report.relations_none += rename_relations(record, new_label, report.labels)
                 if report.types is not None:
                     report.relations_dropped += rename_types(record, new_type, report.types)
                 yield record
+        related.check()
 
     nlp = nlp or default_nlp()
     docs = records_to_docs(records(), nlp, report, alignment)
@@ -121,6 +126,40 @@ def convert(
     if types is not None and report.types is not None:
         check_use(types, report.types, TYPES)
     return report
+
+
+class _Related:
+    """Tells of files in which no relation was found (RX601). Files of one record, which are documents, are taken
+    together: few collections have relations in each."""
+
+    def __init__(self, report: Report):
+        self.report = report
+        self.single: list[Place] = []
+        self.singles_related = False
+
+    def watch(self, records: Iterator[Record], path: Path) -> Iterator[Record]:
+        """The records of a file. RAISES: RelxError RX601, if the report is strict."""
+        report = self.report
+        before = report.relations_none + report.relations_dropped
+        n, related, first = 0, False, Place(path, 1)
+        for record in records:
+            first = first if n else record.place
+            n += 1
+            related = related or bool(record.relations)
+            yield record
+        related = related or report.relations_none + report.relations_dropped > before
+        if n == 1:
+            self.single.append(first)
+            self.singles_related = self.singles_related or related
+        elif n and not related:
+            report.suspect("RX601", first, "", what=f"the {n} records of the file")
+
+    def check(self) -> None:
+        """Tell of the files of one record, when all are read. RAISES: RelxError RX601, if the report is strict."""
+        if self.single and not self.singles_related:
+            n = len(self.single)
+            what = f"the {n} files of one record" if n > 1 else "the one record of the file"
+            self.report.suspect("RX601", self.single[0], "", what=what)
 
 
 def choose_inputs(
@@ -261,9 +300,9 @@ def _make_spans(record: Record, doc: Doc, report: Report, alignment: str) -> lis
 
 def _token_span(record: Record, doc: Doc, mention: Mention, report: Report) -> Span | None:
     start, end = mention.start, mention.end
-    while start < end and not _bare(doc[start].text):
+    while start < end and not bare(doc[start].text):
         start += 1
-    while start < end and not _bare(doc[end - 1].text):
+    while start < end and not bare(doc[end - 1].text):
         end -= 1
     text = doc[mention.start : mention.end].text
     if start == end:
@@ -271,39 +310,38 @@ def _token_span(record: Record, doc: Doc, mention: Mention, report: Report) -> S
         return None
     if (start, end) != (mention.start, mention.end):
         _note_trimmed(record, mention, text, doc.text, report)
-    return Span(doc, start, end, label=mention.label or UNTYPED, kb_id=mention.kb_id)
+    return Span(doc, start, end, label=_label(mention), kb_id=mention.kb_id)
 
 
 def _char_span(record: Record, doc: Doc, mention: Mention, report: Report, alignment: str) -> Span | None:
     text = record.content[mention.start : mention.end]
-    bare = _bare(text)
+    kept = bare(text)
     span = None
-    if bare:
-        start = mention.start + text.index(bare)
-        label = mention.label or UNTYPED
-        span = doc.char_span(start, start + len(bare), label=label, kb_id=mention.kb_id, alignment_mode=alignment)
+    if kept:
+        start = mention.start + text.index(kept)
+        label = _label(mention)
+        span = doc.char_span(start, start + len(kept), label=label, kb_id=mention.kb_id, alignment_mode=alignment)
     if span is None or span.start >= span.end:
         _leave_out(
             record, doc.char_span(mention.start, mention.end, alignment_mode="expand") or (), mention, text, report
         )
         return None
-    if len(bare) < len(text):
+    if len(kept) < len(text):
         context = excerpt(record.content, mention.start, mention.end)
         _note_trimmed(record, mention, text, context, report)
     return span
 
 
-def _bare(text: str) -> str:
-    """A text without blanks at its edges, those of no width among them."""
-    while text != (text := text.strip().strip(_NO_WIDTH)):
-        pass
-    return text
+def _label(mention: Mention) -> str:
+    """The type of a mention, ENT for one without, or of blanks alone."""
+    return mention.label if bare(mention.label) else UNTYPED
 
 
 def _leave_out(record: Record, near: Iterable[Token], mention: Mention, text: str, report: Report) -> None:
     """Count and note a mention that cannot be kept. near: the tokens that it touches."""
     report.mentions_misaligned += 1
-    tokens = "|".join(token.text for token in near)
+    tokens = excerpt("|".join(token.text for token in islice(near, _SHOWN)))
+    text = excerpt(text)
     context = excerpt(record.content, mention.start, mention.end) if record.text is not None else record.content
     values = {"start": mention.start, "end": mention.end, "mention": text, "tokens": f"tokens: {tokens}"}
     report.note("RX110", record.place, context, **values)

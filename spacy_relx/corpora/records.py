@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +25,10 @@ _LANG_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _EXCERPT = 120
 #: Entity types that a summary names.
 _TYPES = 20
+#: Longest key that is compared with others, and shown.
+_MAX_KEY = 60
+#: All blanks, also those of no width: Unicode's, and byte order marks within a text.
+_BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u2060\ufeff"
 
 
 class Place(NamedTuple):
@@ -136,6 +142,28 @@ class LabelCounts:
 
 
 @dataclass
+class UnknownKey:
+    """A key that the format of a file does not know, so that what it holds is not read.
+
+    place, text: where it was first seen. inside: the key that holds the object; "" for the outermost one. nearest: a
+    key of the format that may be meant, "" for none. count: how often the file has it.
+    """
+
+    place: Place
+    text: str
+    inside: str
+    key: str
+    nearest: str
+    count: int = 1
+
+    def values(self) -> dict[str, Any]:
+        """What RX600 says."""
+        inside = f"in '{self.inside}', " if self.inside else ""
+        hint = f" Is {self.nearest!r} meant?" if self.nearest else ""
+        return {"key": f"{inside}the key {self.key!r}", "n": self.count, "hint": hint}
+
+
+@dataclass
 class Report:
     """Counts of what was read, kept and lost, and the first problems in detail.
 
@@ -144,11 +172,14 @@ class Report:
     which the data itself excludes (answers other than "accept"). relations_merged: exact duplicates. relations_none:
     annotated as no relation. mentions_trimmed: of those kept, the ones that had blanks at their edges. mention_types:
     mentions kept, by entity type. labels, types: what a table of labels, or of entity types, did, None without one.
-    outputs: Docs written, by file.
+    outputs: Docs written, by file. unknown_keys: keys that formats do not know,
+    by file, the key that holds the object, and their names; unknown_more: other such keys, beyond `MAX_PROBLEMS`.
+    strict: whether unknown keys, and files without relations, are errors.
     RAISES: RelxError RX119 for another on_error.
     """
 
     on_error: str = "raise"
+    strict: bool = False
     files: int = 0
     records_written: int = 0
     records_broken: int = 0
@@ -167,6 +198,8 @@ class Report:
     outputs: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     problem_counts: Counter[str] = field(default_factory=Counter)
+    unknown_keys: dict[tuple[Path, str, str], UnknownKey] = field(default_factory=dict)
+    unknown_more: int = 0
 
     def __post_init__(self) -> None:
         if self.on_error not in ON_ERROR:
@@ -193,13 +226,50 @@ class Report:
             message = MESSAGES[code].format(where=place, text=text, **values)
             self.problems.append(Problem(code, place.file, place.line, message, text))
 
+    def suspect(self, code: str, place: Place, text: str, **values: Any) -> None:
+        """Note what is no fault by itself, but may be the sign of one. RAISES: RelxError `code`, if strict."""
+        if self.strict:
+            raise RelxError(code, where=place, text=excerpt(text), **values)
+        self.note(code, place, text, **values)
+
+    def unknown_key(self, place: Place, text: str, inside: str, key: str, known: Collection[str]) -> None:
+        """Count a key that the format does not know. known: those that may be meant. RAISES: RelxError RX600, if
+        strict."""
+        name = place.file, inside, key
+        if name in self.unknown_keys:
+            self.unknown_keys[name].count += 1
+            return
+        if len(self.unknown_keys) >= MAX_PROBLEMS and not self.strict:
+            self.unknown_more += 1
+            return
+        found = UnknownKey(place, excerpt(text), inside, key[:_MAX_KEY], _nearest(key, known))
+        if self.strict:
+            raise RelxError("RX600", where=place, text=found.text, **found.values())
+        self.unknown_keys[name] = found
+
+    @property
+    def all_problems(self) -> list[Problem]:
+        """The unknown keys, one problem for each key of a file, then `problems`."""
+        keys = [
+            Problem(
+                "RX600",
+                found.place.file,
+                found.place.line,
+                MESSAGES["RX600"].format(where=found.place, text=found.text, **found.values()),
+                found.text,
+            )
+            for found in self.unknown_keys.values()
+        ]
+        return [*keys, *self.problems]
+
     def _telling_problems(self, n: int) -> list[Problem]:
         """At most n problems in their order: the first of each kind, so that none hides behind many of another."""
+        problems = self.all_problems
         firsts: dict[str, int] = {}
-        for number, problem in enumerate(self.problems):
+        for number, problem in enumerate(problems):
             firsts.setdefault(problem.code, number)
-        chosen = dict.fromkeys([*firsts.values(), *range(len(self.problems))])
-        return [self.problems[number] for number in sorted(list(chosen)[:n])]
+        chosen = dict.fromkeys([*firsts.values(), *range(len(problems))])
+        return [problems[number] for number in sorted(list(chosen)[:n])]
 
     def summary(self, max_problems: int = 10) -> str:
         """The counts as lines of text, then problems, of each kind at least one."""
@@ -224,10 +294,28 @@ class Report:
             lines.append(f"types              {self.types}")
         shown = self._telling_problems(max_problems)
         if shown:
-            total = sum(self.problem_counts.values())
+            total = sum(self.problem_counts.values()) + len(self.unknown_keys) + self.unknown_more
             lines.append(f"problems           {total}" + (f", {len(shown)} of them:" if total > len(shown) else ":"))
             lines.extend(f"  [{problem.code}] {problem.message}" for problem in shown)
         return "\n".join(lines)
+
+
+def _nearest(key: str, known: Collection[str]) -> str:
+    """The known key that is most like this one, "" where none is."""
+    by_letters = {"".join(filter(str.isalnum, name)).casefold(): name for name in sorted(known)}
+    letters = "".join(filter(str.isalnum, key[:_MAX_KEY])).casefold()
+    found = difflib.get_close_matches(letters, by_letters, 1, cutoff=0.7)
+    return by_letters[found[0]] if found else ""
+
+
+def bare(text: str) -> str:
+    """A text without blanks at its edges, those of no width among them."""
+    return text.strip(_BLANKS)
+
+
+def is_blank(label: str) -> bool:
+    """Whether a label has nothing that can be seen."""
+    return not bare(label)
 
 
 def pass_over(report: Report, code: str, place: Place, text: str, **values: Any) -> None:

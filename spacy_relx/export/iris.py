@@ -15,12 +15,15 @@ DEFAULT_BASE = "http://example.org/"
 #: Rules that have a name: (pattern of the whole id, what stands before it).
 KNOWN_ENTITIES = {"wikidata": (r"[QPL][1-9][0-9]*", "http://www.wikidata.org/entity/")}
 KNOWN_RELATIONS = {"wikidata": (r"P[1-9][0-9]*", "http://www.wikidata.org/prop/direct/")}
+#: What RFC 3987 allows beyond ASCII, but for blanks, which other readers refuse, and for what cannot be seen: soft
+#: hyphens, marks of direction, joiners of words. ZWNJ and ZWJ, which some scripts need, stay.
 _UCS = (
-    "\u00a0-\u2027\u202a-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
+    "\u00a1-\u00ac\u00ae-\u061b\u061d-\u167f\u1681-\u180d\u180f-\u1fff\u200c\u200d\u2010-\u2027\u2030-\u205e"
+    "\u2070-\u2fff\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufefe\uff00-\uffef"
     + "".join(f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14))
     + "\U000e1000-\U000efffd"
 )
-#: What RFC 3987 allows nowhere in the path, query or fragment of an IRI.
+#: What is percent-encoded everywhere in the path, query or fragment of an IRI.
 _FORBIDDEN = re.compile(rf"%(?![0-9A-Fa-f]{{2}})|[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%{_UCS}]")
 _HTTP = re.compile(rf"https?://(?:[A-Za-z0-9\-._~!$&'()*+,;=%{_UCS}]+)(?::[0-9]*)?(?:[/?#].*)?", re.DOTALL)
 _URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[^#?]+.*", re.DOTALL)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ from .shard import ShardReport, journal_path, run_shard
 ATTEMPTS = 3
 #: The run is given up when so many shards a worker were given up in a row, and no process has said anything.
 _SHARDS = 2
+#: Seconds that processes have to end by themselves, and again after they are told to.
+PATIENCE = 10.0
 #: Variables that say how many threads the numeric libraries start.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -75,11 +80,12 @@ class _Pool:
             with suppress(OSError):
                 worker.connection.send(None)
                 worker.connection.close()
-            if worker.shard is not None:  # interrupted: no fault of the texts it was at
+            if worker.shard is not None:
                 worker.process.terminate()
-                worker.process.join()
+        _end_all([worker.process for worker in self.workers])
+        for worker in self.workers:
+            if worker.shard is not None:  # interrupted: no fault of the texts it was at
                 journal_path(Path(self.job.output), worker.shard.name).unlink(missing_ok=True)
-            worker.process.join()
 
     def start(self) -> _Worker:
         ours, theirs = self.context.Pipe()
@@ -120,7 +126,7 @@ class _Pool:
 
     def replace(self, worker: _Worker) -> Iterator[ShardReport]:
         """A new process for one that has ended, for the same shard, unless that has no prospect."""
-        worker.process.join()
+        _end_all([worker.process])
         worker.connection.close()
         shard = worker.shard
         if shard is None:
@@ -140,6 +146,19 @@ class _Pool:
             fresh = self.start()
         worker.process, worker.connection = fresh.process, fresh.connection
         self.give(worker)
+
+
+def _end_all(processes: Sequence[Any]) -> None:
+    """Wait for processes that have nothing to do any more; end those that do not end by themselves."""
+    for stop in (lambda process: None, lambda process: process.terminate(), lambda process: process.kill()):
+        left = [process for process in processes if process.is_alive()]
+        for process in left:
+            stop(process)
+        end = time.monotonic() + PATIENCE
+        for process in left:
+            process.join(max(0.0, end - time.monotonic()))
+    for process in processes:
+        process.join()
 
 
 def _reason(code: int | None) -> str:
@@ -169,6 +188,22 @@ def _work(job: Job, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to handle
     at: list[Shard] = []
     threading.Thread(target=_end_with_parent, args=(job, at), daemon=True).start()
+    code = 1
+    try:
+        _serve(job, connection, at)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):  # closed, or none
+                stream.flush()
+        # at once: what is done is on disk, and threads of components or libraries would hold the interpreter's end
+        os._exit(code)
+
+
+def _serve(job: Job, connection: Connection, at: list[Shard]) -> None:
+    """at: the shard that is being done."""
     with suppress(EOFError, OSError):
         while (shard := connection.recv()) is not None:
             at[:] = [shard]

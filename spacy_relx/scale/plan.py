@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from ..errors import RelxError
 from ..export.arrow import arrow, parquet
 from ..files import folder_files, write_whole
 from ..strict_json import dump_json
+from .inputs import Input, check_stamps
 
 #: Name of the plan in the folder of the output.
 PLAN = "_plan.json"
-_VERSION = 1
+_VERSION = 2
 #: What inputs are known: by the ends of their names.
 SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".parquet", ".spacy")
 #: A shard of lines ends after so many bytes, however few lines that are.
@@ -53,7 +54,8 @@ class Job:
 
     model, code: as strings that each process can open. output: the folder. what: see `export.iter_triples`. fields: the
     names of what is read of a row. docs: write the Docs too. batch_size: texts that go through the pipeline together.
-    threads: of PyTorch in each process. gpu: its number, -1 for none.
+    threads: of PyTorch in each process. gpu: its number, -1 for none. inputs: what the plan knows of the inputs, by
+    their names in `Shard.source`; one that is not there is not watched.
     """
 
     model: str
@@ -65,56 +67,70 @@ class Job:
     batch_size: int = 256
     threads: int = 1
     gpu: int = -1
+    inputs: Mapping[str, Input] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Plan:
     """identity: what makes two runs one, so that the second may go on with what the first has left: model and settings.
-    What changes no output (sizes of batches, workers, engine) is not in it. inputs: the name of each file -> its path,
-    size and time of change. shards: what the inputs are cut into."""
+    What changes no output (sizes of batches, workers, engine) is not in it. inputs: the files, by their names in
+    `Shard.source`. shards: what the inputs are cut into."""
 
     identity: dict[str, Any]
-    inputs: dict[str, list[Any]] = field(default_factory=dict)
+    inputs: dict[str, Input] = field(default_factory=dict)
     shards: list[Shard] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
         """Write the plan into the folder of the output. RAISES: OSError."""
-        data = {"version": _VERSION, **asdict(self)}
+        plan = asdict(self)
+        data = {"version": _VERSION, "digest": _digest(plan), **plan}
         write_whole(folder / PLAN, dump_json(data, indent=1).encode("utf8"))
 
     @classmethod
     def load(cls, folder: Path) -> Plan:
-        """RAISES: RelxError RX402 for a file that is no plan."""
+        """RAISES: RelxError RX402 for a file that is no plan, or of which something was lost or changed."""
         try:
             data = json.loads((folder / PLAN).read_text(encoding="utf8"))
-            if data["version"] != _VERSION:
-                raise ValueError(f"its version is {data['version']}, and only {_VERSION} is known here")
-            return cls(data["identity"], data["inputs"], [Shard(**shard) for shard in data["shards"]])
-        except (OSError, ValueError, KeyError, TypeError) as err:
+            version, digest = data.pop("version"), data.pop("digest", None)
+            if version != _VERSION:
+                raise ValueError(f"its version is {version}, and only {_VERSION} is known here")
+            if digest != _digest(data):
+                raise ValueError("something of it was lost or changed since it was written")
+            inputs = {name: Input(*known) for name, known in data["inputs"].items()}
+            return cls(data["identity"], inputs, [Shard(**shard) for shard in data["shards"]])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
             raise RelxError("RX402", path=folder / PLAN, reason=f"{type(err).__name__}: {err}") from err
+
+
+def _digest(plan: dict[str, Any]) -> str:
+    """Of the content of a plan: one of which a part is lost would leave out inputs without a word."""
+    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def make_plan(
     identity: dict[str, Any],
-    inputs: dict[str, list[Any]],
+    inputs: dict[str, Input],
     shard_size: int,
     fields: Fields,
     before: Plan | None = None,
 ) -> Plan:
     """A plan for inputs, see `Plan`. before: one whose shards are kept, of the files that have not changed since.
 
-    RAISES: RelxError RX400 for a file that cannot be read, or a table without texts.
+    RAISES: RelxError RX400 for a file that cannot be read, or a table without texts; RX598 for one that changes
+    meanwhile.
     """
     known = before.inputs if before is not None else {}
-    # a file that has been moved is what it was
-    same = {name for name, (_, *stamp) in inputs.items() if name in known and known[name][1:] == stamp}
+    # a file that has been moved, or written again as it was, is what it was
+    same = {name for name, one in inputs.items() if name in known and known[name].digest == one.digest}
     kept: list[Shard] = []
     first = 0
     if before is not None:
-        kept = [replace(shard, path=inputs[shard.source][0]) for shard in before.shards if shard.source in same]
+        kept = [replace(shard, path=inputs[shard.source].path) for shard in before.shards if shard.source in same]
         first = 1 + max((int(shard.name.split("-")[0]) for shard in before.shards), default=-1)
-    new = [(Path(path), name) for name, (path, *_) in inputs.items() if name not in same]
-    return Plan(identity, inputs, [*kept, *cut(new, shard_size, fields, first)])
+    new = [(Path(one.path), name) for name, one in inputs.items() if name not in same]
+    plan = Plan(identity, inputs, [*kept, *cut(new, shard_size, fields, first)])
+    check_stamps(inputs[name] for _, name in new)
+    return plan
 
 
 def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -153,12 +169,6 @@ def identity_of(model: str, code: Path | None, settings: dict[str, Any]) -> dict
         "code": hashlib.sha256(code.read_bytes()).hexdigest() if code is not None else None,
         "settings": settings,
     }
-
-
-def make_input(path: Path) -> list[Any]:
-    """What is known of an input: its path, its size in bytes, and the time of its last change."""
-    status = path.stat()
-    return [str(path.resolve()), status.st_size, status.st_mtime_ns]
 
 
 def _fingerprint(folder: Path) -> str:

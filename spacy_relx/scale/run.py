@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,8 @@ from ..export.from_docs import check_what
 from ..files import write_whole
 from ..loading import check_pipeline
 from ..strict_json import dump_json
-from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_input, make_plan
+from .inputs import Input, changed_error, changed_inputs, make_input
+from .plan import PLAN, Job, Plan, Shard, identity_of, input_files, make_plan
 from .shard import DOCS, DOCUMENTS, MAX_WARNINGS, SHARDS, TRIPLES, WORK, ShardReport, done_report, forget
 
 #: Engine -> its function, which is imported when it is needed.
@@ -143,7 +144,9 @@ def annotate_corpus(
 
     RAISES: RelxError RX400 for inputs, RX401 for an output that holds something else or another run, RX403 where a run
     is at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
-    pipeline, RX331 for `what`. WARNS: what components warn of.
+    pipeline, RX331 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing of it
+    counts as done then. WARNS: what components warn of; RX599 for shards that are done anew since their reports are
+    damaged.
     """
     check_what(what)
     if engine not in _ENGINES:
@@ -169,6 +172,7 @@ def annotate_corpus(
     identity = identity_of(model, code, settings)
     with _locked(output):
         plan, replaced = _plan(output, identity, files, shard_size, fields, overwrite)
+        job = replace(job, inputs=plan.inputs)
         reports = {shard.name: done_report(output, shard) for shard in plan.shards}
         done = [report for report in reports.values() if report is not None]
         left = [shard for shard in plan.shards if reports[shard.name] is None]
@@ -178,10 +182,15 @@ def annotate_corpus(
         shown = progress or _Silent()
         sizes = [shard.n for shard in plan.shards]
         shown.start(None if None in sizes else sum(n or 0 for n in sizes), summary.documents)
+        # inputs are read again at the end of a run: there is no summary of one that did not come so far
+        read = set(plan.inputs) if not (output / SUMMARY).is_file() else {shard.source for shard in left}
         if left:
+            (output / SUMMARY).unlink(missing_ok=True)
             module, name = _ENGINES[engine]
             run: Engine = getattr(import_module(module, __package__), name)
-            _collect(run(job, left, workers, options or {}, shown.advance), summary, shown, max_errors)
+            changed = _collect(run(job, left, workers, options or {}, shown.advance), summary, shown, max_errors)
+            _check_inputs(output, plan, {shard.source for shard in left if shard.name in changed})
+        _check_inputs(output, plan, changed_inputs({name: plan.inputs[name] for name in plan.inputs if name in read}))
         summary.seconds = time.perf_counter() - begin
         _end(output, summary)
     for message in summary.warnings:
@@ -201,8 +210,9 @@ def _plan(
 
     Nothing of what is there is touched before the new plan is made. RETURNS: the plan, and the files that have changed.
     """
-    inputs = {name: make_input(path) for path, name in files}
     before = Plan.load(output) if (output / PLAN).is_file() and not overwrite else None
+    known = before.inputs if before is not None else {}
+    inputs = {name: make_input(path, known.get(name)) for path, name in files}
     if before is not None:
         _check_plan(output, before, identity, inputs)
     elif not overwrite and any(any((output / name).glob("*")) for name in _FOLDERS):
@@ -217,11 +227,10 @@ def _plan(
                 forget(output, shard.name)
     if plan != before:
         plan.save(output)
-    known = before.inputs if before is not None else {}
-    return plan, [name for name in plan.inputs if name in known and known[name][1:] != plan.inputs[name][1:]]
+    return plan, [name for name, one in plan.inputs.items() if name in known and known[name].digest != one.digest]
 
 
-def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Mapping[str, list[Any]]) -> None:
+def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Mapping[str, Input]) -> None:
     """RAISES: RelxError RX401 where the run that is there is another."""
     reason = ""
     if before.identity != identity:
@@ -230,22 +239,42 @@ def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Ma
         others = [name for name in ("model", "code") if before.identity.get(name) != identity[name]]
         reason = "; ".join([*changes, *(f"another {name}" for name in others)])
         reason = f"the run there has {reason}. --overwrite begins anew"
-    for name, (path, *stamp) in before.inputs.items():
+    for name, old in before.inputs.items():
         if name not in inputs:
-            reason = reason or f"the run there has '{path}' as {name}, which is not among the inputs: give all of them"
-        elif inputs[name][0] != path and inputs[name][1:] != stamp:
-            reason = reason or f"the run there has '{path}' as {name}, and here that is '{inputs[name][0]}'"
+            fault = "which is not among the inputs: give all of them"
+        elif inputs[name].path != old.path and inputs[name].digest != old.digest:
+            fault = f"and here that is '{inputs[name].path}'"
+        else:
+            continue
+        reason = reason or f"the run there has '{old.path}' as {name}, {fault}"
     if reason:
         raise RelxError("RX401", path=output, reason=reason)
 
 
-def _collect(reports: Generator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> None:
+def _collect(reports: Generator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> set[str]:
+    """Count reports as they come, until one says that its input has changed. RETURNS: the name of that shard."""
     with closing(reports):
         for report in reports:
+            if report.changed:
+                return {report.name}
             summary.add(report)
             shown.finish(report)
             if summary.failed > max_errors:
                 raise RelxError("RX407", n=summary.failed, max=max_errors, first=summary.first_failure)
+    return set()
+
+
+def _check_inputs(output: Path, plan: Plan, changed: Collection[str]) -> None:
+    """Let nothing of inputs that have changed count as done. RAISES: RelxError RX598, where there are any."""
+    if not changed:
+        return
+    # before all else: the next run must not trust the same size and time
+    unknown = {name: one._replace(digest="") if name in changed else one for name, one in plan.inputs.items()}
+    replace(plan, inputs=unknown).save(output)
+    for shard in plan.shards:
+        if shard.source in changed:
+            forget(output, shard.name)
+    raise changed_error(one.path for name, one in plan.inputs.items() if name in changed)
 
 
 def _end(output: Path, summary: Summary) -> None:

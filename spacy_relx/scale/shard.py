@@ -17,12 +17,13 @@ from spacy.tokens import DocBin
 
 from ..corpora.docbin import quick_msgpack
 from ..corpora.texts import Broken, Parse, Text, item_of_row, line_parser, parse_lines, read_doc_texts
-from ..errors import RelxError, RelxWarning
+from ..errors import RelxError, RelxWarning, warn
 from ..export.arrow import ParquetRows, arrow, parquet
 from ..files import open_binary, write_whole
 from ..loading import pipeline_of_process
 from ..strict_json import dump_json
 from .documents import Document, Extraction, check_what_is_found
+from .inputs import CHANGED, InputWatch
 from .journal import Journal
 from .plan import Job, Shard
 from .tables import DOCUMENT_COLUMNS, TRIPLE_COLUMNS, document_row, triple_row
@@ -46,7 +47,7 @@ class ShardReport:
     documents: all inputs, also those that were set aside (failed). first_failure: where and why the first one was.
     seconds: of wall clock. memory: the most that the process has had until then, in bytes, 0 where the system does not
     tell. sizes: of the files that were written, in bytes. error: of a shard that could not be read or written, which is
-    not done then.
+    not done then. changed: whether that is because its input was changed since the run was planned.
     """
 
     name: str
@@ -60,14 +61,22 @@ class ShardReport:
     warnings: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     error: str = ""
+    changed: bool = False
 
 
 def done_report(output: Path, shard: Shard) -> ShardReport | None:
-    """The report of a shard that has its output, as it was written; else None. RAISES: RelxError RX402."""
+    """The report of a shard that has its output, as it was written; else None.
+
+    WARNS: RX599 for a file that is no report: the shard is not done then.
+    """
     path = report_path(output, shard.name)
     if not path.is_file():
         return None
-    report = _read_report(path)
+    try:
+        report = _read_report(path, shard.name)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as err:
+        warn("RX599", path=path, reason=f"{type(err).__name__}: {err}")
+        return None
     return report if all(_has_size(output / name, size) for name, size in report.sizes.items()) else None
 
 
@@ -80,12 +89,19 @@ def report_path(output: Path, name: str) -> Path:
     return output / SHARDS / f"{name}.json"
 
 
-def _read_report(path: Path) -> ShardReport:
-    """RAISES: RelxError RX402 for a file that is none."""
-    try:
-        return ShardReport(**json.loads(path.read_text(encoding="utf8")))
-    except (OSError, ValueError, TypeError) as err:
-        raise RelxError("RX402", path=path, reason=f"{type(err).__name__}: {err}") from err
+def _read_report(path: Path, name: str) -> ShardReport:
+    """name: of the shard. RAISES: OSError, ValueError, TypeError, LookupError for a file that is no report of it."""
+    given = json.loads(path.read_text(encoding="utf8"))
+    if not isinstance(given, dict) or given.get("name") != name:
+        raise ValueError("it is no report of this shard")
+    report, empty = ShardReport(**given), ShardReport(name)
+    for key, value in asdict(empty).items():
+        if not isinstance(given[key], float if key == "seconds" else type(value)):
+            raise TypeError(f"'{key}' is {given[key]!r:.60}")
+    written = {place.split("/")[0]: size for place, size in report.sizes.items()}
+    if not {TRIPLES, DOCUMENTS} <= set(written) or not all(type(size) is int for size in written.values()):
+        raise ValueError(f"'sizes' is {report.sizes!r:.200}")
+    return report
 
 
 def forget(output: Path, name: str) -> None:
@@ -105,20 +121,25 @@ def run_shard(job: Job, shard: Shard, progress: Callable[[int], None] | None = N
     """Annotate a shard and write its files; the last of them, its report, says that it is done.
 
     progress: told how many documents more are done. A shard that cannot be read or written gives a report with an
-    error. RAISES: RelxError RX180, RX187, RX188 where the pipeline cannot be loaded, RX531 where it finds nothing.
+    error, also where its input is not what the plan says. RAISES: RelxError RX180, RX187, RX188 where the pipeline
+    cannot be loaded, RX531 where it finds nothing.
     """
     begin = time.perf_counter()
     nlp = pipeline_of_process(job.model, job.code, job.threads, job.gpu)
     check_what_is_found(nlp, job.what)
     report = ShardReport(shard.name, process=os.getpid())
+    watch = InputWatch(job.inputs.get(shard.source))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default", RelxWarning)
         try:
             # the vocabulary would grow with each new word of the corpus
             with nlp.memory_zone():
-                _write(job, shard, nlp, report, begin, progress or (lambda n: None), caught)
+                watch.begin()
+                _write(job, shard, nlp, report, begin, progress or (lambda n: None), caught, watch)
         except (RelxError, OSError) as err:
             report.error = str(err)
+            # what has changed may be unreadable, too
+            report.changed = watch.has_changed or (isinstance(err, RelxError) and err.code == CHANGED)
     return report
 
 
@@ -130,6 +151,7 @@ def _write(
     begin: float,
     progress: Callable[[int], None],
     caught: list[warnings.WarningMessage],
+    watch: InputWatch,
 ) -> None:
     output = Path(job.output)
     journal = Journal(journal_path(output, shard.name))
@@ -148,6 +170,7 @@ def _write(
                 progress(report.documents - reported)
                 reported = report.documents
         progress(report.documents - reported)
+        watch.end()  # before the files take their names
     report.sizes = files.sizes
     report.warnings = list(dict.fromkeys(str(each.message) for each in caught))[:MAX_WARNINGS]
     report.seconds, report.memory = time.perf_counter() - begin, peak_memory()

@@ -8,13 +8,44 @@ from ..records import BadRecord
 
 _MARKER = re.compile(r"<(/?)(e[12])>")
 # Some data has blanks inside its markers. They go, but never glue two words together that were apart.
-_INNER_BLANKS = [
+_BEHIND_OPENING = [
     (re.compile(r"(?<=\w)(<e[12]>)\s+(?=\w)"), r" \1"),
     (re.compile(r"(<e[12]>)\s+"), r"\1"),
-    (re.compile(r"(?<=\w)\s+(</e[12]>)(?=\w)"), r"\1 "),
-    (re.compile(r"\s+(</e[12]>)"), r"\1"),
 ]
+_CLOSING = re.compile(r"</e[12]>")
+_LETTER = re.compile(r"\w")
+#: Markers in the orders in which they may stand.
+_ORDERS = (("<e1>", "</e1>", "<e2>", "</e2>"), ("<e2>", "</e2>", "<e1>", "</e1>"))
 _ALL = ["e1", "e2"]
+
+
+def is_marked(text: str) -> bool:
+    """Whether all markers are there, those of one entity before those of the other."""
+    return any(_has_in_order(text, markers) for markers in _ORDERS)
+
+
+def _has_in_order(text: str, parts: tuple[str, ...]) -> bool:
+    position = 0
+    for part in parts:
+        position = text.find(part, position) + len(part)
+        if position < len(part):
+            return False
+    return True
+
+
+def _without_blanks_before_closing(marked: str) -> str:
+    """The text without blanks before closing markers. No pattern: one that begins with blanks takes the square of their
+    number, where no marker follows."""
+    parts = []
+    position = 0
+    for match in _CLOSING.finditer(marked):
+        before = marked[position : match.start()]
+        kept = before.rstrip()
+        parts += [kept, match.group()]
+        position = match.end()
+        if kept and len(kept) < len(before) and _LETTER.match(kept[-1]) and _LETTER.match(marked, position):
+            parts.append(" ")
+    return "".join([*parts, marked[position:]])
 
 
 def parse_markers(marked: str) -> tuple[str, tuple[int, int], tuple[int, int]]:
@@ -22,8 +53,9 @@ def parse_markers(marked: str) -> tuple[str, tuple[int, int], tuple[int, int]]:
 
     RAISES: BadRecord RX106 unless both are there, once, and hold something.
     """
-    for pattern, replacement in _INNER_BLANKS:
+    for pattern, replacement in _BEHIND_OPENING:
         marked = pattern.sub(replacement, marked)
+    marked = _without_blanks_before_closing(marked)
     opened: dict[str, int] = {}
     closed: dict[str, int] = {}
     parts = []

@@ -19,6 +19,7 @@ from ..records import (
     Place,
     Record,
     Report,
+    is_blank,
     is_lang_code,
     load_json,
     misfit,
@@ -26,6 +27,7 @@ from ..records import (
 from ..records import pass_over as pass_over
 from ._counting import BOM, Convention
 from ._json_list import bad_byte, bad_reason, iter_items, line_of, shown
+from ._keys import FindUnknown, watch_keys
 from ._offsets import Item, settle
 
 #: Labels that data sets use for "these two are not related".
@@ -36,6 +38,14 @@ _Importer = TypeVar("_Importer", bound=Callable[..., Any])
 #: Longest line, and largest file where one file is one thing, in bytes: what is longer is no annotated text.
 MAX_LINE = 64 << 20
 MAX_FILE = 2 << 30
+
+#: Longest name that is looked for, in characters. Looking for longer ones takes up to the square of their length.
+MAX_NAME = 1000
+#: Largest record: characters of its text, tokens, mentions and relations.
+MAX_TEXT, MAX_ITEMS = 10_000_000, 1_000_000
+
+#: Digits of the largest number that 64 bits hold, less one.
+MAX_DIGITS = 18
 
 #: What may stand before a JSON value: a byte order mark, and blanks.
 _BEFORE = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*")
@@ -242,6 +252,7 @@ def parse_rows(
     offsets: Convention | None = None,
     units: tuple[str, ...] = (),
     strict: bool = True,
+    unknown: FindUnknown | None = None,
 ) -> Iterator[Record]:
     """Parse each row and check the records.
 
@@ -253,11 +264,14 @@ def parse_rows(
         offsets: Of a stand-off format, what its offsets count: they are settled, see `_offsets.settle`.
         units: Other units that programs with this format count.
         strict: Whether mentions' own texts must be right.
+        unknown: Of a format in JSON, finds the keys of a row that it does not know, see `_keys.Keys`.
 
     Yields:
         The records. Broken is a row with the code of the BadRecord that parse raises, and with those of `settle` and
         `check_record`.
     """
+    if unknown is not None:
+        rows = watch_keys(rows, unknown, report)
     items = _parse_each(rows, parse, report)
     if offsets is not None:
         items = settle(items, report, offsets, units, strict=strict)
@@ -288,8 +302,18 @@ def _parse_each(
 def check_record(record: Record, *, inclusive: bool = False) -> None:
     """inclusive: whether the ends of mentions are so in the format.
 
-    RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention).
+    RAISES: BadRecord RX102 (empty text, empty label, no language code), RX103 (offsets), RX104 (no mention), RX602 (too
+    large).
     """
+    sizes = (
+        ("the text", len(record.text or ""), "characters", MAX_TEXT),
+        ("the text", len(record.words or ()), "tokens", MAX_ITEMS),
+        ("the record", len(record.mentions), "mentions", MAX_ITEMS),
+        ("the record", len(record.relations), "relations", MAX_ITEMS),
+    )
+    for what, n, counted, limit in sizes:
+        if n > limit:
+            raise BadRecord("RX602", what=what, n=n, unit=counted, limit=limit)
     unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
     if not record.content.strip():
         raise BadRecord("RX102", problem="the text is empty")
@@ -302,7 +326,7 @@ def check_record(record: Record, *, inclusive: bool = False) -> None:
         for index in (head, tail):
             if not 0 <= index < len(record.mentions):
                 raise BadRecord("RX104", value=index, n=len(record.mentions))
-        if not label:
+        if is_blank(label):
             raise BadRecord("RX102", problem="the label of a relation is empty")
 
 
@@ -354,6 +378,14 @@ def get_id(row: Row, *keys: str) -> str | int:
     return ""
 
 
+def to_int(digits: str) -> int:
+    """The number that decimal digits stand for. RAISES: BadRecord RX102 for one that no file needs, which Python may
+    not read at all."""
+    if len(digits) > MAX_DIGITS:
+        raise BadRecord("RX102", problem=f"the number {digits[:MAX_DIGITS]}... has {len(digits)} digits")
+    return int(digits)
+
+
 def int_list(value: Any, n: int, what: str) -> list[int]:
     """The first n values of a list, which must be integers. RAISES: BadRecord RX102."""
     if not isinstance(value, list) or len(value) < n or any(type(item) is not int for item in value[:n]):
@@ -383,7 +415,42 @@ def select_inputs(choose: Callable[[list[Path]], list[Path]]) -> Callable[[_Impo
 def find_places(name: str, text: str, joins: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
     """Where a name stands by itself in a text, [start, end) in characters. joins: whether a character beside it makes
     it a part of something else. Far faster than a regular expression, which would have to be made for each name."""
-    start = text.find(name) if name else -1
+    yield from _places_from(name, text, joins, 0)
+
+
+def find_apart(
+    one: str, other: str, text: str, joins: Callable[[str], bool]
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The first place of a name and, for that, the first of another that does not overlap it; None where there is none.
+
+    Args:
+        one: The name that comes first in what is given back.
+        other: The other name.
+        text: The text.
+        joins: See `find_places`.
+
+    Returns:
+        Their places, [start, end) in characters.
+    """
+    first = next(find_places(one, text, joins), None)
+    second = next(find_places(other, text, joins), None)
+    if first is None or second is None:
+        return None
+    if second[1] <= first[0] or first[1] <= second[0]:
+        return first, second
+    behind = next(_places_from(other, text, joins, first[1]), None)
+    if behind is not None:
+        return first, behind
+    # all places of the other name begin before the end of this one: only a later place of this one is apart
+    later = next(_places_from(one, text, joins, second[1]), None)
+    return None if later is None else (later, second)
+
+
+def _places_from(name: str, text: str, joins: Callable[[str], bool], position: int) -> Iterator[tuple[int, int]]:
+    """Those places that begin at a position or behind it. RAISES: BadRecord RX602 for a name that is too long."""
+    if len(name) > MAX_NAME:
+        raise BadRecord("RX602", what="a name", n=len(name), unit="characters", limit=MAX_NAME)
+    start = text.find(name, position) if name else -1
     while start >= 0:
         end = start + len(name)
         if not (start and joins(text[start - 1])) and not (end < len(text) and joins(text[end])):

@@ -9,10 +9,17 @@ from typing import Any
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
+from ._keys import Keys
 from ._read import Row, get, get_id, get_words, int_list, mention_index, parse_rows, pass_over, read_json_lines
 
 #: What the format has besides mentions and relations.
 _PASSED_OVER = ("events", "clusters")
+_KEYS = Keys(
+    *("sentences", "ner", "relations", "doc_key", "dataset", "weight", "ner_flavors", "clusters_ace"),
+    *("sentence_start", "_sentence_start", "sections"),
+    *_PASSED_OVER,
+    prefix="predicted_",
+)
 
 
 def read_ace(path: Path, report: Report) -> Iterator[Record]:
@@ -23,7 +30,7 @@ def read_ace(path: Path, report: Report) -> Iterator[Record]:
     (RX305). The id is "doc_key".
     BROKEN: RX101, RX102, RX103, RX108, RX109, RX309, RX326.
     """
-    yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True)
+    yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

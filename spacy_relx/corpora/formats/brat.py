@@ -14,7 +14,7 @@ from ...types import Mention
 from ..records import BadRecord, DuplicateKeyError, Place, Record, Report, load_json
 from ._counting import CHARACTERS
 from ._offsets import Pieces, check_choice, choose, joined, note_choice, same_words, split_bom
-from ._read import BadFile, check_record, get, pass_over, read_text, select_inputs
+from ._read import BadFile, check_record, get, pass_over, read_text, select_inputs, to_int
 
 #: Suffixes of annotations, in the order in which they are read: brat's own, then those of the shared tasks.
 SUFFIXES = (".ann", ".a1", ".a2", ".co", ".rel")
@@ -226,7 +226,7 @@ class _Reader:
         match = _MENTION.fullmatch(data)
         if match is None:
             raise BadRecord("RX102", problem="a mention must be as in 'PERSON 0 5' or 'PERSON 0 5;9 12'")
-        pieces = [(int(start), int(end)) for start, end in (piece.split() for piece in match[2].split(";"))]
+        pieces = [(to_int(start), to_int(end)) for start, end in (piece.split() for piece in match[2].split(";"))]
         self.mentions[name] = len(self.marked)
         self.marked.append(_Marked(self.place, self.line, match[1], pieces, shown))
 

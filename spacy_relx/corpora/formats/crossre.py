@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import BadRecord, Place, Record, Report, misfit
+from ._keys import Keys
 from ._read import Row, get, get_id, get_words, int_list, mention_index, parse_rows, read_json_lines
 
 #: Language codes by folder name.
@@ -45,6 +46,9 @@ LANGUAGES = {
 }
 
 
+_KEYS = Keys("sentence", "ner", "relations", "doc_key", "token2charspan")
+
+
 def read_crossre(path: Path, report: Report) -> Iterator[Record]:
     """Read a CrossRE file. The language is that of the nearest folder whose name tells it.
 
@@ -53,7 +57,7 @@ def read_crossre(path: Path, report: Report) -> Iterator[Record]:
     """
     folders = (folder.lower() for folder in reversed(path.absolute().parent.parts))
     lang = next((LANGUAGES[folder] for folder in folders if folder in LANGUAGES), "")
-    for record in parse_rows(read_json_lines(path, report), _parse, report, inclusive=True):
+    for record in parse_rows(read_json_lines(path, report), _parse, report, inclusive=True, unknown=_KEYS):
         record.lang = lang
         yield record
 

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
-from ._read import find_places, in_word, parse_rows, read_lines
+from ..records import UNTYPED, BadRecord, Place, Record, Report, bare
+from ._read import find_apart, in_word, parse_rows, read_lines
 
-_FIELD = re.compile(r"(SENTENCE|MANUALLY CHECKED|ENTITY1|TYPE1|ENTITY2|TYPE2|REL TYPE)\s*:\s*(.*)")
+_NAMES = "(?:SENTENCE|MANUALLY CHECKED|ENTITY1|TYPE1|ENTITY2|TYPE2|REL TYPE)"
+_FIELD = re.compile(rf"({_NAMES})\s*:\s*(.*)", re.DOTALL)
 _NONE = "other"
 _IGNORED = "IGNORE"
+#: Other line ends than LF and CR LF, before a line of the format; and what may stand around one.
+_OTHER_ENDS = re.compile(rf"[\r\v\f\x1c-\x1e\x85\u2028\u2029](?=[\s\ufeff]*(?:\*\*|{_NAMES}\s*:))")
 Block = dict[str, str]
-Span = tuple[int, int]
 
 
 def read_dbpedia_pt(path: Path, report: Report) -> Iterator[Record]:
@@ -35,19 +37,26 @@ def _blocks(path: Path, report: Report) -> Iterator[tuple[Place, str, Block]]:
     block: Block = {}
     first: Place | None = None
     broken = False
-    for place, line in read_lines(path, report):
-        if line.strip(" *"):
+    for place, line in _lines(path, report):
+        if line.strip("*"):
             first = first or place
             problem = "" if broken else _add_field(block, line)
             if problem:
                 broken = True
                 report.broken("RX102", place, line, problem=problem)
-        elif line.strip() and first is not None:
+        elif line and first is not None:
             if not broken:
                 yield first, block.get("SENTENCE", ""), block
             block, first, broken = {}, None, False
     if first is not None and not broken:
         yield first, block.get("SENTENCE", ""), block
+
+
+def _lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
+    """The lines, without blanks and byte order marks around them; also of a file with other line ends."""
+    for place, line in read_lines(path, report):
+        for more, part in enumerate(_OTHER_ENDS.split(line)):
+            yield place._replace(line=place.line + more), bare(part)
 
 
 def _add_field(block: Block, line: str) -> str:
@@ -58,7 +67,7 @@ def _add_field(block: Block, line: str) -> str:
     # One published record has TYPE1 twice and no TYPE2: the second entity has no type then.
     if match[1] in block and match[1] != "TYPE1":
         return f"'{match[1]}' is there twice in one record"
-    block.setdefault(match[1], match[2].strip())
+    block.setdefault(match[1], bare(match[2]))
     return ""
 
 
@@ -71,7 +80,7 @@ def _parse(block: Block, place: Place, report: Report) -> Record | None:
         report.records_skipped += 1
         return None
     names = [block["ENTITY1"], block["ENTITY2"]]
-    places = _apart(names[0], names[1], text)
+    places = find_apart(names[0], names[1], text, in_word)
     if places is None:
         report.records_skipped += 1
         report.note("RX116", place, text, head=names[0], tail=names[1])
@@ -84,13 +93,3 @@ def _parse(block: Block, place: Place, report: Report) -> Record | None:
     else:
         record.relations = [(0, 1, label)]
     return record
-
-
-def _apart(head: str, tail: str, text: str) -> tuple[Span, Span] | None:
-    """The first place of the head and, for that, of the tail, that do not overlap."""
-    tails = list(find_places(tail, text, in_word))
-    for start, end in find_places(head, text, in_word) if tails else ():
-        for other in tails:
-            if other[1] <= start or end <= other[0]:
-                return (start, end), other
-    return None

@@ -14,13 +14,13 @@ from ...errors import RelxError
 from ...files import open_binary
 from . import brat, gids, smiler
 from ._json_list import iter_items
+from ._markers import is_marked
 from .jsonl import _KEYS
 from .semeval2010 import is_label
 
 #: What is looked at: the beginning of the file, and so many of its records.
 _BYTES, _ROWS = 16 << 20, 20
 _BRAT = re.compile(r"(?:[TREANM]\d+|#\d*|\*)\t\S+")
-_MARKED = re.compile(r"<e1>.*</e1>.*<e2>.*</e2>|<e2>.*</e2>.*<e1>.*</e1>")
 _NUMBERED = re.compile(r'[^\t]+\t\s*"')
 _END = "###END###"
 _DBPEDIA = re.compile(r"SENTENCE\s*:")
@@ -180,7 +180,7 @@ def _is_opennre(row: dict[str, Any]) -> bool:
 
 
 def _is_redfm(row: dict[str, Any]) -> bool:
-    return isinstance(row.get("text"), str) and "label" in row and _MARKED.search(row["text"]) is not None
+    return isinstance(row.get("text"), str) and "label" in row and is_marked(row["text"])
 
 
 def _is_doccano(row: dict[str, Any]) -> bool:
@@ -198,14 +198,14 @@ def _is_task(row: dict[str, Any]) -> bool:
 def _is_marked_block(sample: Sample) -> bool:
     """SemEval-2010: `id<TAB>"sentence"` with marks, and behind most the label, which others that quote marks lack."""
     lines = [line.strip() for line in sample.lines if not line.startswith("Comment")]
-    marked = [i for i, line in enumerate(lines) if _MARKED.search(line)]
+    marked = [i for i, line in enumerate(lines) if is_marked(line)]
     followed = [is_label(lines[i + 1]) for i in marked if i + 1 < len(lines)]
     return 2 * sum(followed) > len(followed) and all(_NUMBERED.match(lines[i]) for i in marked)
 
 
 def _is_smiler(line: str) -> bool:
     cells = line.split("\t")
-    return len(cells) == len(smiler.COLUMNS) and (cells == smiler.COLUMNS or _MARKED.search(cells[4]) is not None)
+    return len(cells) == len(smiler.COLUMNS) and (cells == smiler.COLUMNS or is_marked(cells[4]))
 
 
 def _is_brat(sample: Sample) -> bool:
@@ -235,7 +235,7 @@ _TESTS: dict[str, Callable[[Sample], bool]] = {
     "dbpedia_pt": lambda sample: any(_DBPEDIA.match(line) for line in sample.lines),
     "doccano": _rows(_is_doccano, False),
     "docred": _needs("docred"),
-    "finre": _lines_all(lambda line: line.count("\t") == 3 and _END not in line and not _MARKED.search(line)),
+    "finre": _lines_all(lambda line: line.count("\t") == 3 and _END not in line and not is_marked(line)),
     "gids": _is_six_columns,
     "inception": lambda sample: (
         '"%FEATURE_STRUCTURES"' in sample.whole or any("%FEATURE_STRUCTURES" in row for row in sample.rows)

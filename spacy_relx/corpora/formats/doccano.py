@@ -8,6 +8,7 @@ from pathlib import Path
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
 from ._counting import UTF16 as UTF16_UNITS
+from ._keys import Keys
 from ._offsets import clear_best, faults_of_fields
 from ._read import Row, get, get_id, get_objects, int_list, parse_rows, read_json_lines
 
@@ -19,6 +20,13 @@ _LISTS = ("label", "labels")
 _TEXTS = ("text", "data")
 #: Units that editors of this format and other programs count.
 _UNITS = ("utf16", "characters", "graphemes")
+_KEYS = Keys(
+    *("id", "lang", "Comments", "comments", "cats", "meta", "annotation_approver", UNIT, *_TEXTS, *_LISTS),
+    inside={
+        "entities": Keys("id", "label", "start_offset", "end_offset", "user", "example", "created_at", "updated_at"),
+        "relations": Keys("id", "from_id", "to_id", "type"),
+    },
+)
 
 
 def read_doccano(path: Path, report: Report) -> Iterator[Record]:
@@ -30,7 +38,8 @@ def read_doccano(path: Path, report: Report) -> Iterator[Record]:
     grapheme clusters, if the project is set so, of which CR LF is one, or characters, if another program wrote them.
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309, RX573 (two fields may be the text).
     """
-    yield from parse_rows(read_json_lines(path, report), _parse, report, offsets=UTF16_UNITS, units=_UNITS)
+    rows = read_json_lines(path, report)
+    yield from parse_rows(rows, _parse, report, offsets=UTF16_UNITS, units=_UNITS, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

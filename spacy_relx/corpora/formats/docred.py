@@ -11,7 +11,17 @@ from typing import Any
 from ...ids import content_id
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
+from ._keys import Keys
 from ._read import Row, get, get_objects, get_words, int_list, parse_rows, read_json_list
+
+_KEYS = Keys(
+    *("title", "sents", "index"),
+    inside={
+        # positions in the document, indices and evidence are other programs' additions
+        "vertexSet": Keys("name", "pos", "sent_id", "type", "global_pos", "index", "kb_id"),
+        "labels": Keys("h", "t", "r", "evidence", "id"),
+    },
+)
 
 
 def read_docred(path: Path, report: Report) -> Iterator[Record]:
@@ -23,7 +33,8 @@ def read_docred(path: Path, report: Report) -> Iterator[Record]:
     every two of their mentions that share a sentence, and where none do, between the two nearest.
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109; places count documents.
     """
-    yield from parse_rows(read_json_list(path, report, lambda row: str(row.get("title", ""))), _parse, report)
+    rows = read_json_list(path, report, lambda row: str(row.get("title", "")))
+    yield from parse_rows(rows, _parse, report, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
-from ._read import find_places, parse_rows, read_lines
+from ._read import find_apart, find_places, parse_rows, read_lines
 
 COLUMNS = ["head", "tail", "relation", "sentence"]
 #: The label for "not related".
@@ -41,16 +41,21 @@ def _parse(line: str, place: Place, report: Report) -> Record:
     return record
 
 
+def _never(character: str) -> bool:
+    """Chinese is written without blanks: a character beside a name does not make it a part of something else."""
+    return False
+
+
 def _find_both(head: str, tail: str, text: str) -> tuple[Span, Span]:
     """RAISES: BadRecord RX115."""
-    # Chinese is written without blanks: a character beside a name says nothing.
-    heads, tails = ([*find_places(name, text, lambda character: False)] for name in (head, tail))
-    for role, name, places in (("head", head, heads), ("tail", tail, tails)):
-        if not places:
+    for role, name in (("head", head), ("tail", tail)):
+        if next(find_places(name, text, _never), None) is None:
             raise BadRecord("RX115", role=role, name=name)
-    pairs = [(one, other) for one in heads for other in tails if one != other]
-    apart = (pair for pair in pairs if pair[0][1] <= pair[1][0] or pair[1][1] <= pair[0][0])
-    pair = next(apart, None) or next(iter(pairs), None)
-    if pair is None:
+    pair = find_apart(head, tail, text, _never)
+    if pair is not None:
+        return pair
+    first = next(find_places(head, text, _never))
+    second = next((place for place in find_places(tail, text, _never) if place != first), None)
+    if second is None:
         raise BadRecord("RX115", role="tail", name=tail)
-    return pair
+    return first, second

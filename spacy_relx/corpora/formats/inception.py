@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
 from ...ids import content_id
 from ..records import BadRecord, Place, Record, Report, is_lang_code, misfit
 from ._counting import UNITS, UTF16, Countable
+from ._keys import Keys, UnknownKey
 from ._offsets import choose, note_choice, split_bom
 from ._read import Row, get, get_objects, json_name, parse_rows, read_json
 from ._tokens import tokenize
@@ -24,6 +25,12 @@ _METADATA = "de.tudarmstadt.ukp.dkpro.core.api.metadata.type.DocumentMetaData"
 _DOCUMENT = "uima.tcas.DocumentAnnotation"
 _SOFA, _VIEW = "uima.cas.Sofa", "_InitialView"
 _ENDS = ("@Governor", "@Dependent")
+_TYPES, _SUPER = "%TYPES", "%SUPER_TYPE"
+_KEYS = Keys(_TYPES, "%VIEWS", "%FLAGS", _STRUCTURES)
+#: What stands before the name of a feature, and keys of a structure that are none.
+_MARKS, _NO_FEATURE = "@^#", "%"
+#: Features that UIMA declares itself.
+_BUILT_IN = frozenset({"begin", "end", "sofa", "language"})
 
 
 def read_inception(path: Path, report: Report) -> Iterator[Record]:
@@ -41,7 +48,36 @@ def read_inception(path: Path, report: Report) -> Iterator[Record]:
     broken = report.records_broken
     value = read_json(path, report)
     if report.records_broken == broken:
-        yield from parse_rows([(Place(path, 1, "document"), path.name, value)], _parse, report)
+        yield from parse_rows([(Place(path, 1, "document"), path.name, value)], _parse, report, unknown=_unknown)
+
+
+def _unknown(value: Any) -> Iterator[UnknownKey]:
+    """Keys of the file that UIMA does not have, and features that their types do not declare."""
+    yield from _KEYS(value)
+    types, structures = (value.get(key) if isinstance(value, dict) else None for key in (_TYPES, _STRUCTURES))
+    declared: dict[str, Set[str]] = {}
+    for structure in structures if isinstance(structures, list) else ():
+        kind = structure.get("%TYPE") if isinstance(structure, dict) else None
+        if not isinstance(kind, str) or not isinstance(types, dict) or kind not in types:
+            continue
+        if kind not in declared:
+            declared[kind] = _features_of_type(types, kind)
+        for key in structure:
+            if key[:1] != _NO_FEATURE and key.lstrip(_MARKS) not in declared[kind]:
+                own = declared[kind] - {name.lstrip(_MARKS) for name in structure}
+                marks = key[: len(key) - len(key.lstrip(_MARKS))]
+                yield UnknownKey(kind, key, {marks + name for name in own})
+
+
+def _features_of_type(types: Row, kind: Any) -> Set[str]:
+    """The features that a type and those above it declare."""
+    names = set(_BUILT_IN)
+    seen: set[str] = set()
+    while isinstance(kind, str) and kind not in seen and isinstance(types.get(kind), dict):
+        seen.add(kind)
+        names.update(name for name in types[kind] if name[:1] != _NO_FEATURE)
+        kind = types[kind].get(_SUPER)
+    return names
 
 
 def _parse(value: Any, place: Place, report: Report) -> Record:
@@ -120,7 +156,11 @@ def _read_metadata(record: Record, structures: dict[int, Row], sofa: int) -> Non
 
 
 def _is_relation(structure: Row) -> bool:
-    return all(key in structure for key in _ENDS)
+    """RAISES: BadRecord RX102 for a relation that has only one end."""
+    missing = [key for key in _ENDS if key not in structure]
+    if len(missing) == 1 and not is_language(structure["%TYPE"]):
+        raise BadRecord("RX102", problem=f"the relation {structure['%ID']} has no '{missing[0]}'")
+    return not missing
 
 
 def _links(
@@ -129,7 +169,7 @@ def _links(
     """Relations, and slots of spans. labelled: types of relations that have a feature for a label."""
 
     def resolve(name: Any) -> Annotation:
-        if name not in annotations:
+        if type(name) is not int or name not in annotations:
             raise dangling(name, len(annotations))
         return annotations[name]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, BadRecord, Place, Record, Report, is_blank
 from ._counting import CHARACTERS
+from ._keys import Keys
 from ._labelstudio_texts import HYPERTEXT, PARAGRAPHS, TEXT, UNITS, Fields, Region, place_regions, read_interface
 from ._offsets import same_words
 from ._read import Row, get, get_id, get_objects, parse_rows, pass_over, read_json_list, select_inputs
@@ -21,6 +22,27 @@ _KINDS = ("labels", "hypertextlabels", "paragraphlabels")
 _DIRECTIONS = {"right": [(0, 1)], "left": [(1, 0)], "bi": [(0, 1), (1, 0)]}
 #: What tells the export JSON_MIN, which has no relations.
 _MIN_KEYS = {"annotator", "annotation_id", "lead_time"}
+_RESULT = Keys(
+    *("id", "type", "value", "origin", "from_name", "to_name", "from_id", "to_id", "direction", "labels", "meta"),
+    *("score", "readonly", "hidden", "locked", "parentID", "normalization", "zIndex"),
+)
+_ANNOTATION = Keys(
+    *("id", "unique_id", "import_id", "completed_by", "created_username", "created_ago", "created_at", "updated_at"),
+    *("draft_created_at", "updated_by", "last_created_by", "last_action", "was_cancelled", "skipped", "ground_truth"),
+    *("honeypot", "lead_time", "score", "cluster", "neighbors", "mislabeling", "model", "model_run", "model_version"),
+    *("model_version_id", "prediction", "result_count", "parent_prediction", "parent_annotation", "bulk_created"),
+    *("task", "project", "user", "draft", "drafts", "reviews", "comments", "was_postponed", "trainingState"),
+    *("selected", "is_sealed", "completed_by_id", "state"),
+    inside={"result": _RESULT},
+)
+_KEYS = Keys(
+    *("id", "inner_id", "data", "meta", "drafts", "created_at", "updated_at", "updated_by", "project", "file_upload"),
+    *("total_annotations", "cancelled_annotations", "total_predictions", "comment_count", "comment_authors"),
+    *("unresolved_comment_count", "last_comment_updated_at", "overlap", "is_labeled", "agreement", "annotators"),
+    *("annotations_ids", "predictions_score", "predictions_model_versions", "avg_lead_time", "reviews", "storage"),
+    *("allow_skip", "precomputed_agreement", "completed_at", "state"),
+    inside={"annotations": _ANNOTATION, "completions": _ANNOTATION, "predictions": _ANNOTATION},
+)
 
 
 def choose_files(paths: list[Path]) -> list[Path]:
@@ -53,7 +75,7 @@ def read_labelstudio(path: Path, report: Report) -> Iterator[Record]:
     for place, _, row in tasks:
         _learn(row, fields, place)
     parse = partial(_parse, fields)
-    yield from parse_rows(tasks, parse, report, offsets=CHARACTERS, units=UNITS)
+    yield from parse_rows(tasks, parse, report, offsets=CHARACTERS, units=UNITS, unknown=_KEYS)
 
 
 def _learn(row: Row, fields: Fields, place: Place) -> None:
@@ -223,4 +245,4 @@ def _strings(row: Row, key: str) -> list[str]:
     values = get(row, key, list, default=[])
     if not all(isinstance(value, str) for value in values):
         raise BadRecord("RX102", problem=f"'{key}' must hold strings, but is {values!r}")
-    return [value for value in values if value]
+    return [value for value in values if not is_blank(value)]

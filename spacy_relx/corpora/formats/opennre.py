@@ -9,7 +9,11 @@ from pathlib import Path
 from ...types import Mention
 from ..records import UNTYPED, Place, Record, Report
 from ._counting import CHARACTERS
+from ._keys import Keys
 from ._read import NO_RELATION_LABELS, Row, get, get_id, get_words, int_list, parse_rows, read_json_lines
+
+_ENTITY = Keys("id", "name", "pos", "type")
+_KEYS = Keys("text", "token", "tokens", "relation", "id", "lang", inside={"h": _ENTITY, "t": _ENTITY})
 
 
 def read_opennre(path: Path, report: Report) -> Iterator[Record]:
@@ -24,7 +28,8 @@ def read_opennre(path: Path, report: Report) -> Iterator[Record]:
     characters.
     """
     rows = read_json_lines(path, report)
-    for record in parse_rows(rows, _parse, report, offsets=CHARACTERS, units=("utf16",), strict=False):
+    units = ("utf16",)
+    for record in parse_rows(rows, _parse, report, offsets=CHARACTERS, units=units, strict=False, unknown=_KEYS):
         for role, name, mention in zip(("h", "t"), record.quotes or (), record.mentions):
             _check_name(record, role, name, mention, report)
         yield record

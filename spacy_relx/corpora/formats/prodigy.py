@@ -9,10 +9,27 @@ from typing import Any
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, misfit
 from ._counting import CHARACTERS
+from ._keys import Keys
 from ._offsets import choose, note_choice
 from ._read import Row, get, get_id, get_objects, mention_index, parse_rows, read_json_lines
 
 _ANSWERS = ("accept", "reject", "ignore")
+_SPAN = Keys(
+    *("start", "end", "token_start", "token_end", "label", "kb_id", "id", "text", "source", "score", "type", "pattern"),
+    *("color", "disabled", "style"),
+    prefix="_",
+)
+_RELATION = Keys(
+    *("head", "child", "label", "color", "text", "score", "source", "id"),
+    prefix="_",
+    inside={"head_span": _SPAN, "child_span": _SPAN},
+)
+_KEYS = Keys(
+    *("id", "text", "tokens", "meta", "lang", "answer", "html", "image", "options", "accept", "label", "score"),
+    *("priority", "config", "versions", "view_id", "field_id", "field_label", "user_input", "path", "audio"),
+    prefix="_",
+    inside={"spans": _SPAN, "relations": _RELATION},
+)
 
 
 def read_prodigy(path: Path, report: Report) -> Iterator[Record]:
@@ -24,7 +41,7 @@ def read_prodigy(path: Path, report: Report) -> Iterator[Record]:
     than characters, if the spans' own texts or tokens show it (RX570).
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109.
     """
-    yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True)
+    yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record | None:
@@ -151,12 +168,14 @@ class _Ends:
         self.places = places
         self.report = report
         self.index: dict[tuple[int, int], int] = {}
+        self.numbers: dict[Mention, int] = {}
         self.last: dict[int, int] = {}
 
     def add(self, mention: Mention) -> None:
         number = len(self.record.mentions)
         self.index.setdefault((mention.start, mention.end), number)
         self.last.setdefault(mention.end - 1, number)
+        self.numbers.setdefault(mention, number)
         self.record.mentions.append(mention)
 
     def find(self, relation: Row, key: str) -> int:
@@ -168,8 +187,8 @@ class _Ends:
             start, end = self.places.of_characters(span) or self.places.of_span(span)
             # of several mentions of these tokens, the one that is meant
             meant = Mention(start, end, str(span.get("label") or UNTYPED), str(get_id(span, "kb_id")))
-            if meant in record.mentions:
-                return record.mentions.index(meant)
+            if meant in self.numbers:
+                return self.numbers[meant]
         else:
             token = get(relation, key, int, "in a relation, ")
             if token in self.last:
@@ -182,5 +201,6 @@ class _Ends:
             label = span.get("label") if isinstance(span, dict) else None
             if isinstance(label, str) and label:
                 record.mentions[number] = Mention(start, end, label)
+            self.numbers.setdefault(record.mentions[number], number)
             self.report.note("RX112", record.place, record.content, start=start, end=end)
         return number

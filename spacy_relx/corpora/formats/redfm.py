@@ -7,8 +7,11 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ._keys import Keys
 from ._markers import parse_markers
 from ._read import NO_RELATION_LABELS, Row, get, get_id, parse_rows, read_json_lines
+
+_KEYS = Keys("text", "label", "id", "lang", "pid", "e1", "e2")
 
 
 def read_redfm(path: Path, report: Report) -> Iterator[Record]:
@@ -19,7 +22,7 @@ def read_redfm(path: Path, report: Report) -> Iterator[Record]:
     type ENT. Each line is a record of its own: a text with several pairs is there as often, with two mentions each.
     BROKEN: RX101, RX102, RX106 (markers; also where they overlap or nest, as no pair of the data does), RX108, RX109.
     """
-    yield from parse_rows(read_json_lines(path, report), _parse, report)
+    yield from parse_rows(read_json_lines(path, report), _parse, report, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import Place, Record, Report
+from ._keys import Keys
 from ._read import Row, get, get_id, get_objects, get_words, parse_rows, read_json_list
+
+_KEYS = Keys(
+    *("tokens", "orig_id", "id", "pos", "dep", "dep_label", "verb_indicator", "ltokens", "rtokens"),
+    inside={"entities": Keys("type", "start", "end"), "relations": Keys("type", "head", "tail")},
+)
 
 
 def read_spert(path: Path, report: Report) -> Iterator[Record]:
@@ -16,7 +22,8 @@ def read_spert(path: Path, report: Report) -> Iterator[Record]:
     BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309; places count sentences.
     """
     rows = read_json_list(path, report, lambda row: str(row.get("tokens", row)))
-    yield from parse_rows(((place._replace(unit="sentence"), text, row) for place, text, row in rows), _parse, report)
+    sentences = ((place._replace(unit="sentence"), text, row) for place, text, row in rows)
+    yield from parse_rows(sentences, _parse, report, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

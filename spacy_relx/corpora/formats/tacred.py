@@ -7,7 +7,13 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, Place, Record, Report
+from ._keys import Keys
 from ._read import NO_RELATION_LABELS, Row, get, get_id, get_words, parse_rows, read_json_list
+
+_KEYS = Keys(
+    *("id", "docid", "token", "relation", "subj_start", "subj_end", "subj_type", "obj_start", "obj_end", "obj_type"),
+    prefix="stanford_",
+)
 
 
 def read_tacred(path: Path, report: Report) -> Iterator[Record]:
@@ -18,7 +24,7 @@ def read_tacred(path: Path, report: Report) -> Iterator[Record]:
     """
     rows = read_json_list(path, report, lambda row: str(row.get("token", row)))
     sentences = ((place._replace(unit="sentence"), text, row) for place, text, row in rows)
-    yield from parse_rows(sentences, _parse, report, inclusive=True)
+    yield from parse_rows(sentences, _parse, report, inclusive=True, unknown=_KEYS)
 
 
 def _parse(row: Row, place: Place, report: Report) -> Record:

@@ -11,13 +11,15 @@ from ...ids import content_id
 from ..records import BadRecord, Place, Record, Report, misfit
 from ._counting import CHARACTERS, UNITS, UTF16, Convention, Countable
 from ._offsets import Choice, note_choice
-from ._read import BadFile, check_record, pass_over, read_text
+from ._read import BadFile, check_record, pass_over, read_text, to_int
 from ._tokens import tokenize
 from ._uima import Annotation, Link, dangling, fill, is_language, label_of, short_name
 
 _FORMAT = re.compile(r"#FORMAT=WebAnno TSV 3\.(\d{1,3})")
 _LAYERS = {"#T_SP=": "span", "#T_RL=": "relation", "#T_CH=": "chain"}
 _TEXT = "#Text="
+#: Lines of comments that are neither of the text nor of a sentence.
+_OTHER = re.compile(r"#(?!Text=|Sentence)")
 _ROLE, _BASE = "ROLE_", "BT_"
 #: "no annotation", "an annotation without a value"
 _NOTHING, _UNSET = "_", "*"
@@ -115,6 +117,8 @@ class _Reader:
         #: by host and feature
         self.slots: dict[tuple[Annotation, str], _Slots] = {}
         self.chains: list[tuple[Place, str]] = []
+        #: lines of the header that are of no layer
+        self.unknown: list[tuple[Place, str]] = []
 
     def read(self, content: str) -> None:
         in_header, java = True, False
@@ -127,6 +131,8 @@ class _Reader:
                 java = int(match[1]) <= _JAVA_ESCAPES
             if in_header and self.line.startswith(tuple(_LAYERS)):
                 self._add_layer(_LAYERS[self.line[:6]], self.line[6:])
+            elif in_header and number > 1 and _OTHER.match(self.line):
+                self.unknown.append((self.place, self.line))
             elif self.line.startswith(_TEXT):
                 in_header = False
                 text = self.line[len(_TEXT) :]
@@ -153,6 +159,9 @@ class _Reader:
                 self.columns += [_Column(name, kind, part, link, base) for part in ("role", "target")]
                 i += 1
             elif feature.startswith(_BASE):
+                if kind != "relation":
+                    problem = "a layer with a column BT_ is one of relations, and its line must begin with #T_RL="
+                    raise BadRecord("RX102", problem=problem)
                 self.columns.append(_Column(name, kind, "none" if skipped else "ref", "", feature[len(_BASE) :]))
             else:
                 self.columns.append(_Column(name, kind, "none" if skipped else "value", feature))
@@ -163,7 +172,11 @@ class _Reader:
         if len(cells) < 3 + len(self.columns) or len(offsets) != 2 or not all(map(str.isdecimal, offsets)):
             problem = f"a line must have a number, offsets, a token and {len(self.columns)} columns, divided by tabs"
             raise BadRecord("RX102", problem=problem)
-        unit, (start, end) = cells[0], map(int, offsets)
+        if any(cells[3 + len(self.columns) :]):
+            # a layer of which the line in the header is lost or damaged
+            problem = f"the line has more columns than the {len(self.columns)} of the layers (#T_ lines) in the header"
+            raise BadRecord("RX102", problem=problem)
+        unit, (start, end) = cells[0], map(to_int, offsets)
         if unit in self.units:
             raise BadRecord("RX102", problem=f"the number {unit} is there twice")
         if "." not in unit:
@@ -243,7 +256,7 @@ class _Reader:
             numbers = match[2].split("_")
             if len(numbers) != 2 or not all(map(str.isdecimal, numbers)):
                 raise BadRecord("RX102", problem=f"a relation must be as in 1-1[0_2], but is {value!r}")
-            relation.ids = int(numbers[0]), int(numbers[1])
+            relation.ids = to_int(numbers[0]), to_int(numbers[1])
 
     def _resolve(self, base: str, unit: str, number: int) -> Annotation:
         """The annotation that a reference means. RAISES: BadRecord RX104."""
@@ -292,6 +305,8 @@ class _Reader:
         for annotation, (start, end) in zip(self.annotations, spans):
             annotation.start, annotation.end = start, end
         fill(record, self.annotations, links, report)
+        for place, line in self.unknown:
+            report.unknown_key(place, line, "", line.partition("=")[0], [*(key.rstrip("=") for key in _LAYERS), _TEXT])
         for place, line in self.chains:
             pass_over(report, "RX305", place, line, kind="chains of coreference")
         self.place, self.line = record.place, text
@@ -346,7 +361,7 @@ def _number(value: str) -> tuple[str, int]:
         return value, 0
     if not match[2].isdecimal():
         raise BadRecord("RX102", problem=f"the number in brackets of {value!r} is none")
-    return match[1], int(match[2])
+    return match[1], to_int(match[2])
 
 
 def _split(value: str, mark: str) -> list[str]:
