@@ -520,8 +520,8 @@ MESSAGES: dict[str, str] = {
     "saved. To leave out what is damaged, load it with exclude.",
     "RX592": "The file '{file}' of the saved component '{name}' cannot be read: {reason}. The pipeline's config.cfg describes "
     "another model than was saved, or the file was not written by this package.",
-    "RX593": "The labels in the file '{file}' of the saved component '{name}' are not those that its weights were trained for: "
-    "{found}, but {wanted} was saved with the weights. The folder mixes files of two pipelines: copy the pipeline anew.",
+    "RX593": "The labels in the file '{file}' of the saved component '{name}' are not those that its weights were trained for. "
+    "The folder mixes files of two pipelines: copy the pipeline anew.",
     "RX594": "The weights of '{name}' hold numbers that are not finite (NaN or infinite): '{param}', {count} of {size}. Training "
     "has diverged, or the file was changed: train anew, or take an earlier pipeline.",
     "RX595": "'{name}' computed scores that are not finite (NaN or infinite) for the Doc '{text}...', so nothing can be predicted. "

@@ -8,7 +8,6 @@ from typing import Any, Callable, Union
 
 import numpy as np
 import srsly
-from spacy import util
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
@@ -19,6 +18,7 @@ from ..errors import RelxError, warn
 from ..extensions import get_relations, set_candidates, set_extensions
 from ..models.candidates import nearest, spans_of
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
+from .saving import Saved, read_cfg, save_bytes, save_folder
 
 MARKERS = ("typed", "uniform")
 
@@ -199,15 +199,20 @@ class EntityTypeMarker(Pipe):
                 yield doc
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self.cfg)}, exclude)
+        return save_bytes(self, {"cfg": lambda: srsly.json_dumps(self.cfg).encode("utf8")}, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_bytes(bytes_data, {"cfg": lambda b: self._set_labels(srsly.json_loads(b)["labels"])}, exclude)
+        """Load what `to_bytes` gave. RAISES: RelxError RX591, RX592."""
+        Saved(self, bytes_data, exclude).read("cfg", self._restore)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self.cfg)}, exclude)
+        save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self.cfg)}, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_disk(path, {"cfg": lambda p: self._set_labels(srsly.read_json(p)["labels"])}, exclude)
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX592 for what cannot be read."""
+        Saved(self, path, exclude).read("cfg", self._restore)
         return self
+
+    def _restore(self, data: bytes) -> None:
+        self._set_labels(read_cfg(data, lists=("labels",))["labels"])

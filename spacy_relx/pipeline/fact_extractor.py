@@ -174,6 +174,9 @@ class FactExtractor(TrainedPipe):
         return self.model.predict((docs, None))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocFacts]) -> None:
+        """Set the facts and their scores. RAISES: RelxError RX595 for scores that are not finite."""
+        docs = list(docs)
+        self.check_scores(docs, [found.scores for found in scores])
         for doc, found in zip(docs, scores):
             set_facts(doc, list(self._facts(doc, found)))
             if self.keep_scores:

@@ -26,6 +26,8 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".parquet", ".spacy")
 #: A shard of lines ends after so many bytes, however few lines that are.
 MAX_SHARD_BYTES = 1 << 28
 _READ = 1 << 23
+#: What `cut` calls shards.
+_SHARD_NAME = re.compile(r"\d+-[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,13 @@ class Plan:
             data = json.loads((folder / PLAN).read_text(encoding="utf8"))
             if data["version"] != _VERSION:
                 raise ValueError(f"its version is {data['version']}, and only {_VERSION} is known here")
-            return cls(data["identity"], data["inputs"], [Shard(**shard) for shard in data["shards"]])
-        except (OSError, ValueError, KeyError, TypeError) as err:
+            shards = [Shard(**shard) for shard in data["shards"]]
+            # files are written and removed by these names: one with a path would reach out of the folder
+            strange = next((shard.name for shard in shards if not _SHARD_NAME.fullmatch(shard.name)), None)
+            if strange is not None:
+                raise ValueError(f"a shard has the name {strange[:80]!r}")
+            return cls(data["identity"], data["inputs"], shards)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
             raise RelxError("RX402", path=folder / PLAN, reason=f"{type(err).__name__}: {err}") from err
 
 

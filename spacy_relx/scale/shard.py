@@ -82,7 +82,7 @@ def _read_report(path: Path) -> ShardReport:
     """RAISES: RelxError RX402 for a file that is none."""
     try:
         return ShardReport(**json.loads(path.read_text(encoding="utf8")))
-    except (OSError, ValueError, TypeError) as err:
+    except (OSError, ValueError, TypeError, RecursionError) as err:
         raise RelxError("RX402", path=path, reason=f"{type(err).__name__}: {err}") from err
 
 

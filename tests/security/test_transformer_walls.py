@@ -93,7 +93,7 @@ def test_settings_that_name_code_are_refused(saved, case, monkeypatch):
 FILES = {
     "code": {"evil.py": b"", "tokenizer.json": b"{}"},
     "a path": {"../vocab.txt": b""},
-    "a path of its own": {"/tmp/vocab.txt": b""},
+    "a path of its own": {"/opt/vocab.txt": b""},
     "a path of another system": {"..\\vocab.txt": b""},
     "the folder": {"..": b""},
     "a pickle": {"vocab.pkl": b""},
@@ -151,11 +151,9 @@ def test_saved_files_name_no_other_files(folder, tmp_path):
     for path in Path(folder).iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "tokenizer_config.json"
-    path.write_text(changed(path.read_bytes(), special_tokens_map_file="/home/who/map.json", name_or_path="/home/who"))
+    path.write_text(changed(path.read_bytes(), special_tokens_map_file="/opt/who/map.json", name_or_path="/opt/who"))
     saved = load_transformer(TransformerSource(str(tmp_path))).to_dict()
-    assert (
-        b"/home/who" not in saved["tokenizer"]["tokenizer_config.json"] and set(saved["tokenizer"]) <= TOKENIZER_FILES
-    )
+    assert b"/opt/who" not in saved["tokenizer"]["tokenizer_config.json"] and set(saved["tokenizer"]) <= TOKENIZER_FILES
     LoadedTransformer.from_dict(saved)
 
 
@@ -184,7 +182,8 @@ def test_a_model_with_code_is_refused(folder, file, dropout, tmp_path, monkeypat
 def test_code_in_a_saved_pipeline_is_not_run(saved, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "cache"))
-    data = hostile(saved, "tokenizer_config.json", auto_map={"AutoTokenizer": TOKENIZERS})
+    settings = {"auto_map": {"AutoTokenizer": TOKENIZERS}, "tokenizer_class": "EvilTokenizer"}
+    data = hostile(saved, "tokenizer_config.json", **settings)
     data["tokenizer"]["evil.py"] = EVIL.format(mark=str(tmp_path / "mark")).encode("utf8")
     refused("RX597", "evil.py", lambda: LoadedTransformer.from_dict(data))
     assert not (tmp_path / "mark").exists() and sys.stdin.readline() == "y\n"
