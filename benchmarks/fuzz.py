@@ -7,8 +7,8 @@ The areas share the time. Of each: inputs; how many were accepted; how many gave
 answers otherwise, or a query that reached a server. The last two must be 0, else the exit status is 1. The same seed
 makes the same inputs in the same order; how many there are depends on the machine. Half of the pipelines are damaged;
 the others are forged, with right checksums: these may answer as they like, but with no raw error.
---keep FOLDER saves each input that gave a raw error or a silent change, and the slowest where it took seconds. Needs all
-extras that the areas use.
+--keep FOLDER saves each input that gave a raw error or a silent change, and the slowest where it took seconds. Needs
+all extras that the areas use.
 """
 
 import argparse
