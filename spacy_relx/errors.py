@@ -604,6 +604,21 @@ MESSAGES: dict[str, str] = {
     "Which component sets that?",
     "RX582": "{where}: the first line names columns, but not so that they are known: {problem}. Known names ({known}). Name the "
     "columns so; a first line that is data needs one with names of columns before it. In: {text!r}",
+    # 591-597: saved pipelines
+    "RX591": "The file '{file}' of the saved component '{name}' is damaged: {reason}. Copy the pipeline anew from where it was "
+    "saved. To leave out what is damaged, load it with exclude.",
+    "RX592": "The file '{file}' of the saved component '{name}' cannot be read: {reason}. The pipeline's config.cfg describes "
+    "another model than was saved, or the file was not written by this package.",
+    "RX593": "The labels in the file '{file}' of the saved component '{name}' are not those that its weights were trained for. "
+    "The folder mixes files of two pipelines: copy the pipeline anew.",
+    "RX594": "The weights of '{name}' hold numbers that are not finite (NaN or infinite): '{param}', {count} of {size}. Training "
+    "has diverged, or the file was changed: train anew, or take an earlier pipeline.",
+    "RX595": "'{name}' computed scores that are not finite (NaN or infinite) for the Doc '{text}...', so nothing can be predicted. "
+    "The weights of a component before it that gives it vectors are broken, or the Doc was set up with such vectors.",
+    "RX596": "The transformer {name} is refused: its {file} asks for more than data ({reason}). This package never runs code "
+    "that comes with a model. Take a model that transformers can load without trust_remote_code.",
+    "RX597": "The transformer {name} is refused because of its file '{file}': {reason}. Copy the pipeline anew from where it was "
+    "saved, or take a model of another kind.",
     # 598-609: inputs that change, what readers know of a file
     "RX598": "These inputs were changed while the run read them: {names}. Nothing of them counts as done. Wait until they are "
     "written, then give the same command again: it does them anew and keeps what is done of the others.",

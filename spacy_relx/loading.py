@@ -172,7 +172,7 @@ def load_pipeline(model: str) -> Language:
         return spacy.load(Path(model) if Path(model).is_dir() else model)
     except RelxError:
         raise
-    except (OSError, ValueError, ImportError, KeyError) as err:
+    except Exception as err:  # whatever spaCy and other packages' components make of damaged files
         raise RelxError("RX180", model=model, reason=sentence(f"{type(err).__name__}: {err}")) from err
 
 

@@ -67,3 +67,41 @@ def test_installed(tmp_path, monkeypatch):
     names = {each.metadata["Name"] for each in importlib.metadata.distributions()}
     assert "spacy" in names and not names & set(module.PACKAGES)
     assert not [point for point in importlib.metadata.entry_points(group="spacy_readers") if "relx" in point.name]
+
+
+def test_fuzz(monkeypatch, capsys, tmp_path):
+    """A few inputs of each area that this machine has the packages for; the seed makes them the same each time."""
+    for package in ("spacy_transformers", "fastapi", "httpx", "pyoxigraph", "rdflib"):
+        pytest.importorskip(package)
+    fuzz = import_file("relx_fuzz_test", BENCHMARKS / "fuzz.py")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    args = ["--minutes", 5, "--seed", 3, "--inputs", 6, "--keep", tmp_path / "kept"]
+    monkeypatch.setattr(sys, "argv", ["fuzz.py", *map(str, args)])
+    with pytest.raises(SystemExit) as end:
+        fuzz.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert end.value.code == 0 and not (tmp_path / "kept").exists()
+    rows = [line.split() for line in lines[1:5]]
+    assert [row[0] for row in rows] == list(fuzz.AREAS)
+    assert all(int(row[1]) == 6 == int(row[2]) + int(row[3]) and row[4] == row[5] == "0" for row in rows)
+
+
+def test_fuzz_counts_what_it_finds(tmp_path, monkeypatch):
+    fuzz = import_file("relx_fuzz_test", BENCHMARKS / "fuzz.py")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    class Area:
+        outcomes = iter([None, fuzz.Silent("s"), KeyError("k"), fuzz.Coded("HTTP 422")])
+
+        def make(self, rng):
+            return (), fuzz.mutate(rng, b"some text", [b"other"])
+
+        def run(self, case, data):
+            outcome = next(self.outcomes)
+            if outcome is not None:
+                raise outcome
+
+    counts = fuzz.Counts()
+    fuzz.fuzz(Area(), fuzz.random.Random(0), counts, 60, 4, tmp_path)
+    assert (counts.inputs, counts.accepted, counts.silent, counts.raw, counts.coded) == (4, 1, 1, 1, 1)
+    assert len(counts.examples) == 2 and len(list(tmp_path.iterdir())) == 2

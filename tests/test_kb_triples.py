@@ -389,6 +389,34 @@ def test_numbers_are_checked_when_read_whole(tmp_path, kb):
         KnowledgeBase.load(tmp_path, mmap=False)
 
 
+@pytest.mark.parametrize(
+    "name, make",
+    [
+        ("by_pair", lambda a: a + 9),
+        ("by_pair", lambda a: a - 1),
+        ("by_pair", lambda a: a * 0),
+        ("by_pair", lambda a: a[::-1]),
+        ("pairs", lambda a: a[::-1]),
+        ("pairs", lambda a: a + 1),
+        ("pair_starts", lambda a: a[::-1]),
+        ("pair_starts", lambda a: a + 1),
+        ("pair_starts", lambda a: a * 0),
+    ],
+)
+def test_sorted_copies_are_checked_when_read_whole(tmp_path, kb, name, make):
+    """Look-ups take their numbers as places in other arrays."""
+    kb.save(tmp_path)
+    change_array(name, make)(tmp_path)
+    with raises("RX205"):
+        KnowledgeBase.load(tmp_path, mmap=False)
+
+
+@pytest.mark.parametrize("rows", [[], [("a", "r", "b")]])
+def test_small_ones_are_read_whole(tmp_path, rows):
+    KnowledgeBase.from_rows(rows).save(tmp_path)
+    assert len(KnowledgeBase.load(tmp_path, mmap=False)) == len(rows)
+
+
 def test_folder_that_cannot_be_written(tmp_path, kb):
     (tmp_path / "file").write_text("")
     with raises("RX205"):

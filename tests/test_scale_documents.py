@@ -60,6 +60,23 @@ def test_what_an_error_handler_leaves_out_is_told(nlp):
     assert "left it out" in found[1].error
 
 
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_not_finite_is_an_error_of_its_text(nlp, score):
+    """Not a triple that nothing can export."""
+    from spacy_relx import Mention, Relation
+
+    @spacy.Language.component("relx_documents_test_scores", assigns=["doc._.relations"])
+    def set_score(doc):
+        if "Bob" in doc.text:
+            doc._.relations = [Relation(Mention(0, 1, "A"), "r", Mention(1, 2, "B"), score)]
+        return doc
+
+    blank = spacy.blank("xx")
+    blank.add_pipe("relx_documents_test_scores")
+    bad, good = Extraction(blank)(items("Bob Ann", "Ann Acme"))
+    assert "RX337" in bad.error and not bad.triples and not good.error
+
+
 def test_batches_are_bounded_by_characters(nlp, monkeypatch):
     from spacy_relx.scale import documents
 

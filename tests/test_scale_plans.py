@@ -73,7 +73,17 @@ def test_a_plan_reads_back(tmp_path):
     assert Plan.load(tmp_path) == plan
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"version": 2, "identity": {}, "shards": []}', '{"version": 1}'])
+@pytest.mark.parametrize("name", ["../../x", "/x", "00000-/x", "00000-a\\x", "", "x", None])
+def test_a_plan_names_no_other_files(tmp_path, name):
+    """Files of the output are written and removed by the names of shards."""
+    Plan({}, {}, [Shard(name, "a.txt", "a.txt")]).save(tmp_path)
+    with pytest.raises(RelxError, match="RX402"):
+        Plan.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "", "{}", "[]", '{"version": 2, "identity": {}, "shards": []}', '{"version": 1}']
+)
 def test_a_broken_plan(tmp_path, text):
     (tmp_path / "_plan.json").write_text(text, encoding="utf8")
     with pytest.raises(RelxError) as info:

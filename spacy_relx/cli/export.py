@@ -135,7 +135,7 @@ def _model(model: str, version: str) -> tuple[str, str]:
         meta = json.loads((path / "meta.json").read_text(encoding="utf8"))
         name, found = pipeline_name(meta)
         return name, version or found
-    except (OSError, ValueError, KeyError, TypeError) as err:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise RelxError("RX350", path=path, reason=f"{type(err).__name__}: {err}") from err
 
 

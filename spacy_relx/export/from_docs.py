@@ -98,10 +98,16 @@ def check_what(what: str) -> None:
 def triples_of_doc(
     doc: Doc, doc_id: str, *, what: str = "all", model: str = "", model_version: str = ""
 ) -> Iterator[Triple]:
-    """The triples of one Doc, see `iter_triples`."""
+    """The triples of one Doc, see `iter_triples`. RAISES: RelxError RX337 for a score that is not finite."""
     if not doc.user_data:
         return
     view = _View(doc, clean_text(doc_id), clean_text(model), clean_text(model_version))
+    for triple in _all_triples(view, doc, what):
+        triple.check_numbers()  # here, where the Doc is known: one Doc is left out, and no folder is refused later
+        yield triple
+
+
+def _all_triples(view: _View, doc: Doc, what: str) -> Iterator[Triple]:
     if what != "facts":
         yield from map(view.of_relation, get_relations(doc))
     if what != "relations":

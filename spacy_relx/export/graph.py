@@ -141,7 +141,7 @@ def check_graph(folder: Path) -> dict[str, Any]:
     try:
         meta = json.loads((folder / META).read_text(encoding="utf8"))
         fits = isinstance(meta, dict) and {name: meta.get(name) for name in KIND} == KIND
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         fits = False
     if not fits:
         raise RelxError("RX342", path=folder, reason=f"its {META} is missing or of something else")

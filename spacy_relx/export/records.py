@@ -9,8 +9,10 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 
+from ..errors import RelxError
 from ..ids import content_id
 from ..ids import document_id as given_id
 from ..text_forms import folded_form
@@ -72,6 +74,12 @@ class Triple:
     model: str = ""
     model_version: str = ""
     origin: str = field(default="", compare=False)
+
+    def check_numbers(self) -> None:
+        """RAISES: RelxError RX337 for a score that is not finite."""
+        for number in (self.score, self.weight, self.kb_score, self.kb_rank):
+            if number is not None and not isfinite(number):
+                raise RelxError("RX337", triple=(self.subject.text, self.relation, self.object.text), value=number)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import groupby, islice
-from math import isfinite
 from operator import itemgetter
 from typing import Any, Callable
 
@@ -136,9 +135,7 @@ class TripleSpool:
             self._origin = triple.doc_id, triple.origin
             origins.append(self._origin)
         one, other = triple.subject, triple.object
-        for number in (triple.score, triple.weight, triple.kb_score, triple.kb_rank):
-            if number is not None and not isfinite(number):
-                raise RelxError("RX337", triple=(one.text, triple.relation, other.text), value=number)
+        triple.check_numbers()
         return (
             *(self.n_added, one.id, triple.relation, other.id, one.text, one.type, one.start, one.end),
             *(other.text, other.type, other.start, other.end, triple.doc_id, triple.sentence),

@@ -60,7 +60,7 @@ def read_meta(folder: Path, kind: str, version: int, *, code: str = _EMBEDDINGS)
     """The meta.json of a folder, which must be of this kind and version. RAISES: RelxError `code`."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise RelxError(code, path=folder, reason=f"its {META} cannot be read ({err})") from err
     if not isinstance(meta, dict) or meta.get("format") != kind:
         raise RelxError(code, path=folder, reason=f"its {META} does not say that it is a {kind}")

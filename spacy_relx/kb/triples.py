@@ -235,7 +235,21 @@ class KnowledgeBase:
                 _check_triples(kb.triples, len(kb.entity_ids), len(kb.relation_ids))
             except RelxError as err:
                 raise _broken(folder, str(err)) from err
+            if not _is_sorted_copy(kb):
+                raise _broken(folder, "its arrays do not belong together")
         return kb
+
+
+def _is_sorted_copy(kb: KnowledgeBase) -> bool:
+    """Whether the sorted arrays of a knowledge base are those of its triples: look-ups take their numbers as places."""
+    n, starts = len(kb.triples), kb.pair_starts
+    if (np.diff(starts) <= 0).any() or starts[0] != 0 or starts[-1] != n or (np.diff(kb.pairs) <= 0).any():
+        return False
+    if n and (kb.by_pair.min() < 0 or kb.by_pair.max() >= n or (np.bincount(kb.by_pair, minlength=n) != 1).any()):
+        return False
+    keys, relations = kb._pair_keys(kb.triples)[kb.by_pair], kb.triples[kb.by_pair, RELATION]
+    again = keys[1:] == keys[:-1]
+    return np.array_equal(keys, np.repeat(kb.pairs, np.diff(starts))) and bool((np.diff(relations)[again] > 0).all())
 
 
 def _is_in(values: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, xp2torch
 from thinc.types import Floats2d
 
+from ..errors import RelxError
 from ..extensions import known_code
 from ..nn.joint_batch import Found, JointBatch, JointTargets
 from .batch import docs_and_targets, offsets, sub_batches
@@ -168,6 +169,7 @@ def predict(model: Model, docs: Sequence[Doc], batch_tokens: int, max_length: in
 def _predict_batch(model: Model, docs: list[Doc], max_length: int) -> list[DocFound]:
     shim = torch_shim(model)
     vectors = model.layers[0].predict(docs)
+    _check_vectors(model, docs, vectors)
     shim.module.eval()
     with torch.inference_mode():
         tokens = xp2torch(model.ops.flatten(vectors), device=shim.device)
@@ -175,6 +177,13 @@ def _predict_batch(model: Model, docs: list[Doc], max_length: int) -> list[DocFo
         batch = make_joint_batch(docs, parts, model.attrs["label_masks"], model.get_dim("nO"))
         found: Found = shim.module(tokens, batch.to(shim.device)).to(torch.device("cpu"))
     return split_found(found, [len(doc) for doc in docs])
+
+
+def _check_vectors(model: Model, docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> None:
+    """RAISES: RelxError RX595 for vectors that are not finite: no mention would be found, and nobody would know why."""
+    for doc, part in zip(docs, vectors):
+        if not model.ops.xp.isfinite(part).all():
+            raise RelxError("RX595", name=model.name, text=doc.text[:60])
 
 
 def split_found(found: Found, lengths: Sequence[int]) -> list[DocFound]:

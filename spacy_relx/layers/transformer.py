@@ -16,12 +16,16 @@ from thinc.api import get_torch_default_device
 from torch import nn
 
 from .._compat import optional_import
-from ..errors import RelxError
+from ..errors import RelxError, sentence
 from ..nn.flat_transformer import is_bert_like, position_offset
 from .subwords import Subwords
+from .transformer_walls import check_archive, check_files, check_settings, read_named_settings, write_archive
 
 #: Names that configurations have for the probability of dropout, in states and in attention.
 _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+#: How transformers reads a model: never code; and of a saved pipeline nothing that is not in it.
+_DATA: dict[str, Any] = {"trust_remote_code": False}
+_LOCAL_DATA: dict[str, Any] = {**_DATA, "local_files_only": True}
 
 
 @dataclass(frozen=True)
@@ -70,22 +74,21 @@ class LoadedTransformer:
     def from_dict(cls, data: Mapping[str, Any]) -> LoadedTransformer:
         """Without weights: whatever is in memory stands for them. Needs no network and not the folder it came from.
 
-        RAISES: RelxError RX005, RX080.
+        Nothing but data is read: see `transformer_walls`. RAISES: RelxError RX005, RX080, RX596, RX597.
         """
-        hf = _hugging_face()
+        hf, name = _hugging_face(), "of the saved pipeline"
+        files = check_archive(name, data["config"], data["tokenizer"])
+        use_fast = bool(data["use_fast"])
         with TemporaryDirectory() as folder:
-            for name, content in data["tokenizer"].items():
-                (Path(folder) / Path(name).name).write_bytes(content)
-            (Path(folder) / "config.json").write_text(data["config"], encoding="utf8")
+            write_archive(folder, data["config"], files)
             try:
-                config = hf.AutoConfig.from_pretrained(folder)
-                tokenizer = hf.AutoTokenizer.from_pretrained(folder, use_fast=data["use_fast"])
+                config = hf.AutoConfig.from_pretrained(folder, **_LOCAL_DATA)
+                tokenizer = hf.AutoTokenizer.from_pretrained(folder, use_fast=use_fast, **_LOCAL_DATA)
                 with _no_random_weights():  # drawing weights takes longer than reading the saved ones
-                    module = hf.AutoModel.from_config(config)
-            except (OSError, ValueError, KeyError) as err:
-                raise RelxError("RX080", name="of the saved pipeline", reason=err) from err
-            subwords = Subwords(tokenizer)
-            return cls(_without_pooler(module), subwords, dict(data["tokenizer"]), data["use_fast"], has_weights=False)
+                    module = hf.AutoModel.from_config(config, trust_remote_code=False)
+            except Exception as err:  # whatever settings of another form make of transformers' many classes
+                raise RelxError("RX080", name=name, reason=sentence(f"{type(err).__name__}: {err}")) from err
+            return cls(_without_pooler(module), Subwords(tokenizer), files, use_fast, has_weights=False)
 
 
 def _hugging_face() -> Any:
@@ -102,20 +105,28 @@ def _no_random_weights() -> AbstractContextManager:
 def load_transformer(source: TransformerSource) -> LoadedTransformer:
     """Load the pre-trained model and its tokenizer.
 
-    RAISES: RelxError RX005, RX080 when that cannot be done, RX084 when it has not the layers that are to be kept.
+    Models that need code of their own are refused, see `transformer_walls`; PyTorch files are read as weights only.
+    RAISES: RelxError RX005, RX080 when that cannot be done, RX084 when it has not the layers that are to be kept, RX596
+    for a model that needs code of its own, RX597 for a tokenizer that could not be saved.
     """
-    hf = _hugging_face()
+    hf, name = _hugging_face(), repr(source.name)
     try:
-        tokenizer = hf.AutoTokenizer.from_pretrained(source.name, use_fast=source.use_fast)
-        config = hf.AutoConfig.from_pretrained(source.name)
+        found, tokenizer_settings = read_named_settings(source.name)
+        check_settings(name, found, tokenizer_settings, saved=False)
+        tokenizer = hf.AutoTokenizer.from_pretrained(source.name, use_fast=source.use_fast, **_DATA)
+        config = hf.AutoConfig.from_pretrained(source.name, return_dict=True, **_DATA)
         if source.dropout is not None:
-            config.update({name: source.dropout for name in _DROPOUTS if hasattr(config, name)})
-        module = hf.AutoModel.from_pretrained(source.name, config=config)
+            config.update({each: source.dropout for each in _DROPOUTS if hasattr(config, each)})
+        module = hf.AutoModel.from_pretrained(source.name, config=config, weights_only=True, **_DATA)
+    except RelxError:
+        raise
     except (OSError, ValueError, TypeError, KeyError) as err:
-        raise RelxError("RX080", name=repr(source.name), reason=err) from err
+        raise RelxError("RX080", name=name, reason=err) from err
+    files = _tokenizer_files(tokenizer)
+    check_files(name, files)
     module = _without_pooler(module.float().to(get_torch_default_device()))
     _keep_layers(module, source.layers)
-    return LoadedTransformer(module, Subwords(tokenizer), _tokenizer_files(tokenizer), bool(tokenizer.is_fast))
+    return LoadedTransformer(module, Subwords(tokenizer), files, bool(tokenizer.is_fast))
 
 
 def _without_pooler(module: Any) -> Any:
@@ -137,8 +148,9 @@ def _tokenizer_files(tokenizer: Any) -> dict[str, bytes]:
 
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without the names of the folders it came from."""
-    return {key: value for key, value in config.items() if key not in ("_name_or_path", "name_or_path")}
+    """A configuration without the names of the folders and files it came from."""
+    left_out = ("_name_or_path", "name_or_path")
+    return {key: value for key, value in config.items() if key not in left_out and not key.endswith("_file")}
 
 
 def text_limit(loaded: LoadedTransformer) -> int:

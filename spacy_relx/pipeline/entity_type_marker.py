@@ -9,7 +9,6 @@ from typing import Any, Callable, Union
 
 import numpy as np
 import srsly
-from spacy import util
 from spacy.attrs import ORTH
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -33,6 +32,7 @@ from ..sentences import sentence_places, sentence_starts
 from ..text_forms import normal_form
 from ..types import MENTIONS_KEY, CandidateGenerator, Candidates, Mention
 from .order import has_mentions, recognisers_behind
+from .saving import Saved, read_cfg, save_bytes, save_folder
 from .seen import SeenPairs
 from .unknown_types import UnknownTypes
 
@@ -376,8 +376,9 @@ class EntityTypeMarker(Pipe):
     def _saved(self) -> dict[str, Any]:
         return {**self.cfg, "types": self.types, "configured_types": self._configured}
 
-    def _restore(self, saved: dict[str, Any]) -> None:
+    def _restore(self, data: bytes) -> None:
         """Take the saved vocabulary, and the saved types unless the config has others than when they were saved."""
+        saved = read_cfg(data, lists=("labels",))
         if saved["configured_types"] == self._configured:
             self._types = saved["types"]
         self.cfg["seen"] = saved.get("seen")
@@ -386,15 +387,17 @@ class EntityTypeMarker(Pipe):
         self._check_generator()
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self._saved)}, exclude)
+        return save_bytes(self, {"cfg": lambda: srsly.json_dumps(self._saved).encode("utf8")}, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_bytes(bytes_data, {"cfg": lambda b: self._restore(srsly.json_loads(b))}, exclude)
+        """Load what `to_bytes` gave. RAISES: RelxError RX591, RX592."""
+        Saved(self, bytes_data, exclude).read("cfg", self._restore)
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self._saved)}, exclude)
+        save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self._saved)}, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        util.from_disk(path, {"cfg": lambda p: self._restore(srsly.read_json(p))}, exclude)
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX592 for what cannot be read."""
+        Saved(self, path, exclude).read("cfg", self._restore)
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 import srsly
-from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -19,6 +19,7 @@ from ..errors import RelxError, warn
 from ..extensions import get_facts, get_relations, set_extensions, set_facts, set_relations
 from ..types import SUPPORT
 from .batched import BatchedPipe
+from .saving import Saved, read_cfg, save_bytes, save_folder
 
 if TYPE_CHECKING:
     from ..kb.consistency import Consistency
@@ -32,6 +33,8 @@ _PARTS = {
 }
 #: Names that a warning gives at most.
 _NAMED = 10
+#: Names of files in a saved knowledge base.
+_PLAIN = re.compile(r"\w+\.(npy|txt|json)", re.ASCII)
 _UNCHECKED: dict[str, Any] = dict.fromkeys(SUPPORT)
 
 
@@ -182,39 +185,50 @@ class FactChecker(BatchedPipe):
         """What is saved beside the knowledge base: the config's paths, and which parts there are."""
         return {"paths": self.paths, "parts": [part for part, value in self._parts.items() if value is not None]}
 
-    def _restore(self, part: str, cfg: dict[str, Any], files: Path | dict[str, bytes]) -> None:
-        """Take a saved part, unless the config has another path than when it was saved."""
+    def _restore(self, saved: Saved) -> None:
+        """Take the saved parts, but not one for which the config has another path than when it was saved."""
+        cfg = saved.read("cfg", _read_cfg) or {"paths": self.paths, "parts": list(filter(saved.holds, _PARTS))}
         self._consistency = None
-        other = self.paths[part] not in (None, cfg["paths"][part])
-        self._parts[part] = _load(part, files) if part in cfg["parts"] and not other else None
+        for part in _PARTS:
+            if not saved.has(part):
+                continue
+            other = self.paths[part] not in (None, cfg["paths"][part])
+            read = part in cfg["parts"] and not other
+            load = partial(_load, part)
+            self._parts[part] = saved.read_folder(part, load, load) if read else None
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Write the paths, and folders with the embeddings (`KBEmbeddings.save`) and the triples."""
         self._read_missing()
-        writers: dict[str, Callable[[Path], None]] = {"cfg": lambda p: srsly.write_json(p, self._cfg)}
+        writers: dict[str, Callable[[Path], Any]] = {"cfg": lambda p: srsly.write_json(p, self._cfg)}
         writers.update((part, self._parts[part].save) for part in self._cfg["parts"])
-        util.to_disk(path, writers, exclude)
+        save_folder(self, path, writers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> FactChecker:
-        """Read what `to_disk` wrote. RAISES: RelxError RX231, RX205 where it is broken."""
-        cfg = srsly.read_json(Path(path) / "cfg")
-        util.from_disk(path, {part: partial(self._restore, part, cfg) for part in _PARTS}, exclude)
+        """Read what `to_disk` wrote. RAISES: RelxError RX591 for files that are not as they were saved, RX592, RX231,
+        RX205 for what cannot be read."""
+        self._restore(Saved(self, path, exclude))
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The files of `to_disk`."""
         self._read_missing()
-        getters: dict[str, Callable[[], Any]] = {"cfg": lambda: self._cfg}
+        getters: dict[str, Callable[[], Any]] = {"cfg": lambda: srsly.json_dumps(self._cfg).encode("utf8")}
         getters.update((part, partial(_files_of, self._parts[part].save)) for part in self._cfg["parts"])
-        return util.to_bytes(getters, exclude)
+        return save_bytes(self, getters, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> FactChecker:
-        """Read what `to_bytes` gave. RAISES: RelxError RX231, RX205 where it is broken."""
-        data = srsly.msgpack_loads(bytes_data)
-        for part in _PARTS:
-            if part not in exclude:
-                self._restore(part, data["cfg"], data.get(part, {}))
+        """Read what `to_bytes` gave. RAISES: as `from_disk`."""
+        self._restore(Saved(self, bytes_data, exclude))
         return self
+
+
+def _read_cfg(data: bytes) -> dict[str, Any]:
+    cfg = read_cfg(data, lists=("parts",))
+    paths = cfg["paths"]
+    if not isinstance(paths, dict) or set(paths) != set(_PARTS) or not set(cfg["parts"]) <= set(_PARTS):
+        raise ValueError(f"it does not name the parts {', '.join(_PARTS)}")
+    return cfg
 
 
 def _load(part: str, files: Path | dict[str, bytes]) -> Any:
@@ -228,7 +242,9 @@ def _load(part: str, files: Path | dict[str, bytes]) -> Any:
         return kind.load(files, mmap=False)
     with TemporaryDirectory() as folder:
         for name, content in files.items():
-            (Path(folder) / Path(name).name).write_bytes(content)
+            if not _PLAIN.fullmatch(name):
+                raise ValueError(f"{name[:80]!r} is no name of a file")
+            (Path(folder) / name).write_bytes(content)
         return kind.load(folder, mmap=False)
 
 

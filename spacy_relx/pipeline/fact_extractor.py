@@ -210,6 +210,9 @@ class FactExtractor(TrainedPipe):
         return Cover(len(facts), len(found), sum(fact in keys for fact in found))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[DocFacts]) -> None:
+        """Set the facts and their scores. RAISES: RelxError RX595 for scores that are not finite."""
+        docs = list(docs)
+        self.check_scores(docs, [found.scores for found in scores])
         for doc, found in zip(docs, scores):
             add_facts(doc, self.name, self._facts(doc, found), overwrite=self.overwrite)
             kept = FactScores(found.keys, self.labels, found.scores[:, 1:]) if self.keep_scores else None

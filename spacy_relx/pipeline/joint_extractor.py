@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
@@ -24,6 +23,7 @@ from ..thresholds import LabelThresholds, LangThresholds, check_keys
 from ..types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from .cover import MIN_COVER, N_COVER_DOCS
 from .joint_targets import GoldMentions, Reach, joint_gold
+from .saving import Saved, read_cfg
 from .score_weights import weigh_scores
 from .seen import SeenPairs
 from .trained import TrainedPipe, extras_of
@@ -230,18 +230,16 @@ class JointExtractor(TrainedPipe):
         super().set_sizes()
         self._set_masks()
 
-    # The model saves its masks; whether they hold is a setting, and what the config of a loaded pipeline says counts.
+    def _load(self, saved: Saved) -> None:
+        super()._load(saved)
+        self._set_masks()  # the model saves them; whether they hold is a setting, and the config's counts
 
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> JointExtractor:
-        super().from_bytes(bytes_data, exclude=exclude)
-        self._set_masks()
-        return self
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> JointExtractor:
-        """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
-        super().from_disk(path, exclude=exclude)
-        self._set_masks()
-        return self
+    def _restore(self, data: bytes) -> None:
+        cfg = read_cfg(data, lists=("types",))
+        langs = cfg["lang_labels"]
+        if not isinstance(langs, dict) or not all(isinstance(names, list) for names in langs.values()):
+            raise ValueError("'lang_labels' holds no lists of relations")
+        super()._restore(data)
 
     def _set_masks(self) -> None:
         rows = {label: row for row, label in enumerate(self.labels)}
@@ -286,6 +284,9 @@ class JointExtractor(TrainedPipe):
         return self.model.predict((list(docs), None))
 
     def set_annotations(self, docs: Iterable[Doc], found: Sequence[DocFound]) -> None:
+        """Set mentions and relations. RAISES: RelxError RX595 for scores that are not finite."""
+        docs = list(docs)
+        self.check_scores(docs, [np.append(part.scores, part.mention_scores) for part in found])
         for doc, part in zip(docs, found):
             self._annotate(doc, part)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Callable
 
 import srsly
-from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -30,6 +29,7 @@ from ..loading import require_extras
 from ..sentences import sentence_starts
 from ..types import LanguageDetector
 from .batched import BatchedPipe
+from .saving import Saved, read_cfg, save_bytes, save_folder
 
 _CODE = re.compile(r"[a-z]{2,3}|")
 #: ISO 639-2 for undetermined and several languages, and spaCy's own for the latter.
@@ -237,25 +237,26 @@ class LanguageRouter(BatchedPipe):
     def _state(self) -> dict[str, Any]:
         return {"languages": self.languages}
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
-        if state.get("languages"):
-            self.add_languages(state["languages"])
+    def _restore(self, data: bytes) -> None:
+        languages = read_cfg(data)["languages"]
+        if languages is not None:
+            self.add_languages(_codes(read_cfg(data, lists=("languages",))["languages"], "the saved languages"))
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the languages."""
-        util.to_disk(path, {"cfg": lambda p: srsly.write_json(p, self._state())}, exclude)
+        save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self._state())}, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
-        if (Path(path) / "cfg").exists():
-            util.from_disk(path, {"cfg": lambda p: self._restore(srsly.read_json(p))}, exclude)
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX592, RX042 for what is no state."""
+        Saved(self, path, exclude).read("cfg", self._restore)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        return util.to_bytes({"cfg": lambda: srsly.json_dumps(self._state())}, exclude)
+        return save_bytes(self, {"cfg": lambda: srsly.json_dumps(self._state()).encode("utf8")}, exclude)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
-        if data:
-            util.from_bytes(data, {"cfg": lambda b: self._restore(srsly.json_loads(b))}, exclude)
+        """Load what `to_bytes` gave. RAISES: RelxError RX591, RX592, RX042."""
+        Saved(self, data, exclude).read("cfg", self._restore)
         return self
 
 

@@ -218,7 +218,9 @@ class RelationExtractor(TrainedPipe):
             yield from super().pipe(group, batch_size=max(1, len(group)))
 
     def set_annotations(self, docs: Iterable[Doc], scores: Sequence[np.ndarray]) -> None:
+        """Set the relations. RAISES: RelxError RX595 for scores that are not finite."""
         docs = list(docs)
+        self.check_scores(docs, scores)
         candidates = [get_candidates(doc) for doc in docs]
         if self.types:
             scores = [self._allowed_scores(pairs, part) for pairs, part in zip(candidates, scores)]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Callable, Union
 
 import numpy as np
 import srsly
-from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -24,10 +23,14 @@ from ..thresholds import LabelThresholds, LangThresholds, Thresholds
 from ..types import NO_RELATION, Mention
 from .cover import Cover, CoverChecks
 from .order import components_before
+from .saving import Saved, check_finite, labels_digest, read_cfg, save_bytes, save_folder
 from .seen import SeenPairs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+#: Attribute of the model, saved with its weights: a digest of the labels that they were trained for.
+_DIGEST = "labels_digest"
 
 
 def extras_of(model: Model) -> set[str]:
@@ -297,6 +300,13 @@ class TrainedPipe(TrainablePipe):
             )
             self.on_scores(doc, found)
 
+    def check_scores(self, docs: Sequence[Doc], scores: Iterable[np.ndarray]) -> None:
+        """RAISES: RelxError RX595 for a Doc with scores that are not finite: they say nothing, and would be taken for
+        a prediction, or for none."""
+        for doc, part in zip(docs, scores):
+            if not np.isfinite(part).all():
+                raise RelxError("RX595", name=self.name, text=doc.text[:60])
+
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """float32, 1 where a gold label holds: a row for each thing that is classified, a column for each label."""
         raise NotImplementedError
@@ -359,42 +369,58 @@ class TrainedPipe(TrainablePipe):
         self.checks.score(examples)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        serializers = {
-            "cfg": lambda: srsly.json_dumps(self.cfg),
-            "model": self.model.to_bytes,
+        getters: dict[str, Callable[[], Any]] = {
+            "cfg": lambda: srsly.json_dumps(self.cfg).encode("utf8"),
+            "model": self._model_bytes,
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
         }
-        return util.to_bytes(serializers, exclude)
+        return save_bytes(self, getters, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
-        deserializers = {
-            "cfg": lambda b: self._restore(srsly.json_loads(b)),
-            "model": self.model.from_bytes,
-            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-        }
-        util.from_bytes(bytes_data, deserializers, exclude)
+        """Load what `to_bytes` gave. RAISES: as `from_disk`."""
+        self._load(Saved(self, bytes_data, exclude))
         return self
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        serializers = {
+        writers: dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: srsly.write_json(p, self.cfg),
-            "model": lambda p: self.model.to_disk(p),
+            "model": lambda p: p.write_bytes(self._model_bytes()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
         }
-        util.to_disk(path, serializers, exclude)
+        save_folder(self, path, writers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Self:
-        """Load. RAISES: RelxError RX051 when the weights do not fit the configured model."""
-        deserializers: dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: self._restore(srsly.read_json(p)),
-            "model": lambda p: self.model.from_bytes(Path(p).read_bytes()),
-            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-        }
-        util.from_disk(path, deserializers, exclude)
+        """Load. RAISES: RelxError RX591 for files that are not as they were saved, RX592 for what cannot be read, RX051
+        when the weights do not fit the configured model, RX593 when the labels are not theirs, RX594 when they are not
+        finite."""
+        self._load(Saved(self, path, exclude))
         return self
 
-    def _restore(self, cfg: dict[str, Any]) -> None:
+    def _model_bytes(self) -> bytes:
+        self.model.attrs[_DIGEST] = labels_digest(self.label_data)
+        return self.model.to_bytes()
+
+    def _load(self, saved: Saved) -> None:
+        exclude = saved.exclude
+        saved.read("cfg", self._restore)
+        self.model.attrs.pop(_DIGEST, None)
+        saved.read("model", self.model.from_bytes)
+        saved.read_folder(
+            "vocab",
+            lambda p: self.vocab.from_disk(p, exclude=exclude),
+            lambda b: self.vocab.from_bytes(b, exclude=exclude),
+        )
+        if saved.has("model"):
+            check_finite(self.name, self.model)
+            if saved.has("cfg") and self.model.attrs.get(_DIGEST) != labels_digest(self.label_data):
+                raise RelxError("RX593", file=saved.place("cfg"), name=self.name)
+
+    def _restore(self, data: bytes) -> None:
         """Build the module from saved labels and sizes, so that weights have somewhere to go."""
+        cfg = read_cfg(data, lists=("labels",))
+        sizes = {name: cfg[name] for name in ("width", "n_markers")}
+        if not all(size is None or (type(size) is int and size >= 0) for size in sizes.values()):
+            raise ValueError(f"its sizes are {sizes}")
         self.cfg = cfg
         self.seen = SeenPairs.from_dict(cfg.get("seen"))
         saved = cfg.get("calibration")

@@ -35,7 +35,9 @@ def load_source(path: str | Path, name: str, kind: type) -> Any:
     """The component of that name in a saved pipeline. RAISES: RelxError RX260 where there is none of this kind."""
     try:
         source = spacy.load(path)
-    except (OSError, ValueError) as err:
+    except RelxError:  # it says which file is damaged
+        raise
+    except Exception as err:  # whatever spaCy and other packages' components make of damaged files
         raise RelxError("RX260", name=name, path=path, reason=f"it is no pipeline: {err}") from err
     if name not in source.pipe_names:
         reason = f"it has no component of that name, only {', '.join(source.pipe_names) or 'none at all'}."

@@ -28,6 +28,8 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".parquet", ".spacy")
 #: A shard of lines ends after so many bytes, however few lines that are.
 MAX_SHARD_BYTES = 1 << 28
 _READ = 1 << 23
+#: What `cut` calls shards.
+_SHARD_NAME = re.compile(r"\d+-[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,12 @@ class Plan:
             if digest != _digest(data):
                 raise ValueError("something of it was lost or changed since it was written")
             inputs = {name: Input(*known) for name, known in data["inputs"].items()}
-            return cls(data["identity"], inputs, [Shard(**shard) for shard in data["shards"]])
+            shards = [Shard(**shard) for shard in data["shards"]]
+            # files are written and removed by these names: one with a path would reach out of the folder
+            strange = next((shard.name for shard in shards if not _SHARD_NAME.fullmatch(shard.name)), None)
+            if strange is not None:
+                raise ValueError(f"a shard has the name {strange[:80]!r}")
+            return cls(data["identity"], inputs, shards)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
             raise RelxError("RX402", path=folder / PLAN, reason=f"{type(err).__name__}: {err}") from err
 
