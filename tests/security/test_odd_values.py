@@ -15,7 +15,7 @@ from test_formats_uima import HEADER, ROWS, STRUCTURES, cas
 from test_lost_relations import CROSSRE, MISSPELT
 
 from spacy_relx.corpora.convert import default_nlp, records_to_docs
-from spacy_relx.corpora.formats import _read
+from spacy_relx.corpora.formats import _names, _read
 from spacy_relx.errors import RelxError
 
 HUGE = 10**30
@@ -127,7 +127,7 @@ def test_a_record_that_is_too_large(tmp_path, format, limit, monkeypatch):
 
 
 def test_a_name_that_is_too_long(tmp_path):
-    name = "甲" * (_read.MAX_NAME + 1)
+    name = "甲" * (_names.MAX_NAME + 1)
     path = tmp_path / "x.txt"
     path.write_text(f"{name}\t乙\tr\t{name}和乙\n", encoding="utf8")
     _, report = read("finre", path, "skip")

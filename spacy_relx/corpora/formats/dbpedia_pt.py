@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report, bare
-from ._read import find_apart, in_word, parse_rows, read_lines
+from ._names import find_apart, in_word
+from ._read import parse_rows, read_lines
 
 _NAMES = "(?:SENTENCE|MANUALLY CHECKED|ENTITY1|TYPE1|ENTITY2|TYPE2|REL TYPE)"
 _FIELD = re.compile(rf"({_NAMES})\s*:\s*(.*)", re.DOTALL)

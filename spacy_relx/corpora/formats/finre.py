@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
-from ._read import find_apart, find_places, parse_rows, read_lines
+from ._names import find_apart, find_places
+from ._read import parse_rows, read_lines
 
 COLUMNS = ["head", "tail", "relation", "sentence"]
 #: The label for "not related".

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ...types import Mention
 from ..records import UNTYPED, BadRecord, Place, Record, Report
-from ._read import NO_RELATION_LABELS, find_places, in_word, parse_rows, read_lines
+from ._names import find_places, in_word
+from ._read import NO_RELATION_LABELS, parse_rows, read_lines
 
 COLUMNS = ["id of the head", "id of the tail", "name of the head", "name of the tail", "relation", "sentence"]
 _END = "###END###"
