@@ -386,6 +386,7 @@ def test_languages_that_training_does_not_have(recwarn):
     assert not [warning for warning in recwarn if issubclass(warning.category, RelxWarning)]
 
 
+@pytest.mark.filterwarnings("ignore:.*RX505")
 def test_bags_without_some_language_and_docs_without_bags():
     """Alone or in one batch: the same scores."""
     nlp, optimizer, examples = started()

@@ -121,7 +121,7 @@ def test_opennre_compares_names_with_the_text(tmp_path):
     words = ["Ann", "Bee", "left", "New", "Ulm", "(", "Bavaria", ")", "."]
     good = {"h": {"name": "ann  BEE", "pos": [0, 2]}, "t": {"name": "New_Ulm (Bavaria)", "pos": [3, 8]}}
     text = {"text": "Ann Bee left Ulm.", "h": {"name": "Ann Bee", "pos": [0, 7]}, "t": {"pos": [13, 16]}}
-    shifted = {"text": "Ann Bee left Ulm.", "h": {"name": "Ann Bee", "pos": [1, 8]}, "t": {"name": "", "pos": [13, 16]}}
+    shifted = {"text": "Ann Bee left Ulm.", "h": {"name": "Ann Bee", "pos": [2, 9]}, "t": {"name": "", "pos": [13, 16]}}
     tokens = {"token": words, "h": {"name": "Ann Bee", "pos": [0, 2]}, "t": {"name": "New Ulm", "pos": [4, 6]}}
     signs = {"token": ["C+", "and", "C", "!"], "h": {"name": "C", "pos": [0, 1]}, "t": {"name": "?", "pos": [3, 4]}}
     rows = [{"token": words, **good}, text, shifted, tokens, signs]
@@ -130,11 +130,11 @@ def test_opennre_compares_names_with_the_text(tmp_path):
     assert len(records) == 5 and not report.records_broken
     assert [(p.code, p.line) for p in report.problems] == [("RX117", 3), ("RX117", 4), *[("RX117", 5)] * 2]
     assert (
-        "x.jsonl, line 3: the entity 'h' is named 'Ann Bee', but what stands at characters [1, 8) is 'nn Bee '"
+        "x.jsonl, line 3: the entity 'h' is named 'Ann Bee', but what stands at characters [2, 9) is 'n Bee l'"
         in str(report.problems[0].message)
     )
     assert "'t' is named 'New Ulm', but what stands at tokens [4, 6) is 'Ulm ('" in report.problems[1].message
-    assert (records[2].mentions[0].start, records[2].mentions[0].end) == (1, 8)
+    assert (records[2].mentions[0].start, records[2].mentions[0].end) == (2, 9)
 
 
 # DBpediaRelations-PT

@@ -235,6 +235,7 @@ def test_component_in_several_processes(tmp_path):
     assert [doc._.removed_relations[0]["reason"] for doc in docs] == ["asymmetric"] * 4
 
 
+@pytest.mark.filterwarnings("ignore:.*RX505")
 def test_unknown_labels_are_warned_of_once(trained):
     config = trained.get_pipe("relation_extractor").labels
     nlp = trained

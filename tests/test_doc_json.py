@@ -237,7 +237,8 @@ def test_records(record):
     kind = type(record)
     names = list(kind.__dataclass_fields__)
     assert replace(record) == record and replace(record) is not record
-    assert kind(*(getattr(record, name) for name in names)) == record != replace(record, **{names[0]: TAIL})
+    other = "z" if isinstance(getattr(record, names[0]), str) else TAIL
+    assert kind(*(getattr(record, name) for name in names)) == record != replace(record, **{names[0]: other})
     assert hash(replace(record)) == hash(record) and record not in ({}, dict(record), None, RELATION.shift(1))
     assert json.loads(json.dumps(record)) == json.loads(json.dumps(record.to_dict()))
     assert type(record.to_dict()) is dict

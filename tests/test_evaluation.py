@@ -34,7 +34,7 @@ def drop_rome(doc):
     return doc
 
 
-@Language.component("relx_test_finds_nothing", assigns=["doc.ents", "doc._.relations"])
+@Language.component("relx_test_finds_no_mentions", assigns=["doc.ents", "doc._.relations"])
 def finds_nothing(doc):
     return doc
 
@@ -136,8 +136,8 @@ def test_evaluate_without_entities_says_what_would_help():
     with pytest.warns(RelxWarning, match="RX171.*there are none in doc.ents"):
         evaluate(pipeline(ruler=False), empty, gold_mentions=True)
     finder = spacy.blank("xx")
-    finder.add_pipe("relx_test_finds_nothing")
-    with pytest.warns(RelxWarning, match="RX171.*'relx_test_finds_nothing' finds mentions itself"):
+    finder.add_pipe("relx_test_finds_no_mentions")
+    with pytest.warns(RelxWarning, match="RX171.*'relx_test_finds_no_mentions' finds mentions itself"):
         evaluate(finder, gold_docs(finder.vocab))
 
 

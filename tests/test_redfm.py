@@ -42,7 +42,7 @@ def test_redfm(tmp_path):
     assert first.mentions == [Mention(0, 7, "ENT"), Mention(20, 23, "ENT")]
     assert relations(first) == [("Ann Bee", "place of birth", "Ulm")]
     assert (first.id, first.lang, first.meta) == ("7-0-1", "en", {"label": "place of birth", "pid": "P19"})
-    assert (second.id, second.lang, second.text) == ("8", "de", "In ميلانو wohnt Bo.")
+    assert (second.id, second.lang, second.text) == (8, "de", "In ميلانو wohnt Bo.")
     # e1 is the head wherever it stands.
     assert relations(second) == [("Bo", "residence", "ميلانو")]
     # Mentions may touch.

@@ -205,6 +205,7 @@ def test_same_seed_same_weights_and_scores():
             np.testing.assert_array_equal(first[name], second[name])
 
 
+@pytest.mark.filterwarnings("ignore:.*RX025")
 def test_odd_docs(trained):
     for words, mentions in [("", []), ("nothing here", []), ("one", [(0, 1, "PERSON")]), ("a b", [(0, 2, "NEW_TYPE")])]:
         assert run(trained, [(words, mentions, [])]) == [set()]

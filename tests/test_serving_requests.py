@@ -57,9 +57,15 @@ MALFORMED = [
 ]
 
 
+def finds_nothing():
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("relx_test_finds_nothing")
+    return nlp
+
+
 @pytest.mark.parametrize("content, part", MALFORMED)
 def test_malformed_requests(app, content, part):
-    client = client_of(create_app(spacy.blank("xx"), Limits(max_total=100_000)))
+    client = client_of(create_app(finds_nothing(), Limits(max_total=100_000)))
     answer = post(client, content)
     assert code_of(answer) == (422, "RX420")
     assert part in answer.json()["error"]["message"] and len(answer.text) < 700
@@ -151,7 +157,7 @@ def test_a_client_that_goes(app):
 
 
 def test_a_failure_of_the_server_says_nothing(monkeypatch):
-    app = create_app(spacy.blank("xx"))
+    app = create_app(finds_nothing())
     monkeypatch.setattr("spacy_relx.serving.extract.read_request", lambda *args: 1 / 0)
     answer = post(client_of(app), b"{}")
     assert code_of(answer) == (500, "RX429") and "Zero" not in answer.text

@@ -67,7 +67,7 @@ class InstanceShim(TorchShim):
     def __init__(self, text: InstanceText):
         super().__init__()
         self.text = text
-        self.extra = text.extra
+        self.extra = getattr(text, "extra", "")
         self.make: Callable[[], nn.Module] | None = None
 
     def to_bytes(self) -> bytes:

@@ -242,6 +242,12 @@ class EntityTypeMarker(Pipe):
             warn("RX505", name=self.name, text=doc.text[:60], key=self.spans_key)
         self._check_apart(*self._mark(doc, self.unknown_types))
 
+    def mark(self, doc: Doc) -> Doc:
+        """Propose candidates for a Doc as in training: nothing is said of a Doc without mentions, or of pairs that the
+        rule of training leaves out."""
+        self._mark(doc, self._unknown_in_steps)
+        return doc
+
     def _mark(
         self, doc: Doc, unknown: UnknownTypes, mentions: Sequence[Mention] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
