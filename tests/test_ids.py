@@ -266,7 +266,7 @@ def test_equal_ids_of_several_texts_are_noted(tmp_path):
         tmp_path / "b.jsonl", row("d1", "Zoë."), row("d2", "Robert.", lang="de"), {"text": "x"}, {"text": "y"}
     )
     report = convert("jsonl", [first, second], tmp_path / "o.spacy")
-    assert report.problem_counts == {"RX576": 1} and report.records_written == 7
+    assert report.problem_counts["RX576"] == 1 and report.records_written == 7
     message = report.problems[0].message
     assert "b.jsonl, line 1" in message and "a.jsonl, line 1" in message and "'d1'" in message
 

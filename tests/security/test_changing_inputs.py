@@ -151,6 +151,7 @@ def test_two_files_of_one_time_and_size_are_two(annotate, corpus):
         annotate(other)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("engine", ["local", "spark", "ray"])
 def test_engines_end_so_too(annotate, corpus, engine):
     if engine == "spark":

@@ -10,6 +10,8 @@ from scale_util import CODE, TEXT, places, write_texts
 
 from spacy_relx.scale import local
 
+pytestmark = pytest.mark.process
+
 pytest.importorskip("pyarrow")
 
 #: A thread that is no daemon: the interpreter waits for it.
