@@ -267,7 +267,7 @@ def test_equal_ids_of_several_texts_are_noted(tmp_path):
     )
     report = convert("jsonl", [first, second], tmp_path / "o.spacy")
     assert report.problem_counts["RX576"] == 1 and report.records_written == 7
-    message = report.problems[0].message
+    message = next(problem.message for problem in report.problems if problem.code == "RX576")
     assert "b.jsonl, line 1" in message and "a.jsonl, line 1" in message and "'d1'" in message
 
 
