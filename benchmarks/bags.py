@@ -19,8 +19,8 @@ import torch
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config, minibatch, registry
 
-from spacy_relx.corpora.bag_reader import BagCorpus
-from spacy_relx.extensions import get_sentence_langs
+from spacy_relx.data.extensions import get_sentence_langs
+from spacy_relx.formats.bag_reader import BagCorpus
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 MODEL = "components.fact_extractor.model"

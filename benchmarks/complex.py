@@ -27,12 +27,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from spacy_relx.kb.complex import ComplExSettings, Epoch, train_complex
-from spacy_relx.kb.embeddings import KBEmbeddings
-from spacy_relx.kb.ranks import rank_triples
-from spacy_relx.kb.read import read_triples
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.nn.complex import ComplEx
+from spacy_relx.knowledge.complex import ComplExSettings, Epoch, train_complex
+from spacy_relx.knowledge.complex_network import ComplEx
+from spacy_relx.knowledge.embeddings import KBEmbeddings
+from spacy_relx.knowledge.ranks import rank_triples
+from spacy_relx.knowledge.read import read_triples
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 
 def main() -> None:

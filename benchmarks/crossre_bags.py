@@ -42,16 +42,16 @@ import spacy
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
-from spacy_relx.corpora.bag_files import read_bags
-from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bag_writer import BagWriter
-from spacy_relx.corpora.convert import find_inputs
-from spacy_relx.corpora.formats._read import read_json_lines
-from spacy_relx.corpora.formats.crossre import LANGUAGES, read_crossre
-from spacy_relx.corpora.leakage import leakage
-from spacy_relx.corpora.records import Record, Report
-from spacy_relx.ids import stable_hash
-from spacy_relx.types import Mention
+from spacy_relx.data.ids import stable_hash
+from spacy_relx.data.types import Mention
+from spacy_relx.formats.bag_files import read_bags
+from spacy_relx.formats.bag_spool import BagSpool
+from spacy_relx.formats.bag_writer import BagWriter
+from spacy_relx.formats.convert import find_inputs
+from spacy_relx.formats.importers._read import read_json_lines
+from spacy_relx.formats.importers.crossre import LANGUAGES, read_crossre
+from spacy_relx.formats.leakage import leakage
+from spacy_relx.formats.records import Record, Report
 
 Pair = tuple[str, str]
 SPLITS = ("train", "dev", "test")

@@ -21,7 +21,7 @@ FORMATS = ["jsonl", "csv", "parquet", "ntriples", "turtle", "jsonld", "graphml",
 
 
 def make_triples(n):
-    from spacy_relx.export import EntityMention, Triple
+    from spacy_relx.writers import EntityMention, Triple
 
     n_facts = max(1, n * 2 // 5)
     for i in range(n):
@@ -54,7 +54,7 @@ def size_of(path):
 
 def measure(format, n, folder):
     """In this process. RETURNS: (seconds to take in, seconds to write, extra MiB, MB written)."""
-    from spacy_relx.export import Settings, TripleSpool, export, get_writer
+    from spacy_relx.writers import Settings, TripleSpool, export, get_writer
 
     path = Path(folder) / "small"
     export(make_triples(100), path, format)

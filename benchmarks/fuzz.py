@@ -121,7 +121,7 @@ class Importers:
     def __init__(self, folder):
         from test_formats_detect import SAMPLES, name_of, save
 
-        from spacy_relx.corpora.convert import default_nlp
+        from spacy_relx.formats.convert import default_nlp
 
         self.folder = folder
         self.samples = {}
@@ -138,7 +138,7 @@ class Importers:
         return (format, name, rng.choice(("raise", "skip"))), mutate(rng, data, self.others)
 
     def run(self, case, data):
-        from spacy_relx.corpora.convert import convert
+        from spacy_relx.formats.convert import convert
 
         format, name, on_error = case
         place = self.folder / "input"
@@ -207,7 +207,7 @@ class Http:
     def __init__(self, folder):
         from serving_util import LIMITS, pipeline
 
-        from spacy_relx.serving import create_app
+        from spacy_relx.run.serving import create_app
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -243,7 +243,7 @@ class Sparql:
     def __init__(self, folder):
         from test_sparql import HOSTILE
 
-        from spacy_relx.export.graph import build_graph
+        from spacy_relx.writers.graph import build_graph
 
         asked = self.asked = []
 
@@ -274,7 +274,7 @@ class Sparql:
         return (), mutate(rng, rng.choice(self.seeds), self.seeds)
 
     def run(self, case, data):
-        from spacy_relx.export.query import query_graph
+        from spacy_relx.writers.query import query_graph
 
         before = len(self.asked)
         try:

@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from spacy_relx.files import write_whole
+from spacy_relx.data.files import write_whole
 
 Setting = tuple[str, str]
 

@@ -50,7 +50,7 @@ def measure(hidden, format, files, path, repeats):
     blank, nlp = seconds(lambda: spacy.blank("en"))
     convert = None
     if "spacy-relx" not in hidden:
-        from spacy_relx.corpora.convert import convert as work
+        from spacy_relx.formats.convert import convert as work
 
         convert, _ = seconds(lambda: work(format, files, path, lang="en"), repeats)
     docbin = DocBin().from_disk(path)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_relx.files import write_whole
+from spacy_relx.data.files import write_whole
 
 JOINT = "components.joint_extractor.model.encoder"
 START = "initialize.components.joint_extractor"

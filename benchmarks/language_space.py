@@ -25,7 +25,7 @@ from sklearn.decomposition import PCA
 from sklearn.neural_network import MLPClassifier
 from spacy.tokens import Doc
 
-from spacy_relx.corpora.bag_files import read_bags
+from spacy_relx.formats.bag_files import read_bags
 
 SPACES = ("consistent", "individual")
 

@@ -18,10 +18,10 @@ import torch
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_relx.corpora.mentions import copy_mentions
-from spacy_relx.layers.marking import Texts, make_batch
-from spacy_relx.nn.flat_transformer import padded_states
-from spacy_relx.types import MENTIONS_KEY, Relation
+from spacy_relx.core.kernels.flat_transformer import padded_states
+from spacy_relx.data.types import MENTIONS_KEY, Relation
+from spacy_relx.formats.mentions import copy_mentions
+from spacy_relx.marked.marking import Texts, make_batch
 
 CONCAT = {"@architectures": "spacy_relx.ConcatPairs.v1"}
 FACTORISED = {"@architectures": "spacy_relx.MentionPairs.v1"}

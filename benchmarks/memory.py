@@ -13,7 +13,7 @@ import spacy
 import torch
 from spacy.tokens import Doc, Span
 
-from spacy_relx.types import MENTIONS_KEY
+from spacy_relx.data.types import MENTIONS_KEY
 
 
 def peak_mib():

@@ -20,7 +20,7 @@ import spacy
 from spacy.tokens import Doc
 
 from spacy_relx import Relation
-from spacy_relx.types import Mention
+from spacy_relx.data.types import Mention
 from spacy_relx.viz import render
 from spacy_relx.viz.page import corpus_page, errors_page
 from spacy_relx.viz.page_data import PageDoc, PageRelation

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spacy_relx.kb.complex import ComplExSettings, train_complex
-from spacy_relx.kb.ranks import rank_triples
-from spacy_relx.kb.read import read_triples
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.nn.complex import ComplEx
+from spacy_relx.knowledge.complex import ComplExSettings, train_complex
+from spacy_relx.knowledge.complex_network import ComplEx
+from spacy_relx.knowledge.ranks import rank_triples
+from spacy_relx.knowledge.read import read_triples
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 RATES = (0.1, 0.3)
 

@@ -12,7 +12,7 @@ import time
 import torch
 from torch import nn
 
-from spacy_relx.nn.recurrent import pack, run_packed
+from spacy_relx.core.kernels.recurrent import pack, run_packed
 
 
 def main():

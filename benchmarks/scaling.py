@@ -237,9 +237,9 @@ def write_input(folder, format, way, n):
 
 
 def time_reader(folder, format, way, n):
-    from spacy_relx.corpora.convert import default_nlp, records_to_docs
-    from spacy_relx.corpora.formats import get_format
-    from spacy_relx.corpora.records import Report
+    from spacy_relx.formats.convert import default_nlp, records_to_docs
+    from spacy_relx.formats.importers import get_format
+    from spacy_relx.formats.records import Report
 
     path = write_input(folder, format, way, n)
     if path is None:
@@ -274,7 +274,7 @@ def make_docs(way, n):
 
 
 def time_writer(folder, format, way, n):
-    from spacy_relx.corpora.writers import WRITERS
+    from spacy_relx.formats.annotation_tools import WRITERS
 
     if way in ("blanks", "names"):
         return None
@@ -287,7 +287,7 @@ def time_writer(folder, format, way, n):
 
 
 def time_export(folder, format, way, n):
-    from spacy_relx.export import export, iter_triples
+    from spacy_relx.writers import export, iter_triples
 
     if way in ("blanks", "names"):
         return None

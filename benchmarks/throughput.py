@@ -14,7 +14,7 @@ import spacy
 import torch
 from spacy.tokens import DocBin
 
-from spacy_relx.corpora.mentions import blank_copy
+from spacy_relx.formats.mentions import blank_copy
 
 
 def main():

@@ -3,11 +3,11 @@
 import contextlib
 
 from .about import __version__
+from .data.extensions import merge_docs, set_extensions, span_as_doc
+from .data.found import add_relations
+from .data.types import Candidate, Candidates, Mention, Relation
 from .errors import RelxError
-from .extensions import merge_docs, set_extensions, span_as_doc
-from .found import add_relations
 from .registrations import register
-from .types import Candidate, Candidates, Mention, Relation
 
 register()
 # spaCy imports this package for every pipeline it makes, also where nobody uses it: a clash of names with another

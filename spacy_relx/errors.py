@@ -497,11 +497,11 @@ MESSAGES: dict[str, str] = {
     "RX500": "{docs} training Docs with {gold} gold {what} come without mentions, so '{name}' has no candidate pairs to learn "
     "from in them. Mentions must be where the entity_type_marker looks, on `example.predicted`. To train on gold mentions: "
     "in a config the reader spacy_relx.RelationCorpus.v1 with gold_mentions = true, in Python "
-    "spacy_relx.corpora.gold_example(doc). To train on predicted ones: a recogniser before the entity_type_marker, named "
+    "spacy_relx.formats.gold_example(doc). To train on predicted ones: a recogniser before the entity_type_marker, named "
     "under [training] annotating_components (nlp.update(..., annotates=[...])).",
     "RX501": "{docs} evaluated Docs with {gold} gold {what} have no mentions, so '{name}' finds nothing in them and these count "
     "as misses. Put a recogniser before the entity_type_marker. Or evaluate on gold mentions: python -m spacy relx evaluate "
-    "with the option for these, in Python examples of spacy_relx.corpora.gold_example(doc), in a config the reader "
+    "with the option for these, in Python examples of spacy_relx.formats.gold_example(doc), in a config the reader "
     "spacy_relx.RelationCorpus.v1.",
     "RX502": "'{name}' proposes only pairs of mentions {reach}, as in training, where {across} of {relations} gold relations "
     "joined mentions of different sentences. Set its 'generator' to propose others (spacy_relx.AllPairs.v1), or to keep to "
@@ -564,7 +564,7 @@ MESSAGES: dict[str, str] = {
     "the old one.",
     "RX543": "doc._.removed_relations takes a list of mappings, relations with a 'reason' (a string), but got {value!r}. To clear "
     "it, assign an empty list.",
-    "RX544": "Docs, or triples of spacy_relx.export, can be exported, but got {value!r}. Relations and facts are exported with "
+    "RX544": "Docs, or triples of spacy_relx.writers, can be exported, but got {value!r}. Relations and facts are exported with "
     "the Docs that they are on.",
     # 550-559: pipelines of other people
     "RX550": "The tokenizer of '{model}' is for the language '{base}', but this pipeline's language is '{lang}'. Set [nlp] "

@@ -9,10 +9,10 @@ import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.docbin import new_docbin, quick_msgpack
-from spacy_relx.corpora.instances import sentence_instances
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.formats.bag_spool import BagSpool
+from spacy_relx.formats.docbin import new_docbin, quick_msgpack
+from spacy_relx.formats.instances import sentence_instances
 
 VOCAB = spacy.blank("xx").vocab
 

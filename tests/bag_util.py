@@ -9,12 +9,12 @@ from spacy.training import Example
 from spacy.util import filter_spans
 from thinc.api import Config, fix_random_seed
 
-from spacy_relx.corpora.mentions import blank_copy
-from spacy_relx.extensions import get_bag, set_bag, set_facts, set_sentence_langs
-from spacy_relx.facts import Fact
-from spacy_relx.nn.instances import Bags, InstanceBatch
-from spacy_relx.pipeline.fact_extractor import DEFAULT_MODEL_CONFIG
-from spacy_relx.types import MENTIONS_KEY
+from spacy_relx.bags.fact_extractor import DEFAULT_MODEL_CONFIG
+from spacy_relx.bags.instance_batch import Bags, InstanceBatch
+from spacy_relx.data.extensions import get_bag, set_bag, set_facts, set_sentence_langs
+from spacy_relx.data.facts import Fact
+from spacy_relx.data.types import MENTIONS_KEY
+from spacy_relx.formats.mentions import blank_copy
 
 WIDTH, N_MARKERS, N_WORDS = 4, 3, 9
 #: (tokens, head, tail): head first, tail first, touching, nested either way, one within the other's beginning, at the

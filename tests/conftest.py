@@ -97,7 +97,7 @@ def scale_model(tmp_path_factory, scale_code):
 @pytest.fixture
 def annotate(scale_model, scale_code, tmp_path):
     """`annotate_corpus` with `scale_model`, in this process, to the folder "out"."""
-    from spacy_relx.scale import annotate_corpus
+    from spacy_relx.run import annotate_corpus
 
     def run(*inputs, output=tmp_path / "out", **settings):
         given = {"workers": 0, "code": scale_code, "shard_size": 3, "batch_size": 2, **settings}

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from spacy_relx.data.types import SUPPORT
 from spacy_relx.errors import RelxError
-from spacy_relx.kb.embeddings import KBEmbeddings
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.nn.complex import ComplEx
-from spacy_relx.types import SUPPORT
+from spacy_relx.knowledge.complex_network import ComplEx
+from spacy_relx.knowledge.embeddings import KBEmbeddings
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 ENTITIES, RELATIONS_OF = ["ann", "bob", "eve", "acme", "rome", "oslo"], ["works_for", "lives_in", "knows"]
 

@@ -5,7 +5,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_relx import Candidates, Mention, Relation
-from spacy_relx.extensions import set_extensions, set_sentence_langs
+from spacy_relx.data.extensions import set_extensions, set_sentence_langs
 
 HEAD, TAIL = Mention(0, 1, "PER", "Q1"), Mention(1, 3, "LOC")
 RELATION = Relation(HEAD, "lives_in", TAIL, 0.25)

@@ -174,7 +174,7 @@ class Commands:
         import spacy
         from fastapi.testclient import TestClient
 
-        from spacy_relx.serving import Limits, create_app
+        from spacy_relx.run.serving import Limits, create_app
 
         limits = Limits(**{name: value for name, value in params.items() if name in Limits.__dataclass_fields__})
         self.client = TestClient(create_app(spacy.load(params["model"]), limits))

@@ -23,9 +23,9 @@ from thinc.api import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.reader import make_relation_corpus
-from spacy_relx.kb.aliases import AliasMatcher, read_aliases
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.reader import make_relation_corpus
+from spacy_relx.knowledge.aliases import AliasMatcher, read_aliases
 
 PERSONS = ["Clara Oakenfield", "Ann", "Bob", "Eve", "Marta Quill"]
 ORGS = ["Wrenfield Bank", "Acme", "Globex", "Initech"]

@@ -24,7 +24,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config
 
-from spacy_relx.corpora.convert import convert
+from spacy_relx.formats.convert import convert
 
 #: Where an expected value of JSON is a score, any number will do.
 SCORES = ("score", "kb_score", "kb_rank")
@@ -241,7 +241,7 @@ class PageRun:
 
     def run_sparql(self, block: Block) -> str:
         """Asked of the graph that a command above has built. RAISES: Wrong where it finds nothing."""
-        graph = pytest.importorskip("spacy_relx.export.query")
+        graph = pytest.importorskip("spacy_relx.writers.query")
         if not graph.query_graph(self.folder / "graph", block.text).rows:
             raise Wrong("the query finds nothing")
         return "executed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spacy_relx.export import EntityMention, Triple
+from spacy_relx.writers import EntityMention, Triple
 
 ANN, ACME = EntityMention("Ann", "PERSON", "Q1", 0, 3), EntityMention("Acme", "ORG", "Q2", 14, 18)
 #: What has broken writers and readers elsewhere: quotes, controls, line ends, other scripts, parts of IRIs, formulas.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spacy_relx.corpora.formats import get_format
-from spacy_relx.corpora.records import Record, Report
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.importers import get_format
+from spacy_relx.formats.records import Record, Report
 
 FORMATS = [
     "ace",

@@ -8,8 +8,15 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 from tiny import KINDS, make_transformer
 
-from spacy_relx.corpora.mentions import blank_copy
-from spacy_relx.extensions import get_bag, get_sentence_langs, set_bag, set_extensions, set_facts, set_sentence_langs
+from spacy_relx.data.extensions import (
+    get_bag,
+    get_sentence_langs,
+    set_bag,
+    set_extensions,
+    set_facts,
+    set_sentence_langs,
+)
+from spacy_relx.formats.mentions import blank_copy
 
 #: Bags: (head, tail, relation or None, sentences with their language). Words that the tiny tokenizer knows.
 BAGS = [

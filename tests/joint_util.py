@@ -5,7 +5,7 @@ from spacy.tokens import Doc
 from thinc.api import Config, fix_random_seed
 from util import SENTENCES, make_examples
 
-from spacy_relx.pipeline.joint_extractor import DEFAULT_MODEL_CONFIG
+from spacy_relx.joint.joint_extractor import DEFAULT_MODEL_CONFIG
 
 LANGS = ("de", "en", "fr")
 ONE = {"@architectures": "spacy_relx.OneTriple.v1", "dropout": 0.0}

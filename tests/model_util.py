@@ -4,7 +4,7 @@ import spacy
 from thinc.api import Config, fix_random_seed
 from util import SENTENCES, make_doc, make_examples, triples
 
-from spacy_relx.pipeline.relation_extractor import DEFAULT_MODEL_CONFIG
+from spacy_relx.relations.relation_extractor import DEFAULT_MODEL_CONFIG
 
 SOFTMAX = "spacy_relx.SoftmaxHead.v1"
 MULTILABEL = "spacy_relx.MultiLabelHead.v1"

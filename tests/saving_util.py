@@ -14,7 +14,7 @@ from tiny import make_transformer
 from tiny import model_config as marked_config
 from util import SENTENCES, make_doc, make_examples
 
-from spacy_relx.pipeline import saving
+from spacy_relx.core.component import saving
 
 #: Folder of a component in its pipeline -> the files in it.
 COMPONENTS = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_relx.data.types import Candidates, Mention, Relation
 from spacy_relx.evaluation.given import without_prefix
-from spacy_relx.types import Candidates, Mention, Relation
 
 VOCAB = Vocab()
 

@@ -11,9 +11,9 @@ import spacy
 from spacy.language import Language
 
 from spacy_relx import Relation
+from spacy_relx.data.facts import Evidence, Fact
 from spacy_relx.errors import RelxError
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.serving import Limits
+from spacy_relx.run.serving import Limits
 
 GATE = threading.Event()  # texts with "slow" wait for it
 STARTED = threading.Event()

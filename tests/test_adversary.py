@@ -7,15 +7,22 @@ from bag_util import random
 from thinc.api import SGD, fix_random_seed
 from torch import nn
 
-from spacy_relx.layers.bags import BagShim
-from spacy_relx.nn.adversary import FOOLING, PENALTIES, Discriminator, fooling_loss, orthogonality, reverse_gradient
-from spacy_relx.nn.aggregators import SelectiveAttention
-from spacy_relx.nn.bag_heads import SoftmaxBagHead
-from spacy_relx.nn.instances import Bags, InstanceBatch
-from spacy_relx.nn.multilingual import Game, MultilingualNetwork
-from spacy_relx.nn.positions import PositionFeatures
-from spacy_relx.nn.sentence_encoders import ConvEncoder
-from spacy_relx.nn.words import WordEmbedding
+from spacy_relx.bags.amnre import Game, MultilingualNetwork
+from spacy_relx.bags.bag_heads import SoftmaxBagHead
+from spacy_relx.bags.instance_batch import Bags, InstanceBatch
+from spacy_relx.bags.language_adversary import (
+    FOOLING,
+    PENALTIES,
+    Discriminator,
+    fooling_loss,
+    orthogonality,
+    reverse_gradient,
+)
+from spacy_relx.bags.layer import BagShim
+from spacy_relx.bags.positions import PositionFeatures
+from spacy_relx.bags.sentence_encoders import ConvEncoder
+from spacy_relx.bags.sentence_weights import SelectiveAttention
+from spacy_relx.bags.word_table import WordEmbedding
 
 LANGS = torch.tensor([0, 2, 1, 1, 0, 2, 2])
 

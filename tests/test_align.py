@@ -15,17 +15,17 @@ from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
 from spacy_relx.cli.align import _default_pipeline
-from spacy_relx.corpora.bag_files import read_bags
-from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bags import bag_labels, bag_sentences
-from spacy_relx.corpora.docbin import new_docbin, write_docbin
 from spacy_relx.errors import RelxError
-from spacy_relx.kb import align as align_module
-from spacy_relx.kb.aliases import Aliases, AliasMatcher
-from spacy_relx.kb.align import align
-from spacy_relx.kb.align_files import align_to_bags
-from spacy_relx.kb.negatives import INSTANCE, NegativeSpool
-from spacy_relx.kb.triples import KnowledgeBase
+from spacy_relx.formats.bag_files import read_bags
+from spacy_relx.formats.bag_spool import BagSpool
+from spacy_relx.formats.bags import bag_labels, bag_sentences
+from spacy_relx.formats.docbin import new_docbin, write_docbin
+from spacy_relx.knowledge import align as align_module
+from spacy_relx.knowledge.aliases import Aliases, AliasMatcher
+from spacy_relx.knowledge.align import align
+from spacy_relx.knowledge.align_files import align_to_bags
+from spacy_relx.knowledge.negatives import INSTANCE, NegativeSpool
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 KB = [
     ("acme", "based_in", "rome"),
@@ -266,7 +266,7 @@ def test_docs_are_consumed_lazily(nlp, kb, matcher, monkeypatch):
 
 def test_negative_spool_in_small_pieces(nlp, kb, matcher, monkeypatch):
     wanted = run(nlp, kb, make_docs(nlp), matcher=matcher, negatives=2)[0]
-    monkeypatch.setattr("spacy_relx.kb.negatives._ROWS", 1)
+    monkeypatch.setattr("spacy_relx.knowledge.negatives._ROWS", 1)
     assert run(nlp, kb, make_docs(nlp), matcher=matcher, negatives=2)[0] == wanted
 
 

@@ -17,9 +17,9 @@ from spacy.training.loop import train_while_improving
 from spacy.util import load_config, load_model_from_config
 from thinc.api import fix_random_seed
 
+from spacy_relx.core.shim import TorchShim
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate
-from spacy_relx.layers.shim import TorchShim
 
 CONFIG = Path(__file__).parent.parent / "configs" / "amnre.cfg"
 MODEL = "components.fact_extractor.model"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from formats_util import raises, read, relations, write
 
-from spacy_relx.corpora.convert import choose_inputs, convert
-from spacy_relx.corpora.formats._labelstudio_texts import place_regions
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.convert import choose_inputs, convert
+from spacy_relx.formats.importers._labelstudio_texts import place_regions
 
 TITLE, BODY = "A weekly digest of names and mills, no. 3", "Ada Brook runs Kestrel Mill."
 PARTS = ["Ada Brook", "Kestrel Mill"]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from viz_util import make
 
+from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxError
-from spacy_relx.types import Mention
 from spacy_relx.viz import arcs_svg
 from spacy_relx.viz._arc_layout import MARGIN, Layout, mention_rows
 from spacy_relx.viz._text import text_width, trim

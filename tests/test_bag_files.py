@@ -12,15 +12,15 @@ import pytest
 from bag_make_util import VOCAB, group, many, naive, one_bag, save, sentence, spans_of, through_docbin
 from typer.testing import CliRunner
 
-from spacy_relx.corpora.bag_files import read_bags, write_bags
-from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bag_writer import BagCounts, BagWriter, SplitWriter
-from spacy_relx.corpora.bags import bag_labels, bag_sentences, make_bag
-from spacy_relx.corpora.instances import sentence_instances
-from spacy_relx.corpora.leakage import leakage
+from spacy_relx.data.facts import Bag
+from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxError
-from spacy_relx.facts import Bag
-from spacy_relx.types import Mention
+from spacy_relx.formats.bag_files import read_bags, write_bags
+from spacy_relx.formats.bag_spool import BagSpool
+from spacy_relx.formats.bag_writer import BagCounts, BagWriter, SplitWriter
+from spacy_relx.formats.bags import bag_labels, bag_sentences, make_bag
+from spacy_relx.formats.instances import sentence_instances
+from spacy_relx.formats.leakage import leakage
 
 # files
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from formats_util import raises, read, relations, write
 
-from spacy_relx.corpora.convert import default_nlp, records_to_docs
-from spacy_relx.corpora.formats import get_format
-from spacy_relx.corpora.records import Report
-from spacy_relx.types import Mention
+from spacy_relx.data.types import Mention
+from spacy_relx.formats.convert import default_nlp, records_to_docs
+from spacy_relx.formats.importers import get_format
+from spacy_relx.formats.records import Report
 
 DATA = Path(os.environ.get("RELX_DATA", Path(__file__).parents[2] / "shared" / "data"))
 END = "###END###"

@@ -26,20 +26,20 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from spacy_relx import Candidates, Mention
-from spacy_relx.errors import RelxError
-from spacy_relx.extensions import set_bag, set_candidates, set_facts, set_lang, set_sentence_langs
-from spacy_relx.facts import Fact
-from spacy_relx.grouping import group_pairs
-from spacy_relx.layers.instances import (
+from spacy_relx.bags.instances import (
     cut_windows,
     find_instances,
     langs_at,
     pair_instances,
     sentence_windows,
 )
-from spacy_relx.models.candidates import make_all_pairs, make_bag_pairs
-from spacy_relx.models.words import make_word_table
-from spacy_relx.pipeline.entity_type_marker import EntityTypeMarker
+from spacy_relx.bags.words_settings import make_word_table
+from spacy_relx.data.extensions import set_bag, set_candidates, set_facts, set_lang, set_sentence_langs
+from spacy_relx.data.facts import Fact
+from spacy_relx.data.grouping import group_pairs
+from spacy_relx.errors import RelxError
+from spacy_relx.relations.entity_type_marker import EntityTypeMarker
+from spacy_relx.relations.generators import make_all_pairs, make_bag_pairs
 
 VOCAB = Vocab()
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from bag_util import INSTANCES, N_MARKERS, N_WORDS, SIZES, WIDTH, make_bags, make_batch, random
 
-from spacy_relx.nn.aggregators import AtLeastOne, AverageSentences, SelectiveAttention, bag_softmax
-from spacy_relx.nn.bag_heads import SigmoidBagHead, SoftmaxBagHead
-from spacy_relx.nn.instances import Bags
-from spacy_relx.nn.positions import IndicatorFeatures, PositionFeatures, TypeFeatures, relative_positions
-from spacy_relx.nn.sentence_encoders import ConvEncoder, PieceMax, RecurrentEncoder, windows
-from spacy_relx.nn.words import WordEmbedding
+from spacy_relx.bags.bag_heads import SigmoidBagHead, SoftmaxBagHead
+from spacy_relx.bags.instance_batch import Bags
+from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, TypeFeatures, relative_positions
+from spacy_relx.bags.sentence_encoders import ConvEncoder, PieceMax, RecurrentEncoder, windows
+from spacy_relx.bags.sentence_weights import AtLeastOne, AverageSentences, SelectiveAttention, bag_softmax
+from spacy_relx.bags.word_table import WordEmbedding
 
 N_TOKENS = sum(length for length, _, _ in INSTANCES)
 N_LABELS, VECTOR = 3, 5
@@ -315,7 +315,7 @@ def test_sigmoid_loss_and_scores(name, weight):
 def test_scores_in_parts_are_the_same(name, monkeypatch):
     head, vectors, bags = make_head(SoftmaxBagHead, name), random(sum(SIZES), VECTOR), make_bags()
     whole = head.scores(vectors, bags)
-    monkeypatch.setattr("spacy_relx.nn.bag_heads._ROOM", 1)
+    monkeypatch.setattr("spacy_relx.bags.bag_heads._ROOM", 1)
     torch.testing.assert_close(head.scores(vectors, bags), whole)
 
 

@@ -7,15 +7,15 @@ import torch
 from bag_util import INSTANCES, N_MARKERS, N_WORDS, SIZES, WIDTH, make_bags, make_batch, random
 from torch.func import functional_call
 
-from spacy_relx.nn.aggregators import AtLeastOne, AverageSentences, SelectiveAttention
-from spacy_relx.nn.bag_heads import SigmoidBagHead, SoftmaxBagHead
-from spacy_relx.nn.bags import BagNetwork, encode_in_parts, word_groups
-from spacy_relx.nn.instances import Bags
-from spacy_relx.nn.perturbation import SCOPES, Perturbation
-from spacy_relx.nn.positions import IndicatorFeatures, PositionFeatures, TypeFeatures
-from spacy_relx.nn.precision import computes_bf16
-from spacy_relx.nn.sentence_encoders import ConvEncoder, RecurrentEncoder, piece_max
-from spacy_relx.nn.words import WordEmbedding
+from spacy_relx.bags.bag_heads import SigmoidBagHead, SoftmaxBagHead
+from spacy_relx.bags.instance_batch import Bags
+from spacy_relx.bags.network import BagNetwork, encode_in_parts, word_groups
+from spacy_relx.bags.perturbation import SCOPES, Perturbation
+from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, TypeFeatures
+from spacy_relx.bags.sentence_encoders import ConvEncoder, RecurrentEncoder, piece_max
+from spacy_relx.bags.sentence_weights import AtLeastOne, AverageSentences, SelectiveAttention
+from spacy_relx.bags.word_table import WordEmbedding
+from spacy_relx.core.precision import computes_bf16
 
 N_LABELS = 3
 N_TOKENS = sum(length for length, _, _ in INSTANCES)

@@ -11,13 +11,13 @@ from bag_make_util import group, save, sentence
 from spacy.tokens import Doc
 from spacy.util import registry
 
-from spacy_relx.corpora import bag_reader
-from spacy_relx.corpora.bag_reader import BagCorpus, make_bag_corpus
+from spacy_relx.data.extensions import get_sentence_langs
+from spacy_relx.data.facts import Bag, Fact
+from spacy_relx.data.storage import kept
+from spacy_relx.data.types import MENTIONS_KEY
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import get_sentence_langs
-from spacy_relx.facts import Bag, Fact
-from spacy_relx.storage import kept
-from spacy_relx.types import MENTIONS_KEY
+from spacy_relx.formats import bag_reader
+from spacy_relx.formats.bag_reader import BagCorpus, make_bag_corpus
 
 
 def bags(n: int = 12, prefix: str = "h") -> list[Doc]:

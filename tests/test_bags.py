@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
-from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bags import bag_labels, bag_sentences, split_bag, take_langs
-from spacy_relx.corpora.instances import sentence_instances
+from spacy_relx.data.extensions import get_sentence_langs, set_extensions
+from spacy_relx.data.facts import Bag, Fact
+from spacy_relx.data.ids import stable_hash
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError
-from spacy_relx.extensions import get_sentence_langs, set_extensions
-from spacy_relx.facts import Bag, Fact
-from spacy_relx.ids import stable_hash
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.formats.bag_spool import BagSpool
+from spacy_relx.formats.bags import bag_labels, bag_sentences, split_bag, take_langs
+from spacy_relx.formats.instances import sentence_instances
 
 set_extensions()
 

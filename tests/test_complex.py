@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from spacy_relx.core.kernels.table_optimizers import OPTIMIZERS
 from spacy_relx.errors import RelxError
-from spacy_relx.kb.complex import ComplExSettings, Queries, train_complex
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.nn.complex import (
+from spacy_relx.knowledge.complex import ComplExSettings, Queries, train_complex
+from spacy_relx.knowledge.complex_network import (
     ComplEx,
     OneVsAll,
     QueryBatch,
@@ -26,7 +26,7 @@ from spacy_relx.nn.complex import (
     sampled_loss,
     triple_score,
 )
-from spacy_relx.nn.table_optimizers import OPTIMIZERS
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 DIM = 5
 
@@ -162,7 +162,7 @@ def test_drawn_entities_stand_for_all(monkeypatch):
         assert (queries.bias > 0).any() and (queries.bias[queries.tails] == 0).all()
         return 0.0, torch.zeros_like(entities), torch.zeros_like(relations)
 
-    from spacy_relx.kb import complex as module
+    from spacy_relx.knowledge import complex as module
 
     trainer = module._Trainer(kb, settings, None)
     with torch.no_grad():

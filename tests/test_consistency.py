@@ -11,10 +11,10 @@ from consistency_util import BASE, EMBEDDINGS, ENTITIES, KNOWN, RELATIONS_OF, al
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.kb.consistency import Consistency, relation_probabilities
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.types import SUPPORT, Mention, Relation
+from spacy_relx.data.facts import Evidence, Fact
+from spacy_relx.data.types import SUPPORT, Mention, Relation
+from spacy_relx.knowledge.consistency import Consistency, relation_probabilities
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 # The core
 

@@ -13,11 +13,11 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from test_cli import invoke
 
-from spacy_relx.corpora.constraints import learn_constraints
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.pipeline.relation_constraints import make_relation_constraints  # noqa: F401  (registers it)
-from spacy_relx.pipeline.schema import REASONS, Schema
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.formats.constraints import learn_constraints
+from spacy_relx.relations.relation_constraints import make_relation_constraints  # noqa: F401  (registers it)
+from spacy_relx.relations.schema import REASONS, Schema
 
 VOCAB = spacy.blank("en").vocab
 N = 6

@@ -13,7 +13,7 @@ from tiny import model_config as marked_config
 from util import SENTENCES, make_doc, make_example, make_examples
 
 from spacy_relx.errors import RelxError
-from spacy_relx.models.encoders import build_hash_bigru
+from spacy_relx.relations.encoders import build_hash_bigru
 
 #: A full stop behind each, so that the rule finds them again in a text.
 PARTS = [(f"{words} .", mentions) for words, mentions, _ in SENTENCES]

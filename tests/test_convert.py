@@ -17,12 +17,12 @@ from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.convert import convert, default_nlp, find_inputs, records_to_docs
-from spacy_relx.corpora.docbin import new_docbin, quick_msgpack, read_docs
-from spacy_relx.corpora.records import Place, Record, Report
-from spacy_relx.corpora.split import draw_share
+from spacy_relx.data.types import MENTIONS_KEY, Mention
 from spacy_relx.errors import RelxError
-from spacy_relx.types import MENTIONS_KEY, Mention
+from spacy_relx.formats.convert import convert, default_nlp, find_inputs, records_to_docs
+from spacy_relx.formats.docbin import new_docbin, quick_msgpack, read_docs
+from spacy_relx.formats.records import Place, Record, Report
+from spacy_relx.formats.split import draw_share
 
 PLACE = Place(Path("x.jsonl"), 3)
 

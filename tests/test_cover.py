@@ -14,11 +14,11 @@ from spacy.training import Example
 from spacy.util import load_config
 from util import SENTENCES, make_doc, make_example, make_examples
 
-from spacy_relx.corpora import gold_example
-from spacy_relx.corpora.docbin import new_docbin, write_docbin
+from spacy_relx.core.component.cover import N_FRUITLESS
+from spacy_relx.core.component.order import recognisers_behind
 from spacy_relx.errors import RelxWarning
-from spacy_relx.pipeline.cover import N_FRUITLESS
-from spacy_relx.pipeline.order import recognisers_behind
+from spacy_relx.formats import gold_example
+from spacy_relx.formats.docbin import new_docbin, write_docbin
 
 PATTERNS = [
     {"label": label, "pattern": words.split()[a]} for words, part, _ in SENTENCES for a, b, label in part if b == a + 1

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import spacy
 
-from spacy_relx.corpora.bag_files import read_bags
-from spacy_relx.corpora.bags import BagSentence, bag_labels, bag_sentences
-from spacy_relx.corpora.leakage import leakage
-from spacy_relx.extensions import get_sentence_langs
-from spacy_relx.types import MENTIONS_KEY
+from spacy_relx.data.extensions import get_sentence_langs
+from spacy_relx.data.types import MENTIONS_KEY
+from spacy_relx.formats.bag_files import read_bags
+from spacy_relx.formats.bags import BagSentence, bag_labels, bag_sentences
+from spacy_relx.formats.leakage import leakage
 
 SCRIPT = Path(__file__).parent.parent / "benchmarks" / "crossre_bags.py"
 VOCAB = spacy.blank("xx").vocab

@@ -16,14 +16,14 @@ from spacy.util import import_file
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
+from spacy_relx.data.facts import Fact
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.evaluation.curves import curve_scores, precision_recall
-from spacy_relx.facts import Fact
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
 CODE = '''
 import numpy as np
 from spacy.language import Language
-from spacy_relx.facts import Fact, FactScores
+from spacy_relx.data.facts import Fact, FactScores
 
 
 @Language.component("relx_curves_test_facts", assigns=["doc._.facts", "doc._.fact_scores"])

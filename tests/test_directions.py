@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.bag_files import read_bags, write_bags
-from spacy_relx.corpora.bag_spool import BagSpool
-from spacy_relx.corpora.bags import bag_labels, bag_sentences
-from spacy_relx.corpora.directions import BothWays, ReversedNegatives, hold_both_ways
-from spacy_relx.corpora.instances import sentence_instances
 from spacy_relx.errors import RelxError
-from spacy_relx.kb import directions
-from spacy_relx.kb.directions import count_directions
-from spacy_relx.kb.triples import KnowledgeBase
+from spacy_relx.formats.bag_files import read_bags, write_bags
+from spacy_relx.formats.bag_spool import BagSpool
+from spacy_relx.formats.bags import bag_labels, bag_sentences
+from spacy_relx.formats.directions import BothWays, ReversedNegatives, hold_both_ways
+from spacy_relx.formats.instances import sentence_instances
+from spacy_relx.knowledge import directions
+from spacy_relx.knowledge.directions import count_directions
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 KB = [
     ("ann", "born_in", "rome"),

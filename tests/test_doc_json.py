@@ -13,9 +13,9 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from spacy_relx import Candidate, Candidates, Mention, Relation, set_extensions
+from spacy_relx.data.extensions import get_candidates, has_candidates, has_fact_scores, set_removed
+from spacy_relx.data.facts import Bag, Evidence, Fact, FactScores
 from spacy_relx.errors import RelxError
-from spacy_relx.extensions import get_candidates, has_candidates, has_fact_scores, set_removed
-from spacy_relx.facts import Bag, Evidence, Fact, FactScores
 
 set_extensions()
 VOCAB = Vocab()

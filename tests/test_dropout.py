@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spacy_relx.nn.dropout import Dropout, _draw
+from spacy_relx.core.kernels.dropout import Dropout, _draw
 
 
 @pytest.mark.parametrize("p", [0.001, 0.15, 0.5, 0.9])

@@ -7,18 +7,11 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 from util import SENTENCES, make_doc, make_examples
 
+from spacy_relx.core.gaps import spans_of, token_gaps
+from spacy_relx.data.extensions import has_candidates
+from spacy_relx.data.types import MENTIONS_KEY, Mention
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import has_candidates
-from spacy_relx.models.candidates import (
-    all_pairs,
-    make_same_sentence,
-    make_typed_pairs,
-    make_within_tokens,
-    nearest,
-    spans_of,
-    token_gaps,
-)
-from spacy_relx.types import MENTIONS_KEY, Mention
+from spacy_relx.relations.generators import all_pairs, make_same_sentence, make_typed_pairs, make_within_tokens, nearest
 
 VOCAB = Vocab()
 

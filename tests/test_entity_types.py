@@ -14,13 +14,13 @@ from spacy.tokens import Span
 from util import make_doc, make_examples, triples
 
 from spacy_relx.cli.errors import compare
-from spacy_relx.entity_types import TABLES, TARGETS, TypeNames, _read, ready_name, target_names
+from spacy_relx.data.entity_types import TABLES, TARGETS, TypeNames, _read, ready_name, target_names
+from spacy_relx.data.types import MENTIONS_KEY, Candidates, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation.joint import MentionCounter
 from spacy_relx.evaluation.reliability import ReliabilityCounter
 from spacy_relx.evaluation.scorer import RelationCounter
-from spacy_relx.models.candidates import make_typed_pairs, make_within_tokens, named_types
-from spacy_relx.types import MENTIONS_KEY, Candidates, Mention, Relation
+from spacy_relx.relations.generators import make_typed_pairs, make_within_tokens, named_types
 
 CONLL = ("LOC", "MISC", "ORG", "PER")
 DOCRED = ("LOC", "MISC", "NUM", "ORG", "PER", "TIME")
@@ -58,7 +58,7 @@ def test_the_file_of_ready_tables():
 
 def test_the_ready_tables_are_shipped_and_documented():
     root = Path(__file__).parents[1]
-    assert "spacy_relx = py.typed, *.tsv" in (root / "setup.cfg").read_text(encoding="utf8")
+    assert "spacy_relx = py.typed, **/*.tsv" in (root / "setup.cfg").read_text(encoding="utf8")
     for page, names in (("components.md", TABLES), ("formats.md", TABLES)):
         text = (root / "docs" / page).read_text(encoding="utf8")
         assert all(f'`"{name}"`' in text or f"`{name}`" in text for name in names), page

@@ -9,9 +9,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxWarning
 from spacy_relx.evaluation import evaluate, mention_writers
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
 # Pipelines
 

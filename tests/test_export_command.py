@@ -18,10 +18,10 @@ from util import SENTENCES, make_doc
 
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxError
-from spacy_relx.export import Iris, Settings, export
-from spacy_relx.export.graph import build_graph, graph_prefixes
-from spacy_relx.export.query import query_graph
-from spacy_relx.export.rdf import PREFIXES
+from spacy_relx.writers import Iris, Settings, export
+from spacy_relx.writers.graph import build_graph, graph_prefixes
+from spacy_relx.writers.query import query_graph
+from spacy_relx.writers.rdf import PREFIXES
 
 DOC = Path(__file__).parent.parent / "docs" / "export.md"
 
@@ -373,7 +373,7 @@ def test_slow_queries_are_given_up(graph, run_python):
     source = f"""
 import time
 from spacy_relx.errors import RelxError
-from spacy_relx.export.query import query_graph
+from spacy_relx.writers.query import query_graph
 start = time.monotonic()
 try:
     query_graph({str(graph)!r}, "SELECT (COUNT(*) AS ?n) WHERE {{ {parts} }}", timeout=0.5)

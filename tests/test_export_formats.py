@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spacy_relx.errors import RelxError
-from spacy_relx.export import (
+from spacy_relx.writers import (
     EntityMention,
     Iris,
     Settings,
@@ -29,9 +29,9 @@ from spacy_relx.export import (
     get_writer,
     triples_of_row,
 )
-from spacy_relx.export.neo4j import EDGE_HEADER, EVIDENCE_HEADER, NODE_HEADER, cell, name_of
-from spacy_relx.export.rdf_syntax import escape_literal
-from spacy_relx.export.tables import COLUMNS
+from spacy_relx.writers.neo4j import EDGE_HEADER, EVIDENCE_HEADER, NODE_HEADER, cell, name_of
+from spacy_relx.writers.rdf_syntax import escape_literal
+from spacy_relx.writers.tables import COLUMNS
 
 RDF_FILES = {"nt": "N_TRIPLES", "ttl": "TURTLE", "jsonld": "JSON_LD"}
 FILES = ["x.jsonl", "x.csv", "x.parquet", "x.nt", "x.ttl", "x.jsonld", "x.graphml"]
@@ -188,7 +188,7 @@ def test_csv_has_no_formulas(tmp_path):
 
 def test_parquet(tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr("spacy_relx.export.arrow.ROW_GROUP", 20)
+    monkeypatch.setattr("spacy_relx.writers.arrow.ROW_GROUP", 20)
     triples = odd_triples()
     export(triples, tmp_path / "x.parquet", merge=False)
     file = parquet.ParquetFile(tmp_path / "x.parquet")

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
+from spacy_relx.data.facts import Evidence, Fact
+from spacy_relx.data.ids import content_id
+from spacy_relx.data.text_forms import folded_form
+from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError
-from spacy_relx.export import EntityMention, Iris, Triple, TripleSpool, entity_id, export, iter_triples, triples_of_row
-from spacy_relx.export.predictions import fact_record, relation_records
-from spacy_relx.export.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, passage, set_model
-from spacy_relx.export.tables import fact_record as export_record
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.ids import content_id
-from spacy_relx.text_forms import folded_form
-from spacy_relx.types import Mention, Relation
+from spacy_relx.writers import EntityMention, Iris, Triple, TripleSpool, entity_id, export, iter_triples, triples_of_row
+from spacy_relx.writers.predictions import fact_record, relation_records
+from spacy_relx.writers.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, passage, set_model
+from spacy_relx.writers.tables import fact_record as export_record
 
 VOCAB = spacy.blank("xx").vocab
 #: In a line with the text "a b".

@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 
 from spacy_relx import merge_docs, span_as_doc
 from spacy_relx.cli import relx_app
+from spacy_relx.data.facts import Evidence, Fact
+from spacy_relx.data.storage import FACTS, RELATIONS, kept, put
+from spacy_relx.data.types import SUPPORT, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.kb.consistency import Consistency
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.pipeline.fact_checker import FactChecker
-from spacy_relx.storage import FACTS, RELATIONS, kept, put
-from spacy_relx.types import SUPPORT, Mention, Relation
+from spacy_relx.knowledge.consistency import Consistency
+from spacy_relx.knowledge.fact_checker import FactChecker
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 # The component
 

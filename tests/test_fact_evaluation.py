@@ -10,11 +10,11 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
+from spacy_relx.data.extensions import get_bag, get_sentence_langs, has_sentence_langs, set_sentence_langs
+from spacy_relx.data.facts import Bag, Fact, FactScores
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate
-from spacy_relx.extensions import get_bag, get_sentence_langs, has_sentence_langs, set_sentence_langs
-from spacy_relx.facts import Bag, Fact, FactScores
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
 LABELS = ["born_in", "lives_in"]
 

@@ -28,9 +28,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Config
 
+from spacy_relx.data.extensions import has_fact_scores, set_bag, set_facts
+from spacy_relx.data.facts import Bag, Fact
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import has_fact_scores, set_bag, set_facts
-from spacy_relx.facts import Bag, Fact
 
 
 @pytest.fixture(scope="module")

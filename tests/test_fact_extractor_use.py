@@ -21,11 +21,11 @@ from fact_extractor_util import trained_nlp
 from spacy.tokens import Doc
 from thinc.api import Config
 
+from spacy_relx.data.extensions import set_bag, set_facts
+from spacy_relx.data.facts import Evidence, Fact
+from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate
-from spacy_relx.extensions import set_bag, set_facts
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.types import Mention, Relation
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,10 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 from util import rounded
 
+from spacy_relx.data.extensions import set_sentence_langs
+from spacy_relx.data.facts import Fact, FactScores
 from spacy_relx.errors import RelxError
 from spacy_relx.evaluation import FactCounter, make_fact_scorer, score_facts
-from spacy_relx.extensions import set_sentence_langs
-from spacy_relx.facts import Fact, FactScores
 
 LABELS = ["born_in", "lives_in"]
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from spacy_relx.errors import RelxError
-from spacy_relx.extensions import (
+from spacy_relx.data.extensions import (
     get_sentence_langs,
     has_fact_scores,
     merge_docs,
@@ -21,8 +20,9 @@ from spacy_relx.extensions import (
     set_sentence_langs,
     span_as_doc,
 )
-from spacy_relx.facts import Bag, Evidence, Fact, FactList, FactScores, merge_facts
-from spacy_relx.types import MENTIONS_KEY, Mention
+from spacy_relx.data.facts import Bag, Evidence, Fact, FactList, FactScores, merge_facts
+from spacy_relx.data.types import MENTIONS_KEY, Mention
+from spacy_relx.errors import RelxError
 
 set_extensions()
 HEAD, TAIL = Mention(0, 1, "PERSON", "Q1"), Mention(3, 5, "PLACE", "Q2")

@@ -13,12 +13,12 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.instances import candidate_instances
-from spacy_relx.kb.consistency import Consistency
-from spacy_relx.kb.embeddings import KBEmbeddings
-from spacy_relx.kb.read import read_triples
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.nn.complex import ComplEx
+from spacy_relx.formats.instances import candidate_instances
+from spacy_relx.knowledge.complex_network import ComplEx
+from spacy_relx.knowledge.consistency import Consistency
+from spacy_relx.knowledge.embeddings import KBEmbeddings
+from spacy_relx.knowledge.read import read_triples
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 
 def invoke(*args, exit_code=0):

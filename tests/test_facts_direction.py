@@ -14,10 +14,10 @@ from thinc.api import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.bag_reader import BagCorpus
+from spacy_relx.data.extensions import get_facts, set_facts
 from spacy_relx.evaluation import evaluate
-from spacy_relx.extensions import get_facts, set_facts
-from spacy_relx.kb.aliases import AliasMatcher, read_aliases
+from spacy_relx.formats.bag_reader import BagCorpus
+from spacy_relx.knowledge.aliases import AliasMatcher, read_aliases
 
 TYPED = {
     "@misc": "spacy_relx.TypedPairs.v1",

@@ -12,12 +12,12 @@ from spacy.training import Example
 from test_amnre_component import started
 from typer.testing import CliRunner
 
+from spacy_relx.bags import layer as bag_layer
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.bag_files import BagReport
-from spacy_relx.corpora.instances import all_instances
 from spacy_relx.errors import RelxWarning
-from spacy_relx.export.from_json import triples_of_row
-from spacy_relx.layers import bags as bag_layer
+from spacy_relx.formats.bag_files import BagReport
+from spacy_relx.formats.instances import all_instances
+from spacy_relx.writers.from_json import triples_of_row
 
 MENTIONS = [(0, 1, "PERSON", "ann"), (3, 4, "ORG", "acme"), (6, 7, "PERSON", "ann"), (9, 10, "ORG", "acme")]
 

@@ -12,10 +12,10 @@ from formats_util import FORMATS, raises, read, relations, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_relx.corpora.formats import formats, get_format
-from spacy_relx.corpora.records import MAX_PROBLEMS, Place, Record, Report, excerpt
+from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxError
-from spacy_relx.types import Mention
+from spacy_relx.formats.importers import formats, get_format
+from spacy_relx.formats.records import MAX_PROBLEMS, Place, Record, Report, excerpt
 
 JSONL = {
     "text": "Ann works for Acme.",

@@ -14,8 +14,8 @@ from test_formats_uima import HEADER, ROWS, STRUCTURES, cas
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.convert import choose_inputs, convert
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.convert import choose_inputs, convert
 
 MARKED = "<e1>Ann</e1> met <e2>Bob</e2>."
 SEMEVAL = f'1\t"{MARKED}"\nMet(e1,e2)\nComment: <e1>\n\n'
@@ -79,7 +79,7 @@ def test_packed_files_and_long_ones(tmp_path, format, monkeypatch):
     path.write_bytes(gzip.compress(save(tmp_path / "x", SAMPLES[format]).read_bytes()))
     assert choose(path) == format
     if format not in ("inception", "labelstudio", "docred", "spert", "tacred"):  # one thing must be there as a whole
-        monkeypatch.setattr("spacy_relx.corpora.formats.detect._BYTES", 1 << 16)
+        monkeypatch.setattr("spacy_relx.formats.importers.detect._BYTES", 1 << 16)
         assert choose(path) == format
 
 

@@ -11,10 +11,10 @@ from formats_util import raises, read, relations, write
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from spacy_relx.corpora.convert import choose_inputs, convert
-from spacy_relx.corpora.formats.spacy_rel import REL
-from spacy_relx.corpora.records import Place, Record
-from spacy_relx.types import Mention
+from spacy_relx.data.types import Mention
+from spacy_relx.formats.convert import choose_inputs, convert
+from spacy_relx.formats.importers.spacy_rel import REL
+from spacy_relx.formats.records import Place, Record
 
 NE = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
 

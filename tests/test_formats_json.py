@@ -10,10 +10,10 @@ import spacy
 from formats_util import raises, read, relations, write
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.docbin import read_docs
-from spacy_relx.corpora.formats.spacy_rel import REL
-from spacy_relx.types import Mention
+from spacy_relx.data.types import Mention
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.importers.spacy_rel import REL
 
 WORDS = ["😀", "Ann", "Bee", "met", "Zoë", "in", "New", "York", "."]
 

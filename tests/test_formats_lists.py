@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_formats_json import spert, tacred
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.formats._json_list import iter_items
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.importers._json_list import iter_items
 
 ROWS = [spert(orig_id=i, tokens=["😀", "Zoë", *"abcdefg"]) for i in range(5)]
 ITEMS = [json.dumps(row, ensure_ascii=False) for row in ROWS]

@@ -12,11 +12,11 @@ from formats_util import raises, read, relations, write
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_relx.corpora.convert import choose_inputs
-from spacy_relx.corpora.formats import get_format
-from spacy_relx.corpora.formats._markers import parse_markers
-from spacy_relx.corpora.records import Report
-from spacy_relx.types import Mention
+from spacy_relx.data.types import Mention
+from spacy_relx.formats.convert import choose_inputs
+from spacy_relx.formats.importers import get_format
+from spacy_relx.formats.importers._markers import parse_markers
+from spacy_relx.formats.records import Report
 
 DATA = Path(os.environ.get("RELX_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

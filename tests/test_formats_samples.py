@@ -15,11 +15,11 @@ from formats_util import FORMATS
 from spacy.tokens import Doc, DocBin, Span
 from test_formats_uima import HEADER, annotation, cas
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.docbin import read_docs
-from spacy_relx.corpora.formats.spacy_rel import REL
+from spacy_relx.data.types import MENTIONS_KEY
 from spacy_relx.errors import RelxError
-from spacy_relx.types import MENTIONS_KEY
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.importers.spacy_rel import REL
 
 TEXT = "😀 Ann Bee of 𝔘lm Press met Zoë."
 WORDS = ["😀", "Ann", "Bee", "of", "𝔘lm", "Press", "met", "Zoë", "."]

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from formats_util import raises, read, relations, write
 
-from spacy_relx.corpora.convert import choose_inputs, convert
-from spacy_relx.corpora.docbin import read_docs
-from spacy_relx.corpora.formats import _read
+from spacy_relx.data.ids import content_id
+from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxError
-from spacy_relx.ids import content_id
-from spacy_relx.types import Mention
+from spacy_relx.formats.convert import choose_inputs, convert
+from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.importers import _read
 
 # brat
 

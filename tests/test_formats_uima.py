@@ -10,12 +10,12 @@ from formats_util import raises, read, relations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_relx.corpora.convert import default_nlp, records_to_docs
-from spacy_relx.corpora.formats._tokens import TokenizedRecord, tokenize
-from spacy_relx.corpora.formats.webanno import _split, _unescape
-from spacy_relx.corpora.records import Place, Record, Report
-from spacy_relx.ids import content_id
-from spacy_relx.types import MENTIONS_KEY, Mention
+from spacy_relx.data.ids import content_id
+from spacy_relx.data.types import MENTIONS_KEY, Mention
+from spacy_relx.formats.convert import default_nlp, records_to_docs
+from spacy_relx.formats.importers._tokens import TokenizedRecord, tokenize
+from spacy_relx.formats.importers.webanno import _split, _unescape
+from spacy_relx.formats.records import Place, Record, Report
 
 NLP = default_nlp()
 DKPRO = "de.tudarmstadt.ukp.dkpro.core.api."

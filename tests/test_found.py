@@ -16,15 +16,15 @@ from typer.testing import CliRunner
 from util import SENTENCES, make_doc, make_example, triples
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.texts import Text, doc_of
+from spacy_relx.data.extensions import get_fact_scores, set_extensions
+from spacy_relx.data.facts import Fact, FactScores
+from spacy_relx.data.found import add_fact_scores, add_facts, add_mentions, add_relations
+from spacy_relx.data.loading import check_finds
+from spacy_relx.data.types import ANNOTATED, MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate, score_relations
 from spacy_relx.evaluation.reliability import all_scores
-from spacy_relx.extensions import get_fact_scores, set_extensions
-from spacy_relx.facts import Fact, FactScores
-from spacy_relx.found import add_fact_scores, add_facts, add_mentions, add_relations
-from spacy_relx.loading import check_finds
-from spacy_relx.types import ANNOTATED, MENTIONS_KEY, Mention, Relation
+from spacy_relx.formats.texts import Text, doc_of
 
 set_extensions()
 ANN, ACME, ROME = Mention(0, 1, "PERSON"), Mention(3, 4, "ORG"), Mention(5, 6, "PLACE")

@@ -20,14 +20,14 @@ from typer.testing import CliRunner
 from util import SENTENCES, make_doc
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.bag_reader import BagCorpus
-from spacy_relx.corpora.reader import RelationCorpus
+from spacy_relx.data.extensions import GoldMentions, get_gold_mentions, set_gold_mentions
+from spacy_relx.data.loading import mention_setters
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate
 from spacy_relx.evaluation.given import with_prefix
-from spacy_relx.extensions import GoldMentions, get_gold_mentions, set_gold_mentions
-from spacy_relx.loading import mention_setters
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.formats.bag_reader import BagCorpus
+from spacy_relx.formats.reader import RelationCorpus
 
 SCORER = {"@scorers": "spacy_relx.RelationScorer.v1"}
 KEY, GIVEN = "rel_micro_f", "gold_mentions_rel_micro_f"

@@ -9,7 +9,7 @@ import spacy
 from scale_util import rows
 from test_cli import invoke
 
-from spacy_relx.corpora.docbin import read_docs
+from spacy_relx.formats.docbin import read_docs
 
 HALF = "\ud83d"
 TEXT = "Ann met Bob."

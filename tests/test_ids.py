@@ -12,16 +12,9 @@ from formats_util import read, write
 from spacy.tokens import DocBin
 from test_cli import invoke
 
-from spacy_relx.corpora.bag_files import read_bags, write_bags
-from spacy_relx.corpora.convert import convert, default_nlp
-from spacy_relx.corpora.docbin import read_docs
-from spacy_relx.corpora.texts import text_of_row
-from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.export import export, iter_triples, triples_of_row
-from spacy_relx.export.predictions import fact_record
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.files import name_in_ids
-from spacy_relx.ids import (
+from spacy_relx.data.facts import Evidence, Fact
+from spacy_relx.data.files import name_in_ids
+from spacy_relx.data.ids import (
     content_id,
     document_id,
     entity_id,
@@ -30,10 +23,17 @@ from spacy_relx.ids import (
     optional_entity_id,
     stable_hash,
 )
-from spacy_relx.kb.aliases import Aliases
-from spacy_relx.kb.from_docs import collect_triples
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.types import Mention, Relation
+from spacy_relx.data.types import Mention, Relation
+from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.formats.bag_files import read_bags, write_bags
+from spacy_relx.formats.convert import convert, default_nlp
+from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.texts import text_of_row
+from spacy_relx.knowledge.aliases import Aliases
+from spacy_relx.knowledge.from_docs import collect_triples
+from spacy_relx.knowledge.triples import KnowledgeBase
+from spacy_relx.writers import export, iter_triples, triples_of_row
+from spacy_relx.writers.predictions import fact_record
 
 VOCAB = spacy.blank("xx").vocab
 

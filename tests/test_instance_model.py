@@ -15,9 +15,9 @@ from spacy.util import load_config
 from thinc.api import fix_random_seed
 from util import SENTENCES, make_doc, make_examples
 
+from spacy_relx.data.extensions import set_extensions
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import set_extensions
-from spacy_relx.models.candidates import all_pairs
+from spacy_relx.relations.generators import all_pairs
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 ENCODERS = {

@@ -22,8 +22,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from util import SENTENCES, make_doc, make_example, rounded
 
+from spacy_relx.core.component.warm_start import parameters
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.pipeline.transfer import parameters
 
 GOLD = [
     {(mentions[h][:2], label, mentions[t][:2]) for h, label, t in relations} for _, mentions, relations in SENTENCES

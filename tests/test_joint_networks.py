@@ -7,12 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_relx.nn.heads import MultiLabelHead, SoftmaxHead
-from spacy_relx.nn.joint_batch import JointBatch, JointTargets
-from spacy_relx.nn.pairs import PairFeatures
-from spacy_relx.nn.pointers import OneTriple, apart, best_spans, draw_relations
-from spacy_relx.nn.relation import RelationNetwork
-from spacy_relx.nn.span_triples import AllTriples, SpanScorer, pairs_within, without_conflicts
+from spacy_relx.core.heads import MultiLabelHead, SoftmaxHead
+from spacy_relx.joint.batch import JointBatch, JointTargets
+from spacy_relx.joint.pointers import OneTriple, apart, best_spans, draw_relations
+from spacy_relx.joint.span_triples import AllTriples, SpanScorer, pairs_within, without_conflicts
+from spacy_relx.relations.network import RelationNetwork
+from spacy_relx.relations.pair_features import PairFeatures
 
 WIDTH, N_TYPES, N_LABELS = 8, 3, 4
 

@@ -24,12 +24,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from util import SENTENCES, make_doc, make_example
 
-from spacy_relx.corpora.mentions import blank_copy
+from spacy_relx.data.extensions import get_routes, merge_docs
+from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate
-from spacy_relx.extensions import get_routes, merge_docs
-from spacy_relx.nn.pairs import PairFeatures, marker_pair_keys
-from spacy_relx.types import Mention, Relation
+from spacy_relx.formats.mentions import blank_copy
+from spacy_relx.relations.pair_features import PairFeatures, marker_pair_keys
 
 JOINT = "joint_extractor"
 

@@ -5,9 +5,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError
 from spacy_relx.evaluation.joint import OneTripleCounter, make_joint_scorer, score_mentions
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
 
 WORDS = ["Ann", "works", "for", "Acme", "in", "Rome"]
 

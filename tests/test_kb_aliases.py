@@ -9,12 +9,12 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
-from spacy_relx.corpora.convert import default_nlp
-from spacy_relx.corpora.records import Report
+from spacy_relx.data.extensions import set_extensions
 from spacy_relx.errors import RelxError
-from spacy_relx.extensions import set_extensions
-from spacy_relx.kb import read as read_module
-from spacy_relx.kb.aliases import Aliases, AliasMatcher, read_aliases
+from spacy_relx.formats.convert import default_nlp
+from spacy_relx.formats.records import Report
+from spacy_relx.knowledge import read as read_module
+from spacy_relx.knowledge.aliases import Aliases, AliasMatcher, read_aliases
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.kb.embeddings import KBEmbeddings
-from spacy_relx.kb.read import read_triples
+from spacy_relx.knowledge.embeddings import KBEmbeddings
+from spacy_relx.knowledge.read import read_triples
 
 N = 12
 NEXT = [(f"e{i}", "next", f"e{(i + 1) % N}") for i in range(N)]

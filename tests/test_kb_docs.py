@@ -9,11 +9,11 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.extensions import set_relations
-from spacy_relx.kb.from_docs import collect_triples, known_facts
-from spacy_relx.kb.read import read_triples
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.types import Mention, Relation
+from spacy_relx.data.extensions import set_relations
+from spacy_relx.data.types import Mention, Relation
+from spacy_relx.knowledge.from_docs import collect_triples, known_facts
+from spacy_relx.knowledge.read import read_triples
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 VOCAB = spacy.blank("xx").vocab
 HEADER = "head\trelation\ttail\n"

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_relx.errors import RelxError
-from spacy_relx.kb.embeddings import KBEmbeddings
-from spacy_relx.kb.ranks import RankScores, entity_ranks, rank_triples
-from spacy_relx.kb.triples import HEAD, TAIL, KnowledgeBase
-from spacy_relx.nn.complex import ComplEx
+from spacy_relx.knowledge.complex_network import ComplEx
+from spacy_relx.knowledge.embeddings import KBEmbeddings
+from spacy_relx.knowledge.ranks import RankScores, entity_ranks, rank_triples
+from spacy_relx.knowledge.triples import HEAD, TAIL, KnowledgeBase
 
 N_ENTITIES, N_RELATIONS = 8, 2
 

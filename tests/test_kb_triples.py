@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.kb import read as read_module
-from spacy_relx.kb.read import TripleReport, read_triples, shorten_ids
-from spacy_relx.kb.split import relation_overlaps, split_triples, triple_leakage
-from spacy_relx.kb.triples import KnowledgeBase
+from spacy_relx.knowledge import read as read_module
+from spacy_relx.knowledge.read import TripleReport, read_triples, shorten_ids
+from spacy_relx.knowledge.split import relation_overlaps, split_triples, triple_leakage
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 ROWS = [
     ("rome", "capital_of", "italy"),

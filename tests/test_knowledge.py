@@ -14,14 +14,14 @@ from bag_util import run as run_bags
 from bag_util import train as train_bags
 from spacy.strings import get_string_id
 
+from spacy_relx.bags.bag_heads import SoftmaxBagHead
+from spacy_relx.bags.sentence_weights import SelectiveAttention
 from spacy_relx.errors import RelxError
-from spacy_relx.kb.complex import ComplExSettings, train_complex
-from spacy_relx.kb.embeddings import KBEmbeddings
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.models.knowledge import make_complex_knowledge, make_knowledge_head, read_tables
-from spacy_relx.nn.aggregators import SelectiveAttention
-from spacy_relx.nn.bag_heads import SoftmaxBagHead
-from spacy_relx.nn.knowledge import Knowledge, KnowledgeBagHead, KnowledgeTables
+from spacy_relx.knowledge.complex import ComplExSettings, train_complex
+from spacy_relx.knowledge.embeddings import KBEmbeddings
+from spacy_relx.knowledge.hrere import Knowledge, KnowledgeBagHead, KnowledgeTables
+from spacy_relx.knowledge.hrere_architecture import make_complex_knowledge, make_knowledge_head, read_tables
+from spacy_relx.knowledge.triples import KnowledgeBase
 
 DIM, N_LABELS, WIDTH = 3, 4, 5
 ROWS = [(head, label, tail) for head, tail, labels, *_ in FACTS for label in labels]

@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_relx.nn.aggregator import LanguageAggregator, mix_languages
-from spacy_relx.nn.language_layers import LanguageLayers, leading
-from spacy_relx.nn.switcher import LanguageSwitcher, SubModule
+from spacy_relx.core.copies import leading
+from spacy_relx.languages.aggregator import LanguageAggregator, mix_languages
+from spacy_relx.languages.network import LanguageLayers
+from spacy_relx.languages.switcher import LanguageSwitcher, SubModule
 
 LANGS = ["de", "en", "fr"]
 

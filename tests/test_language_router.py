@@ -11,11 +11,11 @@ from spacy import registry
 from spacy.tokens import Doc
 from spacy.util import load_config
 
+from spacy_relx.data.extensions import has_sentence_langs, set_sentence_langs
+from spacy_relx.data.storage import kept
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import has_sentence_langs, set_sentence_langs
-from spacy_relx.models.detectors import LangidDetector, make_langid_detector
-from spacy_relx.pipeline.language_router import LanguageRouter
-from spacy_relx.storage import kept
+from spacy_relx.languages.detectors import LangidDetector, make_langid_detector
+from spacy_relx.languages.language_router import LanguageRouter
 
 TEXTS = {
     "en": "The company was founded in the old town by two brothers.",

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from util import make_example
 
 from spacy_relx.cli import relx_app
+from spacy_relx.data.extensions import set_sentence_langs
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import set_sentence_langs
-from spacy_relx.pipeline.language_router import route_tables
+from spacy_relx.languages.language_router import route_tables
 
 
 def pipeline(depths=(1, 1, 2), encoder=None, **settings):

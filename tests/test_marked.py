@@ -15,8 +15,8 @@ from model_util import gold
 from tiny import MENTION_PAIRS, contains_text, make_transformer, model_config
 from util import make_doc, make_example
 
+from spacy_relx.data.storage import CANDIDATES, kept, put
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.storage import CANDIDATES, kept, put
 
 pytest.importorskip("transformers")
 

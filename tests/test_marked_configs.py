@@ -12,7 +12,7 @@ from thinc.api import fix_random_seed
 from tiny import make_transformer
 from util import SENTENCES, make_doc, make_examples, triples
 
-from spacy_relx.extensions import set_extensions
+from spacy_relx.data.extensions import set_extensions
 
 pytest.importorskip("transformers")
 

@@ -9,7 +9,7 @@ from thinc.api import fix_random_seed
 from tiny import BERT_LIKE, KINDS, MENTION_PAIRS, make_transformer, model_config
 from util import SENTENCES, make_doc, make_examples
 
-from spacy_relx.layers.marking import HEAD, MENTION, TAIL, marker_rows
+from spacy_relx.marked.marking import HEAD, MENTION, TAIL, marker_rows
 
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore:.*RX025")  # a type that training never showed is part of the sentences
@@ -232,7 +232,7 @@ def test_batches_and_padding_change_nothing(folders, name, limits):
 
 @pytest.mark.parametrize("name", ["single", "packed", "sentence"])
 def test_a_pair_does_not_depend_on_the_others(folders, name):
-    from spacy_relx.types import Candidates
+    from spacy_relx.data.types import Candidates
 
     nlp = make_nlp(model_config(folders["bert"], **MODELS[name]))
     (doc,) = marked(nlp, NESTED)
@@ -252,7 +252,7 @@ def test_packed_in_prediction_after_single_in_training(folders):
 
 
 def test_flat_and_padded_passes_agree_in_their_gradients(folders):
-    from spacy_relx.nn.flat_transformer import flat_states, padded_states
+    from spacy_relx.core.kernels.flat_transformer import flat_states, padded_states
 
     nlp = make_nlp(model_config(folders["bert"], "single"))
     layer = nlp.get_pipe("relation_extractor").model
@@ -316,8 +316,8 @@ def test_spaces_and_empty_docs(folders):
 
 def test_maximum_over_spans_equals_a_plain_loop():
     """Spans that are alike, that nest, and one without a token (a word of which the tokenizer leaves nothing)."""
-    from spacy_relx.layers.marking import make_batch
-    from spacy_relx.nn.pooling import EntityMax
+    from spacy_relx.marked.marking import make_batch
+    from spacy_relx.marked.pooling import EntityMax
 
     states = torch.randn(12, 5, dtype=torch.float64, requires_grad=True)
     spans = np.array([[1, 4], [2, 3], [1, 4], [3, 3]])

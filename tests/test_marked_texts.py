@@ -11,23 +11,22 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from tiny import make_transformer
 
+from spacy_relx.core.docs_to_batch import sub_batches
+from spacy_relx.core.transformers.subwords import DocSubwords, Subwords
+from spacy_relx.core.transformers.windows import most_central, window_starts
+from spacy_relx.data.types import Candidates, Mention
 from spacy_relx.errors import RelxWarning
-from spacy_relx.layers.batch import sub_batches
-from spacy_relx.layers.marking import (
+from spacy_relx.marked.marking import (
     MENTION,
     MarkedDoc,
     Marking,
     count_marker_rows,
     insertion_order,
     marker_rows,
-    most_central,
     ranges,
-    window_starts,
 )
-from spacy_relx.layers.mention_texts import MentionPlan
-from spacy_relx.layers.pair_texts import PairPlan
-from spacy_relx.layers.subwords import DocSubwords, Subwords
-from spacy_relx.types import Candidates, Mention
+from spacy_relx.marked.mention_texts import MentionPlan
+from spacy_relx.marked.pair_texts import PairPlan
 
 FIRST_MARKER = 100_000
 VOCAB = Vocab()
@@ -340,5 +339,5 @@ def test_words_are_remembered(tokenizers, monkeypatch):
     again = subwords([nlp("ann met bob"), nlp("bob met eve")])
     assert asked == [["eve"]]
     assert again[0].ids.tolist() == first[0].ids.tolist()
-    monkeypatch.setattr("spacy_relx.layers.subwords.CACHE_SIZE", 1)
+    monkeypatch.setattr("spacy_relx.core.transformers.subwords.CACHE_SIZE", 1)
     assert subwords([nlp("ann met bob")])[0].ids.tolist() == first[0].ids.tolist()

@@ -189,7 +189,7 @@ def test_bfloat16_is_close(folder):
 
 @pytest.mark.parametrize("in_hardware", [False, True])
 def test_automatic_precision(folder, monkeypatch, in_hardware):
-    monkeypatch.setattr("spacy_relx.nn.precision.computes_bf16", lambda device_type: in_hardware)
+    monkeypatch.setattr("spacy_relx.core.precision.computes_bf16", lambda device_type: in_hardware)
     scores = []
     for precision in ("bf16" if in_hardware else "fp32", "auto"):
         nlp = make_nlp(model_config(folder, precision=precision))

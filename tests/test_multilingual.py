@@ -9,10 +9,10 @@ from bag_util import N_MARKERS, N_WORDS, SIZES, make_bags, make_batch
 from spacy.util import registry
 from thinc.api import Config, fix_random_seed
 
+from spacy_relx.bags.amnre import COMBINE, combine
+from spacy_relx.bags.instance_batch import Bags
+from spacy_relx.bags.language_adversary import FOOLING, PENALTIES, orthogonality
 from spacy_relx.errors import RelxError
-from spacy_relx.nn.adversary import FOOLING, PENALTIES, orthogonality
-from spacy_relx.nn.instances import Bags
-from spacy_relx.nn.multilingual import COMBINE, combine
 
 #: Of the sentences of `bag_util`: a bag in all three languages, two in one each, and one twice in the same.
 LANGS = [1, 2, 3, 2, 1, 1, 3]

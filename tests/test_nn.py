@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from spacy_relx.nn.batch import PairBatch
-from spacy_relx.nn.hash_bigru import HashBiGRU
-from spacy_relx.nn.heads import MultiLabelHead, SoftmaxHead, sample_pairs
-from spacy_relx.nn.pairs import PairFeatures, distance_buckets
-from spacy_relx.nn.relation import RelationNetwork
-from spacy_relx.nn.spans import SpanAttention, span_means
+from spacy_relx.core.heads import MultiLabelHead, SoftmaxHead, sample_pairs
+from spacy_relx.core.pair_batch import PairBatch
+from spacy_relx.core.spans import SpanAttention, span_means
+from spacy_relx.relations.hash_bigru import HashBiGRU
+from spacy_relx.relations.network import RelationNetwork
+from spacy_relx.relations.pair_features import PairFeatures, distance_buckets
 
 WIDTH, N_MARKERS = 6, 4
 SETTINGS = {

@@ -13,13 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_formats_uima import HEADER, annotation, cas
 
-from spacy_relx.corpora.convert import convert, default_nlp, records_to_docs
-from spacy_relx.corpora.formats._counting import BREAKS, CHARACTERS, UNITS, UTF16, Convention, Countable, utf16_offsets
-from spacy_relx.corpora.formats._offsets import choose, count_faults, settle
-from spacy_relx.corpora.records import Place, Record, Report
-from spacy_relx.corpora.texts import read_texts
+from spacy_relx.data.types import MENTIONS_KEY, Mention
 from spacy_relx.errors import RelxError
-from spacy_relx.types import MENTIONS_KEY, Mention
+from spacy_relx.formats.convert import convert, default_nlp, records_to_docs
+from spacy_relx.formats.importers._counting import (
+    BREAKS,
+    CHARACTERS,
+    UNITS,
+    UTF16,
+    Convention,
+    Countable,
+    utf16_offsets,
+)
+from spacy_relx.formats.importers._offsets import choose, count_faults, settle
+from spacy_relx.formats.records import Place, Record, Report
+from spacy_relx.formats.texts import read_texts
 
 PLACE = Place(Path("x"), 1)
 #: By language: a text whose mentions stand behind line ends, the head and the tail.
@@ -407,7 +415,7 @@ def test_the_other_texts_of_a_file_tell(tmp_path, breaks, first):
 
 
 def test_waiting_texts_are_few(monkeypatch):
-    monkeypatch.setattr("spacy_relx.corpora.formats._offsets.MAX_WAITING", 2)
+    monkeypatch.setattr("spacy_relx.formats.importers._offsets.MAX_WAITING", 2)
     seen = []
 
     def items():
@@ -469,7 +477,7 @@ def test_blanks_at_the_edges_of_mentions(tmp_path, name):
     assert "mentions kept      2 (trimmed 2)" in report.summary() and report.relations_kept == 1
     from spacy.vocab import Vocab
 
-    from spacy_relx.corpora.docbin import read_docs
+    from spacy_relx.formats.docbin import read_docs
 
     (doc,) = read_docs(tmp_path / "o.spacy", Vocab())
     assert doc._.triples == [(parts[0], "r", parts[1])]

@@ -84,25 +84,31 @@ def test_every_folder_is_a_package():
 
 # Imports point down only
 
-#: Room -> the rooms it may import from, besides the ground floor and itself.
+#: Folder -> the folders that it may import from, besides itself and the modules of `GROUND`.
 ROOMS = {
-    "nn": set(),
-    "layers": {"nn"},
-    "models": {"nn", "layers", "kb"},
-    "pipeline": {"nn", "layers", "models", "kb"},
-    "corpora": set(),
-    "kb": {"corpora", "nn"},
-    "evaluation": {"corpora"},
-    "export": set(),
-    "viz": set(),
-    "scale": {"corpora", "export"},
-    "serving": {"corpora", "export"},
+    "data": set(),
+    "core": {"data"},
+    "languages": {"data", "core"},
+    "relations": {"data", "core"},
+    "marked": {"data", "core", "languages", "relations"},
+    "joint": {"data", "core", "relations"},
+    "bags": {"data", "core", "relations", "marked"},
+    "formats": {"data"},
+    "knowledge": {"data", "core", "bags", "formats"},
+    "evaluation": {"data", "formats"},
+    "writers": {"data"},
+    "viz": {"data"},
+    "run": {"data", "formats", "writers"},
 }
-#: Module of the ground floor -> those it may import.
+#: Module that stands in no folder -> what it may import.
 GROUND = {
     "errors": set(),
     "about": set(),
     "registrations": set(),
+    "__init__": {"errors", "about", "registrations", "data"},
+}
+#: Module of `data` -> those of `data`, and of `GROUND`, that it may import.
+DATA = {
     "files": {"errors"},
     "places": {"errors"},
     "record": {"errors"},
@@ -113,9 +119,6 @@ GROUND = {
     "ids": {"text_forms"},
     "strict_json": {"errors", "text_forms"},
     "loading": {"about", "errors", "types"},
-    "language": set(),
-    "schedules": {"errors"},
-    "callbacks": {"errors", "loading"},
     "entity_types": {"errors", "text_forms", "types"},
     "thresholds": {"errors", "text_forms"},
     "facts": {"errors", "places", "record", "mention", "text_forms", "types"},
@@ -126,7 +129,6 @@ GROUND = {
     "grouping": {"errors", "extensions", "sentences", "text_forms", "types"},
     "calibration": {"errors", "types"},
     "tokenizer": {"errors", "types", "extensions", "_compat"},
-    "__init__": {"errors", "types", "facts", "extensions", "found", "registrations", "about"},
 }
 TOP = {"cli", "__main__"}
 
@@ -150,7 +152,7 @@ def imported(path):
 
 
 def allowed(here, there):
-    """Whether a module in room `here` may import from room `there`."""
+    """Whether a module of folder `here` may import from folder `there`."""
     if here in TOP or here == there:
         return True
     if here in GROUND:
@@ -158,36 +160,66 @@ def allowed(here, there):
     return there in GROUND or there in ROOMS[here]
 
 
+def package_imports(path):
+    """(line, parts of the module's name) of what a file imports from this package."""
+    for line, name in imported(path):
+        if name.split(".")[0] == "spacy_relx":
+            yield line, [*name.split("."), "__init__"][1:]
+
+
 def test_every_room_has_its_place():
     assert {module_parts(path)[0] for path in MODULES} <= set(ROOMS) | set(GROUND) | TOP
+    assert {path.stem for path in (PACKAGE / "data").glob("*.py")} - {"__init__"} == set(DATA)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=["/".join(module_parts(path)) for path in MODULES])
 def test_imports_point_down(path):
-    here = module_parts(path)[0]
-    upward = [
-        f"{path.name}:{line} {name}"
-        for line, name in imported(path)
-        if name.split(".")[0] == "spacy_relx" and not allowed(here, [*name.split("."), "__init__"][1])
-    ]
-    assert not upward, f"{here} may not import these"
+    here = module_parts(path)
+    upward = [f"{path.name}:{line} {parts}" for line, parts in package_imports(path) if not allowed(here[0], parts[0])]
+    assert not upward, f"{here[0]} may not import these"
+    if here[0] == "data" and path.stem != "__init__":
+        inside = {(parts[1] if parts[0] == "data" else parts[0]) for _, parts in package_imports(path)}
+        assert inside <= DATA[path.stem] | {path.stem}
 
 
 def test_the_law_sees_imports(tmp_path):
     """The reading of imports itself, so that the test above cannot pass by finding nothing."""
-    names = {name for _, name in imported(PACKAGE / "pipeline" / "language_router.py")}
-    assert {"spacy.language", "spacy_relx.errors", "spacy_relx.extensions", "spacy_relx.types"} <= names
-    assert allowed("pipeline", "models") and allowed("layers", "nn") and allowed("cli", "pipeline")
-    assert not allowed("nn", "layers") and not allowed("models", "pipeline") and not allowed("types", "extensions")
-    assert not allowed("corpora", "pipeline") and not allowed("viz", "evaluation") and not allowed("layers", "cli")
+    names = {name for _, name in imported(PACKAGE / "languages" / "language_router.py")}
+    assert {"spacy.language", "spacy_relx.errors", "spacy_relx.data.extensions", "spacy_relx.data.types"} <= names
+    assert allowed("relations", "core") and allowed("marked", "relations") and allowed("cli", "relations")
+    assert not allowed("core", "relations") and not allowed("relations", "marked") and not allowed("data", "core")
+    assert not allowed("formats", "relations") and not allowed("viz", "evaluation") and not allowed("core", "cli")
 
 
-def test_nn_knows_nothing_of_spacy():
-    paths = sorted((PACKAGE / "nn").glob("*.py"))
-    assert len(paths) > 1
-    for path in paths:
+#: The networks, which are plain PyTorch, with all that they are made of.
+NETWORKS = [
+    "bags/amnre",
+    "bags/instance_network",
+    "bags/network",
+    "joint/pointers",
+    "joint/span_triples",
+    "knowledge/complex_network",
+    "knowledge/hrere",
+    "languages/network",
+    "marked/network",
+    "relations/hash_bigru",
+    "relations/network",
+]
+
+
+def test_networks_know_nothing_of_spacy():
+    waiting, seen = [PACKAGE / f"{name}.py" for name in NETWORKS], set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path.stem == "errors":
+            continue
+        seen.add(path)
         roots = {name.split(".")[0] for _, name in imported(path)}
-        assert not roots & {"spacy", "thinc", "srsly"}, path.name
+        assert not roots & {"spacy", "thinc", "srsly"}, path
+        for _, parts in package_imports(path):
+            module = PACKAGE.joinpath(*[part for part in parts if part != "__init__"]).with_suffix(".py")
+            waiting += [module] if module.exists() else []
+    assert len(seen) > 25
 
 
 # What importing costs
@@ -199,17 +231,16 @@ nlp = spacy.blank("en")
 nlp("a b")._.relations  # the plugin is there
 print(*sorted(sys.modules))
 """
-#: Proposing pairs needs numpy only, and the marker component does it with no model.
-LIGHT = {"spacy_relx.models", "spacy_relx.models.candidates"}
+#: What a pipeline does without until a component needs it.
+HEAVY = ("spacy_relx.formats", "spacy_relx.evaluation", "spacy_relx.writers", "spacy_relx.viz", "spacy_relx.cli")
 
 
 def test_blank_pipeline_loads_nothing_heavy(run_python):
     modules = set(run_python(PROBE).split())
-    assert "spacy_relx.pipeline.language_router" in modules
-    rooms = tuple(
-        f"spacy_relx.{room}" for room in ("nn", "layers", "models", "corpora", "evaluation", "export", "viz", "cli")
-    )
-    heavy = {name for name in modules if name.startswith(rooms)} - LIGHT
+    assert "spacy_relx.languages.language_router" in modules
+    networks = ("network", "layer", "shim", "architecture")
+    heavy = {name for name in modules if name.startswith(HEAVY)}
+    heavy |= {name for name in modules if name.startswith("spacy_relx.") and name.endswith(networks)}
     assert not heavy
 
 

@@ -19,12 +19,12 @@ from viz_util import make
 
 from spacy_relx.cli import relx_app
 from spacy_relx.cli.errors import compare
+from spacy_relx.data.types import SUPPORT, Mention, Relation
 from spacy_relx.evaluation import score_relations
-from spacy_relx.export import EntityMention, Triple, export
-from spacy_relx.types import SUPPORT, Mention, Relation
 from spacy_relx.viz import arcs_svg
 from spacy_relx.viz.page import VERDICTS, corpus_page, errors_page
 from spacy_relx.viz.page_data import PageDoc, PageRelation, json_block, page_data
+from spacy_relx.writers import EntityMention, Triple, export
 
 TEXT = "😀 Ann works for Acme. She lives in Leeds. The end."
 DOC = PageDoc(

@@ -15,11 +15,12 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 from util import make_doc, make_example, make_examples
 
+from spacy_relx.core.component.seen import NEGLIGIBLE, SeenPairs
+from spacy_relx.core.gaps import spans_of
+from spacy_relx.data.extensions import merge_docs
+from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxWarning
-from spacy_relx.extensions import merge_docs
-from spacy_relx.models.candidates import pairs_within, spans_of
-from spacy_relx.pipeline.seen import NEGLIGIBLE, SeenPairs
-from spacy_relx.types import Mention
+from spacy_relx.relations.generators import pairs_within
 
 VOCAB = Vocab()
 ALL_PAIRS = {"@misc": "spacy_relx.AllPairs.v1"}
@@ -144,7 +145,7 @@ def test_what_counts_as_seen():
 
 def test_labels_from_a_file_do_not_read_all_the_data(monkeypatch):
     """spaCy streams training data that may have no end, and gives labels then."""
-    monkeypatch.setattr("spacy_relx.pipeline.seen.N_SEEN_DOCS", 5)
+    monkeypatch.setattr("spacy_relx.core.component.seen.N_SEEN_DOCS", 5)
     nlp = make_nlp()
     marker, extractor = nlp.get_pipe("entity_type_marker"), nlp.get_pipe("relation_extractor")
     marker.initialize(lambda: cycle(make_examples(nlp.vocab)), nlp=nlp, labels=["ORG", "PERSON", "PLACE"])
@@ -243,7 +244,7 @@ def test_pairs_within_equals_all_pairs_filtered(places, starts, max_sentences, m
 
 
 def test_many_mentions_come_in_blocks(monkeypatch):
-    monkeypatch.setattr("spacy_relx.models.candidates.BLOCK", 10)
+    monkeypatch.setattr("spacy_relx.relations.generators.BLOCK", 10)
     spans = np.array([[i, i + 1] for i in range(40)], dtype="int32")
     blocks = list(pairs_within(np.arange(0, 40, 4), spans))
     assert max(map(len, blocks)) <= 10 and sum(map(len, blocks)) == 40 * 3

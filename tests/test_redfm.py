@@ -12,12 +12,12 @@ from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.formats import formats, get_format
-from spacy_relx.corpora.labels import read_labels
-from spacy_relx.corpora.records import Report
+from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.types import Mention
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.importers import formats, get_format
+from spacy_relx.formats.labels import read_labels
+from spacy_relx.formats.records import Report
 
 PROPERTIES = Path(__file__).parents[1] / "assets" / "wikidata" / "properties.tsv"
 COUNTS = {"ar": 864, "de": 811, "en": 1233, "es": 731, "fr": 973}

@@ -11,13 +11,13 @@ import spacy
 import srsly
 from spacy.util import registry
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.docbin import read_docs
-from spacy_relx.corpora.formats import FORMATS, formats
-from spacy_relx.export.writers import EXPORTS, exports
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.importers import FORMATS, formats
 from spacy_relx.registrations import REGISTERED, LazyRegistry, register
-from spacy_relx.scale.documents import Document
-from spacy_relx.scale.shard import ShardFiles
+from spacy_relx.run.documents import Document
+from spacy_relx.run.shard import ShardFiles
+from spacy_relx.writers.writers import EXPORTS, exports
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = [(kind, name) for kind, places in REGISTERED.items() for name in places]
@@ -106,7 +106,7 @@ import sys
 import spacy
 
 spacy.blank("en")
-assert "spacy_relx.models.heads" not in sys.modules
+assert "spacy_relx.core.head_settings" not in sys.modules
 print(spacy.registry.architectures.get("spacy_relx.SoftmaxHead.v1").__name__)
 """
 

@@ -10,9 +10,9 @@ from spacy.training import Example
 from thinc.api import Config, Model, fix_random_seed
 from util import SENTENCES, make_doc, make_example, make_examples
 
+from spacy_relx.core.docs_to_batch import hidden_types
 from spacy_relx.errors import RelxWarning
-from spacy_relx.layers.batch import hidden_types
-from spacy_relx.layers.relation import make_relation_layer
+from spacy_relx.relations.layer import make_relation_layer
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from thinc.api import Model
 from util import SENTENCES, make_doc, make_example, make_examples
 
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.models.candidates import make_typed_pairs
-from spacy_relx.models.relation import build_relation_model
+from spacy_relx.relations.architecture import build_relation_model
+from spacy_relx.relations.generators import make_typed_pairs
 
 
 def test_a_second_initialisation_starts_anew():
@@ -37,7 +37,7 @@ def test_no_relation_is_never_a_label():
 def test_streams_with_many_pairs_are_cut(trained, monkeypatch):
     sizes = []
     extractor = trained.get_pipe("relation_extractor")
-    monkeypatch.setattr("spacy_relx.pipeline.relation_extractor.PIPE_PAIRS", 8)
+    monkeypatch.setattr("spacy_relx.relations.relation_extractor.PIPE_PAIRS", 8)
     predict = type(extractor).predict
 
     def counted(self, docs):

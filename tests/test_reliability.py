@@ -13,10 +13,10 @@ from sklearn.calibration import calibration_curve
 from spacy.tokens import Doc
 from test_calibration import items
 
-from spacy_relx.calibration import PairScores
+from spacy_relx.data.calibration import PairScores
+from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation.reliability import ReliabilityCounter, reliability_scores
-from spacy_relx.types import Mention, Relation
 from spacy_relx.viz import reliability_svg
 
 

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from tiny import model_config
 
 from spacy_relx.about import __version__
-from spacy_relx.loading import require_extras
+from spacy_relx.data.loading import require_extras
 
 OWN = "spacy-relx"
 NAME = "some/model"  # loaded when the pipeline is initialised, not when it is made

@@ -11,10 +11,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from spacy_relx import Candidates, Mention, Relation, merge_docs, set_extensions, span_as_doc
-from spacy_relx.corpora.writers._base import annotations_of
-from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.export import iter_triples
-from spacy_relx.extensions import (
+from spacy_relx.data.extensions import (
     get_candidates,
     get_routes,
     get_sentence_langs,
@@ -23,10 +20,13 @@ from spacy_relx.extensions import (
     set_routes,
     set_sentence_langs,
 )
-from spacy_relx.facts import Evidence, Fact
-from spacy_relx.pipeline.entity_type_marker import EntityTypeMarker
-from spacy_relx.places import Places, all_chars, all_fit, current_spans
+from spacy_relx.data.facts import Evidence, Fact
+from spacy_relx.data.places import Places, all_chars, all_fit, current_spans
+from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.formats.annotation_tools._base import annotations_of
+from spacy_relx.relations.entity_type_marker import EntityTypeMarker
 from spacy_relx.viz._text import mentions_of
+from spacy_relx.writers import iter_triples
 
 set_extensions()
 VOCAB = Vocab()

@@ -26,9 +26,9 @@ from util import make_examples
 
 from spacy_relx.cli import relx_app
 from spacy_relx.cli.routes import spread
+from spacy_relx.data.extensions import get_routes, set_sentence_langs
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.extensions import get_routes, set_sentence_langs
-from spacy_relx.pipeline.language_router import LanguageRouter
+from spacy_relx.languages.language_router import LanguageRouter
 from spacy_relx.viz.routes import routes_svg
 
 MODEL = joint_model(encoder=language_encoder())

@@ -11,13 +11,13 @@ from scale_util import TEXT, places, rows, write_texts
 from spacy.tokens import DocBin
 from spacy.util import import_file
 
+from spacy_relx.data.ids import content_id
 from spacy_relx.errors import RelxError
-from spacy_relx.export import iter_triples
-from spacy_relx.export.arrow import triples_of_parquet
-from spacy_relx.ids import content_id
-from spacy_relx.scale import annotate_corpus
-from spacy_relx.scale.plan import Job, Shard
-from spacy_relx.scale.shard import run_shard
+from spacy_relx.run import annotate_corpus
+from spacy_relx.run.plan import Job, Shard
+from spacy_relx.run.shard import run_shard
+from spacy_relx.writers import iter_triples
+from spacy_relx.writers.arrow import triples_of_parquet
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -74,7 +74,7 @@ def test_docs_by_flag(annotate, tmp_path, nlp):
 
 
 def test_other_names_of_fields(annotate, tmp_path):
-    from spacy_relx.corpora.texts import Fields
+    from spacy_relx.formats.texts import Fields
 
     (tmp_path / "in.jsonl").write_text(json.dumps({"body": TEXT, "key": "k", "language": "de"}) + "\n", encoding="utf8")
     annotate(tmp_path / "in.jsonl", fields=Fields("body", "key", "language"))
@@ -300,7 +300,7 @@ def test_what_is_unknown(annotate, tmp_path):
 
 def test_vocabulary_does_not_grow(scale_model, scale_code, tmp_path):
     """New words are forgotten with their shard."""
-    from spacy_relx.loading import pipeline_of_process
+    from spacy_relx.data.loading import pipeline_of_process
 
     import_file("relx_scale_test_code", scale_code)
     job = Job(str(scale_model), str(tmp_path / "out"), str(scale_code))

@@ -6,9 +6,9 @@ import pytest
 import spacy
 from scale_util import TEXT
 
-from spacy_relx.corpora.texts import Broken, Text
-from spacy_relx.scale.documents import MAX_CHARACTERS, Extraction
-from spacy_relx.scale.journal import Journal
+from spacy_relx.formats.texts import Broken, Text
+from spacy_relx.run.documents import MAX_CHARACTERS, Extraction
+from spacy_relx.run.journal import Journal
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_score_that_is_not_finite_is_an_error_of_its_text(nlp, score):
 
 
 def test_batches_are_bounded_by_characters(nlp, monkeypatch):
-    from spacy_relx.scale import documents
+    from spacy_relx.run import documents
 
     sizes = []
     run = documents.docs_or_errors

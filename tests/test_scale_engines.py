@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from scale_util import TEXT, rows, write_texts
 
-from spacy_relx.corpora.texts import Fields
 from spacy_relx.errors import RelxError
-from spacy_relx.scale import Annotator, annotate_corpus
-from spacy_relx.scale.runner import engine_failure
+from spacy_relx.formats.texts import Fields
+from spacy_relx.run import Annotator, annotate_corpus
+from spacy_relx.run.runner import engine_failure
 
 pa = pytest.importorskip("pyarrow")
 TEXTS = [TEXT, "poison", "", "😀 Ann met 東京", f"{TEXT} Ann likes Acme"]

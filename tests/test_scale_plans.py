@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.scale.inputs import Input
-from spacy_relx.scale.plan import Job, Plan, Shard, cut, input_files
-from spacy_relx.scale.shard import shard_items
+from spacy_relx.run.inputs import Input
+from spacy_relx.run.plan import Job, Plan, Shard, cut, input_files
+from spacy_relx.run.shard import shard_items
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -26,7 +26,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 )
 def test_parts_of_a_file_are_its_lines(tmp_path, lines, ended, shard_size, read, max_bytes):
     """However the file is read, and wherever it is cut: each line is in one part, under its own number."""
-    from spacy_relx.scale import plan
+    from spacy_relx.run import plan
 
     path = tmp_path / "some.txt"
     path.write_bytes(b"\n".join(lines) + (b"\n" if ended and lines else b""))

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxError
-from spacy_relx.export.arrow import ParquetRows, triples_of_parquet
-from spacy_relx.scale import annotate_corpus
-from spacy_relx.scale.tables import TRIPLE_COLUMNS, triple_row
+from spacy_relx.run import annotate_corpus
+from spacy_relx.run.tables import TRIPLE_COLUMNS, triple_row
+from spacy_relx.writers.arrow import ParquetRows, triples_of_parquet
 
 pytestmark = pytest.mark.process
 
@@ -52,7 +52,7 @@ def test_a_pipeline_that_cannot_be_loaded_stops_the_run(tmp_path):
 
 def test_processes_that_never_begin_stop_the_run(scale_model, tmp_path, monkeypatch):
     """As in a script that starts itself again and again: not every shard is tried."""
-    from spacy_relx.scale import local
+    from spacy_relx.run import local
 
     started = []
     monkeypatch.setattr(local, "ATTEMPTS", 1)

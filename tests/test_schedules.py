@@ -8,8 +8,8 @@ import thinc.api
 from spacy.util import load_config, load_model_from_config, registry
 from test_project import ROOT, TRAINED_BY_CONFIGS
 
+from spacy_relx.core.schedules import warmup_linear
 from spacy_relx.errors import RelxError
-from spacy_relx.schedules import warmup_linear
 
 #: Settings of a schedule whose number of steps spaCy has not filled in.
 UNRESOLVED = "${training.max_steps}"

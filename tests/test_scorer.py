@@ -14,9 +14,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from util import rounded
 
+from spacy_relx.data.types import NO_RELATION, Mention, Relation
 from spacy_relx.errors import RelxError
 from spacy_relx.evaluation import make_relation_scorer, score_relations
-from spacy_relx.types import NO_RELATION, Mention, Relation
 
 
 def score(gold, pred, candidates=None, **kwargs):

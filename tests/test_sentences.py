@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 from util import make_doc
 
-from spacy_relx.sentences import sentence_places, sentence_starts
+from spacy_relx.data.sentences import sentence_places, sentence_starts
 
 NLP = spacy.blank("xx", config={"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}})
 

@@ -28,7 +28,7 @@ from spacy.tokens import Span
 from test_cli import EXPECTED, TEXT, invoke
 
 from spacy_relx.errors import RelxError
-from spacy_relx.serving import Limits, create_app, run_server
+from spacy_relx.run.serving import Limits, create_app, run_server
 
 
 @pytest.fixture(scope="module")

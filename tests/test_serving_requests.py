@@ -17,8 +17,8 @@ from serving_util import LIMITS, ask, client_of, code_of, pieces, pipeline, post
 from test_cli import EXPECTED, TEXT
 
 from spacy_relx.errors import RelxError
-from spacy_relx.serving import Limits, create_app
-from spacy_relx.serving import app as serving_app
+from spacy_relx.run.serving import Limits, create_app
+from spacy_relx.run.serving import app as serving_app
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_client_that_goes(app):
 
 def test_a_failure_of_the_server_says_nothing(monkeypatch):
     app = create_app(finds_nothing())
-    monkeypatch.setattr("spacy_relx.serving.extract.read_request", lambda *args: 1 / 0)
+    monkeypatch.setattr("spacy_relx.run.serving.extract.read_request", lambda *args: 1 / 0)
     answer = post(client_of(app), b"{}")
     assert code_of(answer) == (500, "RX429") and "Zero" not in answer.text
 

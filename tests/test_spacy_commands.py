@@ -14,10 +14,10 @@ from docs_folder import block_of, make_clone
 from docs_util import ROOT, installed_names
 from util import make_examples
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.docbin import read_docs
 from spacy_relx.evaluation.joint import make_joint_scorer
 from spacy_relx.evaluation.scorer import make_relation_scorer
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.docbin import read_docs
 
 pytestmark = pytest.mark.docs
 

@@ -13,9 +13,9 @@ from test_project import ROOT
 from tiny import make_transformer
 from util import make_examples
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.reader import make_relation_corpus
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.reader import make_relation_corpus
 
 pytestmark = pytest.mark.docs
 

@@ -8,10 +8,10 @@ import math
 import pytest
 from test_cli import invoke
 
-from spacy_relx.corpora.formats._read import read_json_list
-from spacy_relx.corpora.records import Report
+from spacy_relx.data.strict_json import DuplicateKeyError, dump_json, load_json
 from spacy_relx.errors import RelxError
-from spacy_relx.strict_json import DuplicateKeyError, dump_json, load_json
+from spacy_relx.formats.importers._read import read_json_list
+from spacy_relx.formats.records import Report
 
 
 @pytest.mark.parametrize("text", ["NaN", "[-Infinity]", '{"a": [Infinity]}', "1e999", "-1e400", "'a'", "[1,]"])

@@ -13,17 +13,17 @@ from util import make_doc, make_example, triples
 
 from spacy_relx import Mention, Relation
 from spacy_relx.cli._app import split_names
-from spacy_relx.corpora.convert import default_nlp
-from spacy_relx.corpora.labels import read_labels, rename_relations, renaming
-from spacy_relx.corpora.records import LabelCounts, Place, Record
-from spacy_relx.facts import Bag, Fact
-from spacy_relx.kb.aliases import Aliases, AliasMatcher, read_aliases
-from spacy_relx.kb.align_files import align_to_bags
-from spacy_relx.kb.read import read_triples
-from spacy_relx.kb.triples import KnowledgeBase
-from spacy_relx.models.candidates import make_typed_pairs
-from spacy_relx.pipeline.schema import Schema, TypeMask
-from spacy_relx.text_forms import folded_form, normal_form, normal_forms, normal_text, surrogate_fault
+from spacy_relx.data.facts import Bag, Fact
+from spacy_relx.data.text_forms import folded_form, normal_form, normal_forms, normal_text, surrogate_fault
+from spacy_relx.formats.convert import default_nlp
+from spacy_relx.formats.labels import read_labels, rename_relations, renaming
+from spacy_relx.formats.records import LabelCounts, Place, Record
+from spacy_relx.knowledge.aliases import Aliases, AliasMatcher, read_aliases
+from spacy_relx.knowledge.align_files import align_to_bags
+from spacy_relx.knowledge.read import read_triples
+from spacy_relx.knowledge.triples import KnowledgeBase
+from spacy_relx.relations.generators import make_typed_pairs
+from spacy_relx.relations.schema import Schema, TypeMask
 
 #: Names in scripts whose letters can be taken apart, and what stands before and behind them in a text.
 NAMES = [

@@ -16,7 +16,7 @@ from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_relx.tokenizer import make_multilingual_tokenizer
+from spacy_relx.data.tokenizer import make_multilingual_tokenizer
 
 CONFIG = {"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}}
 NLP = spacy.blank("xx", config=CONFIG)

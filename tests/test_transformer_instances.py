@@ -18,10 +18,10 @@ from instances_util import (
 from spacy.tokens import Doc, Span
 from tiny import KINDS
 
+from spacy_relx.bags.layer import Reader
+from spacy_relx.bags.subwords import excerpts, mention_limit
 from spacy_relx.errors import RelxWarning
-from spacy_relx.layers.bags import Reader
-from spacy_relx.layers.marked_subwords import excerpts, mention_limit
-from spacy_relx.layers.marking import HEAD, TAIL, marker_rows
+from spacy_relx.marked.marking import HEAD, TAIL, marker_rows
 
 pytest.importorskip("transformers")
 

@@ -25,10 +25,10 @@ from thinc.api import Config, fix_random_seed
 from tiny import contains_text, make_transformer
 from util import SENTENCES, make_example
 
-from spacy_relx.corpora.mentions import blank_copy
+from spacy_relx.data.extensions import set_extensions
 from spacy_relx.errors import RelxError
-from spacy_relx.extensions import set_extensions
-from spacy_relx.layers.marking import HEAD, marker_rows
+from spacy_relx.formats.mentions import blank_copy
+from spacy_relx.marked.marking import HEAD, marker_rows
 
 pytest.importorskip("transformers")
 

@@ -11,10 +11,10 @@ from spacy.tokens import DocBin
 from test_cli import invoke
 from util import SENTENCES, make_doc, make_examples
 
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.labels import read_labels, types_renaming
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import evaluate
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.labels import read_labels, types_renaming
 
 
 @pytest.fixture

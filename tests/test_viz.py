@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from viz_util import NLP, make
 
+from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError
-from spacy_relx.types import Mention, Relation
 from spacy_relx.viz import render
 from spacy_relx.viz._text import direction
 from spacy_relx.viz.palette import COLOURS, colour_slots

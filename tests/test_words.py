@@ -9,11 +9,11 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vectors import Vectors
 
+from spacy_relx.bags.instances import Instances
+from spacy_relx.bags.words_settings import make_word_table
+from spacy_relx.data.extensions import set_lang, set_sentence_langs
+from spacy_relx.data.grouping import DocBags
 from spacy_relx.errors import RelxError
-from spacy_relx.extensions import set_lang, set_sentence_langs
-from spacy_relx.grouping import DocBags
-from spacy_relx.layers.instances import Instances
-from spacy_relx.models.words import make_word_table
 
 WIDTH = 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 
 #: (words, mentions (start, end, type), relations (head, label, tail)): enough for a model to learn by heart.
 SENTENCES = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_relx.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
 
 NLP = spacy.blank("xx")
 

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Callable
 
 import typer
 
-from ..corpora.texts import LeftOut, OnError, Text, doc_of
-from ..corpora.texts import read_texts as read_texts
+from ..data.loading import check_finds as check_finds
+from ..data.loading import import_code as import_code
+from ..data.loading import load_pipeline as load_pipeline
+from ..data.loading import use_gpu as use_gpu
+from ..data.text_forms import normal_form
 from ..errors import MESSAGES, RelxError, RelxWarning
 from ..errors import sentence as sentence
-from ..loading import check_finds as check_finds
-from ..loading import import_code as import_code
-from ..loading import load_pipeline as load_pipeline
-from ..loading import use_gpu as use_gpu
-from ..text_forms import normal_form
+from ..formats.texts import LeftOut, OnError, Text, doc_of
+from ..formats.texts import read_texts as read_texts
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -120,8 +120,8 @@ class BoundedEnd:
 
 def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     """The Docs of a .spacy file, or of all in a folder. RAISES: RelxError RX131 (no file), RX132 (a broken one)."""
-    from ..corpora.docbin import read_docs
-    from ..corpora.reader import corpus_files
+    from ..formats.docbin import read_docs
+    from ..formats.reader import corpus_files
 
     return (doc for file in corpus_files(path) for doc in read_docs(file, vocab))
 

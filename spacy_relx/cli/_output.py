@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Callable
 
+from ..data.files import check_writable, same_file, write_whole
 from ..errors import RelxError
-from ..files import check_writable, same_file, write_whole
 
 
 def check_output(path: Path | None, *inputs: str | Path | None, model: str | None = None) -> None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..corpora.records import load_json
-from ..corpora.texts import MAX_LINE, LeftOut
+from ..data.files import folder_files, name_in_ids
 from ..errors import RelxError
-from ..files import folder_files, name_in_ids
+from ..formats.records import load_json
+from ..formats.texts import MAX_LINE, LeftOut
 from ._app import OnError
 
 if TYPE_CHECKING:
-    from ..export import Triple
+    from ..writers import Triple
 
 #: What inputs of triples are known: by the ends of their names.
 SUFFIXES = (".parquet", ".spacy", ".jsonl")
@@ -51,8 +51,8 @@ def triple_files(inputs: Sequence[Path], broken: str) -> list[tuple[Path, str]]:
 
 
 def _in_folder(path: Path, broken: str) -> list[tuple[Path, str]]:
-    from ..scale.plan import PLAN
-    from ..scale.shard import TRIPLES
+    from ..run.plan import PLAN
+    from ..run.shard import TRIPLES
 
     runs = {plan.parent for plan in path.rglob(PLAN) if (plan.parent / TRIPLES).is_dir()}
 
@@ -80,7 +80,7 @@ class TripleLines:
 
         source: name of the file in ids. settings: of `export.triples_of_row`. RAISES: RelxError `broken`.
         """
-        from ..export import triples_of_row
+        from ..writers import triples_of_row
 
         name, settings["source"] = ("standard input", "") if path == STDIN else (str(path), source)
         with self._open(path, name) as stream:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..corpora.records import is_lang_code
 from ..errors import RelxError
+from ..formats.records import is_lang_code
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-    from ..kb.aliases import AliasMatcher
+    from ..knowledge.aliases import AliasMatcher
 
 
 class Ambiguous(str, Enum):
@@ -94,8 +94,8 @@ def align_cli(
     Label texts with a knowledge base (distant supervision): each sentence that mentions two related entities becomes
     part of their bag. Says what was found. See docs/distant-supervision.md.
     """
-    from ..kb.align_files import align_to_bags
-    from ..kb.read import TripleReport, read_triples
+    from ..knowledge.align_files import align_to_bags
+    from ..knowledge.read import TripleReport, read_triples
 
     if lang and not is_lang_code(lang):
         raise RelxError("RX042", where="the setting 'lang' (--lang)", value=lang)
@@ -136,8 +136,8 @@ def _matcher(
     path: Path, on_error: str, ignore_case: bool, ambiguous: Ambiguous, expand: bool, overlaps: bool
 ) -> AliasMatcher:
     """The names of a file, ready to be found; says how many could not be used."""
-    from ..corpora.records import Report
-    from ..kb.aliases import AliasMatcher, read_aliases
+    from ..formats.records import Report
+    from ..knowledge.aliases import AliasMatcher, read_aliases
 
     report = Report(on_error)
     names = read_aliases(path, report=report)
@@ -150,7 +150,7 @@ def _matcher(
 
 def _default_pipeline() -> Language:
     """Any language, any script; sentences end at the punctuation of many scripts."""
-    from ..corpora.convert import default_nlp
+    from ..formats.convert import default_nlp
 
     nlp = default_nlp()
     nlp.add_pipe("sentencizer")
@@ -161,7 +161,7 @@ def _annotated(
     nlp: Language, sources: list[str], lang: str, batch_size: int | None, on_error: OnError
 ) -> Iterator[Doc]:
     """The Docs of all sources, one behind the other."""
-    from ..extensions import set_extensions
+    from ..data.extensions import set_extensions
 
     set_extensions()
     for source in sources:

@@ -14,8 +14,8 @@ from ._app import BoundedEnd, CodeOpt, GpuOpt, ModelArg, relx_app, report_errors
 from .export import What
 
 if TYPE_CHECKING:
-    from ..scale import Summary
-    from ..scale.shard import ShardReport
+    from ..run import Summary
+    from ..run.shard import ShardReport
 
 INPUTS_HELP = ".jsonl (text, and lang and id where known), .txt (one a line), .gz of both, .parquet, .spacy, or folders"
 
@@ -64,9 +64,9 @@ def annotate_cli(
     for each document, also for those that could not be used, with the reason. A run that was ended goes on with the
     same command, and each document appears exactly once. See docs/scale.md.
     """
-    from ..corpora.texts import Fields
-    from ..scale import annotate_corpus
-    from ..scale.run import default_workers
+    from ..formats.texts import Fields
+    from ..run import annotate_corpus
+    from ..run.run import default_workers
 
     end = BoundedEnd()
     with _Bar() as bar:

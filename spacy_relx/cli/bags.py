@@ -45,7 +45,7 @@ def bags_cli(
     """
     import spacy
 
-    from ..corpora.bag_files import write_bags
+    from ..formats.bag_files import write_bags
 
     report = write_bags(
         inputs,
@@ -79,8 +79,8 @@ def leakage_cli(
     """
     import spacy
 
-    from ..corpora.bag_files import read_bags
-    from ..corpora.leakage import leakage
+    from ..formats.bag_files import read_bags
+    from ..formats.leakage import leakage
 
     vocab = spacy.blank("xx").vocab
     found = leakage(progress(read_bags(train, vocab), unit=" bags"), read_bags(test, vocab))

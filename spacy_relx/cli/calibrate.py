@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..data.files import whole_output
 from ..errors import RelxError
-from ..files import whole_output
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-    from ..calibration import PairScores
+    from ..core.component.trained import TrainedPipe
+    from ..data.calibration import PairScores
     from ..evaluation.calibration import Fitted
-    from ..pipeline.trained import TrainedPipe
 
 
 class Method(str, Enum):

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..data.strict_json import dump_json
 from ..errors import RelxError
-from ..strict_json import dump_json
 from ._app import (
     BatchOpt,
     CodeOpt,

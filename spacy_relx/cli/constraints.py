@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..data.strict_json import dump_json
 from ..errors import RelxError
-from ..strict_json import dump_json
 from ._app import RowsOpt, progress, read_docs, relx_app, report_errors
 from ._output import check_output, write_output
 from ._tables import ROWS, Table, largest_first, shortened, text_table
@@ -31,8 +31,8 @@ def constraints_cli(
     """
     from spacy.vocab import Vocab
 
-    from ..corpora.constraints import learn_constraints
-    from ..extensions import set_extensions
+    from ..data.extensions import set_extensions
+    from ..formats.constraints import learn_constraints
 
     set_extensions()
     check_output(output, data)

@@ -81,7 +81,7 @@ def convert_cli(
     Convert annotated data to a .spacy file for training (reader spacy_relx.RelationCorpus.v1). Says what was kept and
     what was lost, and where.
     """
-    from ..corpora.convert import AUTO, choose_inputs, convert
+    from ..formats.convert import AUTO, choose_inputs, convert
 
     if format == AUTO:
         format, _ = choose_inputs(format, inputs, pattern or ["*"])

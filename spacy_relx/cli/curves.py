@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeGuard
 
 import typer
 
-from ..corpora.records import load_json
+from ..data.files import same_file, write_whole
+from ..data.strict_json import dump_json
 from ..errors import RelxError, warn
-from ..files import same_file, write_whole
-from ..strict_json import dump_json
+from ..formats.records import load_json
 from ._app import relx_app, report_errors, sentence
 from ._output import cannot_write, check_output
 from ._tables import FACT_NUMBERS, Table, text_table

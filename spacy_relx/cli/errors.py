@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..data.extensions import get_type_names
+from ..data.types import MENTIONS_KEY, NO_RELATION, Relation, support_of
 from ..errors import RelxError, warn
-from ..extensions import get_type_names
-from ..types import MENTIONS_KEY, NO_RELATION, Relation, support_of
 from ._app import (
     BatchOpt,
     CodeOpt,

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from ..corpora.texts import LeftOut
+from ..data.loading import pipeline_name
 from ..errors import RelxError
-from ..loading import pipeline_name
+from ..formats.texts import LeftOut
 from ._app import OnError, progress, relx_app, report_errors
 from ._output import check_output, standard_output
 from ._triples import INPUTS_HELP, TripleLines, triple_files
 
 if TYPE_CHECKING:
-    from ..export import Settings, Triple, Writer
+    from ..writers import Settings, Triple, Writer
 
 #: Field of the writers' settings -> the options that set it.
 OPTIONS = {"iris": "--base, --ids and --relation-ids", "bare": "--bare", "formulas": "--formulas"}
@@ -78,9 +78,9 @@ def export_cli(
     programs read. Equal triples become one and keep their evidence; they wait in temporary files, so that there may be
     more of them than memory holds. See docs/export.md.
     """
-    from ..export import Settings, export, get_writer
-    from ..export.iris import DEFAULT_BASE, Iris
-    from ..export.writers import check_target, format_of
+    from ..writers import Settings, export, get_writer
+    from ..writers.iris import DEFAULT_BASE, Iris
+    from ..writers.writers import check_target, format_of
 
     format = to or format_of(output)
     writer = get_writer(format)
@@ -118,7 +118,7 @@ def export_cli(
 
 def _check_options(format: str, writer: Writer, given: list[str]) -> None:
     """RAISES: RelxError RX347 for options that are not for this format."""
-    from ..export import exports
+    from ..writers import exports
 
     for name in given:
         if name not in writer.settings:
@@ -143,7 +143,7 @@ def _read(
     files: Iterable[tuple[Path, str]], what: str, model: str, version: str, on_error: OnError
 ) -> Iterator[Triple]:
     """RAISES: RelxError RX338, RX132 (files), RX339 (lines). WARNS: RX348, at the end."""
-    from ..export.arrow import triples_of_parquet
+    from ..writers.arrow import triples_of_parquet
 
     made = {"model": model, "model_version": version}
     lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
@@ -161,8 +161,8 @@ def _read(
 def _read_docs(path: Path, name: str, what: str, made: dict[str, str]) -> Iterator[Triple]:
     import spacy
 
-    from ..corpora.docbin import read_docs
-    from ..export import iter_triples
+    from ..formats.docbin import read_docs
+    from ..writers import iter_triples
 
     # a new vocabulary for each file: with one for all it would grow
     docs = read_docs(path, spacy.blank("xx").vocab)

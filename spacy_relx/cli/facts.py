@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ..corpora.directions import BothWays
-from ..corpora.texts import LeftOut
+from ..data.extensions import get_candidates
+from ..data.files import name_in_ids
+from ..data.loading import assigners
+from ..data.strict_json import dump_json
 from ..errors import RelxError, sentence, warn
-from ..extensions import get_candidates
-from ..files import name_in_ids
-from ..loading import assigners
-from ..strict_json import dump_json
+from ..formats.directions import BothWays
+from ..formats.texts import LeftOut
 from ._app import (
     TEXTS_HELP,
     BatchOpt,
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-    from ..corpora.bag_spool import BagSpool
-    from ..corpora.texts import Text
-    from ..facts import Fact
-    from ..pipeline.entity_type_marker import EntityTypeMarker
-    from ..pipeline.fact_checker import FactChecker
+    from ..data.facts import Fact
+    from ..formats.bag_spool import BagSpool
+    from ..formats.texts import Text
+    from ..knowledge.fact_checker import FactChecker
+    from ..relations.entity_type_marker import EntityTypeMarker
 
 
 @relx_app.command("facts")
@@ -87,8 +87,8 @@ def facts_cli(
     With a fact_checker in the pipeline, --kb or --known each fact also says how far a knowledge base supports it:
     kb_score, known and kb_rank, see docs/knowledge-base.md.
     """
-    from ..corpora.bag_spool import BagSpool
-    from ..export.predictions import fact_record
+    from ..formats.bag_spool import BagSpool
+    from ..writers.predictions import fact_record
 
     for source in texts:
         check_output(output, source, code, kb, known, model=model)
@@ -176,7 +176,7 @@ def find_checker(nlp: Language, kb: Path | None, known: Path | None) -> FactChec
 
     kb, known: embeddings and triples in place of the pipeline's. RAISES: RelxError RX250, and what reading them raises.
     """
-    from ..pipeline.fact_checker import FactChecker
+    from ..knowledge.fact_checker import FactChecker
 
     found = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, FactChecker)]
     if not found and kb is None and known is None:
@@ -188,8 +188,8 @@ def find_checker(nlp: Language, kb: Path | None, known: Path | None) -> FactChec
 
 def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) -> str:
     """Set up the pipeline for bags. RETURNS: the name of its fact extractor. RAISES: RelxError RX067 without one."""
-    from ..pipeline.fact_extractor import FactExtractor
-    from ..thresholds import Thresholds
+    from ..bags.fact_extractor import FactExtractor
+    from ..data.thresholds import Thresholds
 
     found = [(name, pipe) for name, pipe in nlp.pipeline if isinstance(pipe, FactExtractor)]
     if not found or not _markers(nlp, found[-1][0]):
@@ -205,7 +205,7 @@ def prepare(nlp: Language, min_score: float | None, max_evidence: int | None) ->
 
 def _markers(nlp: Language, name: str) -> dict[str, EntityTypeMarker]:
     """The markers before a component, by their names."""
-    from ..pipeline.entity_type_marker import EntityTypeMarker
+    from ..relations.entity_type_marker import EntityTypeMarker
 
     before = nlp.pipeline[: nlp.pipe_names.index(name)]
     return {each: pipe for each, pipe in before if isinstance(pipe, EntityTypeMarker)}
@@ -224,7 +224,7 @@ def read_pairs(
     RAISES: RelxError RX183 for a text with a pair in a language that the model has no encoders for. WARNS: RX184 where
     such texts were left out, RX068 where there are no pairs, RX520 where pairs in two sentences were left out.
     """
-    from ..corpora.instances import candidate_instances
+    from ..formats.instances import candidate_instances
 
     extractor: Any = nlp.get_pipe(name)
     left_out = LeftOut()
@@ -259,7 +259,7 @@ def read_pairs(
 
 def _document(item: Text, source: str) -> str:
     """The id that exports give a text. RAISES: RelxError RX183 for an id that none can have."""
-    from ..export.records import document_id
+    from ..writers.records import document_id
 
     try:
         return document_id(item.id, None, name_in_ids(Path(source)) if source != "-" else "", item.text)
@@ -278,8 +278,8 @@ def extract(nlp: Language, name: str, spool: BagSpool, batch_size: int | None) -
 def _reading_bags(markers: list[EntityTypeMarker]) -> Iterator[None]:
     """Within this context the markers propose the pair of each bag Doc, whatever they propose of texts: which pairs
     become bags, they have said already, where they saw all of the text."""
-    from ..models.candidates import make_bag_pairs
-    from ..types import MENTIONS_KEY
+    from ..data.types import MENTIONS_KEY
+    from ..relations.generators import make_bag_pairs
 
     settings = [(marker.generator, marker.spans_key) for marker in markers]
     for marker in markers:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from ..data.strict_json import dump_json
 from ..errors import warn
-from ..strict_json import dump_json
 from ._app import relx_app, report_errors
 from ._output import line_writer
 
 if TYPE_CHECKING:
-    from ..export.query import Answer, Term
+    from ..writers.query import Answer, Term
 
 graph_app = typer.Typer(
     name="graph", help="Triples in a graph, and queries.", no_args_is_help=True, rich_markup_mode=None
@@ -46,7 +46,7 @@ def build_cli(
     """
     Make a graph of RDF triples, such as relx export writes, that relx graph query can ask.
     """
-    from ..export.graph import build_graph, graph_prefixes
+    from ..writers.graph import build_graph, graph_prefixes
 
     size = build_graph(triples, folder, _watched)
     typer.echo(f"prefixes that queries know: {', '.join(graph_prefixes(folder))}")
@@ -66,7 +66,7 @@ def query_cli(
     Ask a graph in SPARQL: SELECT, ASK, CONSTRUCT or DESCRIBE. Nothing is changed by it. Prefixes of the files that the
     graph was built of, and common ones, need no declaration.
     """
-    from ..export.query import query_graph
+    from ..writers.query import query_graph
 
     answer = query_graph(folder, _query_text(query), limit=limit, timeout=timeout or None)
     write = {Format.table: _table, Format.json: _json, Format.csv: _csv}[format]
@@ -93,7 +93,7 @@ def _watched(stream: BinaryIO, path: Path) -> Any:
     """The file with a progress bar on standard error, where that is a terminal."""
     from tqdm import tqdm
 
-    from ..export.graph import WatchedFile
+    from ..writers.graph import WatchedFile
 
     size = path.stat().st_size
     bar = tqdm(total=size, unit="B", unit_scale=True, desc=path.name, file=sys.stderr, disable=not sys.stderr.isatty())

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..data.strict_json import dump_json
 from ..errors import RelxError, warn
-from ..strict_json import dump_json
 from ._app import relx_app, report_errors
 from ._output import check_output, write_output
 from ._tables import Table, percent, text_table
 
 if TYPE_CHECKING:
-    from ..kb.complex import Epoch
-    from ..kb.ranks import RankReport
-    from ..kb.triples import KnowledgeBase
+    from ..knowledge.complex import Epoch
+    from ..knowledge.ranks import RankReport
+    from ..knowledge.triples import KnowledgeBase
 
 TRIPLES_HELP = "Triples: head, relation, tail and tabs between, or .nt, or a folder"
 FILTER_HELP = "Triples that are true, and no wrong answers, repeatable"
@@ -96,9 +96,9 @@ def train_cli(
     Train ComplEx embeddings on triples. With --valid, training stops when their filtered MRR no longer grows, and the
     best epoch is kept. See docs/knowledge-base.md.
     """
-    from ..kb.complex import ComplExSettings, train_complex
-    from ..kb.folders import META
-    from ..kb.read import read_triples
+    from ..knowledge.complex import ComplExSettings, train_complex
+    from ..knowledge.folders import META
+    from ..knowledge.read import read_triples
 
     _check_folder(output)
     if resume and (output / META).exists() and not (output / STATE).exists():
@@ -160,10 +160,10 @@ def evaluate_cli(
     """
     import numpy as np
 
-    from ..kb.complex import triples_digest
-    from ..kb.embeddings import KBEmbeddings
-    from ..kb.ranks import rank_triples
-    from ..kb.read import read_triples
+    from ..knowledge.complex import triples_digest
+    from ..knowledge.embeddings import KBEmbeddings
+    from ..knowledge.ranks import rank_triples
+    from ..knowledge.read import read_triples
 
     check_output(output, embeddings, test, *(filters or []))
     model = KBEmbeddings.load(embeddings, mmap=False)
@@ -204,8 +204,8 @@ def predict_cli(
     """
     Name the entities that most likely complete a triple, with their scores, best first.
     """
-    from ..kb.embeddings import KBEmbeddings
-    from ..kb.read import read_triples
+    from ..knowledge.embeddings import KBEmbeddings
+    from ..knowledge.read import read_triples
 
     model = KBEmbeddings.load(embeddings)
     answers = model.predict_heads(relation, entity, top) if tail else model.predict_tails(entity, relation, top)
@@ -224,8 +224,8 @@ def _check_folder(output: Path) -> None:
 
     RAISES: RelxError RX238, RX246.
     """
-    from ..kb.embeddings import FORMAT, VERSION
-    from ..kb.folders import META, read_meta
+    from ..knowledge.embeddings import FORMAT, VERSION
+    from ..knowledge.folders import META, read_meta
 
     if (output / META).exists():
         try:
@@ -242,7 +242,7 @@ def _check_folder(output: Path) -> None:
 
 def _report_leakage(train: KnowledgeBase, held: KnowledgeBase, path: Path) -> dict[str, int]:
     """Say what training knows of held-out triples. WARNS: RX234, RX235."""
-    from ..kb.split import triple_leakage
+    from ..knowledge.split import triple_leakage
 
     counts = triple_leakage(train, held).counts()
     typer.echo(

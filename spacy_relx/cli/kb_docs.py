@@ -34,7 +34,7 @@ def triples_cli(
     Write the facts of annotated documents as a knowledge base, each once: of bags, and of relations between linked
     mentions. Name the test data with --exclude.
     """
-    from ..kb.from_docs import collect_triples
+    from ..knowledge.from_docs import collect_triples
 
     if output.suffix == ".nt":
         raise RelxError("RX247", path=output)
@@ -59,8 +59,8 @@ def leakage_cli(
     """
     Say what a knowledge base tells of the facts in test documents: a model that reads both must not know them.
     """
-    from ..kb.from_docs import known_facts
-    from ..kb.read import read_triples
+    from ..knowledge.from_docs import known_facts
+    from ..knowledge.read import read_triples
 
     base = read_triples(triples)
     found = known_facts(base, progress(_docs(test), unit=" docs"))
@@ -72,8 +72,8 @@ def leakage_cli(
 def _docs(paths: list[Path]) -> Iterator[Doc]:
     import spacy
 
-    from ..corpora.docbin import read_docs
-    from ..corpora.reader import corpus_files
+    from ..formats.docbin import read_docs
+    from ..formats.reader import corpus_files
 
     vocab = spacy.blank("xx").vocab
     for path in paths:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..corpora.texts import LeftOut
 from ..errors import RelxError, warn
+from ..formats.texts import LeftOut
 from ._app import OnError, progress, relx_app, report_errors
 from ._output import check_ending, check_output, write_output
 from ._triples import INPUTS_HELP, STDIN, TripleLines, triple_files
 
 if TYPE_CHECKING:
-    from ..export import Triple
     from ..viz.page_data import PageDoc
+    from ..writers import Triple
 
 LimitOpt = Annotated[int, typer.Option("--limit", "-n", min=1, help="Show at most so many documents")]
 
@@ -80,7 +80,7 @@ class _Reader:
             if path.suffix == ".spacy":
                 yield from self._read_docs(path, name)
             elif path.suffix == ".parquet":
-                from ..export.arrow import triples_of_parquet
+                from ..writers.arrow import triples_of_parquet
 
                 yield from map(self._add_triple, triples_of_parquet(path))
             else:
@@ -102,9 +102,9 @@ class _Reader:
         """No Doc behind the limit is looked at, but for the first."""
         from spacy.vocab import Vocab
 
-        from ..corpora.docbin import read_docs
-        from ..export.from_docs import id_of_doc
+        from ..formats.docbin import read_docs
         from ..viz.page_data import PageDoc
+        from ..writers.from_docs import id_of_doc
 
         for number, doc in enumerate(read_docs(path, Vocab()), start=1):
             if not self._add(PageDoc.of(doc, id_of_doc(doc, number, name))):
@@ -121,7 +121,7 @@ class _Reader:
 
     def _add_triple(self, triple: Triple) -> None:
         """To the document of its sentence; a new one where that was not known yet, and there is room."""
-        from ..types import support_of
+        from ..data.types import support_of
         from ..viz.page_data import PageDoc, PageRelation
 
         ends = [(part.start, part.end, part.type) for part in (triple.subject, triple.object)]
@@ -143,9 +143,9 @@ class _Reader:
 
 def _prediction(row: dict[str, Any], number: int, source: str) -> PageDoc:
     """A line of `relx predict`, which was checked."""
-    from ..export.records import document_id
-    from ..types import read_support
+    from ..data.types import read_support
     from ..viz.page_data import PageDoc, PageRelation
+    from ..writers.records import document_id
 
     text = row.get("text") or ""
     doc = PageDoc(document_id(row.get("id"), number, source, text), text, row.get("lang") or "")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..strict_json import dump_json
+from ..data.strict_json import dump_json
 from ._app import (
     BatchOpt,
     CodeOpt,
@@ -48,8 +48,8 @@ def predict_cli(
 
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
-    from ..export.predictions import prediction_record
-    from ..loading import assigners, unknown_types
+    from ..data.loading import assigners, unknown_types
+    from ..writers.predictions import prediction_record
 
     check_output(output, texts, code, model=model)
     use_gpu(gpu)

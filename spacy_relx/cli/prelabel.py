@@ -61,7 +61,7 @@ def prelabel_cli(
     Corrected and exported, `relx convert` makes training data of them. Label Studio gets its labelling interface too,
     in a file of the same name that ends in .xml; brat gets its annotation.conf.
     """
-    from ..corpora.writers import WRITERS
+    from ..formats.annotation_tools import WRITERS
 
     writer_type = WRITERS[to.value]
     _check(output, texts, code, model, to)
@@ -98,7 +98,7 @@ def _docs(model: str, texts: str, batch_size: int | None, on_error: OnError) -> 
             raise RelxError("RX185", path=texts)
         from spacy.vocab import Vocab
 
-        from ..extensions import set_extensions
+        from ..data.extensions import set_extensions
 
         set_extensions()
         return Path(texts).name, read_docs(Path(texts), Vocab())

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
+from ..data.strict_json import dump_json
 from ..errors import RelxError
-from ..strict_json import dump_json
 from ._app import CodeOpt, ModelArg, import_code, load_pipeline, relx_app, report_errors
 from ._output import check_output, write_output
 from ._tables import Table, text_table
@@ -54,7 +54,7 @@ def routes_cli(
 
 def _tables(model: str, component: str | None) -> dict[str, dict[str, list[float]]]:
     """For each component its routes. RAISES: RelxError RX269 where there are none, RX270 for another component."""
-    from ..pipeline.language_router import route_tables
+    from ..languages.language_router import route_tables
 
     nlp = load_pipeline(model)
     tables = {name: {lang or OTHERS: row for lang, row in table.items()} for name, table in route_tables(nlp).items()}

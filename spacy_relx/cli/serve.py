@@ -33,11 +33,11 @@ def serve_cli(
 
     There is no login: whoever reaches the port can use it.
     """
-    from .._compat import optional_import
+    from ..data._compat import optional_import
 
     for package in ("fastapi", "uvicorn"):  # before a pipeline is loaded
         optional_import(package, extra="serve", purpose="relx serve")
-    from ..serving import Limits, create_app, run_server
+    from ..run.serving import Limits, create_app, run_server
 
     limits = Limits(max_texts, max_chars, max_total, max_waiting)
     use_gpu(gpu)

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..corpora.records import load_json
+from ..data.files import same_file
+from ..data.strict_json import dump_json
 from ..errors import RelxError
-from ..files import same_file
-from ..strict_json import dump_json
+from ..formats.records import load_json
 from ._app import BatchOpt, CodeOpt, GpuOpt, import_code, relx_app, report_errors, sentence, use_gpu
 from ._output import check_output, write_output
 from ._tables import Table, markdown_table, percent, text_table

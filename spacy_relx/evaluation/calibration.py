@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from spacy.tokens import Doc
 
-from ..calibration import METHODS, Calibration, Fit, PairScores, log_odds
+from ..data.calibration import METHODS, Calibration, Fit, PairScores, log_odds
+from ..data.thresholds import Thresholds
 from ..errors import RelxError, warn
-from ..thresholds import Thresholds
 from .curves import precision_recall
 from .reliability import right_items
 from .scorer import DocView

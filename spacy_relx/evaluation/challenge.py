@@ -20,12 +20,12 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ..corpora.directions import hold_both_ways
+from ..data.extensions import get_bag, get_lang, get_relations
+from ..data.loading import check_finds
+from ..data.places import current_spans
+from ..data.types import MENTIONS_KEY, NO_RELATION, Mention, Relation
 from ..errors import warn
-from ..extensions import get_bag, get_lang, get_relations
-from ..loading import check_finds
-from ..places import current_spans
-from ..types import MENTIONS_KEY, NO_RELATION, Mention, Relation
+from ..formats.directions import hold_both_ways
 from .denial import DENIALS, deny
 from .evaluate import Run, mention_writers
 from .scorer import UNKNOWN_LANG, DocView

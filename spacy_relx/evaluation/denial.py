@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..extensions import set_lang, set_relations
-from ..types import MENTIONS_KEY, Mention, Relation
+from ..data.extensions import set_lang, set_relations
+from ..data.types import MENTIONS_KEY, Mention, Relation
 
 #: Language -> (before, behind) the sentence.
 DENIALS: dict[str, tuple[tuple[str, str], ...]] = {

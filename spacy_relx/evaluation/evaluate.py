@@ -12,11 +12,8 @@ from spacy.attrs import IDX, SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..calibration import PairScores
-from ..corpora.bags import bag_sentences
-from ..corpora.mentions import copy_mentions
-from ..errors import RelxError, listed, warn
-from ..extensions import (
+from ..data.calibration import PairScores
+from ..data.extensions import (
     get_bag,
     get_candidates,
     get_facts,
@@ -28,8 +25,11 @@ from ..extensions import (
     set_lang,
     set_sentence_langs,
 )
-from ..loading import MENTION_ATTRIBUTES, assigners, check_finds, unknown_types
-from ..types import MENTIONS_KEY, NO_RELATION
+from ..data.loading import MENTION_ATTRIBUTES, assigners, check_finds, unknown_types
+from ..data.types import MENTIONS_KEY, NO_RELATION
+from ..errors import RelxError, listed, warn
+from ..formats.bags import bag_sentences
+from ..formats.mentions import copy_mentions
 from .facts import FactCounter
 from .given import with_prefix
 from .joint import MentionCounter, OneTripleCounter

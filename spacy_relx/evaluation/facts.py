@@ -14,11 +14,11 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..corpora.directions import hold_both_ways
+from ..data.extensions import get_bag, get_fact_scores, get_facts, get_sentence_langs, has_fact_scores
+from ..data.facts import Bag
+from ..data.types import NO_RELATION
 from ..errors import RelxError
-from ..extensions import get_bag, get_fact_scores, get_facts, get_sentence_langs, has_fact_scores
-from ..facts import Bag
-from ..types import NO_RELATION
+from ..formats.directions import hold_both_ways
 from .curves import RANKS, RECALLS, Curve, curve_scores, curves_by_group, precision_recall
 from .given import check_unsigned, name_scores
 from .scorer import UNKNOWN_LANG, _mean, _prf

@@ -13,10 +13,10 @@ from typing import Any
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..data.extensions import GoldMentions, get_bag, get_gold_mentions
+from ..data.facts import Fact
+from ..data.types import ANNOTATED, Relation
 from ..errors import warn
-from ..extensions import GoldMentions, get_bag, get_gold_mentions
-from ..facts import Fact
-from ..types import ANNOTATED, Relation
 
 PREFIX = "gold_mentions_"
 

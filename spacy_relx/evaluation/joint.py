@@ -10,8 +10,8 @@ from typing import Any, Callable
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..extensions import get_lang, get_relations, get_type_names
-from ..types import MENTIONS_KEY, NO_RELATION, Mention
+from ..data.extensions import get_lang, get_relations, get_type_names
+from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
 from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer
 
 #: (first character, last character) of a mention.

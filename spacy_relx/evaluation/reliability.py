@@ -18,11 +18,11 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..calibration import PairScores
+from ..data.calibration import PairScores
+from ..data.extensions import get_lang, get_type_names
+from ..data.loading import assigners
+from ..data.types import NO_RELATION
 from ..errors import RelxError, warn
-from ..extensions import get_lang, get_type_names
-from ..loading import assigners
-from ..types import NO_RELATION
 from .scorer import UNKNOWN_LANG, DocView
 
 #: Bins of a score.

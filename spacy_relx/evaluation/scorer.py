@@ -14,10 +14,10 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..corpora.directions import hold_both_ways
+from ..data.extensions import get_candidates, get_lang, get_relations, get_type_names, has_candidates
+from ..data.types import NO_RELATION, Mention
 from ..errors import RelxError
-from ..extensions import get_candidates, get_lang, get_relations, get_type_names, has_candidates
-from ..types import NO_RELATION, Mention
+from ..formats.directions import hold_both_ways
 from .given import check_unsigned, name_scores
 
 MATCHES = ("boundary", "strict")

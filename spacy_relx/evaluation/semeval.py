@@ -9,8 +9,8 @@ from collections import Counter
 
 from spacy.tokens import Doc
 
-from ..extensions import get_relations
-from ..types import NO_RELATION
+from ..data.extensions import get_relations
+from ..data.types import NO_RELATION
 
 #: (relation, whether the head comes first in the text), or None for Other.
 Answer = tuple[str, bool] | None

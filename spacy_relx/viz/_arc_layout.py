@@ -9,8 +9,8 @@ from itertools import groupby
 
 from spacy.tokens import Doc
 
-from ..extensions import get_relations
-from ..types import Mention, Relation
+from ..data.extensions import get_relations
+from ..data.types import Mention, Relation
 from ._lines import Break, Piece, break_lines, make_pieces, place_lines
 from ._text import direction, mentions_of, text_width, trim
 

@@ -10,9 +10,9 @@ from itertools import accumulate, takewhile
 
 from spacy.tokens import Doc
 
-from ..extensions import get_relations
-from ..places import current_spans
-from ..types import MENTIONS_KEY, Mention
+from ..data.extensions import get_relations
+from ..data.places import current_spans
+from ..data.types import MENTIONS_KEY, Mention
 
 #: Fonts that most systems have, among them some for each script.
 FONT_STACK = (

@@ -11,22 +11,10 @@ from typing import NamedTuple
 
 from spacy.tokens import Doc
 
+from ..data.extensions import get_lang, get_relations
+from ..data.types import Relation
 from ..errors import RelxError
-from ..extensions import get_lang, get_relations
-from ..types import Relation
-from ._arc_layout import (
-    LABEL_SIZE,
-    LEVEL,
-    MARGIN,
-    SIZE,
-    TAG_ROW,
-    TAG_SIZE,
-    Arc,
-    Box,
-    Layout,
-    Line,
-    pad_of,
-)
+from ._arc_layout import LABEL_SIZE, LEVEL, MARGIN, SIZE, TAG_ROW, TAG_SIZE, Arc, Box, Layout, Line, pad_of
 from ._text import FONT_STACK, count, mentions_of, safe, text_width, trim
 from .palette import COLOURS, colour_slots
 

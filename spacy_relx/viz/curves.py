@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._compat import optional_import
+from ..data._compat import optional_import
 from ..errors import RelxError
 from ._text import FONT_STACK, safe, trim
 

@@ -9,9 +9,9 @@ from zlib import crc32
 
 from spacy.tokens import Doc
 
+from ..data.extensions import get_lang, get_relations
+from ..data.types import Mention, Relation
 from ..errors import RelxError
-from ..extensions import get_lang, get_relations
-from ..types import Mention, Relation
 from ._style import style_sheet
 from ._text import count, direction, mentions_of, safe
 from .arcs import Colours, check_width, inline_svg, support_words

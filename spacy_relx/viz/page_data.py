@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from ..extensions import get_lang, get_relations
-from ..types import support_of
+from ..data.extensions import get_lang, get_relations
+from ..data.types import support_of
 from ._text import direction, mentions_of, printable
 from .palette import colour_slots
 

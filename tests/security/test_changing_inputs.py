@@ -10,8 +10,8 @@ import pytest
 from scale_util import TEXT, places, rows, write_texts
 
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.scale import inputs as scale_inputs
-from spacy_relx.scale.run import _Silent
+from spacy_relx.run import inputs as scale_inputs
+from spacy_relx.run.run import _Silent
 
 pytest.importorskip("pyarrow")
 
@@ -116,7 +116,7 @@ def test_another_time_alone_is_no_change(annotate, corpus, monkeypatch):
 
 
 def test_an_input_that_changes_while_it_is_planned(annotate, corpus, monkeypatch):
-    from spacy_relx.scale import plan
+    from spacy_relx.run import plan
 
     cut = plan.cut
     monkeypatch.setattr(plan, "cut", lambda *given: (grow(corpus / "a.jsonl")(), cut(*given))[1])
@@ -127,7 +127,7 @@ def test_an_input_that_changes_while_it_is_planned(annotate, corpus, monkeypatch
 
 def test_an_input_that_is_written_to_while_it_is_read(annotate, corpus, monkeypatch):
     """Also where it is as before when that is noticed: what was read is not known."""
-    from spacy_relx.scale import shard
+    from spacy_relx.run import shard
 
     read = shard.shard_items
 

@@ -11,9 +11,9 @@ import spacy
 import srsly
 from saving_util import COMPONENTS, FILES, answers, make_pipeline, resign
 
+from spacy_relx.core.component.saving import CHECKSUMS, labels_digest
+from spacy_relx.data.loading import load_pipeline
 from spacy_relx.errors import RelxError
-from spacy_relx.loading import load_pipeline
-from spacy_relx.pipeline.saving import CHECKSUMS, labels_digest
 
 pytestmark = pytest.mark.filterwarnings("ignore::spacy_relx.errors.RelxWarning")
 pytest.importorskip("spacy_transformers")
@@ -400,7 +400,7 @@ def test_saving_again_over_it(saved, copy):
 
 
 def test_subclasses_load_what_their_base_saved(saved):
-    from spacy_relx.pipeline.entity_type_marker import EntityTypeMarker
+    from spacy_relx.relations.entity_type_marker import EntityTypeMarker
 
     class Marker(EntityTypeMarker):
         pass

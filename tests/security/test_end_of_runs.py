@@ -8,7 +8,7 @@ import sys
 import pytest
 from scale_util import CODE, TEXT, places, write_texts
 
-from spacy_relx.scale import local
+from spacy_relx.run import local
 
 pytestmark = pytest.mark.process
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from spacy_relx.errors import RelxError
-from spacy_relx.export import Iris
+from spacy_relx.writers import Iris
 
 UNSEEN = [
     character
@@ -49,7 +49,7 @@ def test_other_readers_take_what_is_written(tmp_path):
     rdflib = pytest.importorskip("rdflib")
     from export_util import odd_triples
 
-    from spacy_relx.export import export
+    from spacy_relx.writers import export
 
     first = next(iter(odd_triples()))
     triples = [replace(first, relation=f"http://x.org/a{character}b") for character in UNSEEN]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from spacy.util import import_file
 from test_benchmarks import BENCHMARKS
 
-from spacy_relx.corpora.formats._markers import _without_blanks_before_closing, is_marked
-from spacy_relx.corpora.formats._names import find_apart, find_places, in_word
+from spacy_relx.formats.importers._markers import _without_blanks_before_closing, is_marked
+from spacy_relx.formats.importers._names import find_apart, find_places, in_word
 
 #: What the plain way was: right, and as slow as the square of a run of blanks.
 BEFORE_CLOSING = [(re.compile(r"(?<=\w)\s+(</e[12]>)(?=\w)"), r"\1 "), (re.compile(r"\s+(</e[12]>)"), r"\1")]

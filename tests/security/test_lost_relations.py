@@ -12,10 +12,10 @@ from test_formats_uima import HEADER, ROWS, STRUCTURES, cas
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.corpora.convert import convert
-from spacy_relx.corpora.formats._keys import Keys
-from spacy_relx.corpora.records import MAX_PROBLEMS, Report
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.convert import convert
+from spacy_relx.formats.importers._keys import Keys
+from spacy_relx.formats.records import MAX_PROBLEMS, Report
 
 VERTICES = [[{"sent_id": 0, "pos": [0, 1], "type": "PER"}], [{"sent_id": 0, "pos": [2, 3], "type": "ORG"}]]
 DOCRED = {"sents": [["Ann", "joined", "Acme"]], "vertexSet": VERTICES, "labels": [{"h": 0, "t": 1, "r": "P108"}]}
@@ -182,7 +182,7 @@ def test_a_blank_label_is_none(tmp_path, label):
 def test_a_blank_type_is_none(tmp_path):
     import spacy
 
-    from spacy_relx.corpora.docbin import read_docs
+    from spacy_relx.formats.docbin import read_docs
 
     row = {"text": "Ann met Bob", "mentions": [{"start": 0, "end": 3, "label": " "}, {"start": 8, "end": 11}]}
     convert("jsonl", [write(tmp_path / "x.jsonl", row)], tmp_path / "o.spacy")

@@ -14,9 +14,9 @@ from test_formats_samples import brat as brat_file
 from test_formats_uima import HEADER, ROWS, STRUCTURES, cas
 from test_lost_relations import CROSSRE, MISSPELT
 
-from spacy_relx.corpora.convert import default_nlp, records_to_docs
-from spacy_relx.corpora.formats import _names, _read
 from spacy_relx.errors import RelxError
+from spacy_relx.formats.convert import default_nlp, records_to_docs
+from spacy_relx.formats.importers import _names, _read
 
 HUGE = 10**30
 ODD = [None, True, -1, 1.5, HUGE, -HUGE, float("nan"), "", "x", [], [[]], {}, {"a": 1}, [None], ["x", {}]]

@@ -23,8 +23,8 @@ pytest.importorskip("uvicorn")
 
 from serving_util import GATE, STARTED, ask, pipeline, wait_until
 
-from spacy_relx.serving import Limits, create_app, server
-from spacy_relx.serving.extract import Abandoned, Extractor
+from spacy_relx.run.serving import Limits, create_app, server
+from spacy_relx.run.serving.extract import Abandoned, Extractor
 
 pytestmark = pytest.mark.process
 
@@ -101,7 +101,7 @@ def test_what_nobody_waits_for_is_not_worked_on(app, address):
 
 
 def test_work_is_given_up_between_batches(monkeypatch):
-    monkeypatch.setattr("spacy_relx.serving.extract.BATCH_CHARS", 10)
+    monkeypatch.setattr("spacy_relx.run.serving.extract.BATCH_CHARS", 10)
     extractor = Extractor(pipeline(), Limits())
     asked = []
 
@@ -114,7 +114,7 @@ def test_work_is_given_up_between_batches(monkeypatch):
         extractor.answer(body, given_up)
     assert len(asked) == 3
     whole = json.loads(extractor.answer(body))["results"]
-    monkeypatch.setattr("spacy_relx.serving.extract.BATCH_CHARS", 1000)
+    monkeypatch.setattr("spacy_relx.run.serving.extract.BATCH_CHARS", 1000)
     assert json.loads(extractor.answer(body))["results"] == whole and len(whole) == 5
 
 

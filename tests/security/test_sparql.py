@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from spacy_relx.errors import RelxError
-from spacy_relx.export import _query_process, query
-from spacy_relx.export.graph import build_graph
+from spacy_relx.writers import _query_process, query
+from spacy_relx.writers.graph import build_graph
 
 pytestmark = pytest.mark.process
 

@@ -13,8 +13,8 @@ from spacy_relx.errors import RelxError
 
 pytest.importorskip("transformers")
 
-from spacy_relx.layers.transformer import LoadedTransformer, TransformerSource, load_transformer
-from spacy_relx.layers.transformer_walls import MAX_FILE, TOKENIZER_FILES, check_archive
+from spacy_relx.core.transformers.loading import LoadedTransformer, TransformerSource, load_transformer
+from spacy_relx.core.transformers.walls import MAX_FILE, TOKENIZER_FILES, check_archive
 
 #: A module that transformers would import, and that leaves a file behind when it is.
 EVIL = """
@@ -130,7 +130,7 @@ def test_settings_that_transformers_cannot_use(saved):
 
 
 def test_large_files_are_refused(saved, monkeypatch):
-    monkeypatch.setattr("spacy_relx.layers.transformer_walls.MAX_FILE", 1000)
+    monkeypatch.setattr("spacy_relx.core.transformers.walls.MAX_FILE", 1000)
     assert MAX_FILE > 100e6
     with pytest.raises(RelxError, match="RX597"):
         check_archive("x", saved["config"], saved["tokenizer"])

@@ -1,0 +1,131 @@
+"""Transformers over marked instances: embeddings of subwords, and the layers above them as a sentence encoder.
+
+The two are apart, so that a perturbation can come between; positions and types are embedded above.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..core.copies import copy_module
+from ..core.kernels.dropout import Dropout
+from ..core.kernels.flat_transformer import flat_states, padded_states, similar_runs
+from ..core.precision import autocast, full_precision
+from ..core.spans import span_rows
+from ..core.transformers.batch import MarkedBatch
+from ..marked.marker_embedding import MarkerEmbedding
+from ..marked.pooling import EntityPooling
+from .instance_batch import InstanceBatch
+
+
+class SubwordEmbedding(nn.Module):
+    """Ids of subwords and markers -> their vectors, as the transformer has them.
+
+    loaded: what the transformer came from, with its tokenizer, opaque here; `module` is the transformer, whose word
+    embeddings move into this module. count_rows: n_markers -> marker tokens. lr_scale: theirs. directed: whether the
+    markers in a text tell head from tail.
+    """
+
+    table: Any
+
+    def __init__(self, loaded: Any, count_rows: Callable[[int], int], lr_scale: float, directed: bool):
+        super().__init__()
+        self.loaded = loaded
+        self.table = loaded.module.get_input_embeddings()
+        loaded.module.set_input_embeddings(nn.Identity())
+        self.width = int(self.table.embedding_dim)
+        self.count_rows = count_rows
+        self.lr_scale = lr_scale
+        self.directed = directed
+        self.n_markers: int | None = None
+        self._taken = False
+
+    def add_markers(self, n_markers: int) -> None:
+        """Give the markers rows behind those of the words, once. n_markers: size of the marker vocabulary."""
+        if self.n_markers is not None:
+            return
+        self.n_markers = n_markers
+        self.table = MarkerEmbedding(self.table, self.count_rows(n_markers))
+        self.table.markers.weight.lr_scale = self.lr_scale
+        if self.loaded.has_weights:
+            self.table.start()
+
+    def take_body(self) -> Any:
+        """The transformer without its word embeddings: for the first encoder itself, for each further one a copy."""
+        if self._taken:
+            return copy_module(self.loaded.module)
+        self._taken = True
+        return self.loaded.module
+
+    def forward(self, batch: InstanceBatch) -> Tensor:
+        """RETURNS: *Shape:* (n_tokens, width), float32."""
+        return self.table(batch.tokens)
+
+
+class TransformerEncoder(nn.Module):
+    """States of the transformer, pooled at head and tail, one behind the other (Ni et al. 2020, section 3.3).
+
+    body: an encoder of Hugging Face, to which word embeddings are given. pooling: states -> entity vectors. flat:
+    whether the body is BERT-like (`nn.flat_transformer`). precision: see `nn.marked.autocast`. dropout: on the
+    instance's vector. An instance's mentions begin with their opening and end with their closing marker.
+    """
+
+    def __init__(self, body: Any, pooling: EntityPooling, *, flat: bool, precision: str, dropout: float):
+        super().__init__()
+        self.body = body
+        self.pooling = pooling
+        self.flat = flat
+        self.precision = precision
+        self.dropout = Dropout(dropout)
+        self.width_out = pooling.width_out * (1 if pooling.of_sentence else 2)
+
+    def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
+        """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
+        order = batch.lengths.argsort(stable=True)  # texts of about one length side by side: little padding
+        places, _ = span_rows(batch.starts[order], (batch.starts + batch.lengths)[order])
+        words, batch = words.index_select(0, places), batch.select(order)
+        marked = marked_batch(batch)
+        with autocast(self.precision, words.device):
+            states = self._states(words, batch, marked)
+        entities = self.pooling(full_precision(states), marked)
+        vectors = entities[::2] if self.pooling.of_sentence else entities.view(len(batch), -1)
+        return self.dropout(vectors.index_select(0, order.argsort()))
+
+    def _states(self, words: Tensor, batch: InstanceBatch, marked: MarkedBatch) -> Tensor:
+        if self.flat:
+            return flat_states(self.body, marked, self.pooling.rows(marked), words)
+        lengths = batch.lengths.tolist()
+        runs = similar_runs(lengths)
+        sizes = [int(part.sum()) for part in batch.lengths.split(runs)]
+        rows = torch.arange(len(batch), device=words.device)
+        return torch.cat(
+            [
+                padded_states(self.body, marked_batch(batch.select(some)), 0, part)
+                for some, part in zip(rows.split(runs), words.split(sizes))
+            ]
+        )
+
+
+def marked_batch(batch: InstanceBatch) -> MarkedBatch:
+    """Instances as marked texts of one pair each, entities 2i and 2i + 1 those of instance i."""
+    n = len(batch)
+    none = batch.tokens.new_zeros(0, 1)
+    opens, closes = batch.mentions[:, :, 0].flatten(), batch.mentions[:, :, 1].flatten() - 1
+    entities = torch.arange(2 * n, device=batch.tokens.device)
+    return MarkedBatch(
+        ids=batch.tokens,
+        lengths=batch.lengths,
+        group_ids=none,
+        group_rows=none,
+        group_counts=torch.zeros_like(batch.lengths),
+        opens=opens,
+        closes=closes,
+        spans=torch.stack([opens + 1, closes], dim=1),
+        texts=entities // 2,
+        sentences=batch.starts.repeat_interleave(2),
+        markers=batch.markers.flatten(),
+        pairs=entities.view(n, 2),
+    )

@@ -1,0 +1,204 @@
+"""Training that goes on from the weights of another pipeline, and that moves some parameters only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Model
+
+from ...data.extensions import primary_langs
+from ...errors import RelxError, warn
+from ..copies import leading
+from ..parts import NO_LANGUAGE
+from ..routes import ROUTINGS, language_shims, route_table
+from ..shim import TorchShim
+from .order import components_before
+
+if TYPE_CHECKING:
+    from .trained import TrainedPipe
+
+#: Names of parameters that an error gives for a pattern that matches none.
+_NEAREST = 5
+
+
+def load_source(path: str | Path, name: str, kind: type) -> Any:
+    """The component of that name in a saved pipeline. RAISES: RelxError RX260 where there is none of this kind."""
+    try:
+        source = spacy.load(path)
+    except RelxError:  # it says which file is damaged
+        raise
+    except Exception as err:  # whatever spaCy and other packages' components make of damaged files
+        raise RelxError("RX260", name=name, path=path, reason=f"it is no pipeline: {err}") from err
+    if name not in source.pipe_names:
+        reason = f"it has no component of that name, only {', '.join(source.pipe_names) or 'none at all'}."
+        raise RelxError("RX260", name=name, path=path, reason=reason)
+    pipe = source.get_pipe(name)
+    if type(pipe) is not kind:
+        raise RelxError("RX260", name=name, path=path, reason=f"its '{name}' is a {type(pipe).__name__}.")
+    return pipe
+
+
+def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> set[str]:
+    """Give the pipe's layers the weights of the source's layers of the same name (see `_counterparts`), as far as
+    shapes allow it: a table or matrix with more rows keeps its own further rows.
+
+    RETURNS: the names (`parameters`) of what now has the source's values alone. RAISES: RelxError RX260 where nothing
+    fits, or languages come to sub-modules in another way.
+    """
+    _check_routing(pipe, source, path)
+    copied, whole = 0, set()
+    for node, old in _counterparts(pipe.model, source.model):
+        for ours, theirs in zip(node.shims, old.shims):
+            if isinstance(ours, TorchShim) and isinstance(theirs, TorchShim) and ours.is_built and theirs.is_built:
+                taken = _copy_state(ours.module, theirs.module)
+                copied += len(taken)
+                whole |= {f"{node.name}.{name}" for name, is_whole in taken.items() if is_whole}
+        for param in node.param_names:
+            if old.has_param(param) and old.get_param(param).shape == node.get_param(param).shape:
+                node.set_param(param, old.get_param(param))
+                copied += 1
+    if not copied:
+        raise RelxError("RX260", name=pipe.name, path=path, reason="no weight has a layer of the same name and shape.")
+    return whole
+
+
+def _check_routing(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> None:
+    """RAISES: RelxError RX260 where one has sub-modules that languages share, and the other one for each of them."""
+    found = (language_shims(each.model) for each in (pipe, source))
+    switchers = [shims[0].module.switcher if shims and shims[0].is_built else None for shims in found]
+    ours, theirs = (each is not None and ROUTINGS[each.one_to_one] for each in switchers)
+    if ours and theirs and ours != theirs:
+        reason = f"the routing of its switcher is '{theirs}', not '{ours}', so no sub-module is what it was there."
+        raise RelxError("RX260", name=pipe.name, path=path, reason=reason)
+
+
+def _counterparts(model: Model, source: Model) -> Iterator[tuple[Model, Model]]:
+    """Layers of the same name in both, the first with the first, the second with the second, and so on: spaCy's own
+    encoders have several of a name."""
+    layers: dict[str, list[Model]] = {}
+    for node in source.walk():
+        layers.setdefault(node.name, []).append(node)
+    seen: Counter[str] = Counter()
+    for node in model.walk():
+        place = seen[node.name]
+        seen[node.name] += 1
+        if place < len(layers.get(node.name, ())):
+            yield node, layers[node.name][place]
+
+
+def _copy_state(module: torch.nn.Module, source: torch.nn.Module) -> dict[str, bool]:
+    """RETURNS: for each name that took values of the source whether all of its values are."""
+    state, taken = module.state_dict(), {}
+    for name, old in source.state_dict().items():
+        values = leading(state[name], old) if name in state else None
+        if values is not None:
+            taken[name] = state[name].shape == old.shape
+            state[name] = values
+    module.load_state_dict(state)
+    return taken
+
+
+def check_held(pipe: TrainedPipe, taken: set[str], path: str | Path) -> None:
+    """WARNS: RX275 where parameters are held still that are not, or not wholly, the source's. taken: of
+    `copy_weights`."""
+    held = [name for name, each in parameters(pipe.model) if not each.requires_grad and name not in taken]
+    if held:
+        names = ", ".join(held[:_NEAREST]) + (", ..." if len(held) > _NEAREST else "")
+        warn("RX275", name=pipe.name, path=path, n=len(held), names=names)
+
+
+def parameters(model: Model) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """The parameters of our own layers in a model: ("layer.parameter", parameter)."""
+    for node in model.walk():
+        for shim in node.shims:
+            if isinstance(shim, TorchShim) and shim.is_built:
+                yield from ((f"{node.name}.{name}", each) for name, each in shim.module.named_parameters())
+
+
+def train_only(pipe: TrainedPipe, patterns: Sequence[str]) -> None:
+    """Let training move the parameters alone whose names (`parameters`) match one of the patterns.
+
+    RAISES: RelxError RX021 without patterns, RX261 for a pattern that matches none, RX262 for layers of spaCy's own
+    that none matches.
+    """
+    if not patterns:
+        raise RelxError("RX021", name="train", value=[], need="patterns of what to train, or null for everything")
+    named = dict(parameters(pipe.model))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in named):
+            raise _names_nothing(pattern, pipe.name, list(named))
+    for node in pipe.model.walk():
+        if node.param_names and not any(fnmatchcase(f"{node.name}.{p}", q) for p in node.param_names for q in patterns):
+            raise RelxError("RX262", layer=node.name, name=pipe.name)
+    for name, parameter in named.items():
+        parameter.requires_grad_(any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def _names_nothing(pattern: str, name: str, known: Sequence[str]) -> RelxError:
+    """RX261: the parameters counted by their layers, and those with names that are like the pattern."""
+    layers = Counter(each.partition(".")[0] for each in known)
+    nearest = get_close_matches(pattern.rstrip("*?"), known, n=_NEAREST, cutoff=0.0)
+    groups = ", ".join(f"{layer}.* ({n})" for layer, n in layers.items())
+    return RelxError(
+        "RX261", pattern=pattern, name=name, n=len(known), groups=groups or "none", nearest=", ".join(nearest) or "none"
+    )
+
+
+def set_languages(
+    pipe: TrainedPipe,
+    nlp: Language | None,
+    get_examples: Callable[[], Iterable[Example]],
+    source: TrainedPipe | None,
+) -> list[str]:
+    """Tell the model's language-specific layers, where it has any, which languages there are.
+
+    These are those that the source has routes for, then those of a component before this one that has languages, or
+    else of the Examples, or of a source without routes.
+    RETURNS: those without training data, in the source's training or here; none where the Examples say no language.
+    WARNS: RX266 where there are no languages.
+    """
+    shims = language_shims(pipe.model)
+    if not shims:
+        return []
+    old = language_shims(source.model) if source is not None else []
+    old_switcher = old[0].module.switcher if old else None
+    earlier = list(old[0].sizes["languages"]) if old else []
+    known = earlier if old_switcher is not None else []
+    router = _router_before(pipe.name, nlp)
+    named = list(router.languages) if router is not None else []
+    found = primary_langs(eg.reference for eg in get_examples())
+    unseen = [lang for lang in named if lang not in {*found, *known}] if found else []
+    languages = list(dict.fromkeys([*known, *(named or found)])) or earlier
+    if router is not None:
+        router.add_languages(known)  # or it would send those of the source on the way of unknown ones
+    if not languages:
+        warn("RX266", name=pipe.name)
+        languages = [NO_LANGUAGE]
+    old_modules = old_switcher.reach() if old_switcher is not None and not old_switcher.one_to_one else 0
+    for shim in shims:
+        shim.sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
+    return unseen
+
+
+def check_routes(pipe: TrainedPipe, unseen: Sequence[str]) -> None:
+    """WARNS: RX276 where the model has routes for languages without training data."""
+    names = sorted(set(unseen) & set(route_table(pipe.model)))
+    if names:
+        warn("RX276", name=pipe.name, langs=", ".join(names))
+
+
+def _router_before(name: str, nlp: Language | None) -> Any:
+    """The component before that one that holds languages, if there is one."""
+    for _, each in reversed(components_before(nlp, name)):
+        if getattr(each, "languages", None):
+            return each
+    return None

@@ -1,0 +1,106 @@
+"""The parts of Docs that are read by themselves: sentences, or pieces of a Doc whose sentences are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..data.extensions import get_sentence_langs, has_routes, known_code
+from ..data.sentences import sentence_starts
+from ..errors import warn
+
+#: spaCy's code for no language in particular: the only one of models whose training data has no languages.
+NO_LANGUAGE = "xx"
+
+
+#: What a model may read at once. None stands for "as in training": sentences where the training Docs were single ones.
+CONTEXTS = ("sentence", "document")
+
+
+def set_reading(model: Model, *, by_sentence: bool, by_rule: bool) -> None:
+    """Tell the layers of a model how training had texts. They keep it in their `attrs`, which are saved with weights.
+
+    Args:
+        model: Its layers that read texts have one of the attributes or both.
+        by_sentence: Whether the training Docs were single sentences, so that longer ones are read sentence by sentence.
+        by_rule: Whether relations lie within sentences, so that Docs without sentence boundaries are cut by rule.
+    """
+    for node in model.walk():
+        for name, value in (("by_sentence", by_sentence), ("by_rule", by_rule)):
+            if name in node.attrs:
+                node.attrs[name] = value
+
+
+def reads_sentences(model: Model, context: str | None) -> bool:
+    """Whether a layer reads sentence by sentence. context: its setting, see `CONTEXTS`."""
+    return model.attrs["by_sentence"] if context is None else context == "sentence"
+
+
+def text_lengths(docs: Sequence[Doc], by_sentence: bool) -> list[np.ndarray]:
+    """int64 (n_texts,) for each Doc: tokens of each text that is read by itself, its sentences or the Doc. An empty Doc
+    has none."""
+    if not by_sentence:
+        return [np.array([len(doc)] if len(doc) else [], dtype="int64") for doc in docs]
+    return [np.diff(sentence_starts(doc), append=len(doc)) if len(doc) else np.zeros(0, "int64") for doc in docs]
+
+
+def part_lengths(doc: Doc, max_length: int, by_rule: bool = False) -> np.ndarray:
+    """int64 (n_parts,): tokens of each sentence; where sentences are not set, of the whole Doc, or of each sentence
+    that the rule finds. What is longer than `max_length` tokens is cut into pieces of that length, so that the cost
+    grows with the Doc."""
+    if not len(doc):
+        return np.zeros(0, dtype="int64")
+    starts = np.zeros(1, "int64")
+    if by_rule or doc.has_annotation("SENT_START"):
+        starts = sentence_starts(doc)
+    sizes = np.diff(starts, append=len(doc))
+    if sizes.max() > max_length:
+        starts = np.concatenate([np.arange(s, s + size, max_length) for s, size in zip(starts, sizes)])
+    return np.diff(starts, append=len(doc)).astype("int64")
+
+
+def codes_at(
+    doc: Doc, starts: np.ndarray, read: Callable[[Doc], list[tuple[int, int, str]]] = get_sentence_langs
+) -> list[str]:
+    """The language of the parts that begin at these tokens. read: languages of a Doc's parts, or their routes
+    (`extensions.get_routes`)."""
+    ranges = read(doc)
+    if len(ranges) == 1:
+        return [ranges[0][2]] * len(starts)
+    if not ranges:
+        return [""] * len(starts)
+    rows = np.searchsorted([start for start, _, _ in ranges], starts, side="right") - 1
+    return [ranges[max(row, 0)][2] for row in rows.tolist()]
+
+
+def part_codes(
+    docs: Sequence[Doc],
+    lengths: Sequence[np.ndarray],
+    read: Callable[[Doc], list[tuple[int, int, str]]] = get_sentence_langs,
+) -> list[str]:
+    """The same for all parts of Docs, one Doc behind the other. lengths: of each Doc, as of `part_lengths`."""
+    return [code for doc, sizes in zip(docs, lengths) for code in codes_at(doc, np.cumsum(sizes) - sizes, read)]
+
+
+def route_rows(codes: Sequence[str], languages: Sequence[str]) -> np.ndarray:
+    """int64 (n_codes,): row of each language, as of `LanguageSwitcher`: their number for one that is not among them."""
+    rows = {code: row for row, code in enumerate(languages)}
+    found = {code: rows.get(known_code(code, rows), len(rows)) for code in {*codes}}
+    return np.array([found[code] for code in codes], dtype="int64")
+
+
+def warn_of_unrouted(docs: Sequence[Doc], known: Sequence[str]) -> bool:
+    """WARNS: RX274 where Docs in languages that a switcher does not know come from no router, which would have said so.
+
+    known: the switcher's languages. RETURNS: whether it warned.
+    """
+    if list(known) == [NO_LANGUAGE]:
+        return False
+    langs = {lang for doc in docs if not has_routes(doc) for _, _, lang in get_sentence_langs(doc)}
+    unknown = sorted(lang for lang in langs if known_code(lang, known) not in known)
+    if unknown:
+        warn("RX274", names=", ".join(map(repr, unknown)), known=", ".join(known))
+    return bool(unknown)

@@ -1,0 +1,397 @@
+"""From importers' records to Docs, and to .spacy files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Callable
+
+import spacy
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span, Token
+from spacy.util import filter_spans
+
+from ..data.extensions import set_extensions, set_lang, set_relations
+from ..data.files import is_hidden, same_file
+from ..data.ids import stable_hash
+from ..data.text_forms import surrogate_fault
+from ..data.types import MENTIONS_KEY, Mention, Relation
+from ..errors import RelxError
+from .docbin import new_docbin, quick_msgpack, write_docbin
+from .importers import get_format
+from .importers.detect import detect_format
+from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
+from .records import UNTYPED, LabelCounts, Place, Record, Report, bare, excerpt, is_lang_code, pass_over
+from .split import SPLITS, SplitDocs
+
+#: How a mention that does not fall on token boundaries is treated.
+ALIGNMENTS = ("strict", "expand", "contract")
+#: Instead of the name of a format: tell it by the content.
+AUTO = "auto"
+#: Tokens that a message shows.
+_SHOWN = 50
+
+
+def default_nlp() -> Language:
+    """The pipeline whose tokenizer splits texts, unless another is named: any language, any script."""
+    return spacy.blank("xx", config={"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}})
+
+
+def convert(
+    format: str,
+    inputs: Iterable[str | Path],
+    output: str | Path,
+    *,
+    lang: str | None = None,
+    patterns: Sequence[str] = ("*",),
+    nlp: Language | None = None,
+    on_error: str = "raise",
+    alignment: str = "strict",
+    limit: int = 0,
+    dev: str | Path | None = None,
+    dev_share: float = 0.1,
+    split_by: str = "text",
+    seed: int = 0,
+    labels: str | Path | None = None,
+    types: str | Path | None = None,
+    strict: bool = False,
+    progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
+) -> Report:
+    """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
+
+    format: name of an importer, see docs/formats.md, or "auto": the content tells it (see `choose_inputs`). inputs:
+    files, or folders, which are searched at all depths for files whose names fit one of `patterns` (globs; hidden files
+    never do), in sorted order. lang: language of the records that do not say theirs. nlp: its tokenizer splits texts
+    (default: `default_nlp()`); data that comes in tokens keeps them. on_error: "raise", or "skip" broken lines.
+    alignment: see `records_to_docs`. limit: Docs to write at most, 0 for all. dev: a second file, for dev_share of
+    the Docs (in (0, 1)), drawn with the seed, see `SplitDocs`; neither file is ever empty. split_by: "text", equal
+    texts go to the same file; "id", equal ids do, as translations of one sentence have them.
+    labels: a file with new names for relations, see `spacy_relx.formats.labels.read_labels`; relations that it does not
+    name keep their names. types: such a file for the entity types of mentions, or two ready tables, such as
+    "ontonotes:conll", see `spacy_relx.formats.labels.types_renaming`. strict: make unknown keys (RX600), and files
+    without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
+    RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
+    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX119 (settings), RX120 (input), RX121 (nothing to
+    write), RX122 (output), RX123 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or RX125 (labels, types),
+    RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
+    """
+    report = Report(on_error, strict=strict)
+    outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
+    _check_settings(alignment, limit, dev_share, split_by, lang)
+    tables = [Path(labels)] if labels is not None else []
+    if labels is not None:
+        new_label = renaming(read_labels(labels))
+        report.labels = LabelCounts()
+    if types is not None:
+        new_type, file = types_renaming(types)
+        report.types = LabelCounts("mentions")
+        tables += [file] if file is not None else []
+    format, paths = choose_inputs(format, inputs, patterns)
+    read = get_format(format)
+    _check_outputs(outputs, [*paths, *tables])
+
+    related = _Related(report)
+
+    def records() -> Iterator[Record]:
+        for path in paths:
+            report.files += 1
+            for record in related.watch(read(path, report), path):
+                record.lang = record.lang or lang or ""
+                if report.labels is not None:
+                    report.relations_none += rename_relations(record, new_label, report.labels)
+                if report.types is not None:
+                    report.relations_dropped += rename_types(record, new_type, report.types)
+                yield record
+        related.check()
+
+    nlp = nlp or default_nlp()
+    docs = records_to_docs(records(), nlp, report, alignment)
+    if limit:
+        docs = islice(docs, limit)
+    split = None if dev is None else SplitDocs(nlp.vocab, share=dev_share, by=split_by, seed=seed)
+    docbin = new_docbin()
+    add = docbin.add if split is None else split.add
+    with quick_msgpack():
+        for doc in progress(docs) if progress else docs:
+            add(doc)
+    if not report.records_written:
+        raise RelxError("RX121", path=outputs[0], reason=f"there are no documents.\n{report.summary()}")
+    for part, path in zip((docbin,) if split is None else _divide(split, outputs), outputs):
+        write_docbin(part, path)
+        report.outputs[str(path)] = len(part)
+    if labels is not None and report.labels is not None:
+        check_use(labels, report.labels)
+    if types is not None and report.types is not None:
+        check_use(types, report.types, TYPES)
+    return report
+
+
+class _Related:
+    """Tells of files in which no relation was found (RX601). Files of one record, which are documents, are taken
+    together: few collections have relations in each."""
+
+    def __init__(self, report: Report):
+        self.report = report
+        self.single: list[Place] = []
+        self.singles_related = False
+
+    def watch(self, records: Iterator[Record], path: Path) -> Iterator[Record]:
+        """The records of a file. RAISES: RelxError RX601, if the report is strict."""
+        report = self.report
+        before = report.relations_none + report.relations_dropped
+        n, related, first = 0, False, Place(path, 1)
+        for record in records:
+            first = first if n else record.place
+            n += 1
+            related = related or bool(record.relations)
+            yield record
+        related = related or report.relations_none + report.relations_dropped > before
+        if n == 1:
+            self.single.append(first)
+            self.singles_related = self.singles_related or related
+        elif n and not related:
+            report.suspect("RX601", first, "", what=f"the {n} records of the file")
+
+    def check(self) -> None:
+        """Tell of the files of one record, when all are read. RAISES: RelxError RX601, if the report is strict."""
+        if self.single and not self.singles_related:
+            n = len(self.single)
+            what = f"the {n} files of one record" if n > 1 else "the one record of the file"
+            self.report.suspect("RX601", self.single[0], "", what=what)
+
+
+def choose_inputs(
+    format: str, inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)
+) -> tuple[str, list[Path]]:
+    """The format that is meant, and the files to call its importer with: of a format whose records are made of several
+    files, not all. RAISES: RelxError RX100, RX120, and for "auto" RX132, RX300, RX301.
+    """
+    if format == AUTO:
+        return detect_format(find_inputs(inputs, patterns))
+    importer = get_format(format)
+    paths = find_inputs(inputs, patterns)
+    choose = getattr(importer, "select_inputs", None)
+    chosen = paths if choose is None else choose(paths)
+    if not chosen:
+        raise RelxError("RX120", path=paths[0].parent, reason=f"there are files, but none of the format {format}")
+    return format, chosen
+
+
+def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
+    """The files that are meant: files as they are, folders searched. RAISES: RelxError RX120."""
+    paths: list[Path] = []
+    for path in map(Path, inputs):
+        if not path.exists():
+            raise RelxError("RX120", path=path, reason="there is no such file or folder")
+        if not path.is_dir():
+            paths.append(path)
+            continue
+        fitting = {file for pattern in patterns for file in path.rglob(pattern) if file.is_file()}
+        found = sorted(file for file in fitting if not is_hidden(file.relative_to(path)))
+        if not found:
+            wanted = " or ".join(map(repr, patterns))
+            raise RelxError("RX120", path=path, reason=f"the folder holds no file that fits {wanted}")
+        paths.extend(found)
+    if not paths:
+        raise RelxError("RX120", path="(nothing)", reason="no input was given")
+    return paths
+
+
+def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str, lang: str | None) -> None:
+    if lang and not is_lang_code(lang):
+        raise RelxError("RX042", where="the setting 'lang' (--lang)", value=lang)
+    if alignment not in ALIGNMENTS:
+        raise RelxError("RX119", name="alignment", value=alignment, need=" or ".join(map(repr, ALIGNMENTS)))
+    if limit < 0:
+        raise RelxError("RX119", name="limit", value=limit, need="0 (no limit) or more")
+    if not 0 < dev_share < 1:
+        raise RelxError("RX119", name="dev_share", value=dev_share, need="between 0 and 1")
+    if split_by not in SPLITS:
+        raise RelxError("RX119", name="split_by", value=split_by, need=" or ".join(map(repr, SPLITS)))
+
+
+def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
+    """A forgotten output would otherwise overwrite the last input."""
+    taken = list(inputs)
+    for path in outputs:
+        if path.suffix != ".spacy" or path.is_dir() or any(same_file(path, other) for other in taken):
+            raise RelxError("RX122", path=path)
+        taken.append(path)
+
+
+def _divide(split: SplitDocs, outputs: Sequence[Path]) -> tuple[DocBin, DocBin]:
+    """RAISES: RelxError RX560 where one of the two would be empty."""
+    if not split.can_divide:
+        reason = "there is only one document"
+        if len(split) > 1:
+            reason = f"all {len(split)} documents have the same {split.by}, and equal ones stay together"
+        raise RelxError("RX560", train=outputs[0], dev=outputs[1], reason=reason)
+    return split.divide()
+
+
+def records_to_docs(
+    records: Iterable[Record], nlp: Language, report: Report, alignment: str = "strict"
+) -> Iterator[Doc]:
+    """Make the annotated Doc of each record.
+
+    Texts are split by nlp's tokenizer; words stay as they are, also those of a text that brings its own. All mentions
+    go to `doc.spans["mentions"]`, those that do not overlap (the longest first) to `doc.ents`, relations to
+    `doc._.relations`, the language to `doc._.lang`, id and meta, where there are any, to `doc.user_data["id"]` and
+    `["meta"]`. Exact duplicates are merged. Mentions without a type get ENT.
+
+    alignment: of a mention of characters that does not begin and end with tokens. "strict": it is left out, counted
+    and noted (RX110), and so are its relations; "expand" and "contract": it takes all tokens it touches, or all it
+    covers.
+    Blanks at the edges of a mention, tokens of blanks too, belong to no mention (RX572). Records of one id, one
+    language and several texts are noted (RX576): sentences in several languages may share an id.
+    RAISES: RelxError RX114 where no Doc can be made of a record, unless the report is to skip those.
+    """
+    set_extensions()
+    known: dict[tuple[str | int, str], tuple[int, Place]] = {}
+    pack = srsly.msgpack.Packer(use_bin_type=True).pack  # `msgpack_dumps` looks up its codecs anew on each call
+    for record in records:
+        try:
+            _check_strings(record)
+            if record.meta:
+                pack(record.meta)  # else DocBin would break, on an integer of more than 64 bits
+            doc = _make_tokens(record, nlp)
+            spans = _make_spans(record, doc, report, alignment)
+        except RelxError:
+            raise
+        except (ValueError, OverflowError, TypeError) as err:
+            report.broken("RX114", record.place, record.content, reason=err)
+            continue
+        _check_id(record, known, report)
+        _annotate(record, doc, spans, report)
+        report.records_written += 1
+        yield doc
+
+
+def _check_strings(record: Record) -> None:
+    """RAISES: ValueError for what no file can hold: found here, it is one record, and later the whole output."""
+    parts = [("the text", record.content), ("the id", str(record.id))]
+    parts += [("an entity type", each.label) for each in record.mentions]
+    parts += [("an entity's id", each.kb_id) for each in record.mentions]
+    parts += [("a relation", label) for *_, label in record.relations]
+    for name, value in parts:
+        if fault := surrogate_fault(value):
+            raise ValueError(f"{name} cannot be stored, {fault}")
+
+
+def _make_tokens(record: Record, nlp: Language) -> Doc:
+    """The Doc without mentions."""
+    if record.text is not None and record.words is None:
+        return nlp.make_doc(record.text)
+    sent_starts: list[bool | int | None] | None = None
+    if record.sent_starts is not None:
+        starts = set(record.sent_starts)
+        sent_starts = [i in starts for i in range(len(record.words or ()))]
+    return Doc(nlp.vocab, words=record.words, spaces=record.spaces, sent_starts=sent_starts)
+
+
+def _make_spans(record: Record, doc: Doc, report: Report, alignment: str) -> list[Span | None]:
+    """The span of each mention, None for those that are left out."""
+    if record.text is None:
+        return [_token_span(record, doc, mention, report) for mention in record.mentions]
+    return [_char_span(record, doc, mention, report, alignment) for mention in record.mentions]
+
+
+def _token_span(record: Record, doc: Doc, mention: Mention, report: Report) -> Span | None:
+    start, end = mention.start, mention.end
+    while start < end and not bare(doc[start].text):
+        start += 1
+    while start < end and not bare(doc[end - 1].text):
+        end -= 1
+    text = doc[mention.start : mention.end].text
+    if start == end:
+        _leave_out(record, doc[mention.start : mention.end], mention, text, report)
+        return None
+    if (start, end) != (mention.start, mention.end):
+        _note_trimmed(record, mention, text, doc.text, report)
+    return Span(doc, start, end, label=_label(mention), kb_id=mention.kb_id)
+
+
+def _char_span(record: Record, doc: Doc, mention: Mention, report: Report, alignment: str) -> Span | None:
+    text = record.content[mention.start : mention.end]
+    kept = bare(text)
+    span = None
+    if kept:
+        start = mention.start + text.index(kept)
+        label = _label(mention)
+        span = doc.char_span(start, start + len(kept), label=label, kb_id=mention.kb_id, alignment_mode=alignment)
+    if span is None or span.start >= span.end:
+        _leave_out(
+            record, doc.char_span(mention.start, mention.end, alignment_mode="expand") or (), mention, text, report
+        )
+        return None
+    if len(kept) < len(text):
+        context = excerpt(record.content, mention.start, mention.end)
+        _note_trimmed(record, mention, text, context, report)
+    return span
+
+
+def _label(mention: Mention) -> str:
+    """The type of a mention, ENT for one without, or of blanks alone."""
+    return mention.label if bare(mention.label) else UNTYPED
+
+
+def _leave_out(record: Record, near: Iterable[Token], mention: Mention, text: str, report: Report) -> None:
+    """Count and note a mention that cannot be kept. near: the tokens that it touches."""
+    report.mentions_misaligned += 1
+    tokens = excerpt("|".join(token.text for token in islice(near, _SHOWN)))
+    text = excerpt(text)
+    context = excerpt(record.content, mention.start, mention.end) if record.text is not None else record.content
+    values = {"start": mention.start, "end": mention.end, "mention": text, "tokens": f"tokens: {tokens}"}
+    report.note("RX110", record.place, context, **values)
+
+
+def _note_trimmed(record: Record, mention: Mention, text: str, context: str, report: Report) -> None:
+    report.mentions_trimmed += 1
+    pass_over(report, "RX572", record.place, context, start=mention.start, end=mention.end, mention=text)
+
+
+def _check_id(record: Record, known: dict[tuple[str | int, str], tuple[int, Place]], report: Report) -> None:
+    """Note a record whose id another text of its language has. known: what was seen, gets this one."""
+    if record.id in ("", None):
+        return
+    text = stable_hash(record.content)
+    other, place = known.setdefault((record.id, record.lang), (text, record.place))
+    if other != text:
+        pass_over(report, "RX576", record.place, record.content, id=record.id, other=place)
+
+
+def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report) -> None:
+    """Put mentions, relations and the rest on the Doc, and count them."""
+    unique: dict[Mention, Span] = {}
+    mentions: list[Mention | None] = []
+    for span in spans:
+        mention = None if span is None else Mention.from_any(span)
+        mentions.append(mention)
+        if span is not None and mention is not None:
+            report.mentions_merged += mention in unique
+            unique.setdefault(mention, span)
+    doc.spans[MENTIONS_KEY] = list(unique.values())
+    doc.ents = filter_spans(unique.values())
+    report.mentions_kept += len(unique)
+    report.mention_types.update(mention.label for mention in unique)
+    relations: dict[Relation, None] = {}
+    for head_index, tail_index, label in record.relations:
+        head, tail = mentions[head_index], mentions[tail_index]
+        if head is None or tail is None:
+            report.relations_dropped += 1
+            continue
+        relation = Relation(head, label, tail)
+        if relation in relations:
+            report.relations_merged += 1
+            continue
+        relations[relation] = None
+        if head == tail:
+            report.note("RX113", record.place, record.content, label=label)
+    report.relations_kept += len(relations)
+    set_relations(doc, list(relations))
+    set_lang(doc, record.lang)
+    for key, value in (("id", record.id), ("meta", record.meta)):
+        if value not in ("", None, {}):
+            doc.user_data[key] = value

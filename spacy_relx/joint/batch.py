@@ -1,0 +1,63 @@
+"""What a batch of texts looks like to a network that finds mentions and relations, and what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..core.pair_batch import TensorBatch
+
+
+@dataclass(frozen=True)
+class JointBatch(TensorBatch):
+    """Sentences, or whole texts where sentences are not known, laid end to end. Mentions and relations lie in one.
+
+    lengths: (n_parts,) int64, tokens of each, at least 1. allowed: (n_parts, n_labels + 1) bool, the relations that its
+    language has, column 0 is no-relation; None where all are.
+    """
+
+    lengths: Tensor
+    allowed: Tensor | None = None
+
+    def parts(self) -> Tensor:
+        """int64 (n_parts, 2): first token and end of each."""
+        ends = self.lengths.cumsum(0)
+        return torch.stack([ends - self.lengths, ends], dim=1)
+
+    def owners(self) -> Tensor:
+        """int64 (n_tokens,): the part of each token."""
+        return torch.arange(len(self.lengths), device=self.lengths.device).repeat_interleave(self.lengths)
+
+
+@dataclass(frozen=True)
+class JointTargets(TensorBatch):
+    """What is to be found, tokens numbered through the batch. All int64.
+
+    spans: (n_mentions, 2) first token and end (exclusive). types: (n_mentions,) row of the entity type. relations:
+    (n_relations, 3) head, label, tail: rows of mentions, and of the label plus one; 0 is no-relation, for a pair of
+    mentions that is known to have none.
+    """
+
+    spans: Tensor
+    types: Tensor
+    relations: Tensor
+
+
+@dataclass(frozen=True)
+class Found(TensorBatch):
+    """What is found in a batch.
+
+    spans: (n_mentions, 2) int64, in the order of the parts, within one in any. types: (n_mentions,) int64, -1 for a
+    mention without a type. mention_scores: (n_mentions,) float, probability that it is a mention. pairs: (n_pairs, 2)
+    int64, rows of mentions: head, tail.
+    scores: (n_pairs, n_labels + 1) float, column 0 is no-relation; the others are the probability of the whole triple:
+    of the relation and of both mentions.
+    """
+
+    spans: Tensor
+    types: Tensor
+    mention_scores: Tensor
+    pairs: Tensor
+    scores: Tensor

@@ -1,0 +1,84 @@
+"""Transformer, pooling, pair representation and head together: marked texts in, scores or a loss out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.chunks import chunked_logits
+from ..core.kernels.flat_transformer import flat_states, padded_states
+from ..core.precision import autocast, full_precision
+from ..core.transformers.batch import MarkedBatch
+from ..languages.switcher import LanguageSwitcher
+from .pooling import EntityPooling
+
+
+class MarkedNetwork(nn.Module):
+    """Ni et al. 2020, figure 1, for texts with one pair each or with many.
+
+    transformer: an encoder of Hugging Face. pooling: states -> entity vectors. pairs: entity vectors -> pair vectors.
+    head: pair vectors -> labels. flat: whether the transformer is BERT-like (`nn.flat_transformer`). pad_id: for those
+    that are not. precision: "fp32", "bf16" (under PyTorch's autocast), or "auto", bf16 where the device computes it in
+    hardware; what follows the transformer is in full precision. batch_pairs: so many pairs are scored at once.
+    switcher: refines the entity vectors by their language, or None.
+    """
+
+    head: Any
+
+    def __init__(
+        self,
+        transformer: Any,
+        pooling: EntityPooling,
+        pairs: Any,
+        head: Any,
+        *,
+        flat: bool,
+        pad_id: int,
+        precision: str,
+        batch_pairs: int,
+        switcher: LanguageSwitcher | None = None,
+    ):
+        super().__init__()
+        self.transformer = transformer
+        self.pooling = pooling
+        self.pairs = pairs
+        self.head = head
+        self.flat = flat
+        self.pad_id = pad_id
+        self.precision = precision
+        self.batch_pairs = batch_pairs
+        self.switcher = switcher
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """The precision that the transformer runs in on that device, as a context."""
+        return autocast(self.precision, device)
+
+    def encode(self, batch: MarkedBatch) -> Tensor:
+        """*Shape:* (n_rows + markers beside, width): states of the last layer, as far as they are read."""
+        with self.autocast(batch.ids.device):
+            if self.flat:
+                needed = None if self.pairs.reads_text else self.pooling.rows(batch)
+                states = flat_states(self.transformer, batch, needed)
+            else:
+                states = padded_states(self.transformer, batch, self.pad_id)
+        return full_precision(states)
+
+    def entities(self, batch: MarkedBatch) -> tuple[Tensor, Tensor]:
+        """RETURNS: entity vectors, *Shape:* (n_entities, entity width), and the states they were taken from."""
+        states = self.encode(batch)
+        vectors = self.pooling(states, batch)
+        return vectors if self.switcher is None else self.switcher(vectors, batch.langs), states
+
+    def loss(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None, targets: Tensor) -> Tensor:
+        """targets: *Shape:* (n_pairs, n_labels). RETURNS: weighted mean over the batch's pairs, a scalar."""
+        return self.head.loss(self._logits(entities, batch, states), targets)
+
+    def scores(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
+        """RETURNS: *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
+        return self.head.scores(self._logits(entities, batch, states))
+
+    def _logits(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
+        context = self.pairs.context(entities, batch, states)
+        return chunked_logits(lambda part: self.head(self.pairs.pair(context, part)), batch, self.batch_pairs)

@@ -1,0 +1,89 @@
+"""Gold relations -> what a relation extractor learns about candidate pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..core.component.cover import Cover
+from ..data.extensions import get_candidates, get_relations
+from ..data.types import NO_RELATION, Candidates, Mention
+from ..errors import RelxError
+
+
+def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
+    """What is to be learned about the candidate pairs of one Doc.
+
+    Mentions are matched by their characters, so the two Docs may be tokenized differently. columns: of each label.
+    name: of the component, for errors. RETURNS: float32 (n_pairs, n_labels), 1 where the gold relation holds.
+    RAISES: RelxError RX055 for a relation without a column.
+    """
+    candidates = get_candidates(eg.predicted)
+    targets = np.zeros((len(candidates), len(columns)), dtype="float32")
+    relations = get_relations(eg.reference)
+    if not len(candidates) or not len(relations):
+        return targets
+    rows = _mention_rows(eg.predicted, candidates)
+    n = candidates.n_mentions
+    keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
+    order = np.argsort(keys, kind="stable")
+    for relation in relations:
+        if relation.label == NO_RELATION:
+            continue
+        if relation.label not in columns:
+            raise RelxError("RX055", label=relation.label, name=name, text=eg.reference.text[:60])
+        head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
+        if head is None or tail is None:
+            continue  # a mention that was not predicted: the scorer counts it as missed, there is no pair to train on
+        place = np.searchsorted(keys, head * n + tail, sorter=order)
+        if place < len(keys) and keys[order[place]] == head * n + tail:
+            targets[order[place], columns[relation.label]] = 1.0
+    return targets
+
+
+def pair_cover(eg: Example, labels: Container[str]) -> Cover:
+    """How many gold relations of these labels a Doc has, and how many of them have a candidate pair.
+
+    Relations of a mention with itself do not count: no pair can be one.
+    """
+    relations = [r for r in get_relations(eg.reference) if r.label in labels and _tokens(r.head) != _tokens(r.tail)]
+    candidates = get_candidates(eg.predicted)
+    if not relations or not candidates.n_mentions:
+        return Cover(len(relations))
+    rows = _mention_rows(eg.predicted, candidates)
+    pairs = set(map(tuple, candidates.pairs.tolist()))
+    places = [tuple(_find(rows, eg.reference, m) for m in (r.head, r.tail)) for r in relations]
+    found = [place for place in places if None not in place]
+    return Cover(len(relations), len(found), sum(place in pairs for place in found))
+
+
+def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple, int]:
+    """Rows of mentions by (first character, last character, type), and by characters alone.
+
+    The type is that on the Doc or, where no other mention there has it, that of training: gold may have either.
+    """
+    rows: dict[tuple, int] = {}
+    for i, mention in enumerate(candidates.mentions):
+        key = _characters(doc, mention)
+        rows.setdefault(key, i)
+        rows[(*key, mention.label)] = i
+    for i, (mention, kind) in enumerate(zip(candidates.mentions, candidates.types)):
+        rows.setdefault((*_characters(doc, mention), kind), i)
+    return rows
+
+
+def _find(rows: dict[tuple, int], doc: Doc, mention: Mention) -> int | None:
+    key = _characters(doc, mention)
+    return rows.get((*key, mention.label), rows.get(key))
+
+
+def _tokens(mention: Mention) -> tuple[int, int]:
+    return mention.start, mention.end
+
+
+def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:
+    last = doc[mention.end - 1]
+    return doc[mention.start].idx, last.idx + len(last)

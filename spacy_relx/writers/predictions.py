@@ -1,0 +1,116 @@
+"""What `relx predict`, `relx facts` and `relx serve` give out: relations and facts of a Doc as plain data.
+
+`export.from_json` reads the same rows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..data.extensions import get_facts, get_lang, get_relations, get_span_lang
+from ..data.types import support_of
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+    from ..data.facts import Evidence, Fact
+    from ..data.types import Mention
+
+#: Digits of the scores and weights of facts.
+_DIGITS = 6
+
+
+def prediction_record(doc: Doc, id: Any, *, facts: bool = False) -> dict[str, Any]:
+    """A text and its relations: id, text, lang, relations (see `relation_records`). facts: add them, see
+    `fact_records`."""
+    record = {"id": id, "text": doc.text, "lang": get_lang(doc), "relations": relation_records(doc)}
+    return {**record, "facts": fact_records(doc)} if facts else record
+
+
+def relation_records(doc: Doc) -> list[dict[str, Any]]:
+    """The relations of a Doc as plain data: head, label, tail, score; kb_score, known, kb_rank, where they are set.
+
+    start and end count characters.
+    """
+    return [
+        {
+            "head": _mention_record(doc, relation.head),
+            "label": relation.label,
+            "tail": _mention_record(doc, relation.tail),
+            "score": relation.score,
+            **support_of(relation),
+        }
+        for relation in get_relations(doc)
+    ]
+
+
+def fact_record(doc: Doc, fact: Fact) -> dict[str, Any]:
+    """A fact of a bag Doc as plain data. Offsets of evidence count characters of its sentence.
+
+    head, label, tail, score, kb_score, known and kb_rank (those that are set), head_text and tail_text (as the best
+    evidence has them), sentences (how many the bag has), evidence (text, head, tail, weight, lang, and where it is
+    from: source, the file; id, that of the text in it; document, the id that exports give it).
+    """
+    sources: Sequence[Any] = doc.user_data.get("sources", ())
+    starts = [sent.start for sent in doc.sents]
+    evidence = []
+    for each in fact.evidence:
+        number = max(bisect_right(starts, each.start) - 1, 0)
+        source = dict(zip(("source", "id", "document"), sources[number])) if number < len(sources) else {}
+        evidence.append({**_evidence_record(doc, each), **source})
+    return {**_fact_fields(doc, fact), "sentences": len(starts), "evidence": evidence}
+
+
+def fact_records(doc: Doc) -> list[dict[str, Any]]:
+    """The facts of a Doc as plain data, as `fact_record` has them, without `sentences`.
+
+    Instead of a source, evidence has start and end: where its sentence stands in the text, in characters.
+    """
+    records = []
+    for fact in get_facts(doc):
+        evidence = []
+        for each in fact.evidence:
+            sentence = each.sentence(doc)
+            place = {"start": sentence.start_char, "end": sentence.end_char}
+            evidence.append({**_evidence_record(doc, each), **place})
+        records.append({**_fact_fields(doc, fact), "evidence": evidence})
+    return records
+
+
+def _mention_record(doc: Doc, mention: Mention) -> dict[str, Any]:
+    record = {**_characters(doc, mention), "label": mention.label}
+    return {**record, "kb_id": mention.kb_id} if mention.kb_id else record
+
+
+def _fact_fields(doc: Doc, fact: Fact) -> dict[str, Any]:
+    support = support_of(fact)
+    if "kb_score" in support:
+        support["kb_score"] = round(support["kb_score"], _DIGITS)
+    head_text, _, tail_text = fact.triple(doc)
+    return {
+        "head": fact.head,
+        "label": fact.label,
+        "tail": fact.tail,
+        "score": round(fact.score, _DIGITS),
+        **support,
+        "head_text": head_text,
+        "tail_text": tail_text,
+    }
+
+
+def _evidence_record(doc: Doc, evidence: Evidence) -> dict[str, Any]:
+    sentence = evidence.sentence(doc)
+    return {
+        "text": sentence.text,
+        "head": _characters(doc, evidence.head, sentence.start_char),
+        "tail": _characters(doc, evidence.tail, sentence.start_char),
+        "weight": round(evidence.weight, _DIGITS),
+        "lang": get_span_lang(sentence),
+    }
+
+
+def _characters(doc: Doc, mention: Mention, base: int = 0) -> dict[str, Any]:
+    span = doc[mention.start : mention.end]
+    return {"text": span.text, "start": span.start_char - base, "end": span.end_char - base}
