@@ -1,4 +1,4 @@
-"""Pages of the site that are made from other files: the errors from `spacy_relx/errors.py`, the changelog.
+"""Pages of the site that are made from other files: the errors from `spacy_relx/errors/`, the changelog.
 
 MkDocs calls `on_files` (`hooks` in mkdocs.yml). Nothing is written into docs/, so no page can be out of date.
 """
@@ -11,35 +11,62 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUP = re.compile(r"^ {4}# \d{3}[\d, -]*: (.+)$")
+ERRORS = ROOT / "spacy_relx" / "errors"
 
 
 def read_messages(source: str) -> list[tuple[str, str, str]]:
-    """(group, code, message) of each entry of MESSAGES, in the order of their codes. group: the comment above them."""
-    lines = source.splitlines()
-    groups = {number: match[1] for number, line in enumerate(lines, 1) if (match := GROUP.match(line))}
+    """(code, class, message) of each entry of the table MESSAGES in the source of a module."""
     (table,) = [
         node.value
         for node in ast.parse(source).body
         if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "MESSAGES"
     ]
-    rows = []
-    for key, value in zip(table.keys, table.values):
-        group = groups[max(number for number in groups if number < key.lineno)]
-        rows.append((group, ast.literal_eval(key), ast.literal_eval(value)))
-    return sorted(rows, key=lambda row: row[1])
+    return [
+        (ast.literal_eval(code), kind.id, ast.literal_eval(message))
+        for kind, entries in zip(table.keys, table.values)
+        for code, message in zip(entries.keys, entries.values)
+    ]
+
+
+def read_areas() -> dict[str, list[tuple[str, str, str]]]:
+    """Area (the first line of its module) -> its (code, class, message)."""
+    sources = [path.read_text(encoding="utf8") for path in sorted(ERRORS.glob("*.py"))]
+    areas = [source for source in sources if re.search(r"^MESSAGES: Messages = ", source, re.MULTILINE)]
+    return {(ast.get_docstring(ast.parse(source)) or "").rstrip("."): read_messages(source) for source in areas}
+
+
+def read_classes() -> list[tuple[str, str, str]]:
+    """(name, bases, first line of the docstring) of each class of errors and warnings."""
+    classes = ast.parse((ERRORS / "classes.py").read_text(encoding="utf8")).body
+    return [
+        (
+            node.name,
+            ", ".join(f"`{ast.unparse(base)}`" for base in node.bases),
+            (ast.get_docstring(node) or "").splitlines()[0],
+        )
+        for node in classes
+        if isinstance(node, ast.ClassDef)
+    ]
+
+
+def _first_line(node: ast.ClassDef) -> str:
+    return (ast.get_docstring(node) or "").partition("\n")[0]
 
 
 def errors_page() -> str:
     """All errors and warnings, each with a heading of its own, so that a code can be searched and linked."""
-    source = (ROOT / "spacy_relx" / "errors.py").read_text(encoding="utf8")
+    rows = [(code, area, kind, text) for area, found in read_areas().items() for code, kind, text in found]
     parts = [
         "# Errors and warnings\n",
-        "Every error and warning has a code, `RX` and three digits. Errors are `spacy_relx.RelxError`, a `ValueError` "
-        "with the attribute `code`; warnings are `spacy_relx.errors.RelxWarning`. What is in braces is filled in.\n",
+        "Every error and warning has a code, `RX` and three digits, in the attribute `code`. Each error is of one of "
+        "the classes below, all of them in `spacy_relx.errors`; `except RelxError` catches them all. Text in braces is "
+        "filled in when the message is shown.\n",
+        "| class | is a | meaning |\n|---|---|---|",
+        *(f"| `{name}` | {bases} | {meaning} |" for name, bases, meaning in read_classes()),
+        "",
     ]
     parts += [
-        f"## {code}\n\n*{group}*\n\n    {' '.join(text.split())}\n" for group, code, text in read_messages(source)
+        f"## {code}\n\n`{kind}` · *{area}*\n\n    {' '.join(text.split())}\n" for code, area, kind, text in sorted(rows)
     ]
     return "\n".join(parts)
 

@@ -23,7 +23,7 @@ from spacy.util import import_file
 
 from spacy_relx.about import __title__
 from spacy_relx.cli import relx_app
-from spacy_relx.errors import MESSAGES
+from spacy_relx.errors import CATALOGUE, MESSAGES
 from spacy_relx.registrations import ARCHITECTURES, CALLBACKS, MISC, SCHEDULES, SCORERS
 
 pytestmark = pytest.mark.docs
@@ -244,10 +244,10 @@ def test_the_nav_has_every_page_once():
 def test_pages_that_are_made():
     page = MADE.errors_page()
     assert set(re.findall(r"^## (RX\d+)$", page, re.MULTILINE)) == set(MESSAGES)
-    source = (ROOT / "spacy_relx" / "errors.py").read_text(encoding="utf8").partition("class RelxError")[0]
-    groups = {code: group for group, code, _ in MADE.read_messages(source)}
-    assert set(groups.values()) == set(re.findall(r"^    # \d.*?: (.+)$", source, re.MULTILINE))
-    assert groups["RX001"] == "data on the Doc" and groups["RX101"] == "data formats"
+    shown = dict(re.findall(r"^## (RX\d+)\n\n`(\w+)`", page, re.MULTILINE))
+    assert shown == {code: kind.__name__ for code, (kind, _) in CATALOGUE.items()}
+    assert {name for name, _, _ in MADE.read_classes()} == {"RelxError", *shown.values()}
+    assert "`MissingFileError` | `RelxError`, `FileNotFoundError` | A file or folder does not exist. |" in page
     assert MADE.changelog_page().startswith("# Changelog")
 
 

@@ -150,6 +150,8 @@ def _check_folder(output: Path, model: str) -> None:
         output.resolve().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output.resolve().parent):
             pass
+    except RelxError:
+        raise
     except OSError as err:
         raise cannot_write(output, err) from err
 
@@ -184,6 +186,8 @@ def save_pipeline(nlp: Language, output: Path) -> None:
     try:
         with whole_output(output) as place:
             nlp.to_disk(place)
+    except RelxError:
+        raise
     except OSError as err:
         raise cannot_write(output, err) from err
 

@@ -111,6 +111,8 @@ class BagWriter:
             if self._limit:
                 _check_folder(path)
             check_writable(self._hidden if self._limit else path)
+        except RelxError:
+            raise
         except OSError as err:
             raise RelxError("RX145", path=path, reason=err.strerror or err) from err
 

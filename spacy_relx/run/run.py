@@ -292,6 +292,8 @@ def _locked(output: Path) -> Iterator[None]:
         with (output / _LOCK).open("wb") as stream:
             _lock(stream.fileno(), output)
             yield
+    except RelxError:
+        raise
     except OSError as err:
         raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
 

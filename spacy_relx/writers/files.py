@@ -26,6 +26,8 @@ def check_folder(path: Path, names: Collection[str]) -> None:
         if others:
             raise RelxError("RX335", path=path, reason=f"the folder holds {others[0]}, which would be lost")
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except RelxError:
+        raise
     except OSError as err:
         raise RelxError("RX335", path=path, reason=err.strerror or err) from err
 
@@ -36,6 +38,8 @@ def whole_export(path: Path) -> Iterator[Path]:
     try:
         with whole_output(path) as place:
             yield place
+    except RelxError:
+        raise
     except OSError as err:
         raise RelxError("RX335", path=path, reason=err.strerror or err) from err
 
@@ -54,6 +58,8 @@ def streamed_output(stream: BinaryIO) -> Iterator[Path]:
                 shutil.copyfileobj(file, stream)
             stream.flush()
     except BrokenPipeError:
+        raise
+    except RelxError:
         raise
     except OSError as err:
         raise RelxError("RX335", path="the output", reason=err.strerror or err) from err

@@ -88,6 +88,8 @@ class Writer:
             folder = self._temporary / "out"  # made anew: that of mkdtemp is for its owner only
             folder.mkdir()
             self.begin(folder)
+        except RelxError:
+            raise
         except OSError as err:
             self._clean()
             raise self._failed(err) from err
@@ -100,6 +102,8 @@ class Writer:
             return
         try:
             self.write(doc, annotations_of(doc))
+        except RelxError:
+            raise
         except OSError as err:
             raise self._failed(err) from err
         self.count += 1
@@ -111,6 +115,8 @@ class Writer:
             self.end(complete=kind is None)
             if kind is None and self._temporary is not None:
                 self._commit(self._temporary / "out")
+        except RelxError:
+            raise
         except OSError as problem:
             raise self._failed(problem) from problem
         finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...data.ids import document_id
 from ...data.text_forms import surrogate_fault
-from ...errors import RelxError, sentence
+from ...errors import RelxError, RequestError, sentence
 from ...formats.records import is_lang_code, load_json
 from ...formats.texts import Broken, Text
 
@@ -22,7 +22,7 @@ _CHAR_BYTES = 6
 _TEXT_BYTES = _CHAR_BYTES * (MAX_ID + MAX_LANG) + 100
 
 
-class Refusal(RelxError):
+class Refusal(RequestError):
     """A request that gets an error for an answer. status: of HTTP. headers: of the answer, besides the usual ones."""
 
     def __init__(self, status: int, code: str, headers: dict[str, str] | None = None, **values: Any):
