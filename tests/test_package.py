@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import srsly
 
 import spacy_relx
 from spacy_relx.about import __version__
@@ -250,6 +251,31 @@ def test_hugging_face_alone_is_enough():
     assert not [path.name for path in MODULES if "spacy_transformers" in path.read_text(encoding="utf8")]
     extras = read_setup()["options.extras_require"]
     assert "spacy-transformers" not in extras["transformers"] and "spacy-transformers" in extras["spacy-transformers"]
+
+
+# What is written for others
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf8")
+
+
+def test_contributing_names_files_that_exist():
+    """Names in capitals stand for those that a reader makes; a name without a folder is beside what its row names."""
+    names = set(
+        re.findall(r"`((?:spacy_relx|tests|docs|configs|scripts|core|relations)/[a-z_/]+\.?[a-z]*)[:`]", CONTRIBUTING)
+    )
+    assert len(names) > 15
+    assert not [name for name in names if not ((ROOT / name).exists() or (PACKAGE / name).exists())]
+    commands = set(re.findall(r"^make ([\w-]+)", CONTRIBUTING, re.MULTILINE))
+    assert {"test", "test-all", "check"} <= commands
+    assert commands <= set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf8"), re.MULTILINE))
+    assert all(f"`{folder}/`" in CONTRIBUTING for folder in [*ROOMS, "cli", "errors"])
+
+
+def test_the_citation_is_of_this_version():
+    citation = srsly.yaml_loads((ROOT / "CITATION.cff").read_text(encoding="utf8"))
+    assert citation["version"] == __version__ and citation["cff-version"] == "1.2.0"
+    assert citation["license"] == read_setup()["metadata"]["license"]
+    assert citation["title"] and citation["message"] and citation["authors"]
 
 
 # Error codes
