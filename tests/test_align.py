@@ -236,7 +236,7 @@ def test_no_sentence_boundaries(kb, matcher):
 
 @pytest.mark.parametrize("setting", [{"negatives": -1}, {"negatives": float("nan")}, {"max_negatives": -1}])
 def test_settings(nlp, kb, matcher, setting):
-    with raises("RX208"):
+    with raises("RX021"):
         run(nlp, kb, [], matcher=matcher, **setting)
 
 
@@ -397,7 +397,7 @@ def test_errors(files, tmp_path):
     assert "None of the names is found in the 1 texts" in output(kb, tmp_path / "strange.txt", out, "-a", names)
     (tmp_path / "ghost.txt").write_text("Ghost is here.\n")
     assert "None of the 1 mentions in 1 texts" in output(kb, tmp_path / "ghost.txt", out, "-a", names)
-    assert "RX119" in output(kb, texts, out, "-a", names, "--test-share", "0.2")
+    assert "RX021" in output(kb, texts, out, "-a", names, "--test-share", "0.2")
     assert "RX145" in output(kb, texts, texts, "-a", names) or "RX145" in output(kb, texts, kb, "-a", names)
     assert "RX042" in output(kb, texts, out, "-a", names, "--lang", "English")
     assert "RX203" in output(tmp_path / "none.tsv", texts, out, "-a", names)

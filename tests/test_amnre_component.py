@@ -370,12 +370,12 @@ def initialised(nlp, facts=FACTS, langs=None):
 
 def test_languages_that_training_does_not_have(recwarn):
     with pytest.warns(
-        RelxWarning, match=r"RX069. 'fact_extractor' .*\['fr', 'zh'\].*Training has \['de', 'en', 'es'\]"
+        RelxWarning, match=r"RX069. 'fact_extractor' .*\['fr', 'zh'\].*Languages in training: \['de', 'en', 'es'\]"
     ):
         initialised(load(langs=["de", "fr", "en", "es", "zh"]))
-    with pytest.warns(RelxWarning, match=r"RX069.*\['de', 'es'\].*Training has \['en'\]"):
+    with pytest.warns(RelxWarning, match=r"RX069.*\['de', 'es'\].*Languages in training: \['en'\]"):
         initialised(load(), ENGLISH)
-    with pytest.warns(RelxWarning, match=r"RX069.*Training has \[''\]"):
+    with pytest.warns(RelxWarning, match=r"RX069.*Languages in training: \[''\]"):
         initialised(load(), langs=[])
     recwarn.clear()
     initialised(load())

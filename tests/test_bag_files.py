@@ -120,18 +120,18 @@ def test_meta(tmp_path):
     assert "documents read     4 (taken by their meta 1)" in report.summary()
     assert report.meta == {"n=1": 2, "checked=TRUE": 1}
     for meta in ("checked", "=TRUE"):
-        with pytest.raises(RelxError, match="RX119"):
+        with pytest.raises(RelxError, match="RX021"):
             write_bags([source], output, VOCAB, meta=[meta])
 
 
 @pytest.mark.parametrize(
     "setting, code",
     [
-        ({"test_share": 1.0, "test": "test.spacy"}, "RX119"),
-        ({"test_share": 0.2}, "RX119.*test_share.*--test"),
-        ({"shard_size": 0}, "RX119"),
-        ({"max_sentences": -1}, "RX119"),
-        ({"exclude_sentences": True}, "RX119"),
+        ({"test_share": 1.0, "test": "test.spacy"}, "RX021"),
+        ({"test_share": 0.2}, "RX021.*test_share.*--test"),
+        ({"shard_size": 0}, "RX021"),
+        ({"max_sentences": -1}, "RX021"),
+        ({"exclude_sentences": True}, "RX021"),
         ({"exclude": "none.spacy"}, "RX131"),
         ({"exclude": "in.spacy"}, "RX143"),
         ({"test": "bags.spacy"}, "RX145"),
@@ -249,7 +249,7 @@ def test_the_command_says_what_is_wrong(tmp_path, sentences):
     done = run("bags", sentences, sentences)
     assert done.exit_code == 1 and "RX145" in done.output
     done = run("bags", sentences, tmp_path / "bags.spacy", "--test-share", 0.2)
-    assert done.exit_code == 1 and "RX119" in done.output and not (tmp_path / "bags.spacy").exists()
+    assert done.exit_code == 1 and "RX021" in done.output and not (tmp_path / "bags.spacy").exists()
     assert run("bags", sentences).exit_code == 2
 
 

@@ -185,7 +185,7 @@ def test_what_is_wrong(tmp_path, path, nlp):
     with pytest.raises(RelxError, match="RX130"):
         make_bag_corpus(None)
     for setting in ({"limit": -1}, {"max_sentences": -1}):
-        with pytest.raises(RelxError, match="RX119"):
+        with pytest.raises(RelxError, match="RX021"):
             make_bag_corpus(path, **setting)
     with pytest.raises(RelxError, match="RX131"):
         list(BagCorpus(tmp_path / "none.spacy")(nlp))

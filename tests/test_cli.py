@@ -410,7 +410,7 @@ def test_code_and_gpu_that_do_not_work(model, data, tmp_path):
     for path in (broken, tmp_path / "absent.py"):
         assert "[RX188]" in invoke("predict", model, data, "--code", path, exit_code=1).stderr
     message = invoke("predict", model, data, "--gpu-id", 99, exit_code=1).stderr
-    assert "[RX187]" in message and ". Leave --gpu-id out" in message
+    assert "[RX187]" in message and ". Omit --gpu-id" in message
 
 
 # show

@@ -409,7 +409,7 @@ def test_another_seed_gives_other_vectors():
     ids=str,
 )
 def test_wrong_settings(wrong):
-    with raises("RX230"):
+    with raises("RX021"):
         ComplExSettings(**wrong)
 
 
@@ -428,6 +428,6 @@ def test_divergence():
 
 def test_settings_that_sampled_training_does_not_use():
     for name in ("relation_weight", "candidates"):
-        with raises("RX230") as err:
+        with raises("RX021") as err:
             ComplExSettings(loss="sampled", **{name: 1})
         assert name in str(err.value)

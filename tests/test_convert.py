@@ -249,7 +249,7 @@ def test_outputs_that_cannot_be_meant(tmp_path):
             convert("jsonl", [path], output)
     with pytest.raises(RelxError, match="RX122"):
         convert("jsonl", [path], tmp_path / "o.spacy", dev=tmp_path / "o.spacy")
-    with pytest.raises(RelxError, match="RX123"):
+    with pytest.raises(RelxError, match="RX335"):
         convert("jsonl", [path], path / "o.spacy")
     assert json.loads(path.read_text()) == row()
 
@@ -258,7 +258,7 @@ def test_outputs_that_cannot_be_meant(tmp_path):
     "setting", [{"alignment": "lax"}, {"on_error": "x"}, {"limit": -1}, {"dev_share": 1.0}, {"split_by": "x"}]
 )
 def test_bad_settings(tmp_path, setting):
-    with pytest.raises(RelxError, match="RX119"):
+    with pytest.raises(RelxError, match="RX021"):
         convert("jsonl", [write(tmp_path / "a.jsonl", row())], tmp_path / "o.spacy", **setting)
 
 

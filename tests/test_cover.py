@@ -199,7 +199,7 @@ def test_facts_of_pairs_that_are_not_proposed():
 def test_a_recogniser_behind_the_marker_is_told():
     nlp = make_nlp()
     nlp.add_pipe("entity_ruler")
-    with pytest.warns(RelxWarning, match="RX504.*'entity_type_marker' stands before 'entity_ruler'"):
+    with pytest.warns(RelxWarning, match="RX504.*'entity_type_marker' runs before 'entity_ruler'"):
         nlp.initialize(lambda: make_examples(nlp.vocab))
     assert codes(lambda: list(nlp.pipe([SENTENCES[0][0]] * 3))) == ["RX505"]
     joint = make_nlp()

@@ -289,7 +289,7 @@ def test_files_without_a_curve(text, part, tmp_path):
 def test_outputs_that_cannot_be(metrics, tmp_path):
     folder, _ = metrics
     run = f"a={folder}/gru.json"
-    assert "RX195" in invoke("curves", run, "-o", tmp_path / "a.pdf", exit_code=1).stderr
+    assert "RX368" in invoke("curves", run, "-o", tmp_path / "a.pdf", exit_code=1).stderr
     assert "RX197" in invoke("curves", run, "-o", tmp_path / "a.svg", "--recall-max", "0", exit_code=1).stderr
     assert (
         "RX189" in invoke("curves", run, "-o", tmp_path / "a.svg", "--json", f"{folder}/gru.json", exit_code=1).stderr

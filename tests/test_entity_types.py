@@ -240,7 +240,7 @@ def test_each_unknown_type_is_said_once_with_counts():
     assert messages[0].startswith(
         "[RX025] 'entity_type_marker' was not trained with the entity type 'CORP': 2 of the 6"
     )
-    assert "'HUMAN': 2 of the 6" in messages[1] and "Types of training: ORG, PERSON, PLACE." in messages[1]
+    assert "'HUMAN': 2 of the 6" in messages[1] and "Entity types in training: ORG, PERSON, PLACE." in messages[1]
     assert (marker.unknown_types.counts, marker.unknown_types.n_mentions) == ({"HUMAN": 5, "CORP": 5}, 15)
     list(nlp.pipe(docs))  # a second warning would be an error here
     with pytest.warns(RelxWarning, match="RX025.*'NEW': 1 of the 31"):

@@ -100,7 +100,7 @@ def test_ids_of_documents():
     docs[1].user_data["id"] = ""
     assert [each.doc_id for each in iter_triples(docs, source="x.spacy")][1] == f"x.spacy#2~{digest}"
     docs[1].user_data["id"] = True
-    with pytest.raises(RelxError, match=r"RX352.*document 2 of x\.spacy: .*but is True"):
+    with pytest.raises(RelxError, match=r"RX580.*document 2 of x\.spacy: .*but is True"):
         list(iter_triples(docs, source="x.spacy"))
 
 
@@ -156,7 +156,7 @@ def test_bags_say_where_sentences_are_from():
 
 def test_docs_without_anything():
     assert list(iter_triples([Doc(VOCAB), make_doc("Nobody knows")])) == []
-    with pytest.raises(RelxError, match="RX331"):
+    with pytest.raises(RelxError, match="RX021"):
         list(iter_triples([], what="triples"))
 
 
@@ -460,8 +460,8 @@ def test_one_doc_and_a_part_of_what_it_has(tmp_path):
     [
         ([linked_doc()._.relations[0]], {}, "RX544"),
         (["facts.ttl"], {}, "RX544"),
-        ([linked_doc()], {"what": "triples"}, "RX331"),
-        ([linked_doc(id=1.5)], {}, "RX352"),
+        ([linked_doc()], {"what": "triples"}, "RX021"),
+        ([linked_doc(id=1.5)], {}, "RX580"),
     ],
 )
 def test_what_cannot_be_exported_leaves_the_file_as_it_was(items, settings, code, tmp_path):

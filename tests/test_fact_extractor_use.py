@@ -122,7 +122,7 @@ def test_configs_bound_the_pairs_of_a_text_and_never_those_of_a_training_bag(nam
     marker = nlp.add_pipe("entity_type_marker", config={key: settings[key] for key in ("generator", "max_pairs")})
     n = 102
     crowd = text_doc(nlp.vocab, " ".join(["Ann"] * n), [(i, i + 1, "PERSON", f"ann{i}") for i in range(n)])
-    with pytest.warns(RelxWarning, match=r"RX024.* 10302 candidate pairs; the 10000 nearest .* 302 are left out"):
+    with pytest.warns(RelxWarning, match=r"RX024.* 10302 candidate pairs\. The 10000 nearest .* 302 are left out"):
         marker(crowd)
     kept = set(map(tuple, crowd._.candidates.pairs.tolist()))
     left_out = {abs(i - j) for i in range(n) for j in range(n) if i != j and (i, j) not in kept}

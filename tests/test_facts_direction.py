@@ -121,7 +121,7 @@ def test_a_generator_that_knows_no_sentences(tmp_path, texts):
     assert "RX520" not in said and len(wanted) == 2 * len(LABELS)
     save_with(nlp, tmp_path, generator={"@misc": "spacy_relx.AllPairs.v1"})
     found, said = facts_of(tmp_path, "--min-score", 0)
-    assert found == wanted and "[RX520] 4 candidate pairs lie in two sentences" in said
+    assert found == wanted and "[RX520] 4 candidate pairs cross sentences" in said
 
 
 def test_nested_mentions_of_another_group(tmp_path, texts):

@@ -187,7 +187,7 @@ def test_a_report_is_bounded_and_counts_on(tmp_path):
     summary = report.summary(2)
     assert f"broken {MAX_PROBLEMS + 5}" in summary
     assert summary.count("RX101") == 2
-    with pytest.raises(RelxError, match="RX119"):
+    with pytest.raises(RelxError, match="RX021"):
         Report("continue")
 
 

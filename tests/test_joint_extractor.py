@@ -279,7 +279,7 @@ def test_a_pattern_that_matches_nothing_is_told_what_is_near():
     with pytest.raises(RelxError, match="RX261") as err:
         nlp.initialize(lambda: examples_in(nlp.vocab))
     message = str(err.value)
-    groups, nearest = message.partition("It has ")[2].split(". The nearest: ")
+    groups, nearest = message.partition("parameters: ")[2].split(". Closest matches: ")
     assert "joint.* (" in groups and "hash_bigru.* (" in groups
     assert nearest.startswith("language_encoder.switcher.router") and nearest.count(",") == 4
     assert len(message) < 600

@@ -47,7 +47,7 @@ def test_the_scorer_has_both():
     example = Example(doc_with([ANN, ACME], [relation]), doc_with([ANN, ACME, ROME], [relation]))
     scores = make_joint_scorer()([example])
     assert scores["rel_micro_f"] == 1.0 and scores["mention_micro_r"] == pytest.approx(2 / 3)
-    with pytest.raises(RelxError, match="RX170"):
+    with pytest.raises(RelxError, match="RX021"):
         make_joint_scorer("loose")
 
 

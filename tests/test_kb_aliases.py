@@ -261,9 +261,9 @@ def test_tokens_of_any_pipeline_will_do():
 
 
 def test_settings():
-    with raises("RX208"):
+    with raises("RX021"):
         AliasMatcher(ALIASES, ambiguous="none")
-    with raises("RX208"):
+    with raises("RX021"):
         AliasMatcher(ALIASES, alignment="contract")
 
 

@@ -139,8 +139,8 @@ def test_sampled_loss(files, tmp_path):
 
 
 def test_a_folder_that_cannot_be_made(files):
-    assert "[RX238]" in invoke("train", files[0], files[1], *FAST, exit_code=1).output
-    assert "[RX230]" in invoke("train", files[0], files[1].parent / "kb", "--lr", 0, exit_code=1).output
+    assert "[RX335]" in invoke("train", files[0], files[1], *FAST, exit_code=1).output
+    assert "[RX021]" in invoke("train", files[0], files[1].parent / "kb", "--lr", 0, exit_code=1).output
 
 
 DATA = Path(os.environ.get("RELX_DATA") or Path(__file__).parents[2] / "shared" / "data")

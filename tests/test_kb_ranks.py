@@ -250,5 +250,5 @@ def test_ids_and_vectors_that_do_not_belong_together(embeddings):
 
 def test_a_folder_that_cannot_be_written(tmp_path, embeddings):
     (tmp_path / "file").write_text("")
-    with raises("RX238"):
+    with raises("RX335"):
         embeddings.save(tmp_path / "file")

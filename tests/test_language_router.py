@@ -314,7 +314,7 @@ def test_unknown_languages(nlp, languages):
 
 @pytest.mark.parametrize("min_score", [-0.1, 1.1, float("nan")])
 def test_bad_score(min_score):
-    with pytest.raises(RelxError, match="RX045"):
+    with pytest.raises(RelxError, match="RX021"):
         make_langid_detector(min_score=min_score)
 
 

@@ -440,7 +440,7 @@ def test_errors_name_line_ends(tmp_path):
     spans = [counted(annotated, part) for part in parts]
     for name in ("brat", "labelstudio", "quoted_jsonl"):
         message = raises("RX574", *save(tmp_path, name, text, spans, parts))
-        assert "stands -2 characters from there" in message and "CR LF" in message
+        assert "is -2 characters away" in message and "CR LF" in message
     raises("RX105", *save(tmp_path, "brat", "a\nAnn Bee met Bo", [(2, 9)], ["Zoë"]))  # which is nowhere
 
 

@@ -281,7 +281,7 @@ def test_page_of_lines(tmp_path):
     assert len(data_of(out)["docs"]) == 1
     path.write_text(f"{lines[0]}\n{{broken\n", encoding="utf8")
     assert "rows.jsonl:2" in invoke("page", path, "-o", out, exit_code=1).stderr
-    assert "[RX364] 1 broken" in invoke("page", path, "-o", out, "--on-error", "skip").stderr
+    assert "[RX348] 1 broken" in invoke("page", path, "-o", out, "--on-error", "skip").stderr
 
 
 def fact_line(id, label="owns", text="Ann owns Acme"):
@@ -336,9 +336,9 @@ def test_outputs_that_are_named_wrongly(gold, tmp_path, monkeypatch, args):
 def test_page_of_nothing(tmp_path):
     path, out = tmp_path / "rows.jsonl", tmp_path / "page.html"
     path.write_text("", encoding="utf8")
-    assert "[RX366]" in invoke("page", path, "-o", out, exit_code=1).stderr
-    assert "[RX362]" in invoke("page", tmp_path / "no.jsonl", "-o", out, exit_code=1).stderr
-    assert "[RX362]" in invoke("page", tmp_path / "no.txt", "-o", out, exit_code=1).stderr
+    assert "[RX173]" in invoke("page", path, "-o", out, exit_code=1).stderr
+    assert "[RX338]" in invoke("page", tmp_path / "no.jsonl", "-o", out, exit_code=1).stderr
+    assert "[RX338]" in invoke("page", tmp_path / "no.txt", "-o", out, exit_code=1).stderr
     assert "[RX189]" in invoke("page", path, "-o", path, exit_code=1).stderr and not out.exists()
 
 

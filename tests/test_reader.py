@@ -104,7 +104,7 @@ def test_folders_limits_languages(path, nlp, tmp_path):
 def test_missing_and_broken_files(nlp, tmp_path):
     with pytest.raises(RelxError, match="RX130"):
         make_relation_corpus(None)
-    with pytest.raises(RelxError, match="RX119"):
+    with pytest.raises(RelxError, match="RX021"):
         make_relation_corpus(tmp_path, max_length=-1)
     for path in (tmp_path / "none.spacy", tmp_path):
         with pytest.raises(RelxError, match="RX131"):

@@ -94,7 +94,7 @@ def test_types_of_the_wrong_form_and_of_unknown_relations():
     with pytest.raises(RelxError, match=r"RX386.*relation_extractor"):
         make_nlp(types=[["PERSON", "works_for"]])
     nlp = make_nlp(types=[["PERSON", "typo", "ORG"]])
-    with pytest.warns(RelxWarning, match="RX059.*typo"):
+    with pytest.warns(RelxWarning, match="RX057.*typo"):
         nlp.initialize(lambda: make_examples(nlp.vocab))
 
 
@@ -112,7 +112,7 @@ def test_types_can_be_changed(trained):
     trained_bytes = trained.to_bytes()
     config = trained.config.copy()
     config["components"]["relation_extractor"]["types"] = [["ORG", "typo", "ORG"]]
-    with pytest.warns(RelxWarning, match=r"RX059.*typo"):
+    with pytest.warns(RelxWarning, match=r"RX057.*typo"):
         spacy.blank("en").from_config(config).from_bytes(trained_bytes)
 
 

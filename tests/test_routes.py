@@ -301,7 +301,7 @@ def test_command(saved, tmp_path):
 
 
 def test_command_errors(saved, tmp_path):
-    assert "RX271" in run(saved, "-o", tmp_path / "routes.png").output
+    assert "RX368" in run(saved, "-o", tmp_path / "routes.png").output
     assert "RX270" in run(saved, "--component", "ner").output
     spacy.blank("xx").to_disk(tmp_path / "blank")
     assert "RX269" in run(tmp_path / "blank").output

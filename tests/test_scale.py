@@ -292,7 +292,7 @@ def test_nothing_to_read(annotate, tmp_path):
 
 def test_what_is_unknown(annotate, tmp_path):
     texts = write_texts(tmp_path / "in.jsonl", [TEXT])
-    for wrong, code in (({"engine": "none"}, "RX404"), ({"options": {"a": "b"}}, "RX404"), ({"what": "x"}, "RX331")):
+    for wrong, code in (({"engine": "none"}, "RX404"), ({"options": {"a": "b"}}, "RX404"), ({"what": "x"}, "RX021")):
         with pytest.raises(RelxError) as info:
             annotate(texts, **wrong)
         assert info.value.code == code

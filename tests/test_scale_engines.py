@@ -74,7 +74,7 @@ def test_other_columns(scale_model, scale_code):
     assert (row["document"], row["lang"], len(row["triples"])) == ("k", "de", 1)
     with pytest.raises(RelxError) as info:
         Annotator(str(scale_model), what="none")
-    assert info.value.code == "RX331"
+    assert info.value.code == "RX021"
 
 
 def test_what_an_engine_says_is_cut_to_what_matters():

@@ -188,9 +188,9 @@ def test_per_language():
 
 
 def test_unknown_match():
-    with pytest.raises(RelxError, match="RX170"):
+    with pytest.raises(RelxError, match="RX021"):
         make_relation_scorer(match="fuzzy")
-    with pytest.raises(RelxError, match="RX170"):
+    with pytest.raises(RelxError, match="RX021"):
         score_relations([], match="fuzzy")
 
 

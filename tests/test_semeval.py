@@ -81,5 +81,5 @@ def test_schemes_are_chosen_by_name():
     docs = [sentence(("A", True, 1.0)), sentence()]
     assert evaluate(nlp, docs, gold_mentions=True, scheme="semeval2010")["gold_mentions_semeval_macro_f"] == 0.0
     assert "gold_mentions_semeval_macro_f" not in evaluate(nlp, docs, gold_mentions=True)
-    with pytest.raises(RelxError, match="RX175"):
+    with pytest.raises(RelxError, match="RX021"):
         evaluate(nlp, docs, scheme="none")

@@ -165,7 +165,7 @@ def test_a_failure_of_the_server_says_nothing(monkeypatch):
 
 @pytest.mark.parametrize("wrong", [{"max_texts": 0}, {"max_chars": -1}, {"max_waiting": -1}, {"max_total": 2.5}])
 def test_limits_that_are_none(wrong):
-    with pytest.raises(RelxError, match="RX119"):
+    with pytest.raises(RelxError, match="RX021"):
         Limits(**wrong)
 
 

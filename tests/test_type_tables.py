@@ -112,9 +112,9 @@ def test_tables_that_do_not_exist(data, tmp_path, types, code, text):
 
 def test_messages_say_what_the_table_is_for(tmp_path):
     broken = table(tmp_path / "x.tsv", "A\tB\tC")
-    with pytest.raises(RelxError, match=r"RX125.*table of entity types is the name of the entity type in the data"):
+    with pytest.raises(RelxError, match=r"RX125.*table of entity types has the name of the entity type in the data"):
         types_renaming(broken)
-    with pytest.raises(RelxError, match=r"RX125.*table of labels is the name of the relation in the data"):
+    with pytest.raises(RelxError, match=r"RX125.*table of labels has the name of the relation in the data"):
         read_labels(broken)
 
 

@@ -260,7 +260,7 @@ def test_arcs_in_a_page():
 
 
 def test_unknown_style_and_width():
-    with pytest.raises(RelxError, match="RX361"):
+    with pytest.raises(RelxError, match="RX021"):
         render(ANN, style="waves")
     with pytest.raises(RelxError, match="RX360"):
         render(ANN, style="arcs", width=10)

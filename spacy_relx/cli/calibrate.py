@@ -141,12 +141,14 @@ def _check_settings(precision: float | None, best_f1: bool, per: list[str]) -> N
 
 
 def _check_folder(output: Path, model: str) -> None:
-    """RAISES: RelxError RX389, RX186."""
+    """RAISES: RelxError RX181, RX320, RX186."""
     try:
         taken = output.exists() and (not output.is_dir() or any(output.iterdir()))
         inside = Path(model).is_dir() and Path(model).resolve() in [output.resolve(), *output.resolve().parents]
-        if taken or inside:
-            raise RelxError("RX389", path=output)
+        if inside:
+            raise RelxError("RX181", path=output, model=model)
+        if taken:
+            raise RelxError("RX320", path=output)
         output.resolve().parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output.resolve().parent):
             pass

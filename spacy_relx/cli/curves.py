@@ -183,9 +183,9 @@ def _check_alike(scores: dict[Path, dict[str, Any]]) -> None:
 
 
 def _check_outputs(output: Path, json_path: Path | None, inputs: list[Path]) -> None:
-    """RAISES: RelxError RX195, RX186, RX189."""
+    """RAISES: RelxError RX368, RX186, RX189."""
     if output.suffix not in (".svg", ".png"):
-        raise RelxError("RX195", path=output)
+        raise RelxError("RX368", path=output, kind="a picture of curves", known=".svg, .png")
     check_output(output, *inputs)
     check_output(json_path, *inputs)
     if json_path is not None and same_file(output, json_path):

@@ -81,7 +81,7 @@ def evaluate_cli(
     """
     check_output(output, data, code, model=model)
     if reliability is not None and reliability.suffix.lower() != ".svg":
-        raise RelxError("RX392", path=reliability)
+        raise RelxError("RX368", path=reliability, kind="a picture of reliability", known=".svg")
     check_output(reliability, data, code, output, model=model)
     use_gpu(gpu)
     import_code(code)

@@ -38,7 +38,7 @@ def page_cli(
     """
     from ..viz.page import corpus_page
 
-    files = triple_files(inputs, "RX362")
+    files = triple_files(inputs, "RX338")
     check_output(output, *(str(path) for path, _ in files))  # "-" as a string is standard input there
     check_ending(output, "a page", ".html", ".htm")
     reader = _Reader(on_error, limit)
@@ -47,7 +47,7 @@ def page_cli(
     reader.report()
     docs = reader.docs
     if not docs:
-        raise RelxError("RX366", where=", ".join(map(str, inputs)))
+        raise RelxError("RX173", where=", ".join(map(str, inputs)))
     write_output(output, corpus_page(docs, title=title))
     n_triples = sum(len(doc.relations) for doc in docs)
     typer.secho(f"✔ {output}: {len(docs)} documents, {n_triples} triples", fg="green", err=True)
@@ -67,13 +67,13 @@ class _Reader:
         self.has_more = False
         self._limit = limit
         self._sentences: dict[tuple[str, str, str], PageDoc] = {}
-        self._lines = TripleLines(on_error, broken="RX363", left_out=LeftOut("RX364"))
+        self._lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
         self._n_placeless = 0
 
     def read(self, files: Iterable[tuple[Path, str]]) -> Iterator[None]:
         """Something for each Doc, line or row that was read.
 
-        RAISES: RelxError RX132 (.spacy files), RX338 (.parquet files), RX352 for an id that is none, RX363 for a broken
+        RAISES: RelxError RX132 (.spacy files), RX338 (.parquet files), RX580 for an id that is none, RX339 for a broken
         line.
         """
         for path, name in files:
@@ -93,7 +93,7 @@ class _Reader:
                     yield
 
     def report(self) -> None:
-        """Say what was left out. WARNS: RX364, RX365."""
+        """Say what was left out. WARNS: RX348, RX365."""
         self._lines.left_out.report()
         if self._n_placeless:
             warn("RX365", n=self._n_placeless)

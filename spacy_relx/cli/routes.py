@@ -37,7 +37,7 @@ def routes_cli(
     """
     check_output(output, code, model=model)
     if output is not None and output.suffix.lower() not in (".svg", ".json"):
-        raise RelxError("RX271", path=output)
+        raise RelxError("RX368", path=output, kind="a heatmap or its numbers", known=".svg, .json")
     import_code(code)
     tables = _tables(model, component)
     written = None if output is None else _written(output, tables)

@@ -12,47 +12,45 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX130": "The path of a corpus cannot be None. Maybe you forgot to give it in the config, or on the command "
-        "line (--paths.train, --paths.dev)?",
+        "RX130": "The path of a corpus is None. Set it in the config, or on the command line (--paths.train, "
+        "--paths.dev).",
     },
     DataError: {
-        "RX135": "Mentions can only be copied between Docs of the same text (whitespace aside), but these are "
+        "RX135": "Mentions can be copied only between Docs of the same text (ignoring whitespace), but the texts are "
         "{reference!r} and {predicted!r}.",
-        "RX140": "A sentence of a bag must say which entities it is about: the ids (kb_id) of head and tail are "
-        "missing, or one of them, for {head!r} and {tail!r} in '{text}...'. Formats with ids are opennre, "
-        "gids, nyt10, dbpedia_pt, docred and jsonl ('kb_id'); an entity linker sets them on texts.",
-        "RX143": "{where} is no bag: doc._.bag is not set. Bags are made of annotated sentences with: python -m spacy "
+        "RX140": "A sentence of a bag must link its head and tail to entities, but {head!r} or {tail!r} has no id "
+        "(kb_id) in '{text}...'. The formats opennre, gids, nyt10, dbpedia_pt, docred and jsonl ('kb_id') "
+        "have ids; for texts, an entity linker sets them.",
+        "RX143": "{where} is not a bag: doc._.bag is not set. Make bags of annotated sentences with: python -m spacy "
         "relx bags SENTENCES.spacy BAGS.spacy",
-        "RX144": "The bag of ({head}, {tail}) that begins with '{text}...' is not made as a bag must be: {reason}. It "
-        "must have one or more sentences, with sentence starts set, and in doc.spans['mentions'] two "
-        "mentions for each, head and tail, with their ids as kb_id. python -m spacy relx bags makes such "
-        "bags of annotated sentences.",
-        "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Give more "
+        "RX144": "The bag of ({head}, {tail}) that starts with '{text}...' is malformed: {reason}. It must have one "
+        "or more sentences, with sentence starts set, and two mentions for each in doc.spans['mentions'], "
+        "head and tail, with their ids as kb_id. Make bags of annotated sentences with: python -m spacy relx "
+        "bags",
+        "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Use more "
         "data, another --split-by, or no second file (--dev).",
     },
     EmptyDataError: {
-        "RX131": "There are no annotated documents at {path}: {reason}. Give a .spacy file or a folder of such; they "
-        "are made with: python -m spacy relx convert",
+        "RX131": "There are no annotated documents at {path}: {reason}. Give a .spacy file or a folder of .spacy "
+        "files, made with: python -m spacy relx convert",
         "RX134": "{path} has no Docs to train on: {reason}",
-        "RX142": "No bags for {path}: {reason}. {advice}",
+        "RX142": "There are no bags to write to {path}: {reason}. {advice}",
         "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in "
-        "{found} ('' stands for unknown: relx convert --lang sets it).",
+        "{found} ('' is unknown: set it with relx convert --lang).",
     },
     DamagedFileError: {
-        "RX132": "{path} is no .spacy file, or a broken one: {reason}. Such files are made with: python -m spacy relx "
-        "convert",
+        "RX132": "{path} is not a valid .spacy file: {reason}. Make .spacy files with: python -m spacy relx convert",
     },
     OutputError: {
-        "RX141": "The sentences of bags wait in temporary files in {folder}, which cannot be written or read: "
-        "{reason}. Choose a place with more room by the environment variable TMPDIR.",
+        "RX141": "The temporary files for the sentences of bags in {folder} cannot be written or read: {reason}. "
+        "Choose a folder with more room by the environment variable TMPDIR.",
         "RX145": "Bags cannot be written to {path}: {reason}. Give a file that ends in .spacy, or a folder that is "
-        "new or has nothing but bags in it (bags-00000.spacy, ...).",
+        "new or contains only bags (bags-00000.spacy, ...).",
     },
     RelxWarning: {
-        "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens): they were split between "
-        "sentences; {lost} sentences are still too long and are left out, and {relations} relations went "
-        "with them or lay across the cut. Raise max_length, or 0 for no limit.",
-        "RX147": "{path} has no sentence in {missing}, of the languages of the setting 'langs'. Its sentences are in "
-        "{found}.",
+        "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens) and were split at sentence "
+        "boundaries. {lost} sentences are still too long and are left out; {relations} relations were lost "
+        "in them or across the cuts. Raise max_length, or set it to 0 for no limit.",
+        "RX147": "{path} has no sentence in {missing}, which the setting 'langs' names. Its sentences are in {found}.",
     },
 }

@@ -6,7 +6,6 @@ from .classes import (
     EmptyDataError,
     InputError,
     Messages,
-    OutputError,
     PipelineError,
     RelxWarning,
     SettingError,
@@ -14,89 +13,79 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX170": "Relations cannot be matched by {match!r}. Choose {known}.",
-        "RX175": "There is no scoring scheme '{scheme}'. Known: {known}.",
-        "RX195": "The picture of curves is an .svg or a .png file, but not '{path}'. Choose another name with "
-        "--output.",
+        "RX178": "The transfer between languages cannot be reported: {reason}",
         "RX385": "The settings of '{name}' contradict each other: {reason}.",
         "RX386": "The setting '{setting}' of '{name}' must be {need}, but got {value!r}.",
-        "RX390": "The calibration cannot be made as asked: {reason}",
-        "RX392": "The picture of reliability is an .svg file, but not '{path}'. Choose another name with "
-        "--reliability.",
-        "RX397": "The {setting} must be relations of the data, but {names} occur nowhere. The data has: {known}.",
+        "RX390": "The calibration cannot be fitted: {reason}",
+        "RX397": "The {setting} must be relations of the data, but {names} do not occur. The data have: {known}.",
     },
     DataError: {
-        "RX178": "Cannot report on transfer between languages: {reason}",
-        "RX190": "A ranking of facts cannot be scored: {reason}",
+        "RX190": "The ranking of facts cannot be scored: {reason}",
         "RX191": "The bag Doc '{text}...' is about the entities ({head}, {tail}), but has a gold fact about "
-        "({other_head}, {other_tail}). The facts of a bag are those of its own pair: mend doc._.facts or "
+        "({other_head}, {other_tail}). A bag holds facts of its own pair only: correct doc._.facts or "
         "doc._.bag.",
-        "RX192": "Among the documents are bags (doc._.bag) and others, at document {number}. Bags are given to the "
-        "pipeline with their mentions, other documents without: evaluate them apart, or give mentions to all "
-        "(gold_mentions=True, on the command line --gold-mentions).",
-        "RX197": "Curves cannot be drawn: {reason}",
-        "RX391": "Scores must be finite numbers in [0, 1], at least one, with as many answers, right or wrong: there "
-        "are {n} scores and {right} answers.",
+        "RX192": "The documents mix bags (doc._.bag) and others, from document {number} on. Bags are given to the "
+        "pipeline with their mentions, other documents without. Evaluate them separately, or give mentions "
+        "to all (gold_mentions=True, on the command line --gold-mentions).",
+        "RX197": "The curves cannot be drawn: {reason}",
+        "RX391": "Scores must be finite numbers in [0, 1], at least one, with one answer (right or wrong) for each, "
+        "but there are {n} scores and {right} answers.",
     },
     EmptyDataError: {
-        "RX173": "There is nothing to evaluate: {where} holds no documents.",
-        "RX177": "There are no scores of relations by language in {where}: {reason} Give what relx evaluate --output "
-        "writes, or what evaluate(...) returns.",
-        "RX387": "Nothing can be fitted: of {n} scored pairs {right} are right, and both right and wrong ones are "
-        "needed. Give more documents, with the relations that the pipeline knows; a pipeline that finds no "
-        "mentions itself needs --gold-mentions.",
+        "RX173": "There is nothing to do: {where} holds no documents.",
+        "RX177": "{where} has no scores of relations by language: {reason} Give the output of relx evaluate --output "
+        "or the result of evaluate(...).",
+        "RX387": "The calibration cannot be fitted: {right} of {n} scored pairs are right, but both right and wrong "
+        "pairs are needed. Use more documents, with the relations that the pipeline knows. A pipeline that "
+        "finds no mentions itself needs --gold-mentions.",
         "RX393": "There is nothing to draw: no relation was predicted and no pair was scored.",
         "RX394": "{path} has no relations to learn constraints from. Give annotated documents, as for training.",
-        "RX395": "{path} gives no hard negatives: it has {n} documents with {relations} relations. Give annotated "
+        "RX395": "{path} yields no hard negatives: it has {n} documents with {relations} relations. Give annotated "
         "documents with relations that the pipeline knows.",
     },
     InputError: {
-        "RX176": "Cannot take a source from '{arg}': {reason} Give SOURCE=PATH, where PATH is a metrics file of relx "
-        "evaluate, the folder of a pipeline (with --test), or a pattern with wildcards for several of these.",
-        "RX193": "Cannot take a curve from '{arg}': {reason} Give NAME=PATH, where PATH is a metrics file of relx "
+        "RX176": "'{arg}' is not a valid source: {reason} Give SOURCE=PATH, where PATH is a metrics file of relx "
+        "evaluate, the folder of a pipeline (with --test), or a pattern with wildcards for several of them.",
+        "RX193": "'{arg}' is not a valid curve: {reason} Give NAME=PATH, where PATH is a metrics file of relx "
         "evaluate, or a pattern with wildcards for several runs of that name.",
-        "RX194": "There is no curve of facts in {where}: {reason} Give what relx evaluate --output writes for a "
-        "pipeline that finds facts.",
+        "RX194": "{where} has no curve of facts: {reason} Give the output of relx evaluate --output for a pipeline "
+        "that finds facts.",
     },
     DamagedFileError: {
-        "RX382": "The saved calibration cannot be read: {reason}. It lies in the file cfg of the component's folder; "
-        "calibrate the pipeline anew (python -m spacy relx calibrate).",
-    },
-    OutputError: {
-        "RX389": "The output {path} must be a folder that is new or empty, and not in the folder of the pipeline. "
-        "Choose another, so that nothing is lost.",
+        "RX382": "The saved calibration cannot be read: {reason}. It is in the file cfg of the component's folder. "
+        "Calibrate the pipeline again (python -m spacy relx calibrate).",
     },
     PipelineError: {
-        "RX380": "The pipeline has no component whose scores can be calibrated: it has {names}. The last one that "
-        "sets doc._.relations must be a relation_extractor or a joint_extractor.",
+        "RX380": "The pipeline has no component whose scores can be calibrated: it has {names}. The last component "
+        "that sets doc._.relations must be a relation_extractor or a joint_extractor.",
     },
     RelxWarning: {
-        "RX171": "The pipeline had no entities in any of the {n} documents, so there was nothing to relate and every "
-        "gold relation counts as a miss. {advice}",
-        "RX172": "{missing} of {n} documents did not come out of the pipeline: the error handler of a component "
-        "dropped them. Their gold relations and facts count as misses.",
-        "RX174": "{lost} gold mentions do not begin and end where the pipeline's tokens do, so the pipeline was not "
-        "given them. Relations of theirs count as misses. Without 'retokenize' the gold tokens are used.",
-        "RX179": "The runs were not scored alike: {name} is {one} for the source '{first}', {other} for '{second}'. "
-        "Such F1s cannot be compared. Evaluate all on the same documents and with the same settings.",
+        "RX171": "The pipeline found no entities in any of the {n} documents, so every gold relation counts as a "
+        "miss. {advice}",
+        "RX172": "{missing} of {n} documents are missing from the output: the error handler of a component dropped "
+        "them. Their gold relations and facts count as misses.",
+        "RX174": "{lost} gold mentions do not start and end at token boundaries of the pipeline and were not given to "
+        "it. Their relations count as misses. To use the gold tokens, leave out 'retokenize'.",
+        "RX179": "The runs were not scored alike: {name} is {one} for the source '{first}' and {other} for "
+        "'{second}', so their F1 scores cannot be compared. Evaluate all runs on the same documents and with "
+        "the same settings.",
         "RX196": "The runs were not scored on the same data: {first} has {n_first} gold facts, {other} has {n_other}. "
-        "Such curves cannot be compared. Evaluate all on the same documents.",
+        "Their curves cannot be compared. Evaluate all runs on the same documents.",
         "RX198": "{unknown} of {gold} gold {what} have labels that no component of the pipeline knows ({labels}), so "
-        "they count as misses. The pipeline knows {known}. Is it the pipeline for these data? Labels are "
-        "compared letter by letter; relx convert --labels gives them other names.",
+        "they count as misses. The pipeline knows {known}. Check that the pipeline belongs to this data. "
+        "Labels are compared literally; relx convert --labels renames them.",
         "RX199": "There is nothing to score: the pipeline finds facts and no relations, but none of the {n} documents "
-        "is a bag or has a gold fact ({relations} gold relations). Make bags of annotated sentences with: "
-        "python -m spacy relx bags SENTENCES.spacy BAGS.spacy, or give a pipeline that finds relations.",
-        "RX381": "'{name}' is trained further, which changes its scores: its calibration is dropped. Its thresholds "
-        "stay, though they were fitted to calibrated scores. Calibrate it anew (python -m spacy relx "
-        "calibrate).",
-        "RX383": "{n} predicted relations have scores that are not in [0, 1]; they are left out of ECE and Brier "
-        "score.",
-        "RX384": "'{name}' names relations that no component before it can find: {names}. Constraints on these do "
-        "nothing. Relations that are found: {known}.",
-        "RX388": "No threshold reaches a precision of {precision} on these data for {names}: such relations are never "
-        "predicted. Ask for a lower precision, or give more documents.",
-        "RX396": "There is no way here to deny a sentence in {names}: {n} relations in such languages are left out of "
-        "the test of negation. Known: {known}.",
+        "is a bag or has a gold fact ({relations} gold relations). Make bags of annotated sentences with "
+        "python -m spacy relx bags SENTENCES.spacy BAGS.spacy, or use a pipeline that finds relations.",
+        "RX381": "'{name}' was calibrated and is now trained further, which changes its scores. Its calibration is "
+        "dropped; its thresholds stay, although they were fitted to calibrated scores. Calibrate it again "
+        "(python -m spacy relx calibrate).",
+        "RX383": "{n} predicted relations have scores outside [0, 1]. They are left out of ECE and Brier score.",
+        "RX384": "'{name}' names relations that no earlier component can find: {names}. Constraints on them have no "
+        "effect. Relations that can be found: {known}.",
+        "RX388": "No threshold reaches a precision of {precision} on these data for {names}, so these relations are "
+        "never predicted. Lower the precision, or use more documents.",
+        "RX396": "Sentences in {names} cannot be negated, so {n} relations in these languages are left out of the "
+        "test of negation. Known languages: {known}.",
     },
 }

@@ -17,105 +17,103 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX208": "The setting '{name}' is {value!r}, but must be {need}.",
-        "RX230": "The setting '{name}' is {value!r}, but must be {need}.",
-        "RX242": "spacy_relx.ComplExKnowledge.v1 has no 'path'. Give the folder of embeddings that `spacy relx kb "
-        "train` made, for instance --paths.knowledge FOLDER.",
-        "RX247": "Triples are written as text with tabs, which {path} would not be read as: .nt is for N-Triples. "
-        "Choose another ending, such as .tsv.",
+        "RX242": "spacy_relx.ComplExKnowledge.v1 has no 'path'. Set it to a folder of embeddings made by `spacy relx "
+        "kb train`, for example with --paths.knowledge FOLDER.",
+        "RX247": "{path} cannot end in .nt, which is for N-Triples: triples are written as tab-separated text. Choose "
+        "another ending, such as .tsv.",
         "RX251": "{option} needs {part} to check facts against. Name {need} with {remedy}, or add a 'fact_checker' "
         "that has them to the pipeline.",
-        "RX253": "There is no knowledge base to check facts against. Give the folder of its 'embeddings', a file of "
-        "its 'triples', or both, in the config of the 'fact_checker'.",
+        "RX253": "The 'fact_checker' has no knowledge base to check facts against. Set its 'embeddings' (a folder), "
+        "its 'triples' (a file), or both in the config.",
     },
     DataError: {
-        "RX200": "{where}: the line has {n} columns, but must have {wanted}, divided by tabs: head, relation, tail, "
-        "or those that the first line names. In: {text!r}. Is the file of that kind? N-Triples must end in "
-        ".nt. Commands with --on-error can leave broken lines out.",
-        "RX201": "{where}: the {column} of the triple is empty. Give an id (commands with --on-error can leave it "
-        "out). In: {text!r}",
-        "RX202": "{where}: this is no line of N-Triples: <head> <relation> <tail> and a full stop, IRIs without "
-        "blanks, with characters escaped as \\u0000. Mend it (commands with --on-error can leave broken lines "
-        "out). In: {text!r}",
-        "RX206": "This is no knowledge base: {problem}. Numbers are places in the lists of ids, from 0.",
-        "RX210": "{where}: the line has {n} columns, but must have 2 to 4, divided by tabs: entity id, name, and if "
-        "you like entity type and language. In: {text!r}",
-        "RX211": "{where}: {problem}. A line names an entity: id, name, and if you like type and language, divided by "
-        "tabs. Mend it, or leave broken lines out (--on-error skip). In: {text!r}",
-        "RX232": "The embeddings lack the {kind} {name!r}. {advice} They know the ids of the triples they were "
-        "trained on, letter by letter.",
-        "RX244": "The triple {triple!r} has an id with a tab, a line break, or a blank at its beginning or end, which "
-        "a file of triples cannot hold. Give the entity another id.",
-        "RX248": "{path} has finished vectors, but no saved state of their training to go on with (--resume). Leave "
-        "out --resume to train anew in their place, or choose another folder.",
-        "RX254": "What a knowledge base says of a fact or a relation is 'kb_score', a number in [0, 1], 'known', true "
-        "or false, and 'kb_rank', a number from 1, each where there is one, but got {value!r}.",
+        "RX200": "{where}: the line has {n} columns, but must have {wanted}, separated by tabs: head, relation, tail, "
+        "or the columns that the first line names. In: {text!r}. N-Triples files must end in .nt. To skip "
+        "broken lines, use --on-error where the command has it.",
+        "RX201": "{where}: the {column} of the triple is empty. Give an id, or skip the line (--on-error, where the "
+        "command has it). In: {text!r}",
+        "RX202": "{where}: invalid N-Triples: a line is <head> <relation> <tail> and a full stop, with IRIs that have "
+        "no blanks and characters escaped as \\u0000. Correct it, or skip broken lines (--on-error, where the "
+        "command has it). In: {text!r}",
+        "RX206": "The arrays are not a valid knowledge base: {problem}. Numbers are indices into the lists of ids, "
+        "from 0.",
+        "RX210": "{where}: the line has {n} columns, but must have 2 to 4, separated by tabs: entity id, name, and "
+        "optionally entity type and language. In: {text!r}",
+        "RX211": "{where}: {problem}. A line names an entity: id, name, and optionally type and language, separated "
+        "by tabs. Correct it, or skip broken lines (--on-error skip). In: {text!r}",
+        "RX232": "The embeddings lack the {kind} {name!r}. {advice} They know the ids of their training triples, "
+        "compared literally.",
+        "RX244": "The triple {triple!r} has an id with a tab, a line break, or a leading or trailing blank, which a "
+        "file of triples cannot hold. Give the entity another id.",
+        "RX254": "A fact or relation takes an optional 'kb_score', a number in [0, 1], an optional 'known', true or "
+        "false, and an optional 'kb_rank', an integer from 1, but got {value!r}.",
     },
     EmptyDataError: {
         "RX204": "The knowledge base {path} has no triples.\n{report}",
         "RX220": "{reason}, so no sentence can be labelled. {advice}",
-        "RX221": "No sentence mentions two entities that the knowledge base relates, so there are no bags for {path}.\n"
+        "RX221": "There are no bags for {path}: no sentence mentions two entities that the knowledge base relates.\n"
         "{report}",
-        "RX233": "None of the {n} triples can be used: there are none, or the embeddings lack an entity or the "
-        "relation of each. Are these ids of the same knowledge base?",
+        "RX233": "None of the {n} triples can be used: the embeddings lack an entity or the relation of every one. "
+        "Check that the ids belong to the same knowledge base.",
         "RX243": "There are no triples in {paths}: facts need bags, or relations whose mentions are linked (kb_id). "
-        "{left_out} were left out by --exclude.",
+        "--exclude left out {left_out}.",
     },
     MissingFileError: {
-        "RX250": "'{name}' cannot read its {part}: there is no {path}. Give the {need}. (A saved pipeline has its "
-        "knowledge base in its own folder, and reads it from elsewhere only where the config names another "
-        "path than when it was saved.)",
+        "RX248": "{path} has finished vectors, but no saved state of their training to resume. Omit --resume to "
+        "replace them by a new training, or choose another folder.",
+        "RX250": "'{name}' cannot read its {part}: there is no {path}. Give the {need}. (A saved pipeline contains "
+        "its knowledge base and reads it from elsewhere only if the config names another path than at "
+        "saving.)",
     },
     InputError: {
-        "RX203": "Cannot read a knowledge base from {path}: {reason}. Give a file of three columns divided by tabs "
-        "(head, relation, tail) or of N-Triples (.nt), also packed (.gz, .bz2), or a folder that "
+        "RX203": "The knowledge base {path} cannot be read: {reason}. Give a file of three tab-separated columns "
+        "(head, relation, tail) or of N-Triples (.nt), optionally compressed (.gz, .bz2), or a folder that "
         "KnowledgeBase.save wrote.",
-        "RX212": "Cannot read names of entities from {path}: {reason}. Give a file of two to four columns divided by "
-        "tabs: entity id, name, and if you like entity type and language.",
+        "RX212": "The names of entities in {path} cannot be read: {reason}. Give a file of two to four tab-separated "
+        "columns: entity id, name, and optionally entity type and language.",
     },
     DamagedFileError: {
-        "RX205": "{path} is no saved knowledge base, or a broken one: {reason}. Save it anew with KnowledgeBase.save.",
-        "RX231": "{path} are no embeddings of a knowledge base, or broken ones: {reason}. Train or save them anew, or "
-        "copy the whole folder again.",
-        "RX236": "The saved state {path} is of another training: there it was {differ}. Give the same triples and "
-        "settings, or another folder, or do not resume.",
+        "RX205": "{path} is not a valid knowledge base: {reason}. Save it again with KnowledgeBase.save.",
+        "RX231": "{path} holds no valid embeddings of a knowledge base: {reason}. Train or save them again, or copy "
+        "the whole folder again.",
+        "RX236": "The saved state {path} belongs to another training, with {differ}. Use the same triples and "
+        "settings, use another folder, or do not resume.",
     },
     OutputError: {
-        "RX238": "{path} cannot be written: {reason}. Is there room, and may you write there?",
-        "RX246": "The folder {path} holds something else than embeddings: its meta.json is of another kind. It would "
-        "be lost. Choose another folder.",
+        "RX246": "The folder {path} holds something other than embeddings, which would be lost: its meta.json is of "
+        "another kind. Choose another folder.",
     },
     PipelineError: {
-        "RX222": "The Doc '{text}...' has no sentence boundaries, and a sentence is what is labelled. Give a pipeline "
-        "that sets them (a sentencizer, senter or parser), or none for the default.",
+        "RX222": "The Doc '{text}...' has no sentence boundaries, but sentences are needed for labelling. Use a "
+        "pipeline that sets them (a sentencizer, senter or parser), or none for the default.",
     },
     LabelError: {
         "RX240": "The embeddings in {path} have no vectors for the relations {lacking} of the training data, only for "
-        "{n} others: {known}. Name relations alike in both, train embeddings on triples with these "
-        'relations, or let vectors be drawn with missing = "random" of spacy_relx.ComplExKnowledge.v1.',
+        "{n} others: {known}. Use the same names of relations in both, train embeddings on triples with "
+        'these relations, or set missing = "random" of spacy_relx.ComplExKnowledge.v1 to draw vectors.',
     },
     TrainingError: {
-        "RX237": "In epoch {epoch} the loss or the vectors are no longer finite numbers. Take a lower learning rate "
-        "than {lr}, or smaller first vectors (init_scale).",
+        "RX237": "Training has diverged in epoch {epoch}: the loss or the vectors are not finite. Use a lower "
+        "learning rate than {lr}, or smaller initial vectors (init_scale).",
     },
     RelxWarning: {
-        "RX207": "{path}: {n} IRIs stay whole, since what follows their last / or # is the name of another one. The "
-        "first: {first}. Where that does harm, do not shorten IRIs.",
-        "RX209": "{wanted} triples were wanted for valid and test, but only {n} of {total} can be spared: the others "
-        "are needed in train, so that each entity and relation occurs there. Take smaller shares, or "
+        "RX207": "{path}: {n} IRIs are not shortened, because the part after their last / or # is the name of another "
+        "one. The first is {first}. If the long names cause problems, turn shortening off.",
+        "RX209": "{wanted} triples were requested for valid and test, but only {n} of {total} are available. The "
+        "others stay in train, so that each entity and relation occurs there. Use smaller shares, or "
         "cover=False.",
         "RX234": "{path}: the embeddings lack an entity or the relation of {unknown} of {n} triples. Their ranks "
         "count as the last.",
-        "RX235": "{path}: {same} of its {n} triples are among the training triples, so what is measured is partly "
-        "memory. Take them out of one of the two.",
-        "RX239": "None of the --filter files is what the embeddings were trained on. So true triples count as wrong "
-        "answers, and whether training had the test triples is not known. Give the training triples with "
+        "RX235": "{path}: {same} of its {n} triples are also training triples, so the scores partly measure memory. "
+        "Remove them from one of the two.",
+        "RX239": "None of the --filter files holds the training triples of the embeddings. True triples count as "
+        "wrong answers, and overlap with the test triples cannot be checked. Give the training triples with "
         "--filter.",
-        "RX245": "{n} of {total} test facts are in the knowledge base {path}. Scores of a model that reads it say "
-        "little: make the triples anew with --exclude of relx kb triples.",
+        "RX245": "{n} of {total} test facts are in the knowledge base {path}, so scores of a model that reads it mean "
+        "little. Make the triples again with --exclude of relx kb triples.",
         "RX252": "'{name}' finds none of the {what} {names} in the {part} of the knowledge base, whose {what} are "
-        "{known}, ... So it says nothing of these facts, or takes all for new. Names are compared letter by "
-        "letter: use the same in both (relx convert --labels gives the relations of annotated data other "
-        "names).",
+        "{known}, ... It leaves these facts unchecked, or takes all of them for new. Names are compared "
+        "literally: use the same names in both (relx convert --labels renames the relations of annotated "
+        "data).",
     },
 }

@@ -13,54 +13,54 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX404": "The engine '{engine}' cannot be used so: {names}.",
+        "RX404": "The engine '{engine}' cannot be used with these options: {names}.",
     },
     InputError: {
-        "RX400": "Cannot read texts from '{path}': {reason}. Inputs are .jsonl, .txt (also .gz), .parquet and .spacy "
-        "files, and folders of them.",
+        "RX400": "The texts of '{path}' cannot be read: {reason}. Inputs are .jsonl, .txt (also .gz), .parquet and "
+        ".spacy files, and folders of them.",
     },
     DamagedFileError: {
-        "RX402": "'{path}' does not say what it should ({reason}). Begin the run anew with --overwrite.",
+        "RX402": "'{path}' is damaged or does not belong to this run ({reason}). Start the run again with --overwrite.",
     },
     OutputError: {
-        "RX401": "Cannot write triples to the folder '{path}': {reason}.",
-        "RX403": "Another run is at work in '{path}'. Wait for it, or give another folder.",
+        "RX401": "Triples cannot be written to the folder '{path}': {reason}.",
     },
     RunError: {
-        "RX405": "{shard}: {n} processes in a row have ended over this shard ({how}) and got no further. Is there "
-        "enough memory? Fewer --workers or a smaller --batch-size need less. (A script of your own calls "
-        "annotate_corpus behind `if __name__ == '__main__':`, since processes import it.)",
-        "RX406": "{engine} has given up: {reason}",
-        "RX407": "The run stops: {n} documents could not be used, and {max} may be (--max-errors). The first: {first} "
-        "With another field or model, begin anew with --overwrite.",
-        "RX409": "{n} of {total} shards are not done. The first, {name}: {reason} What is done is kept: when this is "
-        "mended, the same command goes on.",
-        "RX424": "Cannot listen at '{host}', port {port}: {reason} Choose another address or port (--host, --port).",
-        "RX598": "These inputs were changed while the run read them: {names}. Nothing of them counts as done. Wait "
-        "until they are written, then give the same command again: it does them anew and keeps what is done "
-        "of the others.",
+        "RX403": "Another run is using '{path}'. Wait until it ends, or use another folder.",
+        "RX405": "{shard}: {n} processes in a row ended on this shard ({how}) without making progress. They may lack "
+        "memory: use fewer --workers or a smaller --batch-size. A script that calls annotate_corpus must do "
+        "so behind `if __name__ == '__main__':`, because the processes import it.",
+        "RX406": "{engine} has stopped: {reason}",
+        "RX407": "The run stops because {n} documents could not be used, and the limit is {max} (--max-errors). The "
+        "first: {first} To use another field or model, start again with --overwrite.",
+        "RX409": "{n} of {total} shards are not done. The first, {name}: {reason} Finished shards are kept: correct "
+        "the problem and give the same command again to continue.",
+        "RX424": "The server cannot listen at '{host}', port {port}: {reason} Choose another address or port (--host, "
+        "--port).",
+        "RX598": "The run read inputs that changed in the meantime: {names}. Nothing of them counts as done. Wait "
+        "until they are written, then give the same command again: it reads them again and keeps what is "
+        "done of the others.",
     },
     RequestError: {
-        "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, each text a string, or an object with '
-        '"text" and, where they are known, "lang" and "id".',
-        "RX421": "The request is too large: {n} {what}, where {limit} are the most. Send it in parts.",
-        "RX422": "The text cannot be taken: {reason}",
+        "RX420": 'The request cannot be read: {reason} Send {{"texts": [...]}}, where each text is a string, or an '
+        'object with "text" and optionally "lang" and "id".',
+        "RX421": "The request is too large: {n} {what}, but the limit is {limit}. Send it in parts.",
+        "RX422": "The text cannot be used: {reason}",
         "RX423": "The pipeline failed on this text ({kind}). The server's log says why.",
         "RX425": "The server is busy: {reason} Send the request again in a moment.",
-        "RX426": "The body must be JSON, and say so: send it with the header Content-Type: application/json.",
-        "RX427": "There is no such address, or it cannot be asked in this way. There are POST /extract, GET /health, "
-        "GET /info and GET /openapi.json.",
+        "RX426": "The body must be JSON and declare it: send the header Content-Type: application/json.",
+        "RX427": "There is no such address, or it does not take this method. Use POST /extract, GET /health, GET "
+        "/info or GET /openapi.json.",
         "RX429": "The server failed to answer. Its log says why.",
     },
     RelxWarning: {
-        "RX408": "{message} (said by a process that annotates)",
-        "RX410": "{n} of the files in '{path}' are passed over, the first is {name}: their names end in none of "
-        "{known}.",
-        "RX428": "'{name}' is a fact_checker beside '{others}': of what both can tell (kb_score by embeddings, known "
-        "by triples) the one that runs last holds, and neither gives a kb_rank without both. Give one "
+        "RX408": "A process of the run warns: {message}",
+        "RX410": "{n} of the files in '{path}' are skipped, the first is {name}: their names do not end in any of {known}.",
+        "RX428": "The pipeline has several fact_checkers, '{name}' and '{others}'. The last one determines kb_score "
+        "(from embeddings) and known (from triples), and none gives a kb_rank without both. Give one "
         "fact_checker both embeddings and triples, and remove the other (nlp.remove_pipe).",
-        "RX599": "The report '{path}' is damaged ({reason}). Its shard is done anew.",
-        "RX603": "The work is done, but the process did not end within {seconds:g} seconds and is ended. What its "
-        "threads were at:",
+        "RX599": "The report '{path}' is damaged ({reason}). Its shard is done again.",
+        "RX603": "The work is done, but the process did not exit within {seconds:g} seconds and is stopped. The "
+        "stacks of its threads:",
     },
 }

@@ -89,12 +89,12 @@ def evaluate(
     alone and the documents have neither bags nor facts, RX273 where a component finds mentions itself that were to be
     given.
     RAISES: RelxError RX531 for a pipeline that finds neither relations nor facts, RX144 for a bag that is not
-    made as one must be, RX170 for an unknown match, RX175 for an unknown
+    made as one must be, RX021 for an unknown match or
     scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_mentions, and
     what the components raise.
     """
     if scheme is not None and scheme not in SCHEMES:
-        raise RelxError("RX175", scheme=scheme, known=", ".join(SCHEMES))
+        raise RelxError("RX021", name="scheme", value=scheme, need=" or ".join(map(repr, SCHEMES)))
     check_finds(nlp)
     run = Run(nlp, docs, spans_key, gold_mentions, retokenize)
     counters = _Counters(nlp, run, match, no_relation, symmetric, spans_key, scheme, across_docs)

@@ -25,7 +25,7 @@ def make_joint_scorer(
 ) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component that finds mentions and relations: the scores of `score_relations` (named as by
     `make_relation_scorer`) and those of `score_mentions`. match, no_relation: as for `score_relations`. spans_key:
-    group of the mentions; None for `doc.ents`. RAISES: RelxError RX170 for another match."""
+    group of the mentions; None for `doc.ents`. RAISES: RelxError RX021 for another match."""
     relations = make_relation_scorer(match, no_relation)
     return partial(_score, relations=relations, match=match, spans_key=spans_key)
 

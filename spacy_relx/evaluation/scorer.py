@@ -41,7 +41,7 @@ def make_relation_scorer(
 
     match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it. symmetric:
     relations without a direction.
-    RAISES: RelxError RX170 for another match.
+    RAISES: RelxError RX021 for another match.
     """
     _check_match(match)
     # No closure: pipelines are pickled, and sent to worker processes.
@@ -120,7 +120,7 @@ def score_relations(
     of two gold labels and none predicted is two misses and one false no-relation.
 
     The fractions are None, and the tables by type and language too, where there is no gold relation at all.
-    RAISES: RelxError RX170 for another match.
+    RAISES: RelxError RX021 for another match.
     """
     counter = RelationCounter(match=match, no_relation=no_relation, symmetric=symmetric, components=components)
     for example in examples:
@@ -131,7 +131,7 @@ def score_relations(
 class RelationCounter:
     """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_relations` documents.
 
-    match, no_relation, symmetric, components: as for `score_relations`. RAISES: RelxError RX170 for another match.
+    match, no_relation, symmetric, components: as for `score_relations`. RAISES: RelxError RX021 for another match.
     """
 
     def __init__(
@@ -343,4 +343,4 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 def _check_match(match: str) -> None:
     if match not in MATCHES:
-        raise RelxError("RX170", match=match, known=" or ".join(repr(name) for name in MATCHES))
+        raise RelxError("RX021", name="match", value=match, need=" or ".join(map(repr, MATCHES)))

@@ -116,13 +116,13 @@ def write_bags(
     bags, a file or folder; their pairs are left out, in either order, and with exclude_sentences their sentences as
     well, whatever the pair. meta: conditions KEY=VALUE on `doc.user_data["meta"]` that Docs must fulfil, all of them.
     progress: wraps the stream of Docs.
-    RAISES: RelxError RX119 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
-    used), RX123 (writing), RX141 (temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
+    RAISES: RelxError RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
+    used), RX335 (writing), RX141 (temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
     """
     if symmetric and not reversed_negatives:
-        raise RelxError("RX119", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
+        raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
     if exclude_sentences and exclude is None:
-        raise RelxError("RX119", name="exclude_sentences", value=True, need="given with 'exclude'")
+        raise RelxError("RX021", name="exclude_sentences", value=True, need="given with 'exclude'")
     conditions = {text: _condition(text) for text in meta}
     sources = [file for path in inputs for file in corpus_files(Path(path))]
     left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))
@@ -169,7 +169,7 @@ def write_bags(
 def _condition(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not key or not sign:
-        raise RelxError("RX119", name="meta", value=text, need="KEY=VALUE, such as checked=TRUE")
+        raise RelxError("RX021", name="meta", value=text, need="KEY=VALUE, such as checked=TRUE")
     return key, value
 
 

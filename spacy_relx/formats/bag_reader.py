@@ -45,7 +45,7 @@ def make_bag_corpus(
     files, and of bags within a buffer of 2,000. cache: keep the Examples in memory from one pass to the next; without
     it there is one file in memory at a time. langs: take only sentences of these languages; a bag without any is left
     out.
-    RAISES: RelxError RX042 (langs), RX119 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no
+    RAISES: RelxError RX042 (langs), RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no
     .spacy file), RX134 (no Docs), RX143 (Docs that are no bags), RX144 (no proper bag), RX146 (no sentence of langs).
     WARNS: RX147, once, where there is no sentence in one of the languages.
     """
@@ -72,7 +72,7 @@ class BagCorpus:
             raise RelxError("RX130")
         for name, value in (("max_sentences", max_sentences), ("limit", limit)):
             if value < 0:
-                raise RelxError("RX119", name=name, value=value, need="0 (no limit) or more")
+                raise RelxError("RX021", name=name, value=value, need="0 (no limit) or more")
         set_extensions()
         self.path = Path(path)
         self.max_sentences = max_sentences

@@ -96,7 +96,7 @@ class BagWriter:
 
     path: ends in .spacy for one file, which is in memory until it is written; else a folder of files
     bags-00000.spacy, ... of at most shard_size Docs each. A folder that is there is replaced if it holds nothing else.
-    RAISES: RelxError RX145 where the folder cannot be used; RX123 on writing.
+    RAISES: RelxError RX145 where the folder cannot be used; RX335 on writing.
     """
 
     def __init__(self, path: Path, shard_size: int):
@@ -177,7 +177,7 @@ class SplitWriter:
     output, test: see `BagWriter`. test gets about test_share (None: `TEST_SHARE`) of the pairs of entities, drawn by
     their ids and the seed alone; (a, b) and (b, a) go to the same side. max_sentences: larger bags are split, 0 for no
     limit. inputs: files that must not be replaced.
-    RAISES: RelxError RX119 (settings; also a test_share without test), RX145 (an output that cannot be used).
+    RAISES: RelxError RX021 (settings; also a test_share without test), RX145 (an output that cannot be used).
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class SplitWriter:
     ):
         if test is None and test_share is not None:
             raise RelxError(
-                "RX119", name="test_share", value=test_share, need="given with 'test' (--test), or not at all"
+                "RX021", name="test_share", value=test_share, need="given with 'test' (--test), or not at all"
             )
         test_share = TEST_SHARE if test_share is None else test_share
         _check_settings(test_share, shard_size, max_sentences)
@@ -212,7 +212,7 @@ class SplitWriter:
             writer.close()
 
     def add(self, doc: Doc) -> None:
-        """Add a bag Doc. RAISES: RelxError RX143, RX144 (no bag), RX123 (writing)."""
+        """Add a bag Doc. RAISES: RelxError RX143, RX144 (no bag), RX335 (writing)."""
         bag = bag_of(doc)
         # The two in order, so that a pair and its reverse are drawn alike.
         draw = stable_hash(str(self._seed), *sorted((bag.head, bag.tail))) / 2**64
@@ -234,11 +234,11 @@ class SplitWriter:
 
 def _check_settings(test_share: float, shard_size: int, max_sentences: int) -> None:
     if not 0 < test_share < 1:
-        raise RelxError("RX119", name="test_share", value=test_share, need="between 0 and 1")
+        raise RelxError("RX021", name="test_share", value=test_share, need="between 0 and 1")
     if shard_size < 1:
-        raise RelxError("RX119", name="shard_size", value=shard_size, need="1 or more")
+        raise RelxError("RX021", name="shard_size", value=shard_size, need="1 or more")
     if max_sentences < 0:
-        raise RelxError("RX119", name="max_sentences", value=max_sentences, need="0 (no limit) or more")
+        raise RelxError("RX021", name="max_sentences", value=max_sentences, need="0 (no limit) or more")
 
 
 def _check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:

@@ -73,8 +73,8 @@ def convert(
     "ontonotes:conll", see `spacy_relx.formats.labels.types_renaming`. strict: make unknown keys (RX600), and files
     without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
-    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX119 (settings), RX120 (input), RX121 (nothing to
-    write), RX122 (output), RX123 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or RX125 (labels, types),
+    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX120 (input), RX121 (nothing to
+    write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or RX125 (labels, types),
     RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
     """
     report = Report(on_error, strict=strict)
@@ -203,13 +203,13 @@ def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str,
     if lang and not is_lang_code(lang):
         raise RelxError("RX042", where="the setting 'lang' (--lang)", value=lang)
     if alignment not in ALIGNMENTS:
-        raise RelxError("RX119", name="alignment", value=alignment, need=" or ".join(map(repr, ALIGNMENTS)))
+        raise RelxError("RX021", name="alignment", value=alignment, need=" or ".join(map(repr, ALIGNMENTS)))
     if limit < 0:
-        raise RelxError("RX119", name="limit", value=limit, need="0 (no limit) or more")
+        raise RelxError("RX021", name="limit", value=limit, need="0 (no limit) or more")
     if not 0 < dev_share < 1:
-        raise RelxError("RX119", name="dev_share", value=dev_share, need="between 0 and 1")
+        raise RelxError("RX021", name="dev_share", value=dev_share, need="between 0 and 1")
     if split_by not in SPLITS:
-        raise RelxError("RX119", name="split_by", value=split_by, need=" or ".join(map(repr, SPLITS)))
+        raise RelxError("RX021", name="split_by", value=split_by, need=" or ".join(map(repr, SPLITS)))
 
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:

@@ -82,7 +82,7 @@ class ReversedNegatives:
         taken: Those whose reverse became a bag.
 
     Raises:
-        RelxError: RX119 for a share out of range; RX397 for symmetric relations that do not occur.
+        RelxError: RX021 for a share out of range; RX397 for symmetric relations that do not occur.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ReversedNegatives:
         counts: Mapping[str, tuple[int, int]] | None = None,
     ):
         if not 0 <= share <= 1:
-            raise RelxError("RX119", name="reversed_negatives", value=share, need="0 (none) to 1 (all)")
+            raise RelxError("RX021", name="reversed_negatives", value=share, need="0 (none) to 1 (all)")
         self.share = share
         self.symmetric = tuple(symmetric)
         self.seed = seed

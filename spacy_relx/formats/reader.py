@@ -51,7 +51,7 @@ def make_relation_corpus(
     between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
     with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
     languages.
-    RAISES: RelxError RX119 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134
+    RAISES: RelxError RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134
     (no Docs). WARNS: RX133, once, where Docs were longer than max_length.
     """
     return RelationCorpus(
@@ -87,7 +87,7 @@ class RelationCorpus:
             raise RelxError("RX130")
         for name, value in (("max_length", max_length), ("limit", limit)):
             if value < 0:
-                raise RelxError("RX119", name=name, value=value, need="0 (no limit) or more")
+                raise RelxError("RX021", name=name, value=value, need="0 (no limit) or more")
         set_extensions()
         self.path = Path(path)
         self.gold_mentions = gold_mentions

@@ -175,7 +175,7 @@ class Report:
     outputs: Docs written, by file. unknown_keys: keys that formats do not know,
     by file, the key that holds the object, and their names; unknown_more: other such keys, beyond `MAX_PROBLEMS`.
     strict: whether unknown keys, and files without relations, are errors.
-    RAISES: RelxError RX119 for another on_error.
+    RAISES: RelxError RX021 for another on_error.
     """
 
     on_error: str = "raise"
@@ -203,7 +203,7 @@ class Report:
 
     def __post_init__(self) -> None:
         if self.on_error not in ON_ERROR:
-            raise RelxError("RX119", name="on_error", value=self.on_error, need=" or ".join(map(repr, ON_ERROR)))
+            raise RelxError("RX021", name="on_error", value=self.on_error, need=" or ".join(map(repr, ON_ERROR)))
 
     @property
     def records_found(self) -> int:

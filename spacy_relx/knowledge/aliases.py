@@ -74,7 +74,7 @@ def read_aliases(path: str | Path, *, on_error: str = "raise", report: Report | 
     entity type and language of the texts that use the name; or in the order that a first line with names of columns
     tells, see `columns.ALIASES`, perhaps with other columns besides. Empty lines are passed over. UTF-8.
     on_error: "raise", or "skip" to count broken lines and go on.
-    RAISES: RelxError RX212 (no such file, or nothing in it), RX119 (on_error), and with file and line RX582 (names of
+    RAISES: RelxError RX212 (no such file, or nothing in it), RX021 (on_error), and with file and line RX582 (names of
     columns), RX210 (columns), RX211 (an empty id or name, no language), RX108 (not UTF-8), RX109 (the file cannot be
     read on).
     """
@@ -184,7 +184,7 @@ class AliasMatcher:
     and may cut elsewhere. overlaps: also give names that overlap a longer one, or an earlier one of the same length.
 
     ambiguous_aliases: number of names that several entities have, whatever the language.
-    RAISES: RelxError RX208 for other settings, RX005 where the package for "expand" is not installed.
+    RAISES: RelxError RX021 for other settings, RX005 where the package for "expand" is not installed.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class AliasMatcher:
     ):
         for name, value, known in (("ambiguous", ambiguous, AMBIGUOUS), ("alignment", alignment, ALIGNMENTS)):
             if value not in known:
-                raise RelxError("RX208", name=name, value=value, need=" or ".join(map(repr, known)))
+                raise RelxError("RX021", name=name, value=value, need=" or ".join(map(repr, known)))
         self._ambiguous, self._overlaps = ambiguous, overlaps
         make_index = SpanIndex if alignment == "strict" else CharacterIndex
         self._index: Index = make_index(aliases.texts, case=case)

@@ -127,12 +127,12 @@ def align(
     which has no triple between them in either direction. See `NegativeSpool` for how they are drawn, with the seed.
     max_negatives: of one sentence, those with the lowest hashes; 0 for no limit. folder: for temporary files.
     RETURNS: counts.
-    RAISES: RelxError RX208 (settings), RX222 (a Doc without sentence boundaries), RX141 (temporary files).
+    RAISES: RelxError RX021 (settings), RX222 (a Doc without sentence boundaries), RX141 (temporary files).
     """
     if not negatives >= 0 or negatives == float("inf"):
-        raise RelxError("RX208", name="negatives", value=negatives, need="0 (none) or more")
+        raise RelxError("RX021", name="negatives", value=negatives, need="0 (none) or more")
     if max_negatives < 0:
-        raise RelxError("RX208", name="max_negatives", value=max_negatives, need="0 (no limit) or more")
+        raise RelxError("RX021", name="max_negatives", value=max_negatives, need="0 (no limit) or more")
     set_extensions()
     stream = iter(docs)
     with NegativeSpool(spool.vocab, folder) as drawn:

@@ -49,8 +49,8 @@ def align_to_bags(
     test_share (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to
     the same side. max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
     RETURNS: counts, with what training and test bags have in common.
-    RAISES: RelxError RX208, RX119, RX397 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked),
-    RX221 (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX123 (writing).
+    RAISES: RelxError RX021, RX397 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked),
+    RX221 (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX335 (writing).
     """
     outputs = [Path(path) for path in (output, test) if path is not None]
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
@@ -72,9 +72,9 @@ def align_to_bags(
 def _reversed_negatives(
     kb: KnowledgeBase, share: float, symmetric: Sequence[str], seed: int
 ) -> ReversedNegatives | None:
-    """None where the share is 0: then directions need not be counted. RAISES: RelxError RX119, RX397."""
+    """None where the share is 0: then directions need not be counted. RAISES: RelxError RX021, RX397."""
     if symmetric and not share:
-        raise RelxError("RX119", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
+        raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
     return ReversedNegatives(share, symmetric=symmetric, seed=seed, counts=count_directions(kb)) if share else None
 
 

@@ -59,7 +59,7 @@ class ComplExSettings:
     eval_every: epochs between looks at the validation triples. patience: such looks without a better MRR after which
     training stops, 0 for never. valid_triples: how many are looked at, drawn once, 0 for all. save_every: epochs
     between saves of the state.
-    RAISES: RelxError RX230 for a value that cannot be.
+    RAISES: RelxError RX021 for a value that cannot be.
     """
 
     dim: int = 200
@@ -89,18 +89,18 @@ class ComplExSettings:
             if name in ("loss", "optimizer"):
                 known = LOSSES if name == "loss" else tuple(OPTIMIZERS)
                 if value not in known:
-                    raise RelxError("RX230", name=name, value=value, need=f"one of {', '.join(known)}")
+                    raise RelxError("RX021", name=name, value=value, need=f"one of {', '.join(known)}")
             elif not least.get(name, 0) <= value < math.inf:
-                raise RelxError("RX230", name=name, value=value, need=f"{least.get(name, 0)} or more")
+                raise RelxError("RX021", name=name, value=value, need=f"{least.get(name, 0)} or more")
         for name in ("relation_weight", "candidates"):
             if self.loss == "sampled" and getattr(self, name):
                 need = '0 with the loss "sampled", which does not use it'
-                raise RelxError("RX230", name=name, value=getattr(self, name), need=need)
+                raise RelxError("RX021", name=name, value=getattr(self, name), need=need)
         if self.average > 1:
-            raise RelxError("RX230", name="average", value=self.average, need="at most 1")
+            raise RelxError("RX021", name="average", value=self.average, need="at most 1")
         for name in ("lr", "init_scale"):
             if not getattr(self, name):
-                raise RelxError("RX230", name=name, value=0, need="more than 0")
+                raise RelxError("RX021", name=name, value=0, need="more than 0")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def train_complex(
     with the same seed, on one machine with as many threads, give the same vectors.
     RETURNS: the embeddings; their `training` says the best epoch, its MRR and all epochs.
     RAISES: RelxError RX233 (no triples, or no valid triple that train has the ids of), RX236 (the saved state is of
-    another training), RX237 (the loss is not finite), RX231 and RX238 (the state cannot be read, or written).
+    another training), RX237 (the loss is not finite), RX231 and RX335 (the state cannot be read, or written).
     """
     settings = settings or ComplExSettings()
     if not len(train):

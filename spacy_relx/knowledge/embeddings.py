@@ -109,7 +109,7 @@ class KBEmbeddings:
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` reads or maps: entities.npy and relations.npy, float32, [real; imaginary]; ids
-        (.txt, one a line); meta.json. RAISES: RelxError RX238 where it cannot be written."""
+        (.txt, one a line); meta.json. RAISES: RelxError RX335 where it cannot be written."""
         folder = Path(folder)
         arrays = {name: getattr(self.model, name).detach().numpy() for name in _TABLES}
         ids = {"entities": self.ids.entity_ids, "relations": self.ids.relation_ids}
@@ -127,7 +127,7 @@ class KBEmbeddings:
             for name, names in ids.items():
                 save_ids(folder, name, names)
         except OSError as err:
-            raise RelxError("RX238", path=folder, reason=err.strerror or err) from err
+            raise RelxError("RX335", path=folder, reason=err.strerror or err) from err
         write_arrays(folder, arrays, meta)
 
     @classmethod

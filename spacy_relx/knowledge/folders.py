@@ -71,7 +71,7 @@ def read_meta(folder: Path, kind: str, version: int, *, code: str = _EMBEDDINGS)
 
 
 def write_arrays(folder: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-    """Write NAME.npy for each array, and last meta.json with their shapes and types. RAISES: RelxError RX238."""
+    """Write NAME.npy for each array, and last meta.json with their shapes and types. RAISES: RelxError RX335."""
     found = {name: {"dtype": str(array.dtype), "shape": list(array.shape)} for name, array in arrays.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def write_arrays(folder: Path, arrays: dict[str, np.ndarray], meta: dict[str, An
             save_array(folder, name, array)
         (folder / META).write_text(json.dumps({**meta, "arrays": found}, indent=1), encoding="utf8")
     except OSError as err:
-        raise RelxError("RX238", path=folder, reason=err.strerror or err) from err
+        raise RelxError("RX335", path=folder, reason=err.strerror or err) from err
 
 
 def read_arrays(folder: Path, meta: dict[str, Any], names: Sequence[str], *, mmap: bool) -> dict[str, np.ndarray]:

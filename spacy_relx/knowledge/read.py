@@ -58,7 +58,7 @@ def read_triples(
     normal form of `text_forms`.
     shorten: of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
     on_error: "raise", or "skip" to count broken lines and go on. report: filled with counts, where given.
-    RAISES: RelxError RX203 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX119 (on_error), and
+    RAISES: RelxError RX203 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and
     with file and line RX582 (names of columns), RX200 (columns), RX201 (an empty id), RX202 (no N-Triples),
     RX108 (not UTF-8), RX109 (the file cannot be read on).
     WARNS: RX207 for IRIs that could not be shortened.

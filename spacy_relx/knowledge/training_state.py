@@ -32,7 +32,7 @@ class TrainingState:
         self._old = folder.with_name(folder.name + ".old")
 
     def save(self, trainer: _Trainer) -> None:
-        """Write a new folder beside the old one and change places. RAISES: RelxError RX238."""
+        """Write a new folder beside the old one and change places. RAISES: RelxError RX335."""
         tables = {"entities": trainer.model.entities, "relations": trainer.model.relations}
         tensors = {**tables, **{f"state.{k}": v for k, v in state_tensors(trainer.optimizer, tables).items()}}
         if trainer.mean is not trainer.model:
@@ -51,7 +51,7 @@ class TrainingState:
             new.rename(self.folder)
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as err:
-            raise RelxError("RX238", path=self.folder, reason=err.strerror or err) from err
+            raise RelxError("RX335", path=self.folder, reason=err.strerror or err) from err
 
     def load(self, trainer: _Trainer) -> None:
         """Put the saved state into a new trainer; nothing where none is saved.

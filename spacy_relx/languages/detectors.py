@@ -29,7 +29,7 @@ class LangidDetector:
     The identifier is this object's own (py3langid's module-level one would be shared with whoever else uses it), is
     made with the first text, and does not travel with a pickle: each process makes its own.
 
-    RAISES: RelxError RX044 (languages), RX045 (min_score), and on use RX005 where py3langid is not installed.
+    RAISES: RelxError RX044 (languages), RX021 (min_score), and on use RX005 where py3langid is not installed.
     """
 
     #: The extra of this package that it needs.
@@ -37,7 +37,7 @@ class LangidDetector:
 
     def __init__(self, languages: Sequence[str] | None = None, min_score: float = 0.0):
         if not 0.0 <= min_score <= 1.0:
-            raise RelxError("RX045", min_score=min_score)
+            raise RelxError("RX021", name="min_score", value=min_score, need="a probability in [0, 1]")
         if languages is not None and not languages:
             raise RelxError("RX044", unknown="[]", known="any, or null for all")
         self.languages = None if languages is None else list(languages)
@@ -92,7 +92,7 @@ def _read_model(langid: ModuleType) -> Any:
 def make_langid_detector(languages: list[str] | None = None, min_score: float = 0.0) -> LanguageDetector:
     """`spacy_relx.LangidDetector.v1`: see `LangidDetector`. Named languages are checked here if py3langid is installed.
 
-    RAISES: RelxError RX044, RX045.
+    RAISES: RelxError RX044, RX021.
     """
     detector = LangidDetector(languages, min_score)
     if languages is not None:

@@ -183,12 +183,12 @@ class RelationExtractor(TrainedPipe):
         self.check_cover(marker, get_examples(), nlp)
 
     def check_settings(self) -> None:
-        """WARNS: RX057 for thresholds, RX059 for types, of relations that are not known; RX513 for entity types that
+        """WARNS: RX057 for thresholds or types of relations that are not known; RX513 for entity types that
         are not."""
         super().check_settings()
         unknown = sorted({label for _, label, _ in self.types} - set(self.labels))
         if unknown:
-            warn("RX059", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
+            warn("RX057", setting="types", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
         check_types(self.name, self.types, self.entity_types)
 
     def predict(self, docs: Iterable[Doc]) -> list[np.ndarray]:

@@ -40,7 +40,7 @@ class Annotator:
         the names of the columns with the text, the id and the language; the last two may be absent, and a row without
         an id has the number of the row in what its process has seen. code: a Python file to import first. threads: of
         PyTorch, in each process.
-        RAISES: RelxError RX331 for another `what`; when called, RX180 for a pipeline that cannot be loaded.
+        RAISES: RelxError RX021 for another `what`; when called, RX180 for a pipeline that cannot be loaded.
         """
         check_what(what)
         self.model, self.what, self.batch_size, self.fields, self.code = model, what, batch_size, fields, code

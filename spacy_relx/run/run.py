@@ -144,7 +144,7 @@ def annotate_corpus(
 
     RAISES: RelxError RX400 for inputs, RX401 for an output that holds something else or another run, RX403 where a run
     is at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
-    pipeline, RX331 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing of it
+    pipeline, RX021 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing of it
     counts as done then. WARNS: what components warn of; RX599 for shards that are done anew since their reports are
     damaged.
     """

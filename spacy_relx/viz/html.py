@@ -48,11 +48,11 @@ def render(
     a whole page; else a fragment with its own style, for notebooks and other pages. title: heading of the page. style:
     "rows", relations in rows below the text, or "arcs", labelled arcs over it, as `arcs_svg` draws them, in pictures of
     this width in pixels.
-    RETURNS: HTML; all that comes from the Docs is escaped. RAISES: RelxError RX361 for another style, RX360 for a width
+    RETURNS: HTML; all that comes from the Docs is escaped. RAISES: RelxError RX021 for another style, RX360 for a width
     that is too small or large.
     """
     if style not in STYLES:
-        raise RelxError("RX361", style=style, known=", ".join(STYLES))
+        raise RelxError("RX021", name="style", value=style, need=" or ".join(map(repr, STYLES)))
     check_width(width)
     found = [docs] if isinstance(docs, Doc) else list(docs)
     mentions = [mentions_of(doc) for doc in found]

@@ -31,7 +31,7 @@ def iter_triples(
     The sentence of a triple goes from the sentence of the first mention to that of the last; in a Doc without sentence
     boundaries it is the line. Of one that is longer than `records.MAX_PASSAGE` characters, the part around the mentions
     is given.
-    RAISES: RelxError RX331 for another `what`, RX352 for an id that is neither string nor whole number.
+    RAISES: RelxError RX021 for another `what`, RX580 for an id that is neither string nor whole number.
     """
     check_what(what)
     for number, doc in enumerate(docs, start=1):
@@ -61,7 +61,7 @@ def as_triples(
         model_version: The same.
 
     Raises:
-        RelxError: RX331, RX352, RX544 for anything that is neither a Doc nor a triple.
+        RelxError: RX021, RX580, RX544 for anything that is neither a Doc nor a triple.
     """
     check_what(what)
     number = 0
@@ -79,19 +79,19 @@ def as_triples(
 def id_of_doc(doc: Doc, number: int, source: str = "") -> str:
     """The id in `doc.user_data["id"]`, else one of the Doc's number and text, see `records.document_id`.
 
-    RAISES: RelxError RX352 for an id that is neither string nor whole number.
+    RAISES: RelxError RX580 for an id that is neither string nor whole number.
     """
     try:
         return document_id(doc.user_data.get("id"), number, source, doc.text)
     except ValueError as err:
         where = f"document {number} of {source}" if source else f"document {number}"
-        raise RelxError("RX352", where=where, reason=err) from err
+        raise RelxError("RX580", where=where, reason=err) from err
 
 
 def check_what(what: str) -> None:
-    """RAISES: RelxError RX331 for what is not in `WHAT`."""
+    """RAISES: RelxError RX021 for what is not in `WHAT`."""
     if what not in WHAT:
-        raise RelxError("RX331", value=what, known=", ".join(WHAT))
+        raise RelxError("RX021", name="what", value=what, need=" or ".join(map(repr, WHAT)))
     set_extensions()
 
 
@@ -227,7 +227,7 @@ def document_of_source(source: Any) -> str:
         try:
             return document_id(source[1], None, str(source[0]))
         except ValueError as err:
-            raise RelxError("RX352", where=f"a sentence from {source[0]}", reason=err) from err
+            raise RelxError("RX580", where=f"a sentence from {source[0]}", reason=err) from err
     return str(source)
 
 

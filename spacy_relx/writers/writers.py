@@ -73,9 +73,9 @@ exports = LazyRegistry(
 
 
 def get_writer(name: str) -> Writer:
-    """The writer of a format. RAISES: RelxError RX330 for an unknown name; it lists the known ones."""
+    """The writer of a format. RAISES: RelxError RX100 for an unknown name; it lists the known ones."""
     if name not in exports:
-        raise RelxError("RX330", name=name, known=", ".join(sorted(exports.get_all())))
+        raise RelxError("RX100", name=name, known=", ".join(sorted(exports.get_all())))
     return exports.get(name)
 
 
@@ -131,8 +131,8 @@ def export(
         How many triples were read and facts written.
 
     Raises:
-        RelxError: RX330 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a stream
-            cannot hold a folder), RX005 (the format needs a package), RX331 (another `what`), RX352 (an id), RX544
+        RelxError: RX100 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a stream
+            cannot hold a folder), RX005 (the format needs a package), RX021 (another `what`), RX580 (an id), RX544
             (neither Docs nor triples).
 
     Warns:

@@ -237,7 +237,13 @@ class TrainedPipe(TrainablePipe):
         """WARNS: RX057 for thresholds of relations that are not known."""
         unknown = sorted(self.thresholds.named - set(self.labels))
         if unknown:
-            warn("RX057", names=", ".join(unknown), name=self.name, known=", ".join(self.labels))
+            warn(
+                "RX057",
+                setting="label_thresholds",
+                names=", ".join(unknown),
+                name=self.name,
+                known=", ".join(self.labels),
+            )
 
     def check_built(self) -> None:
         """RAISES: RelxError RX050 for a model that was never initialised."""

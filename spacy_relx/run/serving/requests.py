@@ -37,7 +37,7 @@ class Limits:
 
     max_texts: texts of a request. max_chars: characters of a text; a pipeline's `max_length` bounds them too.
     max_total: characters of all texts of a request. max_waiting: requests that may wait while one is worked on.
-    RAISES: RelxError RX119 for a number that is too small.
+    RAISES: RelxError RX021 for a number that is too small.
     """
 
     max_texts: int = 64
@@ -49,7 +49,7 @@ class Limits:
         for name, value in asdict(self).items():
             least = 0 if name == "max_waiting" else 1
             if not isinstance(value, int) or value < least:
-                raise RelxError("RX119", name=name, value=value, need=f"a whole number from {least}")
+                raise RelxError("RX021", name=name, value=value, need=f"a whole number from {least}")
 
     @property
     def max_bytes(self) -> int:
