@@ -400,8 +400,8 @@ def test_errors(files, tmp_path):
     assert "RX021" in output(kb, texts, out, "-a", names, "--test-share", "0.2")
     assert "RX145" in output(kb, texts, texts, "-a", names) or "RX145" in output(kb, texts, kb, "-a", names)
     assert "RX042" in output(kb, texts, out, "-a", names, "--lang", "English")
-    assert "RX203" in output(tmp_path / "none.tsv", texts, out, "-a", names)
-    assert "RX212" in output(kb, texts, out, "-a", tmp_path / "none.tsv")
+    assert "RX120" in output(tmp_path / "none.tsv", texts, out, "-a", names)
+    assert "RX120" in output(kb, texts, out, "-a", tmp_path / "none.tsv")
     (tmp_path / "other.tsv").write_text("bob\tknows\tglobex\n")
     assert "RX221" in output(tmp_path / "other.tsv", texts, out, "-a", names)
     with open(kb, "a", encoding="utf8") as stream:

@@ -177,7 +177,7 @@ def test_the_cache(path, nlp):
     path.unlink()
     again = list(corpus(nlp))
     assert all(one is other for one, other in zip(first, again)) and len(again) == 12
-    with pytest.raises(RelxError, match="RX131"):
+    with pytest.raises(RelxError, match="RX120"):
         list(corpus(spacy.blank("xx")))  # another vocab
 
 
@@ -187,7 +187,7 @@ def test_what_is_wrong(tmp_path, path, nlp):
     for setting in ({"limit": -1}, {"max_sentences": -1}):
         with pytest.raises(RelxError, match="RX021"):
             make_bag_corpus(path, **setting)
-    with pytest.raises(RelxError, match="RX131"):
+    with pytest.raises(RelxError, match="RX120"):
         list(BagCorpus(tmp_path / "none.spacy")(nlp))
     save(tmp_path / "plain.spacy", [sentence("Ann likes Ulm", label="x")])
     with pytest.raises(RelxError, match=r"RX143.*plain\.spacy.*relx bags"):

@@ -317,9 +317,9 @@ def test_data_that_is_none(model, tmp_path):
     other = tmp_path / "texts.csv"
     other.write_text("x", encoding="utf8")
     absent = tmp_path / "absent.spacy"
-    for path, code in ((fake, "RX132"), (absent, "RX182"), (other, "RX182")):
+    for path, code in ((fake, "RX132"), (absent, "RX120"), (other, "RX182")):
         assert f"[{code}]" in invoke("predict", model, path, exit_code=1).stderr
-    for path, code in ((fake, "RX132"), (absent, "RX131"), (other, "RX132")):
+    for path, code in ((fake, "RX132"), (absent, "RX120"), (other, "RX132")):
         assert f"[{code}]" in invoke("evaluate", model, path, exit_code=1).stderr
 
 

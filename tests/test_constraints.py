@@ -309,4 +309,4 @@ def test_constraints_command(tmp_path):
     DocBin(docs=[Doc(VOCAB, words=["a"])], store_user_data=True).to_disk(none)
     assert "RX394" in invoke("constraints", none, out, exit_code=1).output
     assert "RX189" in invoke("constraints", data, data, exit_code=1).output
-    assert "RX131" in invoke("constraints", tmp_path / "missing.spacy", out, exit_code=1).output
+    assert "RX120" in invoke("constraints", tmp_path / "missing.spacy", out, exit_code=1).output

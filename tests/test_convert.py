@@ -204,9 +204,11 @@ def test_folders_patterns_limits(tmp_path):
     assert len(load(output)) == 1
     with pytest.raises(RelxError, match=r"RX101.*note\.md"):
         convert("jsonl", [tmp_path / "in"], output)
-    for inputs, patterns in (([tmp_path / "in"], ["*.x"]), ([tmp_path / "none"], ["*"]), ([], ["*"])):
-        with pytest.raises(RelxError, match="RX120"):
+    for inputs, patterns in (([tmp_path / "in"], ["*.x"]), ([], ["*"])):
+        with pytest.raises(RelxError, match="RX119"):
             find_inputs(inputs, patterns)
+    with pytest.raises(FileNotFoundError, match="RX120"):
+        find_inputs([tmp_path / "none"], ["*"])
 
 
 def test_broken_lines_stop_or_are_left_out(tmp_path):

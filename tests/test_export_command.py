@@ -98,10 +98,10 @@ def test_standard_input_and_options(tmp_path, predictions):
 @pytest.mark.parametrize(
     "args, code",
     [
-        (["x.docx", "y.csv"], "RX338"),
-        (["x.jsonl", "y.csv"], "RX338"),
-        (["x.spacy", "y.csv"], "RX338"),
-        (["x", "y.csv"], "RX338"),
+        (["x.docx", "y.csv"], "RX120"),
+        (["x.jsonl", "y.csv"], "RX120"),
+        (["x.spacy", "y.csv"], "RX120"),
+        (["x", "y.csv"], "RX120"),
         (["empty", "y.csv"], "RX338"),
         (["in.jsonl", "-", "--to", "neo4j"], "RX353"),
         (["in.jsonl", "-"], "RX332"),

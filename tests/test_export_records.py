@@ -100,7 +100,7 @@ def test_ids_of_documents():
     docs[1].user_data["id"] = ""
     assert [each.doc_id for each in iter_triples(docs, source="x.spacy")][1] == f"x.spacy#2~{digest}"
     docs[1].user_data["id"] = True
-    with pytest.raises(RelxError, match=r"RX580.*document 2 of x\.spacy: .*but is True"):
+    with pytest.raises(RelxError, match=r"RX580.*document 2 of x\.spacy cannot .*but is True"):
         list(iter_triples(docs, source="x.spacy"))
 
 

@@ -136,7 +136,7 @@ def test_brat_folders(tmp_path):
     (folder / "notes.md").write_text("# not data")
     with pytest.raises(RelxError, match=r"RX102.*notes\.md"):
         convert("brat", [folder], output)
-    with pytest.raises(RelxError, match="RX120"):
+    with pytest.raises(RelxError, match="RX119"):
         convert("brat", [folder / "annotation.conf"], output)
 
 

@@ -120,8 +120,10 @@ def test_names_of_columns_that_are_not_known(tmp_path):
 
 
 def test_no_names(tmp_path):
-    with raises("RX212"):
+    with raises("RX120"):
         read_aliases(tmp_path / "none.tsv")
+    with raises("RX212"):
+        read_aliases(tmp_path)
     (tmp_path / "names.tsv").write_text("id\tname\n")
     with raises("RX212"):
         read_aliases(tmp_path / "names.tsv")

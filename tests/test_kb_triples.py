@@ -236,7 +236,7 @@ def test_broken_lines_are_counted(tmp_path):
 
 
 def test_no_file_and_no_triples(tmp_path):
-    with raises("RX203"):
+    with raises("RX120"):
         read_triples(tmp_path / "none.tsv")
     with raises("RX204"):
         read_triples(tsv(tmp_path / "kb.tsv", [("head", "relation", "tail")]))

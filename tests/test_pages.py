@@ -337,8 +337,8 @@ def test_page_of_nothing(tmp_path):
     path, out = tmp_path / "rows.jsonl", tmp_path / "page.html"
     path.write_text("", encoding="utf8")
     assert "[RX173]" in invoke("page", path, "-o", out, exit_code=1).stderr
-    assert "[RX338]" in invoke("page", tmp_path / "no.jsonl", "-o", out, exit_code=1).stderr
-    assert "[RX338]" in invoke("page", tmp_path / "no.txt", "-o", out, exit_code=1).stderr
+    assert "[RX120]" in invoke("page", tmp_path / "no.jsonl", "-o", out, exit_code=1).stderr
+    assert "[RX120]" in invoke("page", tmp_path / "no.txt", "-o", out, exit_code=1).stderr
     assert "[RX189]" in invoke("page", path, "-o", path, exit_code=1).stderr and not out.exists()
 
 
@@ -395,7 +395,7 @@ def test_errors_of_nothing(model, tmp_path):
     empty = tmp_path / "empty.spacy"
     DocBin().to_disk(empty)
     assert "[RX173]" in invoke("errors", model, empty, "-o", tmp_path / "x.html", exit_code=1).stderr
-    assert "[RX131]" in invoke("errors", model, tmp_path / "no.spacy", "-o", tmp_path / "x.html", exit_code=1).stderr
+    assert "[RX120]" in invoke("errors", model, tmp_path / "no.spacy", "-o", tmp_path / "x.html", exit_code=1).stderr
 
 
 def test_show_arcs(gold, tmp_path):

@@ -328,7 +328,7 @@ def test_the_command_says_what_is_wrong(data, model, code, tmp_path):  # noqa: F
         ((model, texts, tmp_path / "full", "--to", "brat"), "RX320"),
         ((model, texts, model / "o.jsonl", "--to", "prodigy"), "RX181"),
         ((model, texts, model / "o", "--to", "brat"), "RX181"),
-        ((model, tmp_path / "none.txt", tmp_path / "o.jsonl", "--to", "prodigy"), "RX182"),
+        ((model, tmp_path / "none.txt", tmp_path / "o.jsonl", "--to", "prodigy"), "RX120"),
         ((tmp_path / "none", texts, tmp_path / "o.jsonl", "--to", "prodigy"), "RX180"),
         ((model, empty, tmp_path / "o.jsonl", "--to", "prodigy", "--code", code), "RX324"),
         ((model, texts, texts / "o.jsonl", "--to", "prodigy"), "RX186"),

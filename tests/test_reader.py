@@ -106,9 +106,11 @@ def test_missing_and_broken_files(nlp, tmp_path):
         make_relation_corpus(None)
     with pytest.raises(RelxError, match="RX021"):
         make_relation_corpus(tmp_path, max_length=-1)
-    for path in (tmp_path / "none.spacy", tmp_path):
-        with pytest.raises(RelxError, match="RX131"):
+    for path, code in ((tmp_path / "none.spacy", "RX120"), (tmp_path, "RX131")):
+        with pytest.raises(RelxError, match=code):
             list(make_relation_corpus(path)(nlp))
+    with pytest.raises(FileNotFoundError):
+        list(make_relation_corpus(tmp_path / "none.spacy")(nlp))
     (tmp_path / "x.spacy").write_text("no DocBin")
     with pytest.raises(RelxError, match="RX132"):
         list(make_relation_corpus(tmp_path)(nlp))
@@ -135,7 +137,7 @@ def test_caching(path, nlp):
     assert all(one is other for one, other in zip(first, corpus(nlp)))
     path.unlink()
     assert len(list(corpus(nlp))) == len(SENTENCES)
-    with pytest.raises(RelxError, match="RX131"):
+    with pytest.raises(RelxError, match="RX120"):
         list(corpus(spacy.blank("xx")))  # of another vocab
 
 

@@ -104,7 +104,6 @@ def test_inputs(tmp_path):
     assert [name for _, name in input_files([tmp_path / "a" / "x.jsonl"])] == ["x.jsonl"]
     for wrong in (
         [tmp_path / "readme.md"],
-        [tmp_path / "none"],
         [tmp_path / "b", tmp_path / "b" / "x.jsonl"],
         [tmp_path / "a" / "x.jsonl", tmp_path / "b" / "x.jsonl"],  # of one name, of which ids are made
         [tmp_path / "a", tmp_path / "c"],
@@ -112,3 +111,5 @@ def test_inputs(tmp_path):
         with pytest.raises(RelxError) as info:
             input_files(wrong)
         assert info.value.code == "RX400"
+    with pytest.raises(FileNotFoundError, match="RX120"):
+        input_files([tmp_path / "none"])

@@ -42,7 +42,7 @@ def triple_files(inputs: Sequence[Path], broken: str) -> list[tuple[Path, str]]:
         elif path.is_dir():
             found += _in_folder(path, broken)
         elif not path.exists():
-            raise RelxError(broken, path=path, reason="there is no such file or folder")
+            raise RelxError("RX120", path=path)
         elif path.suffix not in SUFFIXES:
             raise RelxError(broken, path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
         else:

@@ -69,10 +69,11 @@ MESSAGES: Messages = {
         "(--on-error skip). In: {text!r}",
     },
     EmptyDataError: {
+        "RX119": "There is nothing to convert at {path}: {reason}. Give files of the format, or folders that hold them.",
         "RX324": "{n} texts were read, but all are empty, so there is nothing to write. Give texts that are not empty.",
     },
     MissingFileError: {
-        "RX120": "There is no input at {path}: {reason}.",
+        "RX120": "There is no file or folder {path}. Check the path.",
         "RX124": "There is no table of {kind} at {path}. Give a file of two tab-separated columns: the name of the "
         "{thing} in the data and its new name{more}.",
         "RX302": "{where}: these annotations have no text: {name} is missing. brat keeps a text and its annotations "
@@ -125,7 +126,7 @@ MESSAGES: Messages = {
         "RX322": "brat's names of types cannot contain blanks, commas, bars, colons or brackets, and its links no "
         "blanks. In the output {names}. The file {file} keeps the original names: leave it beside the texts, "
         "and relx convert restores them.",
-        "RX323": "{n} blank texts were left out.",
+        "RX323": "{n} texts were left out because they are blank.",
         "RX570": "{where}: the offsets of this text count {read}, as its mentions or other texts of the file show: "
         "[{start}, {end}) is {mention!r}. This message counts further texts. In: {text!r}",
         "RX571": "{where}: the unit of the offsets of this text is ambiguous. They are read as {read}, so that "

@@ -66,9 +66,6 @@ MESSAGES: Messages = {
         "saving.)",
     },
     InputError: {
-        "RX203": "The knowledge base {path} cannot be read: {reason}. Give a file of three tab-separated columns "
-        "(head, relation, tail) or of N-Triples (.nt), optionally compressed (.gz, .bz2), or a folder that "
-        "KnowledgeBase.save wrote.",
         "RX212": "The names of entities in {path} cannot be read: {reason}. Give a file of two to four tab-separated "
         "columns: entity id, name, and optionally entity type and language.",
     },

@@ -73,9 +73,9 @@ def convert(
     "ontonotes:conll", see `spacy_relx.formats.labels.types_renaming`. strict: make unknown keys (RX600), and files
     without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
-    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX120 (input), RX121 (nothing to
-    write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or RX125 (labels, types),
-    RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
+    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input),
+    RX121 (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or
+    RX125 (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
     """
     report = Report(on_error, strict=strict)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
@@ -175,16 +175,16 @@ def choose_inputs(
     choose = getattr(importer, "select_inputs", None)
     chosen = paths if choose is None else choose(paths)
     if not chosen:
-        raise RelxError("RX120", path=paths[0].parent, reason=f"there are files, but none of the format {format}")
+        raise RelxError("RX119", path=paths[0].parent, reason=f"there are files, but none of the format {format}")
     return format, chosen
 
 
 def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
-    """The files that are meant: files as they are, folders searched. RAISES: RelxError RX120."""
+    """The files that are meant: files as they are, folders searched. RAISES: RelxError RX119, RX120."""
     paths: list[Path] = []
     for path in map(Path, inputs):
         if not path.exists():
-            raise RelxError("RX120", path=path, reason="there is no such file or folder")
+            raise RelxError("RX120", path=path)
         if not path.is_dir():
             paths.append(path)
             continue
@@ -192,10 +192,10 @@ def find_inputs(inputs: Iterable[str | Path], patterns: Sequence[str] = ("*",)) 
         found = sorted(file for file in fitting if not is_hidden(file.relative_to(path)))
         if not found:
             wanted = " or ".join(map(repr, patterns))
-            raise RelxError("RX120", path=path, reason=f"the folder holds no file that fits {wanted}")
+            raise RelxError("RX119", path=path, reason=f"the folder holds no file that fits {wanted}")
         paths.extend(found)
     if not paths:
-        raise RelxError("RX120", path="(nothing)", reason="no input was given")
+        raise RelxError("RX119", path="(nothing)", reason="no input was given")
     return paths
 
 

@@ -233,11 +233,11 @@ def warn_absent(path: Path, langs: frozenset[str] | None, found: set[str]) -> bo
 
 
 def corpus_files(path: Path) -> list[Path]:
-    """The .spacy files meant by a path, sorted; hidden ones aside. RAISES: RelxError RX131."""
+    """The .spacy files meant by a path, sorted; hidden ones aside. RAISES: RelxError RX120, RX131."""
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise RelxError("RX131", path=path, reason="there is no such file or folder")
+        raise RelxError("RX120", path=path)
     files = [file for file in path.rglob(f"*{FILE_TYPE}") if file.is_file()]
     files = [file for file in files if not is_hidden(file.relative_to(path))]
     if not files:

@@ -135,8 +135,10 @@ def read_texts(
         items = parse_lines(nullcontext(sys.stdin.buffer), "standard input", plain_text, blank=blank)
         return _all_but_broken(items, on_error, blank if tell_blank else None)
     path = Path(source)
-    if not path.is_file():
-        raise RelxError("RX182", path=source, reason="there is no such file.")
+    if not path.exists():
+        raise RelxError("RX120", path=source)
+    if path.is_dir():
+        raise RelxError("RX182", path=source, reason="it is a folder.")
     if path.suffix == ".spacy":
         return _all_but_broken(read_doc_texts(path, vocab), on_error, None)
     parse = line_parser(path)

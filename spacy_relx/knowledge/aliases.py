@@ -74,14 +74,16 @@ def read_aliases(path: str | Path, *, on_error: str = "raise", report: Report | 
     entity type and language of the texts that use the name; or in the order that a first line with names of columns
     tells, see `columns.ALIASES`, perhaps with other columns besides. Empty lines are passed over. UTF-8.
     on_error: "raise", or "skip" to count broken lines and go on.
-    RAISES: RelxError RX212 (no such file, or nothing in it), RX021 (on_error), and with file and line RX582 (names of
-    columns), RX210 (columns), RX211 (an empty id or name, no language), RX108 (not UTF-8), RX109 (the file cannot be
-    read on).
+    RAISES: RelxError RX120 (no such file), RX212 (a folder, or nothing in it), RX021 (on_error), and with file
+    and line RX582 (names of columns), RX210 (columns), RX211 (an empty id or name, no language), RX108 (not UTF-8),
+    RX109 (the rest of the file cannot be read).
     """
     path = Path(path)
     report = Report(on_error) if report is None else report
-    if not path.is_file():
-        raise RelxError("RX212", path=path, reason="there is no such file")
+    if not path.exists():
+        raise RelxError("RX120", path=path)
+    if path.is_dir():
+        raise RelxError("RX212", path=path, reason="it is a folder")
     aliases = Aliases._of_columns(_read_columns(path, report))
     if not len(aliases):
         raise RelxError("RX212", path=path, reason=f"there are none in it (broken lines: {report.records_broken})")

@@ -58,7 +58,7 @@ def read_triples(
     normal form of `text_forms`.
     shorten: of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
     on_error: "raise", or "skip" to count broken lines and go on. report: filled with counts, where given.
-    RAISES: RelxError RX203 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and
+    RAISES: RelxError RX120 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and
     with file and line RX582 (names of columns), RX200 (columns), RX201 (an empty id), RX202 (no N-Triples),
     RX108 (not UTF-8), RX109 (the file cannot be read on).
     WARNS: RX207 for IRIs that could not be shortened.
@@ -69,8 +69,8 @@ def read_triples(
         kb = KnowledgeBase.load(path)
         report.triples = len(kb)
         return kb
-    if not path.is_file():
-        raise RelxError("RX203", path=path, reason="there is no such file")
+    if not path.exists():
+        raise RelxError("RX120", path=path)
     parse = _parse_ntriples if _suffix(path) == ".nt" else _Columns()
     encode = _Encoder()
     blocks = [encode(parse(lines, place, report)) for place, lines in read_chunks(path, report)]

@@ -150,8 +150,8 @@ def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
     for path in inputs:
         if path.is_dir():
             found += folder_files(path, SUFFIXES, "RX400")
-        elif not path.is_file():
-            raise RelxError("RX400", path=path, reason="there is no such file or folder")
+        elif not path.exists():
+            raise RelxError("RX120", path=path)
         elif not path.name.endswith(SUFFIXES):
             raise RelxError("RX400", path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
         else:
