@@ -1,13 +1,40 @@
-"""Relation extraction for spaCy, in many languages. Importing it costs nothing but spaCy."""
+"""Relation extraction for spaCy, in many languages.
+
+`import spacy_relx as sr` gives everything that the command line can do, each as one call. Importing it costs nothing
+but spaCy: what a name stands for is imported when the name is used for the first time.
+"""
+
+from __future__ import annotations
 
 import contextlib
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .about import __version__
 from .data.extensions import merge_docs, set_extensions, span_as_doc
+from .data.facts import Bag, Evidence, Fact
 from .data.found import add_relations
 from .data.types import Candidate, Candidates, Mention, Relation
-from .errors import RelxError
+from .errors import RelxError, RelxWarning
 from .registrations import register
+
+if TYPE_CHECKING:
+    from .formats.mentions import gold_example as gold_example
+    from .library.comparison import compare as compare
+    from .library.corpora import align as align
+    from .library.corpora import convert as convert
+    from .library.corpora import read_docs as read_docs
+    from .library.extraction import annotate as annotate
+    from .library.extraction import facts as facts
+    from .library.extraction import train as train
+    from .library.scoring import calibrate as calibrate
+    from .library.scoring import challenge as challenge
+    from .library.scoring import error_report as error_report
+    from .library.scoring import evaluate as evaluate
+    from .library.views import export as export
+    from .library.views import show as show
+    from .library.views import to_frame as to_frame
+    from .library.views import to_networkx as to_networkx
 
 register()
 # spaCy imports this package for every pipeline it makes, also where nobody uses it: a clash of names with another
@@ -15,14 +42,69 @@ register()
 with contextlib.suppress(RelxError):
     set_extensions()
 
+#: Name -> the module that has it. None of these names is that of a module of this folder: importing the module would
+#: put it in the place of the function.
+_LAZY = {
+    "align": "library.corpora",
+    "annotate": "library.extraction",
+    "calibrate": "library.scoring",
+    "challenge": "library.scoring",
+    "compare": "library.comparison",
+    "convert": "library.corpora",
+    "error_report": "library.scoring",
+    "evaluate": "library.scoring",
+    "export": "library.views",
+    "facts": "library.extraction",
+    "gold_example": "formats.mentions",
+    "read_docs": "library.corpora",
+    "show": "library.views",
+    "to_frame": "library.views",
+    "to_networkx": "library.views",
+    "train": "library.extraction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
 __all__ = [
+    "Bag",
     "Candidate",
     "Candidates",
+    "Evidence",
+    "Fact",
     "Mention",
     "Relation",
+    "RelxError",
+    "RelxWarning",
     "__version__",
     "add_relations",
+    "align",
+    "annotate",
+    "calibrate",
+    "challenge",
+    "compare",
+    "convert",
+    "error_report",
+    "evaluate",
+    "export",
+    "facts",
+    "gold_example",
     "merge_docs",
+    "read_docs",
     "set_extensions",
+    "show",
     "span_as_doc",
+    "to_frame",
+    "to_networkx",
+    "train",
 ]

@@ -19,12 +19,12 @@ from spacy.tokens import DocBin
 from test_cli import invoke
 from util import SENTENCES, make_doc, make_examples
 
-from spacy_relx.cli.calibrate import apply_fitted
 from spacy_relx.data.calibration import Calibration, Fit, items_of, log_odds
 from spacy_relx.data.thresholds import Thresholds
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation import calibration as module
 from spacy_relx.evaluation import evaluate
+from spacy_relx.evaluation.calibrate import apply_fitted
 from spacy_relx.evaluation.calibration import (
     FitItems,
     Fitted,

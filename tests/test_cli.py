@@ -21,9 +21,9 @@ from spacy.util import import_file
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli._tables import Table, shortened
-from spacy_relx.cli.evaluate import _by_support
+from spacy_relx.data.tables import Table, shortened
 from spacy_relx.data.types import MENTIONS_KEY, Mention, Relation
+from spacy_relx.evaluation.report import _by_support
 
 CODE = '''
 from spacy.language import Language

@@ -13,10 +13,10 @@ from scorer_util import ANN, ROME, make
 from spacy.tokens import Span
 from util import make_doc, make_examples, triples
 
-from spacy_relx.cli.errors import compare
 from spacy_relx.data.entity_types import TABLES, TARGETS, TypeNames, _read, ready_name, target_names
 from spacy_relx.data.types import MENTIONS_KEY, Candidates, Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
+from spacy_relx.evaluation.error_analysis import compare_doc as compare
 from spacy_relx.evaluation.joint import MentionCounter
 from spacy_relx.evaluation.reliability import ReliabilityCounter
 from spacy_relx.evaluation.scorer import RelationCounter

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from viz_util import make
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli.errors import compare
 from spacy_relx.data.types import SUPPORT, Mention, Relation
 from spacy_relx.evaluation import score_relations
+from spacy_relx.evaluation.error_analysis import compare_doc as compare
 from spacy_relx.viz import arcs_svg
 from spacy_relx.viz.page import VERDICTS, corpus_page, errors_page
 from spacy_relx.viz.page_data import PageDoc, PageRelation, json_block, page_data

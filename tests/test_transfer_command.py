@@ -15,7 +15,7 @@ from test_cli import invoke
 from transfer_util import GOOD, scores
 from util import SENTENCES, make_doc, make_example
 
-from spacy_relx.cli._tables import Table, markdown_table, text_table
+from spacy_relx.data.tables import Table, markdown_table, text_table
 from spacy_relx.evaluation import transfer_report
 
 # tables

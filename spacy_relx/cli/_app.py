@@ -25,11 +25,11 @@ from ..data.loading import use_gpu as use_gpu
 from ..data.text_forms import normal_form
 from ..errors import MESSAGES, RelxError, RelxWarning
 from ..errors import sentence as sentence
-from ..formats.texts import LeftOut, OnError, Text, doc_of
+from ..formats.texts import OnError
+from ..formats.texts import annotate as annotate
 from ..formats.texts import read_texts as read_texts
 
 if TYPE_CHECKING:
-    from spacy.language import Language
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
@@ -124,30 +124,6 @@ def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     from ..formats.reader import corpus_files
 
     return (doc for file in corpus_files(path) for doc in read_docs(file, vocab))
-
-
-def annotate(
-    nlp: Language, texts: Iterator[Text], *, batch_size: int | None = None, on_error: OnError = OnError.fail
-) -> Iterator[tuple[Text, Doc]]:
-    """Run the pipeline over a stream of texts, in bounded memory.
-
-    RAISES: RelxError RX183 for a text longer than `nlp.max_length`. WARNS: RX184 where such texts were left out.
-    """
-    left_out = LeftOut()
-    reason = f"the text is longer than {nlp.max_length} characters, the pipeline's max_length."
-
-    def docs() -> Iterator[tuple[Doc, Text]]:
-        for item in texts:
-            if len(item.text) > nlp.max_length:
-                if on_error is OnError.fail:
-                    raise RelxError("RX183", where=item.where, reason=reason)
-                left_out.add(item.where, reason)
-                continue
-            yield doc_of(nlp, item), item._replace(doc=None)
-
-    for doc, item in nlp.pipe(docs(), as_tuples=True, batch_size=batch_size):
-        yield item, doc
-    left_out.report()
 
 
 def progress(stream: Iterator[Any], unit: str = " docs") -> Iterator[Any]:

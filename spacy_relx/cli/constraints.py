@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from ..data.strict_json import dump_json
+from ..data.tables import ROWS, Table, largest_first, shortened, text_table
 from ..errors import RelxError
 from ._app import RowsOpt, progress, read_docs, relx_app, report_errors
 from ._output import check_output, write_output
-from ._tables import ROWS, Table, largest_first, shortened, text_table
 
 
 @relx_app.command("constraints")

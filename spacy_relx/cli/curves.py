@@ -12,11 +12,11 @@ import typer
 
 from ..data.files import same_file, write_whole
 from ..data.strict_json import dump_json
+from ..data.tables import FACT_NUMBERS, Table, text_table
 from ..errors import RelxError, warn
 from ..formats.records import load_json
 from ._app import relx_app, report_errors, sentence
 from ._output import cannot_write, check_output
-from ._tables import FACT_NUMBERS, Table, text_table
 from .transfer import WIDTH, _cell
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
@@ -13,14 +12,15 @@ import typer
 
 from ..data.loading import pipeline_name
 from ..errors import RelxError
-from ..formats.texts import LeftOut
 from ._app import OnError, progress, relx_app, report_errors
 from ._output import check_output, standard_output
-from ._triples import INPUTS_HELP, TripleLines, triple_files
 
 if TYPE_CHECKING:
-    from ..writers import Settings, Triple, Writer
+    from ..writers import Settings, Writer
 
+INPUTS_HELP = (
+    ".spacy files, .parquet of relx annotate or export, .jsonl of relx predict, facts or export, folders of these, or -"
+)
 #: Field of the writers' settings -> the options that set it.
 OPTIONS = {"iris": "--base, --ids and --relation-ids", "bare": "--bare", "formulas": "--formulas"}
 STDOUT = Path("-")
@@ -80,6 +80,7 @@ def export_cli(
     """
     from ..writers import Settings, export, get_writer
     from ..writers.iris import DEFAULT_BASE, Iris
+    from ..writers.reading import triple_files, triples_of_files
     from ..writers.writers import check_target, format_of
 
     format = to or format_of(output)
@@ -96,7 +97,7 @@ def export_cli(
     check_output(None if streamed or writer.files else output, *(str(path) for path, _ in files))
     check_target(None if streamed else output, writer)
     name, version = _model(model, model_version)
-    triples = progress(_read(files, what.value, name, version, on_error), unit=" triples")
+    triples = progress(triples_of_files(files, what.value, name, version, on_error), unit=" triples")
     if min_score is not None:
         triples = (triple for triple in triples if triple.score >= min_score)
 
@@ -137,33 +138,3 @@ def _model(model: str, version: str) -> tuple[str, str]:
         return name, version or found
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
         raise RelxError("RX350", path=path, reason=f"{type(err).__name__}: {err}") from err
-
-
-def _read(
-    files: Iterable[tuple[Path, str]], what: str, model: str, version: str, on_error: OnError
-) -> Iterator[Triple]:
-    """RAISES: RelxError RX338, RX132 (files), RX339 (lines). WARNS: RX348, at the end."""
-    from ..writers.arrow import triples_of_parquet
-
-    made = {"model": model, "model_version": version}
-    lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
-    for path, name in files:
-        if path.suffix == ".parquet":
-            yield from triples_of_parquet(path, **made)
-        elif path.suffix == ".spacy":
-            yield from _read_docs(path, name, what, made)
-        else:
-            for _, _, triples in lines.read(path, name, **made):
-                yield from triples
-    lines.left_out.report()
-
-
-def _read_docs(path: Path, name: str, what: str, made: dict[str, str]) -> Iterator[Triple]:
-    import spacy
-
-    from ..formats.docbin import read_docs
-    from ..writers import iter_triples
-
-    # a new vocabulary for each file: with one for all it would grow
-    docs = read_docs(path, spacy.blank("xx").vocab)
-    yield from iter_triples(docs, what=what, source=name, **made)

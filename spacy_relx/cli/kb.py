@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..data.strict_json import dump_json
+from ..data.tables import Table, percent, text_table
 from ..errors import RelxError, warn
 from ._app import relx_app, report_errors
 from ._output import check_output, write_output
-from ._tables import Table, percent, text_table
 
 if TYPE_CHECKING:
     from ..knowledge.complex import Epoch

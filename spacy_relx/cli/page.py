@@ -12,7 +12,7 @@ from ..errors import RelxError, warn
 from ..formats.texts import LeftOut
 from ._app import OnError, progress, relx_app, report_errors
 from ._output import check_ending, check_output, write_output
-from ._triples import INPUTS_HELP, STDIN, TripleLines, triple_files
+from .export import INPUTS_HELP
 
 if TYPE_CHECKING:
     from ..viz.page_data import PageDoc
@@ -37,6 +37,7 @@ def page_cli(
     its sentence. One file that needs no network; thousands of documents open at once. See docs/pictures.md.
     """
     from ..viz.page import corpus_page
+    from ..writers.reading import triple_files
 
     files = triple_files(inputs, "RX338")
     check_output(output, *(str(path) for path, _ in files))  # "-" as a string is standard input there
@@ -67,6 +68,8 @@ class _Reader:
         self.has_more = False
         self._limit = limit
         self._sentences: dict[tuple[str, str, str], PageDoc] = {}
+        from ..writers.reading import TripleLines
+
         self._lines = TripleLines(on_error, broken="RX339", left_out=LeftOut("RX348"))
         self._n_placeless = 0
 
@@ -76,6 +79,8 @@ class _Reader:
         RAISES: RelxError RX132 (.spacy files), RX338 (.parquet files), RX580 for an id that is none, RX339 for a broken
         line.
         """
+        from ..writers.reading import STDIN
+
         for path, name in files:
             if path.suffix == ".spacy":
                 yield from self._read_docs(path, name)

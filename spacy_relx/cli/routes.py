@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from ..data.strict_json import dump_json
+from ..data.tables import Table, text_table
 from ..errors import RelxError
 from ._app import CodeOpt, ModelArg, import_code, load_pipeline, relx_app, report_errors
 from ._output import check_output, write_output
-from ._tables import Table, text_table
 
 #: What stands for the languages that the model does not know.
 OTHERS = "(others)"

@@ -14,11 +14,11 @@ import typer
 
 from ..data.files import same_file
 from ..data.strict_json import dump_json
+from ..data.tables import Table, markdown_table, percent, text_table
 from ..errors import RelxError
 from ..formats.records import load_json
 from ._app import BatchOpt, CodeOpt, GpuOpt, import_code, relx_app, report_errors, sentence, use_gpu
 from ._output import check_output, write_output
-from ._tables import Table, markdown_table, percent, text_table
 from .evaluate import MATCH_OPTION, GoldMentionsOpt, Match, score_pipeline
 
 #: Width of tables where there is no terminal.

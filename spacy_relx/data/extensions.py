@@ -5,7 +5,7 @@ pickle, `Doc.copy` and `nlp.pipe` with several processes. Getters make typed obj
 Doc has then. These objects are lists and mappings, which `Doc.to_json(underscore=[...])` takes as they are, and
 `Doc.from_json` gives back to the setters.
 
-`doc._.relations`   list of `Relation`
+`doc._.relations`   list of `Relation`;  `span._.relations`: those of a mention, or of a sentence
 `doc._.triples`     list of (head text, label, tail text), read-only
 `doc._.removed_relations`  what `relation_constraints` took away: plain data, each with a "reason"
 `doc._.candidates`  `Candidates`
@@ -34,6 +34,7 @@ from . import storage
 from .facts import Bag, FactList, FactScores, FactScoreTuple, fact_rows, facts_of
 from .places import all_chars, char_bounds, check_span, current_spans
 from .record import RowKind
+from .relation_list import RelationList, Relations
 from .storage import kept, put
 from .types import (
     ANNOTATED,
@@ -42,7 +43,6 @@ from .types import (
     CandidateTuple,
     Mention,
     Relation,
-    RelationList,
     relation_rows,
     relations_of,
 )
@@ -64,6 +64,11 @@ _FACTS = RowKind(storage.FACTS, storage.fact_rows_of, facts_of, fact_rows, put)
 
 def get_relations(doc: Doc) -> RelationList:
     return RelationList(doc, _RELATIONS)
+
+
+def get_span_relations(span: Span) -> Relations:
+    """The relations of a mention, or of a longer span such as a sentence, see `RelationList.of`."""
+    return get_relations(span.doc).of(span)
 
 
 def set_relations(doc: Doc, relations: Iterable[Any]) -> None:
@@ -348,6 +353,10 @@ def _refuse_span_lang(span: Span, value: Any) -> None:
     raise RelxError("RX008", name="span._.lang", source="doc._.lang")
 
 
+def _refuse_span_relations(span: Span, value: Any) -> None:
+    raise RelxError("RX008", name="span._.relations", source="doc._.relations")
+
+
 _DOC_EXTENSIONS: dict[str, dict[str, Any]] = {
     "relations": {"getter": get_relations, "setter": set_relations},
     "triples": {"getter": get_triples, "setter": _refuse_triples},
@@ -358,7 +367,10 @@ _DOC_EXTENSIONS: dict[str, dict[str, Any]] = {
     "fact_scores": {"getter": read_fact_scores, "setter": set_fact_scores},
     "lang": {"getter": get_lang, "setter": set_lang},
 }
-_SPAN_EXTENSIONS: dict[str, dict[str, Any]] = {"lang": {"getter": get_span_lang, "setter": _refuse_span_lang}}
+_SPAN_EXTENSIONS: dict[str, dict[str, Any]] = {
+    "lang": {"getter": get_span_lang, "setter": _refuse_span_lang},
+    "relations": {"getter": get_span_relations, "setter": _refuse_span_relations},
+}
 
 
 def set_extensions() -> None:

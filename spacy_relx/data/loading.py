@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..about import __version__
 from ..errors import RelxError, sentence
+from .files import whole_output
 from .types import MENTIONS_KEY
 
 if TYPE_CHECKING:
@@ -189,3 +190,14 @@ def pipeline_of_process(model: str, code: str | None = None, threads: int = 1, g
     use_gpu(gpu)
     import_code(Path(code) if code else None)
     return load_pipeline(model)
+
+
+def save_pipeline(nlp: Language, output: str | Path) -> None:
+    """Write a pipeline, whole or not at all. RAISES: RelxError RX186."""
+    try:
+        with whole_output(Path(output)) as place:
+            nlp.to_disk(place)
+    except RelxError:
+        raise
+    except OSError as err:
+        raise RelxError("RX186", path=output, reason=f"{err.strerror or err}.") from err

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from ..errors import RelxError
 from .mention import Mention, SpanRows, bind, short
 from .places import warn_lost
-from .record import Record, RecordList, serve_fields
+from .record import Record, serve_fields
 from .text_forms import normal_form
 
 #: The name that stands for "no relation" in reports; it is never stored on a Doc.
@@ -171,10 +171,6 @@ def merge_found_by(items: Sequence[Any]) -> dict[str, float]:
 def read_found_by(shares: Mapping[str, Any] | None) -> dict[str, float]:
     """The field `found_by` as plain data. RAISES: TypeError, ValueError or AttributeError for one of another form."""
     return {str(name): float(score) for name, score in shares.items()} if shares else {}
-
-
-class RelationList(RecordList[Relation]):
-    """`doc._.relations`: a list of `Relation` that writes through to the Doc."""
 
 
 def relation_rows(relations: Iterable[Any], doc: Doc) -> list[dict[str, Any] | None]:

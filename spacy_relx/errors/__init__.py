@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from . import components, corpora, documents, evaluation, formats, knowledge, models, outputs, runs
+from . import calls, components, corpora, documents, evaluation, formats, knowledge, models, outputs, runs
 from .classes import (
     CATALOGUE,
     DamagedFileError,
@@ -63,7 +63,7 @@ __all__ = [
 #: Module of messages -> its messages.
 AREAS: dict[str, Messages] = {
     module.__name__.rpartition(".")[2]: module.MESSAGES
-    for module in (documents, components, models, formats, corpora, evaluation, knowledge, outputs, runs)
+    for module in (documents, components, models, formats, corpora, evaluation, knowledge, outputs, runs, calls)
 }
 for _messages in AREAS.values():
     for _kind, _table in _messages.items():

@@ -1,8 +1,10 @@
 """Scores of relations and of facts, evaluation of whole pipelines, and of transfer between languages."""
 
+from .calibrate import calibrate
 from .calibration import fit_calibration
 from .challenge import challenge
 from .curves import Curve, curve_scores, curves_by_group, mean_curve, precision_recall
+from .error_analysis import error_report
 from .evaluate import evaluate, mention_writers
 from .facts import FactCounter, make_fact_scorer, score_facts
 from .joint import make_joint_scorer, score_mentions
@@ -15,9 +17,11 @@ __all__ = [
     "FactCounter",
     "RelationCounter",
     "ReliabilityCounter",
+    "calibrate",
     "challenge",
     "curve_scores",
     "curves_by_group",
+    "error_report",
     "evaluate",
     "fit_calibration",
     "make_fact_scorer",

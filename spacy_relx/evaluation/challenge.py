@@ -26,6 +26,7 @@ from ..data.places import current_spans
 from ..data.types import MENTIONS_KEY, NO_RELATION, Mention, Relation
 from ..errors import warn
 from ..formats.directions import hold_both_ways
+from .challenge_report import ChallengeReport
 from .denial import DENIALS, deny
 from .evaluate import Run, mention_writers
 from .scorer import UNKNOWN_LANG, DocView
@@ -68,7 +69,7 @@ def _rate(n: int, failed: int) -> dict[str, Any]:
 
 def challenge(
     nlp: Language, docs: Iterable[Doc], *, symmetric: Iterable[str] = (), batch_size: int | None = None
-) -> dict[str, Any]:
+) -> ChallengeReport:
     """Run a pipeline over hard negatives, with the gold mentions.
 
     docs: gold documents; they are kept in memory. Bags are passed over. symmetric: relations without a direction, whose
@@ -98,7 +99,7 @@ def challenge(
     report["reversed"]["both"] = hard.both
     report["negation"]["n_gold"] = hard.n_single
     n_relations = sum(len(get_relations(doc)) for doc in gold)
-    return {**report, "symmetric": sorted(without), "n_docs": len(gold), "n_relations": n_relations}
+    return ChallengeReport({**report, "symmetric": sorted(without), "n_docs": len(gold), "n_relations": n_relations})
 
 
 class _Hard:

@@ -34,6 +34,7 @@ from .facts import FactCounter
 from .given import with_prefix
 from .joint import MentionCounter, OneTripleCounter
 from .reliability import ReliabilityCounter, all_scores
+from .report import Scores
 from .scorer import RelationCounter
 from .semeval import SemevalCounter
 
@@ -58,7 +59,7 @@ def evaluate(
     across_docs: bool = False,
     symmetric: Sequence[str] = (),
     on_scores: Callable[[Doc, Doc, PairScores], None] | None = None,
-) -> dict[str, Any]:
+) -> Scores:
     """Run `nlp.pipe` over the words of gold documents and score the relations it finds, and the facts.
 
     docs: gold documents, read once. gold_mentions: give the pipeline the gold mentions (`doc.ents` and
@@ -75,14 +76,15 @@ def evaluate(
     Bag Docs are always given with their mentions, as with gold_mentions, and with their sentences, the languages of
     these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
 
-    RETURNS: the scores of `score_relations` (each component that finds relations also apart) and of
-    `ReliabilityCounter`; those of `score_mentions` where the pipeline was not given the mentions; those of
-    `score_facts` where facts are scored. Keys of relations begin with "gold_mentions_" where the pipeline was given the
-    mentions, keys of facts where documents that are no bags were. "fact_language_accuracy" of a model with an adversary
-    (see `FactExtractor.score`), "gold_mentions" (whether it was given the mentions), "components" (names of those that
-    find relations), and of the run: n_docs, n_words, n_candidates (pairs proposed), seconds spent in the pipeline,
-    docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name that spaCy gives it;
-    "unknown_types", mentions by entity type that training never showed, and "n_mentions", those of any type.
+    RETURNS: a dict that prints as tables, see `Scores`. match; the scores of `score_relations` (each component that
+    finds relations also apart) and of `ReliabilityCounter`; those of `score_mentions` where the pipeline was not given
+    the mentions; those of `score_facts` where facts are scored. Keys of relations begin with "gold_mentions_" where the
+    pipeline was given the mentions, keys of facts where documents that are no bags were. "fact_language_accuracy" of a
+    model with an adversary (see `FactExtractor.score`), "gold_mentions" (whether it was given the mentions),
+    "components" (names of those that find relations), and of the run: n_docs, n_words, n_candidates (pairs proposed),
+    seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name
+    that spaCy gives it; "unknown_types", mentions by entity type that training never showed, and "n_mentions", those of
+    any type.
     WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
     gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
     the pipeline does not know, RX521 for symmetric relations that are not in gold, RX199 where the pipeline finds facts
@@ -131,22 +133,25 @@ def evaluate(
     counts = {"docs": n_out, "words": run.n_words, "pairs": n_candidates}
     speeds = {f"{name}_per_s": n / run.seconds if run.seconds else 0.0 for name, n in counts.items()}
     n_docs = n_out + len(run.waiting)
-    return {
-        **(with_prefix(relations) if run.mentions else relations),
-        **(with_prefix(facts) if run.mentions and n_docs > run.n_bags else facts),
-        **mentions,
-        **tellers.scores(),
-        "gold_mentions": run.mentions,
-        "components": assigners(nlp, "doc._.relations"),
-        "n_docs": n_docs,
-        "n_words": run.n_words,
-        "n_candidates": n_candidates,
-        "n_mentions": n_mentions - before[1],
-        "unknown_types": dict((unknown - before[0]).most_common()),
-        "seconds": run.seconds,
-        **speeds,
-        "speed": speeds["words_per_s"],
-    }
+    return Scores(
+        {
+            "match": match,
+            **(with_prefix(relations) if run.mentions else relations),
+            **(with_prefix(facts) if run.mentions and n_docs > run.n_bags else facts),
+            **mentions,
+            **tellers.scores(),
+            "gold_mentions": run.mentions,
+            "components": assigners(nlp, "doc._.relations"),
+            "n_docs": n_docs,
+            "n_words": run.n_words,
+            "n_candidates": n_candidates,
+            "n_mentions": n_mentions - before[1],
+            "unknown_types": dict((unknown - before[0]).most_common()),
+            "seconds": run.seconds,
+            **speeds,
+            "speed": speeds["words_per_s"],
+        }
+    )
 
 
 class _Counters:

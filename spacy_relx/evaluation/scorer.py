@@ -43,7 +43,7 @@ def make_relation_scorer(
     relations without a direction.
     RAISES: RelxError RX021 for another match.
     """
-    _check_match(match)
+    check_match(match)
     # No closure: pipelines are pickled, and sent to worker processes.
     return partial(_score_component, match=match, no_relation=no_relation, symmetric=tuple(symmetric))
 
@@ -142,7 +142,7 @@ class RelationCounter:
         symmetric: Iterable[str] = (),
         components: Mapping[str, Sequence[str]] | None = None,
     ):
-        _check_match(match)
+        check_match(match)
         self._match = match
         self._symmetric = frozenset(symmetric)
         self._no_relation = no_relation
@@ -341,6 +341,7 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
     return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
-def _check_match(match: str) -> None:
+def check_match(match: str) -> None:
+    """RAISES: RelxError RX170 for a match that is not known."""
     if match not in MATCHES:
         raise RelxError("RX021", name="match", value=match, need=" or ".join(map(repr, MATCHES)))

@@ -271,6 +271,9 @@ class Report:
         chosen = dict.fromkeys([*firsts.values(), *range(len(problems))])
         return [problems[number] for number in sorted(list(chosen)[:n])]
 
+    def __str__(self) -> str:
+        return self.summary()
+
     def summary(self, max_problems: int = 10) -> str:
         """The counts as lines of text, then problems, of each kind at least one."""
         lines = [

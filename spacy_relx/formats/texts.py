@@ -264,3 +264,27 @@ def item_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELD
     except ValueError as err:
         id = row.get(fields.id, number) if isinstance(row, Mapping) else number
         return Broken(id, where, sentence(err))
+
+
+def annotate(
+    nlp: Language, texts: Iterator[Text], *, batch_size: int | None = None, on_error: OnError = OnError.fail
+) -> Iterator[tuple[Text, Doc]]:
+    """Run the pipeline over a stream of texts, in bounded memory.
+
+    RAISES: RelxError RX183 for a text longer than `nlp.max_length`. WARNS: RX184 where such texts were left out.
+    """
+    left_out = LeftOut()
+    reason = f"the text is longer than {nlp.max_length} characters, the pipeline's max_length."
+
+    def docs() -> Iterator[tuple[Doc, Text]]:
+        for item in texts:
+            if len(item.text) > nlp.max_length:
+                if on_error is OnError.fail:
+                    raise RelxError("RX183", where=item.where, reason=reason)
+                left_out.add(item.where, reason)
+                continue
+            yield doc_of(nlp, item), item._replace(doc=None)
+
+    for doc, item in nlp.pipe(docs(), as_tuples=True, batch_size=batch_size):
+        yield item, doc
+    left_out.report()

@@ -72,6 +72,9 @@ class AlignReport:
     outputs: dict[str, BagCounts] = field(default_factory=dict)
     leakage: Leakage | None = None
 
+    def __str__(self) -> str:
+        return self.summary()
+
     def summary(self) -> str:
         """The counts as lines of text."""
         share = f" ({100 * self.covered / self.triples:.1f} %)" if self.triples else ""

@@ -18,10 +18,9 @@ from ..data.strict_json import dump_json
 from ..errors import RelxError
 from ..formats.texts import FIELDS, Fields, line_parser
 from ..writers.arrow import arrow, parquet
+from ..writers.reading import PLAN
 from .inputs import Input, check_stamps
 
-#: Name of the plan in the folder of the output.
-PLAN = "_plan.json"
 _VERSION = 2
 #: What inputs are known: by the ends of their names.
 SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".parquet", ".spacy")

@@ -22,6 +22,7 @@ from ..errors import RelxError, RelxWarning, warn
 from ..formats.docbin import quick_msgpack
 from ..formats.texts import Broken, Parse, Text, item_of_row, line_parser, parse_lines, read_doc_texts
 from ..writers.arrow import ParquetRows, arrow, parquet
+from ..writers.reading import TRIPLES
 from .documents import Document, Extraction, check_what_is_found
 from .inputs import CHANGED, InputWatch
 from .journal import Journal
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from spacy.vocab import Vocab
 
 #: Folders of the output. Names that begin with "_" are passed over by what reads folders of Parquet.
-TRIPLES, DOCUMENTS, DOCS, SHARDS, WORK = "triples", "documents", "docs", "_shards", "_work"
+DOCUMENTS, DOCS, SHARDS, WORK = "documents", "docs", "_shards", "_work"
 #: Warnings that reports keep.
 MAX_WARNINGS = 20
 #: Documents between two calls of what shows progress.

@@ -12,6 +12,8 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from ..data.files import write_whole
+from ..errors import RelxError
 from ._page_style import page_style
 from ._text import count, safe
 from .page_data import PageDoc, json_block, page_data
@@ -56,6 +58,14 @@ def errors_page(docs: Iterable[PageDoc], *, title: str = "Errors", summary: str 
         '<table id="confusion"></table><p class="relx-sum" id="more"></p>\n</details>\n'
     )
     return _page(title, summary, filters, table, json_block(data))
+
+
+def write_page(path: str | Path, text: str) -> None:
+    """Write a page or a picture, whole or not at all. RAISES: RelxError RX186 where that cannot be done."""
+    try:
+        write_whole(Path(path), text.encode("utf8"))
+    except OSError as err:
+        raise RelxError("RX186", path=path, reason=f"{err.strerror or err}.") from err
 
 
 def _common() -> list[str]:

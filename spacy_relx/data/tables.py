@@ -1,9 +1,15 @@
-"""Tables of numbers, as text for the terminal and as Markdown."""
+"""Tables of numbers: as text for the terminal, as Markdown, as HTML for notebooks, and as data frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from ._compat import optional_import
+
+if TYPE_CHECKING:
+    import pandas
 
 _SPACING = 3
 
@@ -94,3 +100,61 @@ def _ends(sizes: Sequence[int], width: int) -> list[int]:
             ends.append(column)
             used = _SPACING + size
     return [*ends, len(sizes) - 1]
+
+
+def html_table(table: Table) -> str:
+    """The table as HTML, without a style of its own: notebooks have one. All cells are escaped."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in (table.title, *table.columns))
+    rows = "".join(
+        f"<tr><th>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>\n"
+        for row in table.rows
+    )
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+
+
+def data_frame(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> pandas.DataFrame:
+    """Rows as a pandas DataFrame.
+
+    Args:
+        rows: A mapping for each row.
+        columns: Names of the columns, which an empty frame has as well. None: the keys of the rows.
+
+    Raises:
+        RelxError: RX005 where pandas is not installed.
+    """
+    pandas = optional_import("pandas", extra="frames", purpose="data frames")
+    return pandas.DataFrame(list(rows), columns=None if columns is None else list(columns))
+
+
+class Shown:
+    """A result that can be read: printed as text, and shown by a notebook as HTML.
+
+    A subclass gives its `tables`, and a closing `note` where there is something to say that no table has.
+    """
+
+    def tables(self, rows: int = ROWS) -> list[Table]:
+        """The tables.
+
+        Args:
+            rows: The most rows of a table of relations or languages; 0 for all.
+        """
+        raise NotImplementedError
+
+    def note(self) -> str:
+        """What stands below the tables."""
+        return ""
+
+    def to_text(self, rows: int = ROWS) -> str:
+        """The tables and the note as text.
+
+        Args:
+            rows: As for `tables`.
+        """
+        return "\n".join([*map(text_table, self.tables(rows)), *filter(None, [self.note()])])
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        note = self.note()
+        return "".join(map(html_table, self.tables())) + (f"<pre>{escape(note)}</pre>\n" if note else "")

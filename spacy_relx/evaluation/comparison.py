@@ -1,0 +1,142 @@
+"""Runs side by side: the scores of several models, each the mean over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
+
+from ..data.tables import FACT_NUMBERS, ROWS, Shown, Table, data_frame, largest_first, percent, shortened
+from .given import without_prefix
+
+if TYPE_CHECKING:
+    import pandas
+
+#: Heading -> key of the scores, of relations.
+RELATION_NUMBERS = {
+    "P": "rel_micro_p",
+    "R": "rel_micro_r",
+    "F": "rel_micro_f",
+    "macro F": "rel_macro_f",
+}
+#: {"mean", "sd", "n"} of a number over the runs of one name; sd is None for one run.
+Cell = dict[str, Any]
+
+
+@dataclass(repr=False)
+class Comparison(Shown):
+    """What `compare_runs` returns: the numbers of each name, as means over its runs. It prints as tables, in percent.
+
+    Attributes:
+        runs: Name -> numbers of runs.
+        numbers: Name -> key of the scores -> {"mean", "sd", "n"}.
+        labels: Name -> relation -> the same of its F1.
+        langs: Name -> language -> the same of its micro F1.
+    """
+
+    runs: dict[str, int]
+    numbers: dict[str, dict[str, Cell]]
+    labels: dict[str, dict[str, Cell]]
+    langs: dict[str, dict[str, Cell]]
+
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(self.runs)})"
+
+    def tables(self, rows: int = ROWS) -> list[Table]:
+        several = any(n > 1 for n in self.runs.values())
+        tables = []
+        for title, columns in (("Relations", RELATION_NUMBERS), ("Facts", FACT_NUMBERS)):
+            names = {name: n for name, n in self.runs.items() if self.numbers[name].keys() & set(columns.values())}
+            lines = [
+                (
+                    name,
+                    *(_text(self.numbers[name].get(key)) for key in columns.values()),
+                    *[str(self.runs[name])] * several,
+                )
+                for name in names
+            ]
+            tables.append(Table(title, [*columns, *["runs"] * several], lines))
+        for title, groups in (("F1 per relation", self.labels), ("F1 per language", self.langs)):
+            names = list(self.runs)
+            by_group = {
+                group: [groups[name].get(group) for name in names] for each in groups.values() for group in each
+            }
+            lines = [(group, *map(_text, cells)) for group, cells in largest_first(by_group, _support)]
+            tables.append(shortened(Table(title, names, lines), rows))
+        return [table for table in tables if table.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All numbers, ready for JSON."""
+        return {"runs": self.runs, "numbers": self.numbers, "labels": self.labels, "langs": self.langs}
+
+    def to_frame(self) -> pandas.DataFrame:
+        """The numbers as a data frame, as fractions.
+
+        Returns:
+            The columns name, group ("overall", "label" or "lang"), number (key of the scores, relation or language),
+            mean, sd, n.
+
+        Raises:
+            RelxError: RX005 where pandas is not installed.
+        """
+        rows = [
+            {"name": name, "group": group, "number": number, **{key: cell[key] for key in ("mean", "sd", "n")}}
+            for group, found in (("overall", self.numbers), ("label", self.labels), ("lang", self.langs))
+            for name, cells in found.items()
+            for number, cell in cells.items()
+        ]
+        return data_frame(rows, ("name", "group", "number", "mean", "sd", "n"))
+
+
+def _text(cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    return percent(cell["mean"], 1) + (f" ± {percent(cell['sd'], 1)}" if cell["sd"] is not None else "")
+
+
+def _support(cells: Iterable[Cell | None]) -> int:
+    return max(cell.get("support", 0) for cell in cells if cell is not None)
+
+
+def compare_runs(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Comparison:
+    """Put the scores of several models side by side.
+
+    Args:
+        runs: Name of a model -> the scores of its runs, as `evaluate` returns them.
+
+    Returns:
+        The means and sample standard deviations over the runs of each name. A number that a run lacks is left out.
+    """
+    plain = {name: [without_prefix(scores) for scores in group] for name, group in runs.items()}
+    keys = [*RELATION_NUMBERS.values(), *FACT_NUMBERS.values()]
+    return Comparison(
+        {name: len(group) for name, group in plain.items()},
+        {name: _cells(group, lambda scores: {key: scores.get(key) for key in keys}) for name, group in plain.items()},
+        {name: _tables(group, "rel_per_type") for name, group in plain.items()},
+        {name: _tables(group, "rel_per_lang") for name, group in plain.items()},
+    )
+
+
+def _tables(group: Sequence[Mapping[str, Any]], key: str) -> dict[str, Cell]:
+    """The cells of a table of F1s, with how many gold relations they are about."""
+    tables = [scores.get(key) or {} for scores in group]
+    cells = _cells(tables, lambda table: {name: row["f"] for name, row in table.items()})
+    return {
+        name: {**cell, "support": max(t[name]["support"] for t in tables if name in t)} for name, cell in cells.items()
+    }
+
+
+def _cells(
+    group: Sequence[Mapping[str, Any]], numbers_of: Callable[[Mapping[str, Any]], Mapping[str, float | None]]
+) -> dict[str, Cell]:
+    found: dict[str, list[float]] = {}
+    for scores in group:
+        for key, value in numbers_of(scores).items():
+            if value is not None:
+                found.setdefault(key, []).append(value)
+    return {
+        key: {"mean": mean(values), "sd": stdev(values) if len(values) > 1 else None, "n": len(values)}
+        for key, values in found.items()
+        if len(values) == len(group)
+    }

@@ -1,0 +1,97 @@
+"""What the calls of the library take: pipelines, documents and texts, as objects or by the names of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from typing_extensions import TypeAlias
+
+from ..data.loading import load_pipeline
+from ..errors import RelxError
+from ..formats.docbin import read_docs as read_file
+from ..formats.reader import corpus_files
+from ..formats.texts import OnError, Text, read_texts
+
+if TYPE_CHECKING:
+    from spacy.vocab import Vocab
+
+#: A loaded pipeline, or its folder or name.
+Model: TypeAlias = Union[Language, str, Path]
+#: Documents, or the name of a .spacy file or of a folder of such.
+Docs: TypeAlias = Union[Doc, Iterable[Doc], str, Path]
+#: Texts or documents in a list or a stream; or the name of a file of texts.
+Texts: TypeAlias = Union[str, Path, Doc, Iterable[Union[str, Path, Doc]]]
+
+
+def pipeline_of(model: Model) -> Language:
+    """The pipeline, loaded where its folder or name is given.
+
+    Raises:
+        RelxError: RX610 for anything else, RX180 where it cannot be loaded.
+    """
+    if isinstance(model, Language):
+        return model
+    if isinstance(model, (str, Path)):
+        return load_pipeline(str(model))
+    raise RelxError("RX610", value=model)
+
+
+def docs_of(docs: Docs, vocab: Vocab) -> Iterator[Doc]:
+    """The documents, read with this vocab where the name of a file or folder is given.
+
+    Raises:
+        RelxError: RX611 for anything else, RX131 or RX132 for files.
+    """
+    if isinstance(docs, (str, Path)):
+        for file in corpus_files(Path(docs)):
+            yield from read_file(file, vocab)
+        return
+    if not isinstance(docs, (Doc, Iterable)):
+        raise RelxError("RX611", value=docs)
+    for doc in [docs] if isinstance(docs, Doc) else docs:
+        if not isinstance(doc, Doc):
+            raise RelxError("RX611", value=doc)
+        yield doc
+
+
+def text_sources(texts: Texts, vocab: Vocab, on_error: OnError) -> Iterator[tuple[str, Iterator[Text]]]:
+    """The texts of each source with its name, "-" for those that come in no file.
+
+    A string alone is the name of a file. In a list, strings are texts, and paths are files.
+
+    Raises:
+        RelxError: RX611 for anything else, RX182, RX183 or RX132 for files.
+    """
+    if isinstance(texts, (str, Path)):
+        yield str(texts), read_texts(str(texts), vocab, on_error)
+        return
+    if not isinstance(texts, (Doc, Iterable)):
+        raise RelxError("RX611", value=texts)
+    number = 0
+    for item in [texts] if isinstance(texts, Doc) else texts:
+        if isinstance(item, Path):
+            yield str(item), read_texts(str(item), vocab, on_error)
+            continue
+        number += 1
+        if isinstance(item, str):
+            yield "-", iter([Text(number, f"text {number}", item, "")])
+        elif isinstance(item, Doc):
+            id = item.user_data.get("id")
+            yield "-", iter([Text(number if id is None else id, f"document {number}", item.text, item._.lang, item)])
+        else:
+            raise RelxError("RX611", value=item)
+
+
+def on_error_of(on_error: str) -> OnError:
+    """The setting `on_error` of the commands.
+
+    Raises:
+        RelxError: RX612 for another one than "raise" and "skip".
+    """
+    if on_error not in ("raise", "skip"):
+        raise RelxError("RX612", value=on_error)
+    return OnError.skip if on_error == "skip" else OnError.fail
