@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 
 from spacy_relx import Candidates, Mention, Relation, merge_docs, span_as_doc
 from spacy_relx.data.extensions import has_candidates, has_sentence_langs, set_sentence_langs
-from spacy_relx.data.types import RelationList
+from spacy_relx.data.relation_list import RelationList
 from spacy_relx.errors import RelxError
 
 VOCAB = Vocab()

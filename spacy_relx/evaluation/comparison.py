@@ -63,7 +63,7 @@ class Comparison(Shown):
                 group: [groups[name].get(group) for name in names] for each in groups.values() for group in each
             }
             lines = [(group, *map(_text, cells)) for group, cells in largest_first(by_group, _support)]
-            tables.append(shortened(Table(title, names, lines), rows))
+            tables.append(shortened(Table(title, list(self.runs), lines), rows))
         return [table for table in tables if table.rows]
 
     def to_dict(self) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def align(
     if lang and not is_lang_code(lang):
         raise RelxError("RX042", where="the setting 'lang'", value=lang)
     when = on_error_of(on_error)
+    docs = docs if isinstance(docs, (str, Path)) else [docs] if isinstance(docs, Doc) else list(docs)
     base = read_triples(kb, shorten=shorten, on_error=on_error)
     matcher = None
     if aliases is not None:
@@ -144,10 +145,8 @@ def align(
             named = (item if item.lang else item._replace(lang=lang) for item in texts)
             yield from (doc for _, doc in annotate(nlp, named, batch_size=batch_size, on_error=when))
 
-    given = [docs] if isinstance(docs, (str, Path)) else [] if isinstance(docs, Doc) else docs
-    kept = given if isinstance(given, list) else []
-    inputs = [path for path in (kb, aliases) if path is not None]
-    inputs += [path for path in kept if isinstance(path, Path) or path is docs]
+    files = [docs] if isinstance(docs, (str, Path)) else [path for path in docs if isinstance(path, Path)]
+    inputs = [path for path in (kb, aliases, *files) if path is not None]
     return align_to_bags(
         base,
         found(),
