@@ -30,8 +30,7 @@ MESSAGES: Messages = {
         "RX272": "A heatmap shows one component, but {names} have routes. Choose one with --component, or write .json.",
         "RX510": "The setting 'types' must be the name of a built-in table, a mapping {{\"recogniser's name\": "
         '"training\'s name"}}, or a list of names and mappings, but got {value!r}.',
-        "RX511": "There is no built-in table of entity types called '{name}'. Choose from {known}, set a mapping such "
-        'as {{"PERSON": "PER"}}, or give a file of two tab-separated columns (relx convert --types FILE).',
+        "RX511": 'There is no built-in table of entity types called \'{name}\'. Use a mapping such as {{"PERSON": "PER"}}, a file of two tab-separated columns (relx convert --types FILE), or one of the tables {known}.',
         "RX550": "The tokenizer of '{model}' is for the language '{base}', but the language of this pipeline is "
         "'{lang}'. Set [nlp] lang, or --nlp.lang {base} on the command line.",
         "RX561": "'{setting}' of '{name}' must be a list of {form}, but has {value!r}.",
@@ -124,8 +123,7 @@ MESSAGES: Messages = {
     RelxWarning: {
         "RX024": "The Doc '{text}...' has {total} candidate pairs. The {limit} nearest are kept, {dropped} are left "
         "out. Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
-        "RX025": "'{name}' was not trained with the entity type '{label}', which {n} of the {total} mentions so far "
-        "have. They get the uniform marker, which costs accuracy. Entity types in training: {known}. {remedy}",
+        "RX025": "'{name}' was not trained with the entity type '{label}': {n} of the {total} mentions so far have it. They get the uniform marker, which costs accuracy. Entity types in training: {known}. {remedy}",
         "RX041": "'{name}' continues without language detection (default: {default!r}): {reason}",
         "RX057": "'{setting}' of '{name}' names relations that are not among its labels and have no effect: {names}. "
         "Labels: {known}.",
