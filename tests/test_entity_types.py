@@ -268,7 +268,7 @@ def test_unknown_types_are_said_where_nobody_reads_the_stream_to_its_end():
 
 def test_a_setting_that_names_unknown_types():
     nlp, _ = make_marker(types={"HUMAN": "PERS"})
-    with pytest.warns(RelxWarning, match="RX512.*makes 'HUMAN' into 'PERS'.*1 of the 2.*ORG, PERSON, PLACE"):
+    with pytest.warns(RelxWarning, match="RX512.*maps 'HUMAN' to 'PERS'.*1 of the 2.*ORG, PERSON, PLACE"):
         nlp(make_doc(nlp.vocab, WORDS, [(0, 1, "HUMAN"), (3, 4, "ORG")]))
 
 
