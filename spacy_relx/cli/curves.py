@@ -20,14 +20,12 @@ from ._output import cannot_write, check_output
 from .transfer import WIDTH, _cell
 
 if TYPE_CHECKING:
-    from ..viz.curves import CurveLine
+    pass
 
 RUNS_HELP = (
     "NAME=PATH, several. NAME: what the picture calls it. PATH: a metrics file of relx evaluate, or a pattern "
     "('metrics/pcnn-*.json') for several runs, of which the mean is drawn"
 )
-#: Steps of the recalls at which runs are averaged.
-GRID = 200
 
 
 @relx_app.command("curves")
@@ -43,12 +41,14 @@ def curves_cli(
     Draw precision-recall curves of facts, from what relx evaluate --output writes. Several files of one name are
     seeds of one model: their mean is drawn, in a band of one standard deviation.
     """
+    from ..evaluation.curve_runs import draw_curves
+
     paths = _group(item for run in runs for item in _find(run))
     files = [path for group in paths.values() for path in group]
     _check_outputs(output, json_path, files)
     scores = {name: [_read(path) for path in group] for name, group in paths.items()}
     _check_alike({path: each for name in paths for path, each in zip(paths[name], scores[name])})
-    picture, merged = draw(scores, title=title, recall_max=recall_max, as_png=output.suffix == ".png")
+    picture, merged = draw_curves(scores, title=title, recall_max=recall_max, as_png=output.suffix == ".png")
     typer.echo(text_table(_table(merged), shutil.get_terminal_size((WIDTH, 0)).columns))
     _write(output, picture)
     if json_path is not None:
@@ -56,67 +56,6 @@ def curves_cli(
             merged[name]["files"] = [str(path) for path in group]
         text = dump_json({"recall_max": recall_max, "runs": merged}, indent=2) + "\n"
         _write(json_path, text.encode("utf8"))
-
-
-def draw(
-    scores: dict[str, list[dict[str, Any]]], *, title: str = "", recall_max: float = 1.0, as_png: bool = False
-) -> tuple[bytes, dict[str, Any]]:
-    """The picture of the curves, and the numbers in it.
-
-    scores: name -> metrics of its runs. RETURNS: the picture's bytes, SVG or PNG; {name: {n, numbers, recall,
-    precision, sd}}, where numbers is {key of the metrics: {mean, sd}} (None where a run lacks it), recall a grid up to
-    recall_max, precision and sd the mean and the sample standard deviation there, None where not all runs reach.
-    RAISES: RelxError RX197 for a curve without points or another recall_max, RX005 for PNG without matplotlib.
-    """
-    from ..viz.curves import curves_png, curves_svg
-
-    merged = {name: _merge(group, recall_max) for name, group in scores.items()}
-    lines = [_line(name, group, merged[name]) for name, group in scores.items()]
-    if as_png:
-        return curves_png(lines, title=title, recall_max=recall_max), merged
-    return curves_svg(lines, title=title, recall_max=recall_max).encode("utf8"), merged
-
-
-def _merge(runs: list[dict[str, Any]], recall_max: float) -> dict[str, Any]:
-    """Means of the runs of one name. RETURNS: as `draw` says."""
-    import numpy as np
-
-    from ..evaluation.curves import mean_curve
-
-    grid = np.linspace(0.0, recall_max, GRID + 1)
-    curves = [(run["fact_curve"]["recall"], run["fact_curve"]["precision"]) for run in runs]
-    mean, spread = (
-        [None if np.isnan(value) else value for value in column.tolist()] for column in mean_curve(curves, grid)
-    )
-    numbers = {key: _mean([run.get(key) for run in runs]) for key in FACT_NUMBERS.values()}
-    return {"n": len(runs), "numbers": numbers, "recall": grid.tolist(), "precision": mean, "sd": spread}
-
-
-def _mean(values: list[float | None]) -> dict[str, float | None] | None:
-    """Mean, and sample standard deviation of several; None where a run has no such number."""
-    from statistics import mean, stdev
-
-    known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    return {"mean": mean(known), "sd": stdev(known) if len(known) > 1 else None}
-
-
-def _line(name: str, runs: list[dict[str, Any]], merged: dict[str, Any]) -> CurveLine:
-    """What is drawn of a name: the points of a single run, else the mean on the grid with its band."""
-    from ..viz.curves import CurveLine
-
-    shown = {heading: _fraction(merged["numbers"][FACT_NUMBERS[heading]]) for heading in ("AP", "AUC")}
-    if len(runs) == 1:
-        curve = runs[0]["fact_curve"]
-        return CurveLine(name, curve["recall"], curve["precision"], numbers=shown)
-    return CurveLine(f"{name} ({len(runs)} runs)", merged["recall"], merged["precision"], merged["sd"], shown)
-
-
-def _fraction(cell: dict[str, Any] | None) -> str:
-    if cell is None:
-        return "-"
-    return f"{cell['mean']:.3f}" + (f" ± {cell['sd']:.3f}" if cell["sd"] is not None else "")
 
 
 def _table(merged: dict[str, Any]) -> Table:

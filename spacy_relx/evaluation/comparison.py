@@ -47,21 +47,15 @@ class Comparison(Shown):
         several = any(n > 1 for n in self.runs.values())
         tables = []
         for title, columns in (("Relations", RELATION_NUMBERS), ("Facts", FACT_NUMBERS)):
-            names = {name: n for name, n in self.runs.items() if self.numbers[name].keys() & set(columns.values())}
+            scored = {name: n for name, n in self.runs.items() if self.numbers[name].keys() & set(columns.values())}
             lines = [
-                (
-                    name,
-                    *(_text(self.numbers[name].get(key)) for key in columns.values()),
-                    *[str(self.runs[name])] * several,
-                )
-                for name in names
+                (name, *(_text(self.numbers[name].get(key)) for key in columns.values()), *[str(n)] * several)
+                for name, n in scored.items()
             ]
             tables.append(Table(title, [*columns, *["runs"] * several], lines))
         for title, groups in (("F1 per relation", self.labels), ("F1 per language", self.langs)):
-            names = list(self.runs)
-            by_group = {
-                group: [groups[name].get(group) for name in names] for each in groups.values() for group in each
-            }
+            found = {group for cells in groups.values() for group in cells}
+            by_group = {group: [groups[name].get(group) for name in self.runs] for group in found}
             lines = [(group, *map(_text, cells)) for group, cells in largest_first(by_group, _support)]
             tables.append(shortened(Table(title, list(self.runs), lines), rows))
         return [table for table in tables if table.rows]
