@@ -257,7 +257,19 @@ def test_pipelines_and_documents_of_no_use_are_named(call, trained):
     with pytest.raises(RelxError, match="RX611"):
         call(trained, ["a text"])
     with pytest.raises(RelxError, match="RX611"):
-        call(trained, 3) if call is not sr.calibrate else call(trained, [3])
+        call(trained, 3)
+
+
+def test_documents_of_no_use_are_named_everywhere(tmp_path):
+    (tmp_path / "kb.tsv").write_text("ann\tworks_for\tacme\n", encoding="utf8")
+    with pytest.raises(RelxError, match="RX611"):
+        sr.align(tmp_path / "kb.tsv", 3, tmp_path / "bags.spacy")
+    with pytest.raises(RelxError, match="RX611"):
+        sr.show(3)
+    with pytest.raises(RelxError, match="RX611"):
+        sr.read_docs([3])
+    with pytest.raises(RelxError, match="RX544"):
+        sr.export(3, tmp_path / "x.csv")
 
 
 # Data
@@ -324,7 +336,7 @@ def test_train(data, tmp_path, capsys):
 # Pictures and triples
 
 
-def test_show(docs, tmp_path):
+def test_show(docs, data, tmp_path):
     picture = sr.show(docs[:2], title="Mine")
     html = picture._repr_html_()
     assert "<html" not in html and "Content-Security-Policy" not in html and "works_for" in html
@@ -332,6 +344,7 @@ def test_show(docs, tmp_path):
     picture.save(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf8")
     assert "<title>Mine</title>" in page and "Content-Security-Policy" in page
+    assert sr.show(data, title="Mine")._repr_html_().count("<article") == 9
     sr.show(docs[0], style="arcs").save(tmp_path / "one.svg")
     assert (tmp_path / "one.svg").read_text(encoding="utf8").startswith("<svg")
     with pytest.raises(RelxError, match="RX368"):

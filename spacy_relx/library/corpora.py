@@ -127,6 +127,8 @@ def align(
     if lang and not is_lang_code(lang):
         raise RelxError("RX042", where="the setting 'lang'", value=lang)
     when = on_error_of(on_error)
+    if not isinstance(docs, (str, Path, Doc, Iterable)):
+        raise RelxError("RX611", value=docs)
     docs = docs if isinstance(docs, (str, Path)) else [docs] if isinstance(docs, Doc) else list(docs)
     base = read_triples(kb, shorten=shorten, on_error=on_error)
     matcher = None

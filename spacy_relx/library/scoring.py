@@ -73,7 +73,7 @@ def calibrate(
     if output is not None and Path(output).exists() and (not Path(output).is_dir() or any(Path(output).iterdir())):
         raise RelxError("RX389", path=output)
     nlp = pipeline_of(model)
-    kept: Any = data if isinstance(data, (str, Path, Doc)) else list(data)
+    kept = data if isinstance(data, (str, Path, Doc)) else list(docs_of(data, nlp.vocab))
     names = [name.strip() for name in per.split(",") if name.strip()] if isinstance(per, str) else list(per)
     result = _calibrate(nlp, lambda: docs_of(kept, nlp.vocab), per=names, where=_name(data), **settings)
     if output is not None:

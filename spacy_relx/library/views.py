@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Union
 
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 from typing_extensions import TypeAlias
 
 from ..data._compat import optional_import
@@ -19,7 +20,7 @@ from ..writers import export as _export
 from ..writers.from_docs import as_triples
 from ..writers.iris import DEFAULT_BASE, Iris
 from ..writers.reading import file_triples
-from .inputs import on_error_of
+from .inputs import Docs, docs_of, on_error_of
 
 if TYPE_CHECKING:
     import networkx
@@ -92,7 +93,7 @@ def _lines(doc: Doc) -> Iterator[str]:
 
 
 def show(
-    docs: Doc | Iterable[Doc],
+    docs: Docs,
     *,
     style: Literal["rows", "arcs"] = "rows",
     width: int = 920,
@@ -101,7 +102,7 @@ def show(
     """Show Docs with their mentions and relations; a notebook shows what this returns.
 
     Args:
-        docs: One Doc or several.
+        docs: One Doc or several, a .spacy file, or a folder of such.
         style: "rows" below the text, or "arcs" over it.
         width: Of arcs, in pixels.
         title: The heading of the page.
@@ -109,11 +110,7 @@ def show(
     Raises:
         RelxError: RX361 for another style, RX360 for a width that is too small or large, RX611 for what is no Doc.
     """
-    found = [docs] if isinstance(docs, Doc) else list(docs)
-    for doc in found:
-        if not isinstance(doc, Doc):
-            raise RelxError("RX611", value=doc)
-    return Picture(found, style, width, title)
+    return Picture(list(docs_of(docs, Vocab())), style, width, title)
 
 
 def export(
@@ -228,6 +225,8 @@ def _triples(items: Items, what: str, on_error: str, made: Mapping[str, str]) ->
 
 
 def _opened(items: Any, what: str, on_error: Any, made: Mapping[str, str]) -> Iterator[Doc | Triple]:
+    if not isinstance(items, (Doc, Triple, Iterable)):
+        raise RelxError("RX544", value=items)
     for item in [items] if isinstance(items, (Doc, Triple)) else items:
         if isinstance(item, (str, Path)):
             yield from file_triples([Path(item)], what=what, on_error=on_error, **made)
