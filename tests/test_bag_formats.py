@@ -129,9 +129,8 @@ def test_opennre_compares_names_with_the_text(tmp_path):
     records, report = read("opennre", path)
     assert len(records) == 5 and not report.records_broken
     assert [(p.code, p.line) for p in report.problems] == [("RX117", 3), ("RX117", 4), *[("RX117", 5)] * 2]
-    assert (
-        "x.jsonl, line 3: the entity 'h' is named 'Ann Bee', but the text at characters [2, 9) is 'n Bee l'"
-        in str(report.problems[0].message)
+    assert "x.jsonl, line 3: the entity 'h' is named 'Ann Bee', but the text at characters [2, 9) is 'n Bee l'" in str(
+        report.problems[0].message
     )
     assert "'t' is named 'New Ulm', but the text at tokens [4, 6) is 'Ulm ('" in report.problems[1].message
     assert (records[2].mentions[0].start, records[2].mentions[0].end) == (2, 9)

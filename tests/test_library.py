@@ -201,7 +201,7 @@ def test_calibrate(folder, docs, data, tmp_path):
     again = sr.calibrate(nlp, iter(docs), per=["relation"], **settings)  # a stream is read twice, too
     assert again.record == result.record and again.nlp is nlp
     assert nlp.get_pipe("relation_extractor").thresholds == result.fitted.thresholds
-    with pytest.raises(RelxError, match="RX389"):
+    with pytest.raises(RelxError, match="RX320"):
         sr.calibrate(folder, data, tmp_path / "calibrated", **settings)
 
 
@@ -221,7 +221,7 @@ def test_error_report(trained, docs, tmp_path):
     assert len(sr.error_report(trained, changed, gold_mentions=True, limit=2).docs) == 2
     report.save(tmp_path / "errors.html")
     assert "sold" in (tmp_path / "errors.html").read_text(encoding="utf8")
-    with pytest.raises(RelxError, match="RX170"):
+    with pytest.raises(RelxError, match="RX021"):
         sr.error_report(trained, changed, match="nope")
 
 

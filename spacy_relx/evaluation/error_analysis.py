@@ -146,7 +146,7 @@ def error_report(
         The documents in their order, with all relations.
 
     Raises:
-        RelxError: RX531 for a pipeline that finds no relations, RX170 for an unknown match.
+        RelxError: RX531 for a pipeline that finds no relations, RX021 for an unknown match.
 
     Warns:
         RX171: Where no entity was found.

@@ -342,6 +342,6 @@ def _prefixed(prefix: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_match(match: str) -> None:
-    """RAISES: RelxError RX170 for a match that is not known."""
+    """RAISES: RelxError RX021 for a match that is not known."""
     if match not in MATCHES:
         raise RelxError("RX021", name="match", value=match, need=" or ".join(map(repr, MATCHES)))

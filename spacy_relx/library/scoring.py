@@ -68,10 +68,10 @@ def calibrate(
         The fits, with the scores before and after. Its `nlp` is the calibrated pipeline.
 
     Raises:
-        RelxError: RX389 for an output that exists, RX186 where it cannot be written, and what `calibrate` raises.
+        RelxError: RX320 for an output that exists, RX186 where it cannot be written, and what `calibrate` raises.
     """
     if output is not None and Path(output).exists() and (not Path(output).is_dir() or any(Path(output).iterdir())):
-        raise RelxError("RX389", path=output)
+        raise RelxError("RX320", path=output)
     nlp = pipeline_of(model)
     kept = data if isinstance(data, (str, Path, Doc)) else list(docs_of(data, nlp.vocab))
     names = [name.strip() for name in per.split(",") if name.strip()] if isinstance(per, str) else list(per)

@@ -108,7 +108,7 @@ def show(
         title: The heading of the page.
 
     Raises:
-        RelxError: RX361 for another style, RX360 for a width that is too small or large, RX611 for what is no Doc.
+        RelxError: RX021 for another style, RX360 for a width that is too small or large, RX611 for what is no Doc.
     """
     return Picture(list(docs_of(docs, Vocab())), style, width, title)
 
