@@ -355,7 +355,7 @@ def test_a_sentence_in_an_unknown_language():
         lambda: bags(nlp, rows),
         lambda: update(nlp, make_examples(nlp.vocab, rows), optimizer),
     ):
-        with pytest.raises(RelxError, match=r"'fr' \(Ann travaille chez Acme.* de, en, es") as caught:
+        with pytest.raises(RelxError, match=r"'fr' of a sentence \(Ann travaille chez Acme.* de, en, es") as caught:
             act()
         assert caught.value.code == "RX065"
     with pytest.raises(RelxError, match="RX065"):

@@ -240,7 +240,7 @@ def test_no_file_stays_behind(tmp_path):
 def test_errors_of_the_spool(tmp_path):
     doc = sentence("Ann likes Ulm")
     with BagSpool(VOCAB) as spool:
-        with pytest.raises(RelxError, match=r"RX140.*'Ann' and 'Ulm'"):
+        with pytest.raises(RelxError, match=r"RX140.*'Ann' or 'Ulm'"):
             spool.add(doc, Mention(0, 1, "X", "Q1"), Mention(2, 3, "X"))
         with pytest.raises(RelxError, match="RX003"):
             spool.add(doc, Mention(0, 1, "X", "Q1"), Mention(2, 4, "X", "Q2"))

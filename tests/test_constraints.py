@@ -242,7 +242,7 @@ def test_unknown_labels_are_warned_of_once(trained):
     settings = {"functional": [config[0], "nothing"], "inverse": [[config[0], "brought"]]}
     pipe = nlp.add_pipe("relation_constraints", config=settings)
     try:
-        with pytest.warns(RelxWarning, match="RX384.*can be found: nothing\\."):
+        with pytest.warns(RelxWarning, match="RX384.*no earlier component can find: nothing\\."):
             nlp("Ann works for Acme")
         nlp("Ann works for Acme")  # a warning would be an error
         assert pipe.schema.labels == {config[0], "nothing", "brought"}

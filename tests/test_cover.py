@@ -182,7 +182,7 @@ def test_pairs_that_are_not_proposed_are_told_in_evaluation():
             nlp.evaluate([*make_examples(nlp.vocab), apart])
     said = sorted(str(each.message) for each in caught)
     assert [each[1:6] for each in said] == ["RX502", "RX507"]
-    assert f"1 of {N_GOLD + 1} gold relations join mentions" in said[1]
+    assert f"cannot find 1 of {N_GOLD + 1} gold relations" in said[1]
 
 
 def test_facts_of_pairs_that_are_not_proposed():

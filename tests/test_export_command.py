@@ -126,7 +126,7 @@ def test_bad_calls(tmp_path, monkeypatch, args, code):
     result = relx("export", *args, code=1)
     assert f"[{code}]" in result.output and "Traceback" not in result.output
     assert sorted(path.name for path in Path().iterdir()) == ["broken.jsonl", "empty", "in.jsonl"]
-    assert args[0][0] != "x" or "there is no such file or folder" in result.output
+    assert args[0][0] != "x" or "There is no file or folder x" in result.output
     assert code != "RX339" or "broken.jsonl:3" in result.output
 
 

@@ -104,7 +104,7 @@ def test_a_second_checker_is_warned_of(nlp, sources, tmp_path):
     first = all_support(nlp.pipe([make_doc(nlp)]))
     other = tmp_path / "other.tsv"
     other.write_text("ann\tworks_for\tacme\n", encoding="utf8")
-    with pytest.warns(RelxWarning, match=r"RX428.*'second'.*beside 'fact_checker'"):
+    with pytest.warns(RelxWarning, match=r"RX428.*'second' and 'fact_checker'"):
         nlp.add_pipe("fact_checker", name="second", config={"triples": str(other)})
     (doc,) = nlp.pipe([make_doc(nlp)])
     both = all_support([doc])

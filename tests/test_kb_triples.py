@@ -207,7 +207,7 @@ BROKEN = {
     3: (b"a\tr\tb\tc", "RX200", "4 columns"),
     5: (b"a\t \tb", "RX201", "relation"),
     6: (b"a\tr\t", "RX201", "tail"),
-    7: (b"a\tr\t\xff", "RX108", "not UTF-8"),
+    7: (b"a\tr\t\xff", "RX108", "invalid UTF-8"),
 }
 
 

@@ -247,7 +247,7 @@ def test_brat_all_names_come_back(tmp_path):
 
 def test_the_warning_of_many_names_is_short(tmp_path):
     docs = [make_doc("Ann", [(0, 1, "P", f"Q {i}")]) for i in range(200)]
-    with pytest.warns(match=r"RX322.* and 190 more; ") as warned:
+    with pytest.warns(match=r"RX322.* and 190 more\. ") as warned:
         write("brat", tmp_path, *docs)
     assert len(str(warned[0].message)) < 1000
 

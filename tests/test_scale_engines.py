@@ -79,7 +79,7 @@ def test_other_columns(scale_model, scale_code):
 
 def test_what_an_engine_says_is_cut_to_what_matters():
     err = RuntimeError("Job aborted\n  File x.py\nspacy_relx.errors.RelxError: [RX180] no such pipeline\n\n  at java.y")
-    assert "Spark has given up: [RX180] no such pipeline" in str(engine_failure("Spark", err))
+    assert "The engine Spark has stopped: [RX180] no such pipeline" in str(engine_failure("Spark", err))
     assert "first line" in str(engine_failure("Ray", ValueError("first line\nsecond")))
 
 

@@ -300,7 +300,7 @@ def test_weights_must_be_finite(saved, tmp_path, name, value):
     parameter = next(iter(nlp.get_pipe(name)._shim.module.parameters()))
     parameter.data.view(-1)[-1] = value
     nlp.to_disk(tmp_path)
-    with pytest.raises(RelxError, match=rf"RX594.*'{name}'.*, 1 of {parameter.numel()}"):
+    with pytest.raises(RelxError, match=rf"RX594.*'{name}'.*: 1 of {parameter.numel()}"):
         spacy.load(tmp_path)
 
 
@@ -318,7 +318,7 @@ def test_weights_of_thinc_must_be_finite(tmp_path):
     node = next(node for node in nlp.get_pipe("relation_extractor").model.walk() if "E" in node.param_names)
     node.get_param("E")[0, 0] = np.nan
     nlp.to_disk(tmp_path / "bad")
-    with pytest.raises(RelxError, match=r"RX594.*\.E', 1 of"):
+    with pytest.raises(RelxError, match=r"RX594.*: 1 of .*\.E'"):
         spacy.load(tmp_path / "bad")
 
 
