@@ -107,7 +107,7 @@ def everything(shelf):
 # blocks
 
 
-@pytest.mark.filterwarnings("ignore:.*RX025.*'PRODUCT'")  # a spaCy recogniser finds more than the data of a page have
+@pytest.mark.filterwarnings("ignore:.*RX025")  # a spaCy recogniser finds more than the data of a page have
 @pytest.mark.filterwarnings("ignore:.*RX502")  # texts of several sentences: what the message says is meant to be so
 @pytest.mark.parametrize("page", [page for page in PAGES if BLOCKS[page]])
 def test_blocks(page, run):
