@@ -18,13 +18,11 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
 import time
 import traceback
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -241,25 +239,11 @@ class Sparql:
     """Queries, to a graph of one triple; a server on this machine hears what goes out."""
 
     def __init__(self, folder):
-        from test_sparql import HOSTILE
+        from test_sparql import HOSTILE, start_listener
 
         from spacy_relx.writers.graph import build_graph
 
-        asked = self.asked = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.append(self.path)
-                self.send_error(500)
-
-            do_POST = do_GET
-
-            def log_message(self, *args):
-                return None
-
-        server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/asked"
+        _, url, self.asked = start_listener()
         (folder / "one.nt").write_text("<http://a.example/s> <http://a.example/p> <http://a.example/o> .\n")
         self.graph = folder / "graph"
         build_graph([folder / "one.nt"], self.graph)

@@ -330,7 +330,7 @@ class EntityTypeMarker(Pipe):
                 self._mark(eg.predicted, self._unknown_in_steps, self._gold(eg))
                 set_gold_mentions(eg.predicted, GoldMentions.MARKED)
             else:
-                self._mark(eg.predicted, self._unknown_in_steps)
+                self.mark(eg.predicted)
         self._unknown_in_steps.warn(self.name, self.labels)
         return {} if losses is None else losses
 

@@ -39,9 +39,8 @@ HOSTILE = {
 }
 
 
-@pytest.fixture
-def listener():
-    """Address of a server on this machine, and the list of what was asked of it."""
+def start_listener():
+    """A server on this machine, its address, and the list of what was asked of it."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -56,7 +55,14 @@ def listener():
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/asked", asked
+    return server, f"http://127.0.0.1:{server.server_port}/asked", asked
+
+
+@pytest.fixture
+def listener():
+    """Address of a server on this machine, and the list of what was asked of it."""
+    server, url, asked = start_listener()
+    yield url, asked
     server.shutdown()
 
 
