@@ -195,17 +195,17 @@ def set_model(triple: Triple, model: str, version: str) -> Triple:
     return triple
 
 
-def passage(start: int, end: int, first: int, last: int, max_length: int = MAX_PASSAGE) -> tuple[int, int]:
+def passage(start: int, end: int, first: int, last: int, max_chars: int = MAX_PASSAGE) -> tuple[int, int]:
     """Cut a passage [start, end) where it is too long to be repeated for each triple of a document.
 
-    first, last: the begin of the first mention and the end of the last. What is cut has max_length characters at most,
+    first, last: the begin of the first mention and the end of the last. What is cut has max_chars characters at most,
     both mentions in the middle where they fit, else from the first mention on.
     RETURNS: (start, end). All numbers count characters, ends exclusive.
     """
-    if end - start > max_length:
-        margin = max(0, max_length - (last - first)) // 2
+    if end - start > max_chars:
+        margin = max(0, max_chars - (last - first)) // 2
         start = max(start, first - margin)
-        end = min(end, start + max_length)
+        end = min(end, start + max_chars)
     return start, end
 
 
