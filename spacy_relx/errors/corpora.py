@@ -48,9 +48,9 @@ MESSAGES: Messages = {
         "new or contains only bags (bags-00000.spacy, ...).",
     },
     RelxWarning: {
-        "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens) and were split at sentence "
+        "RX133": "{n} Docs of {path} are longer than max_tokens ({max_tokens} tokens) and were split at sentence "
         "boundaries. {lost} sentences are still too long and are left out; {relations} relations were lost "
-        "in them or across the cuts. Raise max_length, or set it to 0 for no limit.",
+        "in them or across the cuts. Raise max_tokens, or set it to 0 for no limit.",
         "RX147": "{path} has no sentence in {missing}, which the setting 'langs' names. Its sentences are in {found}.",
     },
 }

@@ -27,7 +27,7 @@ from ..formats.records import UNTYPED
 from .alias_index import mix
 from .aliases import AliasMatcher
 from .negatives import INSTANCE, NegativeSpool
-from .triples import RELATION, KnowledgeBase
+from .triples import LABEL, KnowledgeBase
 
 #: Docs taken at a time, and linked mentions of one sentence that are looked at: more than that are lists and tables.
 BATCH_DOCS = 128
@@ -210,7 +210,7 @@ class _Aligner:
         found = self.n_sentences > 0
         report.bags = int(found.sum())
         counts = np.diff(kb.pair_starts)
-        relations = kb.triples[kb.by_pair, RELATION]
+        relations = kb.triples[kb.by_pair, LABEL]
         n_facts = np.bincount(relations[np.repeat(found, counts)], minlength=len(kb.relation_ids))
         n_instances = np.bincount(relations, np.repeat(self.n_sentences, counts), len(kb.relation_ids)).astype(int)
         report.covered = int(n_facts.sum())

@@ -297,7 +297,7 @@ def files(tmp_path):
     names = [*ALIASES, *[(name, f"{name.upper()}x") for pair in pairs for name in pair]]
     texts = [*TEXTS, *[(f"{head.upper()}x is from {tail.upper()}x, not from C0x.", "en") for head, tail in pairs]]
     return {
-        "kb": write("kb.tsv", ["head\trelation\ttail", *["\t".join(row) for row in rows]]),
+        "kb": write("kb.tsv", ["head\tlabel\ttail", *["\t".join(row) for row in rows]]),
         "aliases": write("names.tsv", ["\t".join(row) for row in names]),
         "jsonl": write("texts.jsonl", [json.dumps({"text": t, "lang": lang}) for t, lang in texts]),
         "txt": write("more.txt", ["Bob was never in Lima, says Ann of Acme.", "", "Acme bought Globex."]),

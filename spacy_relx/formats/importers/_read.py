@@ -320,7 +320,7 @@ def check_record(record: Record, *, inclusive: bool = False) -> None:
     for mention in record.mentions:
         if not 0 <= mention.start < mention.end <= length:
             raise misfit(mention.start, mention.end, length, unit, inclusive=inclusive)
-    for head, tail, label in record.relations:
+    for head, tail, label, *_ in record.relations:
         for index in (head, tail):
             if not 0 <= index < len(record.mentions):
                 raise BadRecord("RX104", value=index, n=len(record.mentions))
