@@ -42,8 +42,6 @@ MESSAGES: Messages = {
         "RX132": "{path} is not a valid .spacy file: {reason}. Make .spacy files with: python -m spacy relx convert",
     },
     OutputError: {
-        "RX141": "The temporary files for the sentences of bags in {folder} cannot be written or read: {reason}. "
-        "Choose a folder with more room by the environment variable TMPDIR.",
         "RX145": "Bags cannot be written to {path}: {reason}. Give a file that ends in .spacy, or a folder that is "
         "new or contains only bags (bags-00000.spacy, ...).",
     },

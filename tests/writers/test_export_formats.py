@@ -21,7 +21,6 @@ from spacy_relx.writers import (
     Iris,
     Settings,
     Triple,
-    TripleSpool,
     Writer,
     entity_id,
     export,
@@ -407,11 +406,3 @@ def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(RelxError, match=r"RX005.*spacy-relx\[parquet\]"):
         export([triple()], tmp_path / "x.parquet")
-
-
-def test_no_room_for_the_spool():
-    with TripleSpool() as spool:
-        spool._db.execute("COMMIT")
-        spool._db.execute("PRAGMA max_page_count=20")
-        with pytest.raises(RelxError, match="RX333"):
-            spool.add(triple(doc_id=f"d{i}") for i in range(5000))
