@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from spacy_relx import errors
 from spacy_relx.errors import AREAS, CATALOGUE, MESSAGES, RelxError, RelxWarning, warn
 from spacy_relx.run.serving.requests import Refusal
 
+ROOT = Path(__file__).parents[1]
 ERRORS = sorted(code for code, (kind, _) in CATALOGUE.items() if issubclass(kind, RelxError))
 WARNINGS = sorted(set(MESSAGES) - set(ERRORS))
 #: A code of each class, and what it is for code that knows nothing of this package.
@@ -94,3 +96,22 @@ def test_warnings_have_their_code():
     with pytest.warns(RelxWarning, match=r"^\[RX323\]") as caught:
         warn("RX323", n=3)
     assert caught[0].message.code == "RX323"
+
+
+def named_in(folder):
+    files = [path for path in (ROOT / folder).rglob("*.py") if path.parent != ROOT / "spacy_relx" / "errors"]
+    return {code for path in files for code in re.findall(r"\bRX\d{3}\b", path.read_text(encoding="utf8"))}
+
+
+def test_every_code_that_is_named_has_a_message():
+    assert named_in("spacy_relx") - set(CATALOGUE) == set()
+
+
+def test_every_message_is_used_and_tested():
+    assert set(CATALOGUE) - named_in("spacy_relx") == set()
+    assert set(CATALOGUE) - named_in("tests") == set()
+
+
+def test_a_reason_may_have_a_full_stop_of_its_own():
+    for reason in ("it is gone", "it is gone.", "it is gone.\n"):
+        assert str(RelxError("RX186", path="x", reason=reason)).startswith("[RX186] x cannot be written: it is gone. C")

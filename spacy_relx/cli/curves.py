@@ -89,22 +89,22 @@ def _group(items: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The scores in a metrics file, with a curve. RAISES: RelxError RX194."""
+    """The scores in a metrics file, with a curve. RAISES: RelxError RX615."""
     from ..evaluation.given import without_prefix
 
     try:
         scores = load_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as err:  # not UTF-8 and not JSON are ValueErrors
-        raise RelxError("RX194", where=path, reason=sentence(err)) from err
+        raise RelxError("RX615", where=path, reason=sentence(err)) from err
     scores = without_prefix(scores) if isinstance(scores, dict) else {}
     if "fact_curve" not in scores:
-        raise RelxError("RX194", where=path, reason="it has no 'fact_curve'.")
+        raise RelxError("RX615", where=path, reason="it has no 'fact_curve'.")
     curve = scores["fact_curve"]
     if curve is None:
-        raise RelxError("RX194", where=path, reason="the documents had no gold facts.")
+        raise RelxError("RX615", where=path, reason="the documents had no gold facts.")
     recall, precision = (curve.get(key) if isinstance(curve, dict) else None for key in ("recall", "precision"))
     if not (_is_numbers(recall) and _is_numbers(precision) and len(recall) == len(precision)):
-        raise RelxError("RX194", where=path, reason="its 'fact_curve' has no recall and precision of each point.")
+        raise RelxError("RX615", where=path, reason="its 'fact_curve' has no recall and precision of each point.")
     return scores
 
 

@@ -222,7 +222,7 @@ def predict_cli(
 def _check_folder(output: Path) -> None:
     """Make sure that the folder can be written before training begins, and holds nothing but embeddings.
 
-    RAISES: RelxError RX335, RX246.
+    RAISES: RelxError RX186, RX246.
     """
     from ..knowledge.embeddings import FORMAT, VERSION
     from ..knowledge.folders import META, read_meta
@@ -237,7 +237,7 @@ def _check_folder(output: Path) -> None:
         (output / f".{STATE}").touch()
         (output / f".{STATE}").unlink()
     except OSError as err:
-        raise RelxError("RX335", path=output, reason=err.strerror or err) from err
+        raise RelxError("RX186", path=output, reason=err.strerror or err) from err
 
 
 def _report_leakage(train: KnowledgeBase, held: KnowledgeBase, path: Path) -> dict[str, int]:

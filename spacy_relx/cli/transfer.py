@@ -206,13 +206,13 @@ def _check_match(match: Match, files: dict[Path, dict[str, Any]], *, alone: bool
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The scores in a metrics file. RAISES: RelxError RX177."""
+    """The scores in a metrics file. RAISES: RelxError RX615."""
     from ..evaluation.transfer import check_scores
 
     try:
         scores = load_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as err:  # not UTF-8 and not JSON are ValueErrors
-        raise RelxError("RX177", where=path, reason=sentence(err)) from err
+        raise RelxError("RX615", where=path, reason=sentence(err)) from err
     check_scores(scores, str(path))
     return scores
 

@@ -28,7 +28,7 @@ class KBEmbeddings:
 
     ids: a knowledge base with these ids; its triples are not used. model: the vectors, rows as ids are numbered.
     settings: what they were trained with. training: how that went. Both JSON-able.
-    RAISES: RelxError RX231 where ids and vectors do not belong together.
+    RAISES: RelxError RX205 where ids and vectors do not belong together.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class KBEmbeddings:
 
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` reads or maps: entities.npy and relations.npy, float32, [real; imaginary]; ids
-        (.txt, one a line); meta.json. RAISES: RelxError RX335 where it cannot be written."""
+        (.txt, one a line); meta.json. RAISES: RelxError RX186 where it cannot be written."""
         folder = Path(folder)
         arrays = {name: getattr(self.model, name).detach().numpy() for name in _TABLES}
         ids = {"entities": self.ids.entity_ids, "relations": self.ids.relation_ids}
@@ -127,7 +127,7 @@ class KBEmbeddings:
             for name, names in ids.items():
                 save_ids(folder, name, names)
         except OSError as err:
-            raise RelxError("RX335", path=folder, reason=err.strerror or err) from err
+            raise RelxError("RX186", path=folder, reason=err.strerror or err) from err
         write_arrays(folder, arrays, meta)
 
     @classmethod
@@ -135,7 +135,7 @@ class KBEmbeddings:
         """Read a folder that `save` wrote.
 
         mmap: map the vectors instead of reading them; what is changed in them stays in memory, and they are not looked
-        through. Without it, they are read and must be finite. RAISES: RelxError RX231 for what is no such folder, for
+        through. Without it, they are read and must be finite. RAISES: RelxError RX205 for what is no such folder, for
         another version, for files that are broken, or of other sizes or types than they should be.
         """
         folder = Path(folder)
@@ -183,4 +183,4 @@ def _notes(meta: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _broken(path: Path | str, reason: str) -> RelxError:
-    return RelxError("RX231", path=path, reason=reason)
+    return RelxError("RX205", path=path, reason=reason)

@@ -205,7 +205,7 @@ class FactChecker(BatchedPipe):
         save_folder(self, path, writers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> FactChecker:
-        """Read what `to_disk` wrote. RAISES: RelxError RX591 for files that are not as they were saved, RX592, RX231,
+        """Read what `to_disk` wrote. RAISES: RelxError RX591 for files that are not as they were saved, RX592, RX205,
         RX205 for what cannot be read."""
         self._restore(Saved(self, path, exclude))
         return self

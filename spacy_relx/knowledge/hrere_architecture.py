@@ -33,7 +33,7 @@ def make_complex_knowledge(
     of "relations", or "none". lr_scale: learning rate of the vectors, times the common one. missing: relations of
     the facts that the knowledge base lacks are an "error", or begin with "random" vectors, as no-relation always does.
 
-    RAISES: RelxError RX021 for settings that make no sense; when the model is initialised RX242 without a path, RX231
+    RAISES: RelxError RX021 for settings that make no sense; when the model is initialised RX242 without a path, RX205
     for files that are broken, RX240 for relations that the knowledge base lacks.
     """
     check_one_of(TUNE, tune=tune)
@@ -90,7 +90,7 @@ def _build_head(
 def read_tables(path: Path | None, missing: str, labels: Sequence[str]) -> KnowledgeTables:
     """Embeddings as a network wants them: entities by the hashes of their ids, relations by the facts' labels.
 
-    Vectors that have to be drawn are as large as those that there are. RAISES: RelxError RX242, RX231, RX240.
+    Vectors that have to be drawn are as large as those that there are. RAISES: RelxError RX242, RX205, RX240.
     """
     if path is None:
         raise RelxError("RX242")

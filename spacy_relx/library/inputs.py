@@ -90,8 +90,8 @@ def on_error_of(on_error: str) -> OnError:
     """The setting `on_error` of the commands.
 
     Raises:
-        RelxError: RX612 for another one than "raise" and "skip".
+        RelxError: RX021 for another one than "raise" and "skip".
     """
     if on_error not in ("raise", "skip"):
-        raise RelxError("RX612", value=on_error)
+        raise RelxError("RX021", name="on_error", value=on_error, need="'raise' or 'skip'")
     return OnError(on_error)
