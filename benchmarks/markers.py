@@ -57,7 +57,7 @@ def make_nlp(args, vocab, mode, pooling, pairs, extra):
         "transformer": {"@architectures": "spacy_relx.Transformer.v1", "name": args.transformer},
         "pooling": {"@architectures": f"spacy_relx.{pooling}.v1"},
         "pairs": pairs,
-        "head": {"@architectures": "spacy_relx.SoftmaxHead.v1"},
+        "head": {"@architectures": "spacy_relx.SoftmaxClassifier.v1"},
     }
     nlp.add_pipe("relation_extractor", config={"model": model, "scorer": None})
     return nlp

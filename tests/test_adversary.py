@@ -8,7 +8,7 @@ from thinc.api import SGD, fix_random_seed
 from torch import nn
 
 from spacy_relx.bags.amnre import Game, MultilingualNetwork
-from spacy_relx.bags.bag_heads import SoftmaxBagHead
+from spacy_relx.bags.bag_classifiers import SoftmaxBagClassifier
 from spacy_relx.bags.instance_batch import Bags, InstanceBatch
 from spacy_relx.bags.language_adversary import (
     FOOLING,
@@ -161,7 +161,7 @@ def play(game, steps=100):
         individual=None,
         consistent=nn.ModuleList(encoders),
         heads=None,
-        head=SoftmaxBagHead(attention, WIDTH, N_RELATIONS, dropout=0.0),
+        head=SoftmaxBagClassifier(attention, WIDTH, N_RELATIONS, dropout=0.0),
         combine="product",
         discriminator=None if game is None else Discriminator(WIDTH, N_LANGS, hidden=32, dropout=0.0),
         game=game,

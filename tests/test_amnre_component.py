@@ -138,7 +138,7 @@ def test_overfit_save_reload_score(name, tmp_path):
 
 
 def test_shared_parts_stay_shared_in_training(tmp_path):
-    nlp, optimizer, examples = started("mnre", share_heads=True)
+    nlp, optimizer, examples = started("mnre", share_classifiers=True)
     update(nlp, examples, optimizer)
     nlp.to_disk(tmp_path)
     reloaded = spacy.load(tmp_path)

@@ -33,7 +33,7 @@ from spacy_relx.bags.instances import (
     pair_instances,
     sentence_windows,
 )
-from spacy_relx.bags.words_settings import make_word_table
+from spacy_relx.bags.words import WordTable
 from spacy_relx.data.extensions import set_bag, set_candidates, set_facts, set_lang, set_sentence_langs
 from spacy_relx.data.facts import Fact
 from spacy_relx.data.grouping import group_pairs
@@ -240,7 +240,7 @@ def test_every_pair_as_a_bag_of_its_own():
 @pytest.mark.parametrize("max_tokens", [0, 3])
 def test_a_batch_has_the_words_and_mentions_of_its_instances(max_tokens):
     some = docs()
-    table = make_word_table(width=3, min_count=1, lower=False)
+    table = WordTable(width=3, min_count=1, lower=False)
     module = table.build(table.prepare(iter(some)))
     words = {}
     for doc in some:

@@ -7,7 +7,7 @@ import torch
 from bag_util import INSTANCES, N_MARKERS, N_WORDS, SIZES, WIDTH, make_bags, make_batch, random
 from torch.func import functional_call
 
-from spacy_relx.bags.bag_heads import SigmoidBagHead, SoftmaxBagHead
+from spacy_relx.bags.bag_classifiers import SigmoidBagClassifier, SoftmaxBagClassifier
 from spacy_relx.bags.instance_batch import Bags
 from spacy_relx.bags.network import BagNetwork, encode_in_parts, word_groups
 from spacy_relx.bags.perturbation import SCOPES, Perturbation
@@ -50,7 +50,7 @@ AGGREGATORS = ["tanh", "plain", "tied", "average", "one"]
 def make_network(
     encoder="pcnn",
     aggregator="tanh",
-    head=SoftmaxBagHead,
+    head=SoftmaxBagClassifier,
     perturbation=None,
     dropout=0.0,
     batch_tokens=1000,
@@ -133,7 +133,7 @@ class Loss(torch.nn.Module):
         return self.head.loss(vectors, bags, targets)
 
 
-@pytest.mark.parametrize("head", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("head", [SoftmaxBagClassifier, SigmoidBagClassifier])
 @pytest.mark.parametrize("aggregator", AGGREGATORS)
 def test_gradient_of_heads(head, aggregator):
     torch.manual_seed(2)
@@ -205,13 +205,13 @@ def test_only_the_loss_at_the_changed_words_is_optimised(encoder, scope):
     network.zero_grad()
 
     words = network.words(batch).detach().requires_grad_()
-    base = network.head.loss(network.encoder(words, batch), bags, TARGETS)
+    base = network.classifier.loss(network.encoder(words, batch), bags, TARGETS)
     (gradient,) = torch.autograd.grad(base, words)
     change = torch.zeros_like(gradient)
     groups = {"sentence": batch.owners(), "bag": bags.owners()[batch.owners()], "batch": torch.zeros(N_TOKENS)}[scope]
     for group in groups.unique():
         change[groups == group] = 0.3 * gradient[groups == group] / gradient[groups == group].norm()
-    expected = network.head.loss(network.encoder(network.words(batch) + change, batch), bags, TARGETS)
+    expected = network.classifier.loss(network.encoder(network.words(batch) + change, batch), bags, TARGETS)
     expected.backward()
     torch.testing.assert_close(loss, expected)
     assert loss > base
@@ -232,7 +232,7 @@ def test_without_length_it_is_the_base_loss(scope):
 
 
 @pytest.mark.parametrize("batch_tokens", [1000, 5])
-@pytest.mark.parametrize("head", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("head", [SoftmaxBagClassifier, SigmoidBagClassifier])
 def test_both_passes_have_the_same_dropout_masks(head, batch_tokens):
     network = make_network(head=head, perturbation=Perturbation(0.1, "bag"), dropout=0.5, batch_tokens=batch_tokens)
     masks = {"words": [], "encoder": [], "head": []}
@@ -297,7 +297,7 @@ def bag_alone(batch, bags, row):
     return batch.select(rows), Bags.of_sizes(bags.sizes[row : row + 1])
 
 
-@pytest.mark.parametrize("head", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("head", [SoftmaxBagClassifier, SigmoidBagClassifier])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_batched_equals_bag_by_bag(encoder, head):
     """So adding other bags changes nothing, and neither does the length of other sentences."""

@@ -40,7 +40,7 @@ def config(encoder="PCNN", head=SOFTMAX, type_width=4, head_settings=None, **set
             "positions": positions,
             **ENCODERS[encoder],
         },
-        "head": {"@architectures": head, **(head_settings or {})},
+        "classifier": {"@architectures": head, **(head_settings or {})},
         **settings,
     }
 

@@ -14,13 +14,13 @@ from bag_util import run as run_bags
 from bag_util import train as train_bags
 from spacy.strings import get_string_id
 
-from spacy_relx.bags.bag_heads import SoftmaxBagHead
+from spacy_relx.bags.bag_classifiers import SoftmaxBagClassifier
 from spacy_relx.bags.sentence_weights import SelectiveAttention
 from spacy_relx.errors import RelxError
 from spacy_relx.knowledge.complex import ComplExSettings, train_complex
 from spacy_relx.knowledge.embeddings import KBEmbeddings
-from spacy_relx.knowledge.hrere import Knowledge, KnowledgeBagHead, KnowledgeTables
-from spacy_relx.knowledge.hrere_architecture import make_complex_knowledge, make_knowledge_head, read_tables
+from spacy_relx.knowledge.hrere import Knowledge, KnowledgeClassifier, KnowledgeTables
+from spacy_relx.knowledge.hrere_tables import make_complex_knowledge, make_knowledge_head, read_tables
 from spacy_relx.knowledge.triples import KnowledgeBase
 
 DIM, N_LABELS, WIDTH = 3, 4, 5
@@ -42,11 +42,11 @@ def knowledge(tune="all"):
 def make_head(**settings):
     torch.manual_seed(0)
     attention = SelectiveAttention(WIDTH, N_LABELS + 1, tanh=False, tied=False)
-    text = SoftmaxBagHead(attention, WIDTH, N_LABELS, dropout=0.0).double()
+    text = SoftmaxBagClassifier(attention, WIDTH, N_LABELS, dropout=0.0).double()
     torch.nn.init.normal_(text.classifier.bias)
     defaults = {"text_weight": 1.0, "knowledge_weight": 1.0, "agreement_weight": 1.0, "alpha": 0.6}
     defaults |= {"combine": "probabilities", "double_softmax": False}
-    return KnowledgeBagHead(text, knowledge(settings.pop("tune", "all")), **{**defaults, **settings})
+    return KnowledgeClassifier(text, knowledge(settings.pop("tune", "all")), **{**defaults, **settings})
 
 
 #: The third bag's head is not known.
@@ -195,9 +195,9 @@ def test_tables_follow_the_labels(embeddings):
 
 def hrere(folder, **settings):
     model = model_config()
-    text, known = model["head"], settings.pop("knowledge", {})
+    text, known = model["classifier"], settings.pop("knowledge", {})
     source = {"@architectures": "spacy_relx.ComplExKnowledge.v1", "path": str(folder), "lr_scale": 1.0, **known}
-    model["head"] = {"@architectures": "spacy_relx.KnowledgeHead.v1", "text": text, "knowledge": source, **settings}
+    model["classifier"] = {"@architectures": "spacy_relx.KnowledgeClassifier.v1", "text": text, "knowledge": source, **settings}
     return model
 
 
@@ -264,7 +264,7 @@ def test_bad_embeddings_and_settings(embeddings, tmp_path):
         with pytest.raises(RelxError, match=f"RX021.*{name}"):
             make_complex_knowledge(embeddings, **{name: value})
     model = hrere(embeddings)
-    model["head"]["text"]["loss"] = "sigmoid"
+    model["classifier"]["text"]["loss"] = "sigmoid"
     with pytest.raises(RelxError, match=r"RX021.*loss"):
         train_bags(make_nlp(model), steps=1)
 

@@ -85,7 +85,7 @@ class Naive:
 
     def classify(self, head, tail):
         vector = head if self.network.pooling.of_sentence else torch.cat([head, tail])
-        return torch.softmax(self.network.head.output(vector), dim=0)
+        return torch.softmax(self.network.classifier.output(vector), dim=0)
 
     def sorted_pair(self, candidates, head, tail, roles):
         """The pair in the order of its text, and its markers."""
@@ -286,7 +286,7 @@ def test_gradient_equals_finite_differences(folders, name):
     backprop(1.0)
     embedding = network.transformer.get_input_embeddings().markers.weight
     query = network.transformer.encoder.layer[0].attention.self.query.weight
-    for parameter in (embedding, query, network.head.output.weight):
+    for parameter in (embedding, query, network.classifier.output.weight):
         direction = torch.randn(parameter.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         values = []
         for step in (1e-7, -1e-7):  # small, so that few units cross zero

@@ -49,10 +49,10 @@ dropout = 0.0
 width = 2
 
 [model.head]
-@architectures = "spacy_relx.BagHead.v1"
+@architectures = "spacy_relx.BagClassifier.v1"
 no_relation_weight = 0.25
 
-[model.head.aggregator]
+[model.classifier.aggregator]
 @architectures = "spacy_relx.SelectiveAttention.v1"
 tanh = false
 """
@@ -62,7 +62,7 @@ ABLATIONS = {
     "noA": {"orthogonality": 0.1},
     "noBoth": {},
     "joint": {"consistent": None, "combine": "average"},
-    "share": {"consistent": None, "combine": "average", "share_heads": True},
+    "share": {"consistent": None, "combine": "average", "share_classifiers": True},
     "consistent": {"individual": None},
     "mnre": {"consistent": None, "share_encoders": True},
 }
@@ -130,11 +130,11 @@ def factors(network, batch):
     for rows in bags_of():
         of_bag = []
         for query in range(N_LABELS + 1):
-            each = [] if consistent is None else [probability(network.head, [consistent[i] for i in rows], query)]
+            each = [] if consistent is None else [probability(network.classifier, [consistent[i] for i in rows], query)]
             for lang in range(1, N_LANGS + 1) if individual is not None else ():
                 mine = [individual[i] for i in rows if int(batch.langs[i]) == lang]
                 if mine:
-                    each.append(probability(network.heads[lang - 1], mine, query))
+                    each.append(probability(network.classifiers[lang - 1], mine, query))
             of_bag.append(each)
         out.append(of_bag)
     return out
@@ -198,11 +198,11 @@ def test_evidence_weights(name):
         for query in range(N_LABELS + 1):
             if common is not None:
                 np.testing.assert_allclose(
-                    weights[rows, query], attention(network.head, [vectors[i] for i in rows], query), atol=1e-10
+                    weights[rows, query], attention(network.classifier, [vectors[i] for i in rows], query), atol=1e-10
                 )
             for lang in langs if common is None else ():
                 mine = [i for i in rows if LANGS[i] == lang]
-                wanted = attention(network.heads[lang - 1], [vectors[i] for i in mine], query) / len(langs)
+                wanted = attention(network.classifiers[lang - 1], [vectors[i] for i in mine], query) / len(langs)
                 np.testing.assert_allclose(weights[mine, query], wanted, atol=1e-10)
 
 
@@ -246,7 +246,7 @@ def test_penalty_is_a_sum_over_languages(kind):
     network._penalty(*network.encode(network.words(batch), batch), batch.langs).backward()
     for encoders in (network.individual, network.consistent):
         assert all(float(encoder.positions.head.weight.grad.abs().max()) > 0 for encoder in encoders)
-    assert network.head.classifier.weight.grad is None
+    assert network.classifier.classifier.weight.grad is None
 
 
 def test_reversal_adds_the_discriminators_loss_and_turns_its_gradient():
@@ -386,14 +386,14 @@ def test_order_of_languages_does_not_matter(name):
 
 def test_shared_parts_are_one():
     network = make_network(**ABLATIONS["share"])
-    assert len({id(head) for head in network.heads}) == 1
+    assert len({id(head) for head in network.classifiers}) == 1
     network = make_network(**ABLATIONS["mnre"])
     assert network.shared and not any(name.startswith("consistent") for name in network.state_dict())
     assert len({id(encoder) for encoder in network.individual}) == N_LANGS
 
 
 SIGMOID = {
-    "@architectures": "spacy_relx.BagHead.v1",
+    "@architectures": "spacy_relx.BagClassifier.v1",
     "loss": "sigmoid",
     "aggregator": {"@architectures": "spacy_relx.AverageSentences.v1"},
 }
@@ -408,8 +408,8 @@ SIGMOID = {
         ({"share_encoders": True}, "RX066"),
         ({"share_encoders": True, "individual": None}, "RX066"),
         ({"share_encoders": True, "individual": None, "consistent": None}, "RX066"),
-        ({"share_heads": True, "individual": None}, "RX066"),
-        ({"head": SIGMOID}, "RX066"),
+        ({"share_classifiers": True, "individual": None}, "RX066"),
+        ({"classifier": SIGMOID}, "RX066"),
         ({"langs": []}, "RX021"),
         ({"langs": ["en", ""]}, "RX021"),
         ({"langs": ["en", "en"]}, "RX021"),

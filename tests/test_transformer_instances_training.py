@@ -43,7 +43,7 @@ def folders(tmp_path_factory):
 
 def instance_config(folder, words=None, encoder=None, **settings):
     parts = bag_config(folder, words, encoder, **settings)
-    return {**parts, "@architectures": "spacy_relx.InstanceModel.v1", "head": {"@architectures": SOFTMAX}}
+    return {**parts, "@architectures": "spacy_relx.InstanceModel.v1", "classifier": {"@architectures": SOFTMAX}}
 
 
 def adversarial(eps, scope="sentence"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 #: Of a part's numbers; "auto" is bf16 where the device computes it in hardware.
-PRECISIONS = ("fp32", "bf16", "auto")
+Precision = Literal["fp32", "bf16", "auto"]
 
 
 @lru_cache
@@ -21,7 +22,7 @@ def computes_bf16(device_type: str) -> bool:
     return any(there for name, there in capabilities.items() if "bf16" in name)
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """A precision ("fp32", "bf16" or "auto", bf16 where the device computes it in hardware), as a context."""
     bf16 = precision == "bf16" or (precision == "auto" and computes_bf16(device.type))
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)

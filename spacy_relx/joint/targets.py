@@ -62,7 +62,7 @@ def joint_gold(
     """What is to be found in one Doc; mentions that do not begin and end where its tokens do are left out.
 
     labels, types: their rows. untyped: all mentions are of the one type. unrelated_pairs: see
-    `models.joint.make_one_triple`.
+    `OneTriple`.
     RAISES: KeyError ("relation" or "type", name) for one that is not known.
     """
     from .layer import JointGold  # torch, which factories do without

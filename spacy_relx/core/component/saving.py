@@ -19,6 +19,7 @@ from spacy import util
 from thinc.api import Model
 
 from ...errors import RelxError, sentence
+from ..task import layers_of
 
 CHECKSUMS = "checksums.json"
 _VERSION = 1
@@ -222,11 +223,6 @@ def read_cfg(data: bytes, lists: Iterable[str] = ()) -> dict[str, Any]:
     return cfg
 
 
-def labels_digest(label_data: Any) -> str:
-    """A digest of labels in their order. Saved with the weights, it tells whether labels beside them are theirs."""
-    return hashlib.sha256(json.dumps(label_data, sort_keys=True).encode("utf8")).hexdigest()
-
-
 def check_finite(name: str, model: Model) -> None:
     """Check the weights of a model: thinc's parameters, and those of torch modules in our shims.
 
@@ -244,10 +240,10 @@ def _weights(model: Model) -> Iterator[tuple[str, np.ndarray]]:
         for param in node.param_names:
             if node.has_param(param):
                 yield f"{node.name}.{param}", node.ops.to_numpy(node.get_param(param))
-        shims: list[Any] = node.shims
-        for shim in shims:
-            if getattr(shim, "is_built", False):
-                yield from ((f"{node.name}.{param}", array) for param, array in shim.weights().items())
+    for node, layer in layers_of(model):
+        if layer.is_built:
+            for name, tensor in layer.network.state_dict().items():
+                yield f"{node.name}.{name}", tensor.detach().cpu().numpy()
 
 
 def _read_parts(data: bytes) -> dict[str, Any]:
