@@ -152,8 +152,8 @@ class Pipelines:
     """Files of saved components, damaged, or forged with right checksums."""
 
     def __init__(self, folder):
-        from support import saving as saving_util
         import spacy
+        from support import saving as saving_util
 
         self.util, self.folder = saving_util, folder
         self.pipes, self.answers = {}, {}

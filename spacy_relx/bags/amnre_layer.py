@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -19,6 +20,56 @@ from .layer import BagLayer
 from .network import FactNetwork
 from .perturbation import Perturbation
 from .sentence_encoders import MakeSentences, SentenceEncoder
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the network is made of, once its sizes are known; see `build_multilingual_bag_model`."""
+
+    langs: tuple[str, ...]
+    individual: MakeSentences | None
+    consistent: MakeSentences | None
+    classifier: MakeBagClassifier
+    share_classifiers: bool
+    share_encoders: bool
+    combine: Combine
+    adversary: Adversary | None
+    penalty: tuple[float, Penalty]
+    adversarial: Perturbation | None
+    batch_tokens: int
+
+    def __call__(self, words: TokenVectors, n_markers: int, n_labels: int) -> FactNetwork:
+        n = len(self.langs)
+        individual = _encoders(self.individual, words, n_markers, n)
+        consistent = individual if self.share_encoders else _encoders(self.consistent, words, n_markers, n)
+        classifiers: list[BagClassifier] = []
+        classifier, discriminator = None, None
+        if individual is not None:
+            width = individual[0].width_out
+            classifiers = [self.classifier(width, n_labels)]
+            for _ in range(1, n):
+                classifiers.append(classifiers[0] if self.share_classifiers else self.classifier(width, n_labels))
+        if consistent is not None:
+            width = consistent[0].width_out
+            classifier = self.classifier(width, n_labels)
+            if self.adversary is not None:
+                hidden, dropout = self.adversary.hidden, self.adversary.dropout
+                discriminator = Discriminator(width, n, hidden=hidden, dropout=dropout)
+        own = None if individual is None else nn.ModuleList(individual)
+        common = None if consistent is None else nn.ModuleList(consistent)
+        return MultilingualNetwork(
+            words,
+            individual=own,
+            consistent=own if self.share_encoders else common,
+            classifiers=nn.ModuleList(classifiers) if classifiers else None,
+            classifier=classifier if isinstance(classifier, SoftmaxBagClassifier) else None,
+            combine=self.combine,
+            discriminator=discriminator,
+            game=self.adversary,
+            penalty=self.penalty,
+            perturbation=self.adversarial,
+            batch_tokens=self.batch_tokens,
+        )
 
 
 @architecture
@@ -82,40 +133,23 @@ def build_multilingual_bag_model(
     if not isinstance(classifier(1, 1), SoftmaxBagClassifier):
         raise RelxError("RX066", problem='the product of probabilities needs a classifier with loss = "softmax"')
 
-    def make(vectors: TokenVectors, n_markers: int, n_labels: int) -> FactNetwork:
-        n = len(langs)
-        own = _encoders(individual, vectors, n_markers, n)
-        common = own if share_encoders else _encoders(consistent, vectors, n_markers, n)
-        of_langs: list[BagClassifier] = []
-        of_common, discriminator = None, None
-        if own is not None:
-            of_langs = [classifier(own[0].width_out, n_labels)]
-            for _ in range(1, n):
-                of_langs.append(of_langs[0] if share_classifiers else classifier(own[0].width_out, n_labels))
-        if common is not None:
-            width = common[0].width_out
-            of_common = classifier(width, n_labels)
-            if adversary is not None:
-                discriminator = Discriminator(width, n, hidden=adversary.hidden, dropout=adversary.dropout)
-        own_list = None if own is None else nn.ModuleList(own)
-        return MultilingualNetwork(
-            vectors,
-            individual=own_list,
-            consistent=own_list if share_encoders else None if common is None else nn.ModuleList(common),
-            classifiers=nn.ModuleList(of_langs) if of_langs else None,
-            classifier=of_common if isinstance(of_common, SoftmaxBagClassifier) else None,
-            combine=combine,
-            discriminator=discriminator,
-            game=adversary,
-            penalty=(orthogonality, penalty),
-            perturbation=adversarial,
-            batch_tokens=batch_tokens,
-        )
-
+    parts = Parts(
+        langs=tuple(langs),
+        individual=individual,
+        consistent=consistent,
+        classifier=classifier,
+        share_classifiers=share_classifiers,
+        share_encoders=share_encoders,
+        combine=combine,
+        adversary=adversary,
+        penalty=(orthogonality, penalty),
+        adversarial=adversarial,
+        batch_tokens=batch_tokens,
+    )
     return make_model(
         BagLayer(
             words,
-            make,
+            parts,
             entities=entities,
             langs=langs,
             max_tokens=max_tokens,

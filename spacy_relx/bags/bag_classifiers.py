@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -209,12 +210,19 @@ def make_bag_classifier(
         What makes it: (width of the sentence vectors, n_labels) -> the classifier.
     """
     kind = SoftmaxBagClassifier if loss == "softmax" else SigmoidBagClassifier
+    return partial(_make, kind, aggregator, dropout, no_relation_weight)
 
-    def make(width: int, n_labels: int) -> BagClassifier:
-        weights = aggregator(width, n_labels + 1)
-        return kind(weights, width, n_labels, dropout=dropout, no_relation_weight=no_relation_weight)
 
-    return make
+def _make(
+    kind: type[LinearBagClassifier],
+    aggregator: MakeAggregator,
+    dropout: float,
+    no_relation_weight: float,
+    width: int,
+    n_labels: int,
+) -> BagClassifier:
+    weights = aggregator(width, n_labels + 1)
+    return kind(weights, width, n_labels, dropout=dropout, no_relation_weight=no_relation_weight)
 
 
 def gold_queries(targets: Tensor, no_relation_weight: float) -> tuple[Tensor, Tensor, Tensor]:

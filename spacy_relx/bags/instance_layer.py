@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -113,10 +114,20 @@ def build_instance_model(
     """
     if adversarial is not None and adversarial.scope == "bag":
         raise RelxError("RX021", name="scope", value="bag", need="one of sentence, batch")
-
-    def make(vectors: TokenVectors, n_markers: int, n_labels: int) -> InstanceNetwork:
-        sentences = encoder(vectors, n_markers)
-        of_pairs = classifier(sentences.width_out, n_labels)
-        return InstanceNetwork(vectors, sentences, of_pairs, adversarial, batch_tokens, batch_pairs)
-
+    make = partial(_make_network, encoder, classifier, adversarial, batch_tokens, batch_pairs)
     return make_model(InstanceLayer(words, make, max_tokens, batch_pairs, marker_dropout))
+
+
+def _make_network(
+    encoder: MakeSentences,
+    classifier: MakeClassifier,
+    adversarial: Perturbation | None,
+    batch_tokens: int,
+    batch_pairs: int,
+    words: TokenVectors,
+    n_markers: int,
+    n_labels: int,
+) -> InstanceNetwork:
+    sentences = encoder(words, n_markers)
+    of_pairs = classifier(sentences.width_out, n_labels)
+    return InstanceNetwork(words, sentences, of_pairs, adversarial, batch_tokens, batch_pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
@@ -168,6 +169,9 @@ class BagLayer(InstancesLayer[FactNetwork, DocFacts]):
         copied.pending = []
         return copied
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "pending": []}
+
     def read(self, docs: DocBatch) -> tuple[Instances, InstanceBatch, Bags]:
         """The instances of Docs, their batch and their bags."""
         instances = find_instances(docs, self.entities, self.max_tokens)
@@ -294,15 +298,10 @@ def build_bag_model(
     Returns:
         The model.
     """
-
-    def make(vectors: TokenVectors, n_markers: int, n_labels: int) -> FactNetwork:
-        sentences = encoder(vectors, n_markers)
-        return BagNetwork(vectors, sentences, classifier(sentences.width_out, n_labels), adversarial, batch_tokens)
-
     return make_model(
         BagLayer(
             words,
-            make,
+            partial(_make_network, encoder, classifier, adversarial, batch_tokens),
             entities=entities,
             langs=(),
             max_tokens=max_tokens,
@@ -310,3 +309,16 @@ def build_bag_model(
             marker_dropout=marker_dropout,
         )
     )
+
+
+def _make_network(
+    encoder: MakeSentences,
+    classifier: MakeBagClassifier,
+    adversarial: Perturbation | None,
+    batch_tokens: int,
+    words: TokenVectors,
+    n_markers: int,
+    n_labels: int,
+) -> FactNetwork:
+    sentences = encoder(words, n_markers)
+    return BagNetwork(words, sentences, classifier(sentences.width_out, n_labels), adversarial, batch_tokens)

@@ -24,7 +24,7 @@ class FactNetwork(nn.Module, ABC):
     """
 
     words: TokenVectors
-    discriminator: nn.Module | None = None
+    discriminator: nn.Module | None
 
     @property
     def plays(self) -> bool:
@@ -83,6 +83,7 @@ class BagNetwork(FactNetwork):
     ):
         super().__init__()
         self.words = words
+        self.discriminator = None
         self.encoder = encoder
         self.classifier = classifier
         self.perturbation = perturbation

@@ -10,7 +10,8 @@ class SoftmaxClassifier(nn.Module):
 ```
 
 The registered name of a class leads to its `configure`, which takes the settings, checks them and returns a function
-of the other parameters: sizes, which are known once the model is initialised. That of a function leads to itself.
+of the other parameters: sizes, which are known once the model is initialised. Of a class without sizes it returns an
+instance. The registered name of a function leads to itself.
 """
 
 from __future__ import annotations
@@ -90,9 +91,12 @@ def architecture(made: _T) -> _T:
     init = made.__init__  # type: ignore[misc]
     together = getattr(made, "check_settings", None)
     made.__init__ = _checked(init, init, together)  # type: ignore[misc]
-    settings = [each for each in inspect.signature(init).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    _, *parameters = inspect.signature(init).parameters.values()
+    settings = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
 
-    def configure(**values: Any) -> Callable[..., Any]:
+    def configure(**values: Any) -> Any:
+        if len(settings) == len(parameters):
+            return made(**values)
         _check(init, values, together)
         return partial(made, **values)
 

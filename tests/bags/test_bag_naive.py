@@ -7,13 +7,14 @@ from support.bag import INSTANCES, N_MARKERS, N_WORDS, SIZES, WIDTH, make_bags, 
 
 from spacy_relx.bags.bag_classifiers import SigmoidBagClassifier, SoftmaxBagClassifier
 from spacy_relx.bags.instance_batch import Bags
-from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, TypeFeatures, relative_positions
-from spacy_relx.bags.sentence_encoders import ConvEncoder, PieceMax, RecurrentEncoder, windows
+from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, relative_positions
+from spacy_relx.bags.sentence_encoders import CNN, PCNN, BiGRU, BiLSTM, PieceMax, windows
 from spacy_relx.bags.sentence_weights import AtLeastOne, AverageSentences, SelectiveAttention, bag_softmax
 from spacy_relx.bags.word_table import WordEmbedding
 
 N_TOKENS = sum(length for length, _, _ in INSTANCES)
 N_LABELS, VECTOR = 3, 5
+WORDS = WordEmbedding(3, WIDTH, dropout=0.0, word_dropout=0.0, tune=True)  # for its width
 
 
 def distance(place, mention):
@@ -46,7 +47,7 @@ def test_relative_positions():
 
 @pytest.mark.parametrize("max_distance", [2, 60])
 def test_position_features(max_distance):
-    module = PositionFeatures(3, max_distance)
+    module = PositionFeatures(N_MARKERS, width=3, max_distance=max_distance)
     head, tail = module.head.weight.detach().numpy(), module.tail.weight.detach().numpy()
     expected = []
     for n, *mentions in INSTANCES:
@@ -59,7 +60,7 @@ def test_position_features(max_distance):
 
 @pytest.mark.parametrize("roles", [False, True])
 def test_indicator_features(roles):
-    module = IndicatorFeatures(2, roles)
+    module = IndicatorFeatures(N_MARKERS, width=2, roles=roles)
     expected = []
     for n, (hs, he), (ts, te) in INSTANCES:
         for i in range(n):
@@ -71,13 +72,13 @@ def test_indicator_features(roles):
 
 
 def test_type_features_and_markers_that_are_not_known():
-    inner = PositionFeatures(1, 60)
-    module = TypeFeatures(inner, N_MARKERS - 1, 2)  # the last marker is beyond the table: taken for the uniform one
+    # the last marker is beyond the table: taken for the uniform one
+    module = PositionFeatures(N_MARKERS - 1, width=1, type_width=2)
     batch = make_batch()
-    head, tail = module.head.weight.detach().numpy(), module.tail.weight.detach().numpy()
+    head, tail = (types.weight.detach().numpy() for types in (module.head_types, module.tail_types))
     known = [[0 if m == N_MARKERS - 1 else m for m in row] for row in batch.markers.tolist()]
     types = [np.concatenate([head[known[i][0]], tail[known[i][1]]]) for i in batch.owners().tolist()]
-    expected = np.concatenate([inner(batch).detach().numpy(), np.array(types)], axis=1)
+    expected = np.concatenate([module.places(batch).detach().numpy(), np.array(types)], axis=1)
     np.testing.assert_array_equal(module(batch).detach(), expected)
     assert module.width == expected.shape[1]
     assert {m for row in batch.markers.tolist() for m in row} == {0, 1, 2}
@@ -129,8 +130,9 @@ def naive_conv(module, tokens, piecewise, activation):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 def test_cnn_and_pcnn(piecewise, activation, kernel):
-    settings = {"channels": 4, "kernel": kernel, "piecewise": piecewise, "activation": activation, "dropout": 0.0}
-    module = ConvEncoder(WIDTH, PositionFeatures(2, 5), **settings).double()
+    settings = {"channels": 4, "kernel": kernel, "activation": activation, "dropout": 0.0}
+    positions = PositionFeatures.configure(width=2, max_distance=5)
+    module = (PCNN if piecewise else CNN)(WORDS, N_MARKERS, positions=positions, **settings).double()
     module.convolution.bias.data.normal_()
     words, batch = random(N_TOKENS, WIDTH), make_batch()
     tokens = torch.cat([words, module.positions(batch)], dim=1).detach()
@@ -179,7 +181,8 @@ def lstm_states(p, x, suffix):
 @pytest.mark.parametrize("pool", ["last", "attention"])
 def test_bigru_and_bilstm(kind, pool):
     torch.manual_seed(3)
-    module = RecurrentEncoder(WIDTH, IndicatorFeatures(2, True), hidden=3, kind=kind, pool=pool, dropout=0.0).double()
+    settings = {"positions": IndicatorFeatures.configure(width=2, roles=True), "hidden": 3, "dropout": 0.0}
+    module = {"gru": BiGRU, "lstm": BiLSTM}[kind](WORDS, N_MARKERS, pooling=pool, **settings).double()
     words, batch = random(N_TOKENS, WIDTH), make_batch()
     tokens, p = torch.cat([words, module.positions(batch)], dim=1), arrays(module)
     run, expected = {"gru": gru_states, "lstm": lstm_states}[kind], []

@@ -20,59 +20,7 @@ from spacy_relx.data.extensions import set_extensions
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.relations.generators import all_pairs
 
-<<<<<<< HEAD:tests/test_instance_model.py
-CONFIGS = Path(__file__).parent.parent / "configs"
-ENCODERS = {
-    "CNN": {"channels": 24},
-    "PCNN": {"channels": 16},
-    "BiGRU": {"hidden": 16},
-    "BiLSTM": {"hidden": 16, "pool": "attention"},
-}
-
-
-def config(encoder="PCNN", head=SOFTMAX, type_width=4, head_settings=None, **settings):
-    words = {"@architectures": "spacy_relx.WordTable.v1", "width": 16, "min_count": 1}
-    positions = {"@architectures": "spacy_relx.PositionFeatures.v1", "width": 4, "type_width": type_width}
-    return {
-        "@architectures": "spacy_relx.InstanceModel.v1",
-        "words": words,
-        "encoder": {
-            "@architectures": f"spacy_relx.{encoder}.v1",
-            "dropout": 0.0,
-            "positions": positions,
-            **ENCODERS[encoder],
-        },
-        "classifier": {"@architectures": head, **(head_settings or {})},
-        **settings,
-    }
-||||||| 3d7fdc3:tests/test_instance_model.py
-CONFIGS = Path(__file__).parent.parent / "configs"
-ENCODERS = {
-    "CNN": {"channels": 24},
-    "PCNN": {"channels": 16},
-    "BiGRU": {"hidden": 16},
-    "BiLSTM": {"hidden": 16, "pool": "attention"},
-}
-
-
-def config(encoder="PCNN", head=SOFTMAX, type_width=4, head_settings=None, **settings):
-    words = {"@architectures": "spacy_relx.WordTable.v1", "width": 16, "min_count": 1}
-    positions = {"@architectures": "spacy_relx.PositionFeatures.v1", "width": 4, "type_width": type_width}
-    return {
-        "@architectures": "spacy_relx.InstanceModel.v1",
-        "words": words,
-        "encoder": {
-            "@architectures": f"spacy_relx.{encoder}.v1",
-            "dropout": 0.0,
-            "positions": positions,
-            **ENCODERS[encoder],
-        },
-        "head": {"@architectures": head, **(head_settings or {})},
-        **settings,
-    }
-=======
 CONFIGS = Path(__file__).parents[2] / "configs"
->>>>>>> main:tests/bags/test_instance_model.py
 
 
 def adversarial(eps=0.1, scope="sentence"):
@@ -110,9 +58,9 @@ def loss_and_gradients(nlp, docs, targets):
 
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
-@pytest.mark.parametrize("head", [SOFTMAX, MULTILABEL])
-def test_learns_by_heart(encoder, head):
-    nlp = make_nlp(config(encoder, head))
+@pytest.mark.parametrize("classifier", [SOFTMAX, MULTILABEL])
+def test_learns_by_heart(encoder, classifier):
+    nlp = make_nlp(config(encoder, classifier))
     losses = model_util.train(nlp, steps=80)
     assert losses[-1] < 0.1 < losses[0]
     assert run(nlp) == [gold(sentence) for sentence in SENTENCES]
@@ -216,7 +164,7 @@ def test_long_sentences_are_cut_around_the_pair():
 
 
 def test_only_sampled_pairs_are_encoded():
-    nlp, examples = initialized(config(head_settings={"negative_ratio": 1.0}))
+    nlp, examples = initialized(config(classifier_settings={"negative_ratio": 1.0}))
     docs, targets = marked(nlp, examples)
     seen = []
     network(nlp).words.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
@@ -265,7 +213,7 @@ def test_adversarial_loss(scope):
     gold_targets = torch.from_numpy(targets)
 
     def loss_of(vectors):
-        return module.head.loss(module.head(module.encoder(vectors, batch)), gold_targets)
+        return module.classifier.loss(module.classifier(module.encoder(vectors, batch)), gold_targets)
 
     leaf = words.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss_of(leaf), leaf)
@@ -309,7 +257,7 @@ def test_config_trains(tmp_path):
     loaded = spacy.load(path)
     doc = loaded(make_doc(loaded.vocab, *SENTENCES[0][:2]))
     assert len(doc._.candidates) == 6
-    assert type(network(loaded).encoder).__name__ == "ConvEncoder" and network(loaded).encoder.piecewise
+    assert type(network(loaded).encoder).__name__ == "PCNN"
 
 
 class NoOutput:

@@ -1,6 +1,7 @@
 """Bags in several languages against the paper's formulas, computed bag by bag and language by language."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from spacy.util import registry
 from support.bag import N_MARKERS, N_WORDS, SIZES, make_bags, make_batch
 from thinc.api import Config, fix_random_seed
 
-from spacy_relx.bags.amnre import COMBINE, combine
+from spacy_relx.bags.amnre import Combine, combine
 from spacy_relx.bags.instance_batch import Bags
-from spacy_relx.bags.language_adversary import FOOLING, PENALTIES, orthogonality
+from spacy_relx.bags.language_adversary import Fooling, Penalty, orthogonality
+from spacy_relx.core.task import Task, layer_of
 from spacy_relx.errors import RelxError
 
 #: Of the sentences of `bag_util`: a bag in all three languages, two in one each, and one twice in the same.
@@ -48,7 +50,7 @@ dropout = 0.0
 @architectures = "spacy_relx.PositionFeatures.v1"
 width = 2
 
-[model.head]
+[model.classifier]
 @architectures = "spacy_relx.BagClassifier.v1"
 no_relation_weight = 0.25
 
@@ -78,7 +80,9 @@ def build(**settings):
 def make_network(seed=0, **settings):
     """The network alone, in double precision and out of training. Biases are not 0, as they are at first."""
     fix_random_seed(seed)
-    network = build(**settings).attrs["build"](N_WORDS, N_MARKERS, N_LABELS).double().eval()
+    layer = layer_of(build(**settings))
+    layer.task, layer.sizes = Task(labels=tuple("abcdefgh"[:N_LABELS]), n_markers=N_MARKERS), {"n_words": N_WORDS}
+    network = layer.build().double().eval()
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter)
@@ -147,7 +151,7 @@ JOINING = {
 }
 
 
-@pytest.mark.parametrize("how", COMBINE)
+@pytest.mark.parametrize("how", get_args(Combine))
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_scores_are_those_of_the_formulas(name, how):
     """Eq. 6-12, each relation under its own query; a language that a bag lacks has no factor."""
@@ -217,7 +221,7 @@ def naive_relation_loss(network, batch, weight=0.25):
     return total / norm
 
 
-@pytest.mark.parametrize("how", COMBINE)
+@pytest.mark.parametrize("how", get_args(Combine))
 @pytest.mark.parametrize("name", ["noBoth", "joint", "share", "consistent", "mnre"])
 def test_loss_is_that_of_the_formula(name, how):
     """Bags with one relation, with two and with none; `combine` is a matter of prediction."""
@@ -226,7 +230,7 @@ def test_loss_is_that_of_the_formula(name, how):
     assert float(loss.detach()) == pytest.approx(naive_relation_loss(network, batch), abs=1e-10)
 
 
-@pytest.mark.parametrize("kind", PENALTIES)
+@pytest.mark.parametrize("kind", get_args(Penalty))
 def test_penalty_is_a_sum_over_languages(kind):
     """Eq. 17 and 18."""
     settings = {"orthogonality": 0.3, "penalty": kind}
@@ -292,7 +296,7 @@ def test_gradients_equal_finite_differences(name):
         assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(expected, rel=1e-4, abs=1e-7), part
 
 
-@pytest.mark.parametrize("kind", FOOLING)
+@pytest.mark.parametrize("kind", get_args(Fooling))
 def test_each_step_of_the_game_moves_its_own_part_only(kind):
     """Check 3: gradients that a step leaves out are none, not zero, so that no momentum can move anything."""
     network, batch = make_network(adversary={**ADVERSARY, "fooling": kind, "steps": 2, "fooling_steps": 3}), batch_of()
@@ -373,7 +377,7 @@ def test_order_of_languages_does_not_matter(name):
     with torch.no_grad():
         scores = network(batch, make_bags())[0]
         order = [2, 0, 1]  # the language that was third is now first
-        for part in ("individual", "consistent", "heads"):
+        for part in ("individual", "consistent", "classifiers"):
             modules = getattr(network, part)
             if modules is not None:
                 setattr(network, part, torch.nn.ModuleList([modules[i] for i in order]))

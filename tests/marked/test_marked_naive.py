@@ -9,6 +9,8 @@ from support.examples import SENTENCES, make_doc, make_examples
 from support.tiny_transformer import BERT_LIKE, KINDS, MENTION_PAIRS, make_transformer, model_config
 from thinc.api import fix_random_seed
 
+from spacy_relx.core.docs_to_batch import DocBatch
+from spacy_relx.core.task import layer_of
 from spacy_relx.marked.marking import HEAD, MENTION, TAIL, marker_rows
 
 pytest.importorskip("transformers")
@@ -50,9 +52,9 @@ class Naive:
     def __init__(self, nlp, roles="uniform"):
         model = nlp.get_pipe("relation_extractor").model
         self.network = model.shims[0].module.eval()
-        self.loaded = model.shims[0].transformer
+        self.loaded = model.shims[0].layer.loaded
         first = self.network.transformer.get_input_embeddings().first_id
-        self.ids = marker_rows(model.get_dim("n_markers"), roles) + first
+        self.ids = marker_rows(model.shims[0].layer.task.n_markers, roles) + first
 
     def words(self, doc):
         parts = self.loaded.subwords([doc])[0]
@@ -258,7 +260,7 @@ def test_flat_and_padded_passes_agree_in_their_gradients(folders):
     layer = nlp.get_pipe("relation_extractor").model
     docs = marked(nlp, *SENTENCES)
     network = layer.shims[0].module.double().train()
-    plan, _ = layer._func.__self__.plan(layer, docs, [d._.candidates for d in docs], None, training=True)
+    plan, _ = layer_of(layer).plan(DocBatch(docs), None, "single")
     batch, _ = plan.build(np.arange(len(plan.sizes)))
     weights = torch.randn(int(batch.lengths.sum()), 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     gradients = []

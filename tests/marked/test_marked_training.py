@@ -40,7 +40,10 @@ def training_step(folder, sentences=CUED, scored=None, **settings):
 
 @pytest.mark.parametrize("name", ["single", "packed", "inline", "beside"])
 def test_sub_batches_do_not_change_the_gradient(folder, name):
-    settings = {**MODELS[name], "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1", "no_relation_weight": 0.3}}
+    settings = {
+        **MODELS[name],
+        "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1", "no_relation_weight": 0.3},
+    }
     loss, gradients = training_step(folder, **settings)
     small_loss, small = training_step(folder, **settings, batch_tokens=30, batch_pairs=2)
     assert small_loss == pytest.approx(loss, rel=1e-5)

@@ -12,8 +12,8 @@ from thinc.api import Model
 
 from spacy_relx.core.task import layer_of
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.relations.layer import build_relation_model
 from spacy_relx.relations.generators import make_typed_pairs
+from spacy_relx.relations.layer import build_relation_model
 
 
 def test_a_second_initialisation_starts_anew():

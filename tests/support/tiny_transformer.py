@@ -105,7 +105,9 @@ def _sentencepiece(folder):
 _TOKENIZERS = {"roberta": _byte_level, "xlm-roberta": _sentencepiece}
 
 
-def model_config(folder, mode="packed", pooling="EntityStart", pairs=None, classifier=None, transformer=None, **settings):
+def model_config(
+    folder, mode="packed", pooling="EntityStart", pairs=None, classifier=None, transformer=None, **settings
+):
     """The model part of a `relation_extractor`'s config, without dropout."""
     pairs = dict(pairs or {"@architectures": "spacy_relx.ConcatPairs.v1"})
     return {
