@@ -68,11 +68,11 @@ class TorchShim(PyTorchShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Step on the gradients of an update, and then on those of each loss that the layer has besides."""
-        self._step(optimizer)
+        self.step(optimizer)
         for _ in self.layer.further_gradients():
-            self._step(optimizer)
+            self.step(optimizer)
 
-    def _step(self, optimizer: Optimizer) -> None:
+    def step(self, optimizer: Optimizer) -> None:
         """One optimizer step over all parameters that have a gradient; then the gradients are gone."""
         stepped = [p for p in self.module.parameters() if p.grad is not None]
         if not stepped:

@@ -142,7 +142,7 @@ def test_evidence(name):
 def steps(monkeypatch):
     """What each step of the optimizer changed, by part of the network, and the gradients that it had."""
     taken = []
-    step = TorchShim.finish_update
+    step = TorchShim.step
 
     def recorded(self, optimizer):
         before = {name: p.detach().clone() for name, p in self.module.named_parameters()}
@@ -151,7 +151,7 @@ def steps(monkeypatch):
         changed = {n.split(".")[0] for n, p in self.module.named_parameters() if not torch.equal(p, before[n])}
         taken.append((changed, grads))
 
-    monkeypatch.setattr(TorchShim, "finish_update", recorded)
+    monkeypatch.setattr(TorchShim, "step", recorded)
     return taken
 
 
