@@ -32,7 +32,7 @@ RUNS_HELP = (
 @report_errors
 def curves_cli(
     runs: Annotated[list[str], typer.Argument(help=RUNS_HELP)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .svg, or .png (needs matplotlib)")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .svg, .png or .pdf")],
     title: Annotated[str, typer.Option("--title", help="Title of the picture")] = "",
     recall_max: Annotated[float, typer.Option("--recall-max", help="Draw up to this recall")] = 1.0,
     json_path: Annotated[Path | None, typer.Option("--json", help="JSON file for the numbers and the curves")] = None,
@@ -41,14 +41,14 @@ def curves_cli(
     Draw precision-recall curves of facts, from what relx evaluate --output writes. Several files of one name are
     seeds of one model: their mean is drawn, in a band of one standard deviation.
     """
-    from ..evaluation.curve_runs import draw_curves
+    from ..evaluation.curve_runs import picture_of_runs
 
     paths = _group(item for run in runs for item in _find(run))
     files = [path for group in paths.values() for path in group]
     _check_outputs(output, json_path, files)
     scores = {name: [_read(path) for path in group] for name, group in paths.items()}
     _check_alike({path: each for name in paths for path, each in zip(paths[name], scores[name])})
-    picture, merged = draw_curves(scores, title=title, recall_max=recall_max, as_png=output.suffix == ".png")
+    picture, merged = picture_of_runs(scores, output.suffix, title=title, recall_max=recall_max)
     typer.echo(text_table(_table(merged), shutil.get_terminal_size((WIDTH, 0)).columns))
     _write(output, picture)
     if json_path is not None:
@@ -122,9 +122,10 @@ def _check_alike(scores: dict[Path, dict[str, Any]]) -> None:
 
 
 def _check_outputs(output: Path, json_path: Path | None, inputs: list[Path]) -> None:
-    """RAISES: RelxError RX368, RX186, RX189."""
-    if output.suffix not in (".svg", ".png"):
-        raise RelxError("RX368", path=output, kind="a picture of curves", known=".svg, .png")
+    """RAISES: RelxError RX368, RX005, RX186, RX189."""
+    from ..viz.charts import check_chart
+
+    check_chart(output, "a picture of curves")
     check_output(output, *inputs)
     check_output(json_path, *inputs)
     if json_path is not None and same_file(output, json_path):

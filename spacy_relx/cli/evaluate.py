@@ -63,7 +63,8 @@ def evaluate_cli(
     ] = False,
     symmetric: SymmetricOpt = "",
     reliability: Annotated[
-        Path | None, typer.Option("--reliability", help="SVG file for a reliability diagram of the scores")
+        Path | None,
+        typer.Option("--reliability", help="Reliability diagram of the scores: .svg, .png or .pdf"),
     ] = None,
     retokenize: Annotated[
         bool, typer.Option("--retokenize", help="Use the pipeline's own tokens, not the gold ones")
@@ -80,8 +81,10 @@ def evaluate_cli(
     Facts are scored too, where the pipeline finds facts. Documents that are bags always come with their mentions.
     """
     check_output(output, data, code, model=model)
-    if reliability is not None and reliability.suffix.lower() != ".svg":
-        raise RelxError("RX368", path=reliability, kind="a picture of reliability", known=".svg")
+    if reliability is not None:
+        from ..viz.charts import check_chart
+
+        check_chart(reliability, "a picture of reliability")
     check_output(reliability, data, code, output, model=model)
     use_gpu(gpu)
     import_code(code)
@@ -95,11 +98,11 @@ def evaluate_cli(
     if reliability is not None:
         from ..evaluation.given import without_prefix
         from ..evaluation.report import RELIABILITY
-        from ..viz import reliability_svg
+        from ..viz import draw_reliability, picture
 
         levels = without_prefix(scores)["rel_reliability"]
         named = {name: levels[key] for key, name in RELIABILITY.items() if levels[key] is not None}
-        write_output(reliability, reliability_svg(named))
+        write_output(reliability, picture(draw_reliability(named), reliability.suffix))
         typer.secho(f"✔ Saved to {reliability}", fg="green")
 
 

@@ -26,7 +26,8 @@ OTHERS = "(others)"
 def routes_cli(
     model: ModelArg,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write a heatmap (.svg) or the numbers (.json)")
+        Path | None,
+        typer.Option("--output", "-o", help="Also write a heatmap (.svg, .png) or the numbers (.json)"),
     ] = None,
     component: Annotated[str | None, typer.Option("--component", help="Of this component (else of each)")] = None,
     code: CodeOpt = None,
@@ -36,8 +37,10 @@ def routes_cli(
     spreads over, as the exponential of the entropy.
     """
     check_output(output, code, model=model)
-    if output is not None and output.suffix.lower() not in (".svg", ".json"):
-        raise RelxError("RX368", path=output, kind="a heatmap or its numbers", known=".svg, .json")
+    if output is not None:
+        from ..viz.charts import check_chart
+
+        check_chart(output, "a heatmap or its numbers", ".json")
     import_code(code)
     tables = _tables(model, component)
     written = None if output is None else _written(output, tables)
@@ -73,14 +76,14 @@ def spread(weights: Sequence[float]) -> float:
     return math.exp(-sum(share * math.log(share) for share in shares)) if shares else 0.0
 
 
-def _written(output: Path, tables: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+def _written(output: Path, tables: Mapping[str, Mapping[str, Sequence[float]]]) -> str | bytes:
     """RAISES: RelxError RX272 for a picture of several components."""
     if output.suffix.lower() == ".json":
         return dump_json(tables, indent=2) + "\n"
-    from ..viz.routes import routes_svg
+    from ..viz import draw_routes, picture
 
     if len(tables) > 1:
         raise RelxError("RX272", names=", ".join(tables))
     ((name, rows),) = tables.items()
     notes = {lang: f"spread {spread(row):.1f}" for lang, row in rows.items()}
-    return routes_svg(rows, notes, title=f"Sub-modules of {name} by language")
+    return picture(draw_routes(rows, notes, title=f"Sub-modules of {name} by language"), output.suffix)

@@ -8,28 +8,27 @@ from typing import Any
 import numpy as np
 
 from ..data.tables import FACT_NUMBERS
-from ..viz.curves import CurveLine, curves_png, curves_svg
+from ..viz.charts import CurveLine, draw_curves, picture
 from .curves import mean_curve
 
 #: Steps of the recalls at which runs are averaged.
 GRID = 200
 
 
-def draw_curves(
-    scores: dict[str, list[dict[str, Any]]], *, title: str = "", recall_max: float = 1.0, as_png: bool = False
+def picture_of_runs(
+    scores: dict[str, list[dict[str, Any]]], kind: str, *, title: str = "", recall_max: float = 1.0
 ) -> tuple[bytes, dict[str, Any]]:
     """The picture of the curves, and the numbers in it.
 
-    scores: name -> metrics of its runs. RETURNS: the picture's bytes, SVG or PNG; {name: {n, numbers, recall,
-    precision, sd}}, where numbers is {key of the metrics: {mean, sd}} (None where a run lacks it), recall a grid up to
-    recall_max, precision and sd the mean and the sample standard deviation there, None where not all runs reach.
-    RAISES: RelxError RX197 for a curve without points or another recall_max, RX005 for PNG without matplotlib.
+    scores: name -> metrics of its runs. kind: of the picture, as `viz.charts.KINDS`. RETURNS: the picture's bytes;
+    {name: {n, numbers, recall, precision, sd}}, where numbers is {key of the metrics: {mean, sd}} (None where a run
+    lacks it), recall a grid up to recall_max, precision and sd the mean and the sample standard deviation
+    there, None where not all runs reach.
+    RAISES: RelxError RX197 for a curve without points or another recall_max, RX005 without matplotlib.
     """
     merged = {name: _merge(group, recall_max) for name, group in scores.items()}
     lines = [_line(name, group, merged[name]) for name, group in scores.items()]
-    if as_png:
-        return curves_png(lines, title=title, recall_max=recall_max), merged
-    return curves_svg(lines, title=title, recall_max=recall_max).encode("utf8"), merged
+    return picture(draw_curves(lines, title=title, recall_max=recall_max), kind), merged
 
 
 def _merge(runs: list[dict[str, Any]], recall_max: float) -> dict[str, Any]:
