@@ -32,7 +32,7 @@ def joined(vocab, boundaries=False):
 
 def relation_model(context=None, **pairs):
     model = model_config()
-    model["encoder"]["context"] = context
+    model["encoder"]["encoder"]["context"] = context
     model["pairs"].update(pairs)
     return model
 
