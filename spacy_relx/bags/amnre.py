@@ -232,7 +232,7 @@ class MultilingualNetwork(FactNetwork):
         if self.discriminator is None:
             return 0, 0
         with torch.inference_mode():
-            named = self.discriminator(self._consistent(self.words(batch), batch)).argmax(dim=1)  # type: ignore[misc]
+            named = self.discriminator(self._consistent(self.words(batch), batch)).argmax(dim=1)
         return int((named == batch.langs - 1).sum()), len(batch)
 
 

@@ -11,14 +11,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..core.component.cover import Cover
 from ..core.component.order import components_before
 from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
-from ..core.task import layer_of
+from ..core.task import AnyModel, layer_of
 from ..data.extensions import get_candidates, get_facts, get_sentence_langs
 from ..data.facts import Evidence, Fact, FactScores
 from ..data.found import add_fact_scores, add_facts
@@ -71,13 +71,13 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 def make_fact_extractor(
     nlp: Language,
     name: str,
-    model: Model,
+    model: AnyModel,
     threshold: float,
     label_thresholds: LabelThresholds,
     max_evidence: int,
     keep_scores: bool,
     overwrite: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> FactExtractor:
     """Make the component that says what the sentences about a pair of entities state together.
 
@@ -117,7 +117,7 @@ class FactExtractor(TrainedPipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str = "fact_extractor",
         *,
         threshold: float = 0.5,
@@ -125,7 +125,7 @@ class FactExtractor(TrainedPipe):
         max_evidence: int = 5,
         keep_scores: bool = True,
         overwrite: bool = False,
-        scorer: Callable | None = None,
+        scorer: Callable[..., Any] | None = None,
     ):
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
         if max_evidence < 0:

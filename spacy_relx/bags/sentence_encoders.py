@@ -143,7 +143,7 @@ def piece_max(values: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
     where the pieces begin in `rows`. RETURNS: *Shape:* (n_pieces, width), zeros for an empty piece.
     """
     if values.requires_grad:
-        return PieceMax.apply(values, rows, starts)
+        return PieceMax.apply(values, rows, starts)  # type: ignore[no-untyped-call]
     # many times as fast, but does not tell which row it was
     n_pieces = len(starts)
     owners = torch.full((len(values),), n_pieces, device=values.device)

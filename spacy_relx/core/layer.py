@@ -25,7 +25,7 @@ from ..errors import RelxError
 from .docs_to_batch import DocBatch, sub_batches
 from .shim import TorchShim
 from .switcher import Switcher
-from .task import Task, layer_of
+from .task import AnyModel, Task, layer_of
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 TargetsT = TypeVar("TargetsT")
@@ -33,7 +33,7 @@ PredictionT = TypeVar("PredictionT")
 #: An encoder: Docs -> for each float32, *Shape:* (n_tokens, width).
 Encoder = Model[list[Doc], list[Floats2d]]
 #: A component's model: (Docs, targets) -> loss, (Docs, None) or Docs -> a prediction for each Doc.
-TaskModel = Model[Any, Any]
+TaskModel = AnyModel
 
 
 class Layer(ABC, Generic[NetworkT]):
@@ -137,7 +137,7 @@ class Layer(ABC, Generic[NetworkT]):
         copied.sizes, copied._network = copy.deepcopy(self.sizes), None
         return copied
 
-    def initialize(self, model: Model[Any, Any], X: Any = None) -> None:
+    def initialize(self, model: AnyModel, X: Any = None) -> None:
         """Initialise the encoder, then build the network.
 
         Args:
@@ -158,14 +158,14 @@ class Layer(ABC, Generic[NetworkT]):
 AnyLayer = Layer[Any]
 
 
-def make_model(layer: AnyLayer, encoder: Encoder | None = None) -> Model[Any, Any]:
+def make_model(layer: AnyLayer, encoder: Encoder | None = None) -> AnyModel:
     """The thinc model of a layer.
 
     Args:
         layer: The layer.
         encoder: The encoder below it, if it has one.
     """
-    model: Model[Any, Any] = Model(
+    model: AnyModel = Model(
         layer.name,
         _forward,
         init=_init,
@@ -178,22 +178,22 @@ def make_model(layer: AnyLayer, encoder: Encoder | None = None) -> Model[Any, An
     return model
 
 
-def shim_of(model: Model[Any, Any]) -> TorchShim:
+def shim_of(model: AnyModel) -> TorchShim:
     """The shim of the thinc model of a layer."""
     return cast(TorchShim, model.shims[0])
 
 
-def set_width_out(model: Model[Any, Any], layer: AnyLayer) -> None:
+def set_width_out(model: AnyModel, layer: AnyLayer) -> None:
     """Set the dimension nO as far as it is known."""
     if layer.width_out is not None:
         model.set_dim("nO", layer.width_out, force=True)
 
 
-def _init(model: Model[Any, Any], X: Any = None, Y: Any = None) -> None:
+def _init(model: AnyModel, X: Any = None, Y: Any = None) -> None:
     layer_of(model).initialize(model, X)
 
 
-def _forward(model: Model[Any, Any], inputs: Any, is_train: bool) -> tuple[Any, Callable[[Any], Any]]:
+def _forward(model: AnyModel, inputs: Any, is_train: bool) -> tuple[Any, Callable[[Any], Any]]:
     layer = layer_of(model)
     if isinstance(layer, TokenLayer):
         return layer.forward(model, inputs, is_train)
@@ -215,9 +215,7 @@ def docs_and_targets(inputs: Any) -> tuple[Any, Any]:
     return inputs if isinstance(inputs, tuple) else (inputs, None)
 
 
-def encode(
-    model: Model[Any, Any], docs: list[Doc], device: torch.device, is_train: bool
-) -> tuple[Tensor, Callable[[], None]]:
+def encode(model: AnyModel, docs: list[Doc], device: torch.device, is_train: bool) -> tuple[Tensor, Callable[[], None]]:
     """Token vectors of the encoder below a layer.
 
     Args:
@@ -257,12 +255,12 @@ class TokenLayer(Layer[NetworkT]):
             float32, *Shape:* (n_tokens, width_out), of all Docs.
         """
 
-    def learns(self, model: Model[Any, Any]) -> bool:
+    def learns(self, model: AnyModel) -> bool:
         """Whether training has to reach the encoder below."""
         return True
 
     def forward(
-        self, model: Model[Any, Any], docs: list[Doc], is_train: bool
+        self, model: AnyModel, docs: list[Doc], is_train: bool
     ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
         """For each Doc float32, *Shape:* (n_tokens, width_out), and the backward pass."""
         network, tokens, send = self.network.train(is_train), None, None

@@ -18,7 +18,7 @@ def computes_bf16(device_type: str) -> bool:
     which takes two to three times as long as single precision."""
     if device_type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)() if device_type == "cpu" else {}
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)() if device_type == "cpu" else {}
     return any(there for name, there in capabilities.items() if "bf16" in name)
 
 

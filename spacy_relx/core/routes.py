@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import torch
-from thinc.api import Model
 
 from .switcher import Switcher
-from .task import layers_of
+from .task import AnyModel, layers_of
 
 #: How languages come to their sub-modules: trained, or each its own.
 ROUTINGS = ("learned", "one_to_one")
 
 
-def tells_langs(model: Model) -> bool:
+def tells_langs(model: AnyModel) -> bool:
     """Whether a layer of a model tells languages apart."""
     return any(layer.tells_langs for _, layer in layers_of(model))
 
 
-def known_langs(model: Model) -> list[str] | None:
+def known_langs(model: AnyModel) -> list[str] | None:
     """The languages of the first trained layer that tells them apart; None where there is none."""
     return next((list(layer.task.langs) for _, layer in layers_of(model) if layer.tells_langs and layer.is_built), None)
 
 
-def switcher_of(model: Model) -> Switcher | None:
+def switcher_of(model: AnyModel) -> Switcher | None:
     """The first switcher in a model that is built."""
     found = (layer.switcher for _, layer in layers_of(model) if layer.is_built)
     return next((switcher for switcher in found if switcher is not None), None)
 
 
-def route_table(model: Model) -> dict[str, list[float]]:
+def route_table(model: AnyModel) -> dict[str, list[float]]:
     """How much of each sub-module each language takes in prediction, of the first switcher in a model; under "" what
     languages that are not known take. Empty where there is no switcher."""
     for _, layer in layers_of(model):

@@ -13,6 +13,9 @@ from ..errors import RelxError
 if TYPE_CHECKING:
     from .layer import AnyLayer
 
+#: thinc's model of anything: spaCy's are of no particular types.
+AnyModel = Model[Any, Any]
+
 
 @dataclass(frozen=True)
 class Task:
@@ -65,7 +68,7 @@ class Task:
         return task
 
 
-def layers_of(model: Model[Any, Any]) -> Iterator[tuple[Model[Any, Any], AnyLayer]]:
+def layers_of(model: AnyModel) -> Iterator[tuple[AnyModel, AnyLayer]]:
     """The layers of this package in a model, itself and all below it, each with its thinc model."""
     from .shim import TorchShim  # torch, which is there when a model is
 
@@ -75,7 +78,7 @@ def layers_of(model: Model[Any, Any]) -> Iterator[tuple[Model[Any, Any], AnyLaye
                 yield node, shim.layer
 
 
-def layer_of(model: Model[Any, Any]) -> AnyLayer:
+def layer_of(model: AnyModel) -> AnyLayer:
     """The layer of this package that a thinc model is made of.
 
     Raises:
@@ -89,7 +92,7 @@ def layer_of(model: Model[Any, Any]) -> AnyLayer:
     raise RelxError("RX021", name="model", value=model.name, need="an architecture of spacy_relx")
 
 
-def set_task(model: Model[Any, Any], task: Task) -> None:
+def set_task(model: AnyModel, task: Task) -> None:
     """Tell all layers of a model what they are for."""
     for _, layer in layers_of(model):
         layer.task = task

@@ -11,14 +11,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..core.component.cover import MIN_COVER, N_COVER_DOCS
 from ..core.component.saving import Saved, read_cfg
 from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
-from ..core.task import Task, layer_of
+from ..core.task import AnyModel, Task, layer_of
 from ..data.extensions import get_lang, get_relations, get_sentence_langs, primary_code
 from ..data.found import add_mentions, add_relations
 from ..data.loading import require_extras
@@ -71,7 +71,7 @@ N_SAMPLE_DOCS = 10
 def make_joint_extractor(
     nlp: Language,
     name: str,
-    model: Model,
+    model: AnyModel,
     threshold: float | None,
     label_thresholds: LabelThresholds,
     lang_thresholds: LangThresholds,
@@ -79,7 +79,7 @@ def make_joint_extractor(
     annotate_ents: bool,
     overwrite: bool,
     mask_labels: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> JointExtractor:
     """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
     check_keys(name, label_thresholds)
@@ -117,7 +117,7 @@ class JointExtractor(TrainedPipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str = "joint_extractor",
         *,
         threshold: float | None = None,
@@ -127,7 +127,7 @@ class JointExtractor(TrainedPipe):
         annotate_ents: bool = True,
         overwrite: bool = False,
         mask_labels: bool = False,
-        scorer: Callable | None = None,
+        scorer: Callable[..., Any] | None = None,
     ):
         super().__init__(
             vocab,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ def joint_gold(
     return JointGold(_array(spans, (0, 2)), _array(kinds, (0,)), _array(relations, (0, 3)))
 
 
-def _array(values: list, shape: tuple[int, ...]) -> np.ndarray:
+def _array(values: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:
     return np.array(values, dtype="int64") if values else np.zeros(shape, "int64")
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
 from torch import Tensor
 
 from ..core.layer import Encoder, TokenLayer, given, make_model
 from ..core.parts import part_codes, part_lengths, route_rows, warn_of_unrouted
 from ..core.settings import Count, architecture
-from ..core.task import layers_of
+from ..core.task import AnyModel, layers_of
 from ..data.extensions import get_routes
 from .aggregator import MakeAggregator
 from .network import LanguageLayers, is_trained
@@ -51,7 +50,7 @@ class LanguageLayer(TokenLayer[LanguageLayers]):
             switcher = self.make_switcher(width, task.langs, task.n_old_langs, task.old_modules)
         return LanguageLayers(aggregator, switcher)
 
-    def learns(self, model: Model) -> bool:
+    def learns(self, model: AnyModel) -> bool:
         """Whether training moves the encoder: thinc's own parameters it always does, listeners pass the gradient on.
 
         An encoder that it does not move runs as in prediction.

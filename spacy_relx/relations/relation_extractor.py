@@ -12,13 +12,13 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.util import minibatch
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..core.component.cover import Cover
 from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
-from ..core.task import layer_of
+from ..core.task import AnyModel, layer_of
 from ..data.extensions import count_candidates, get_candidates, get_lang, get_relations
 from ..data.found import add_relations
 from ..data.loading import require_extras
@@ -69,13 +69,13 @@ PIPE_PAIRS = 200_000
 def make_relation_extractor(
     nlp: Language,
     name: str,
-    model: Model,
+    model: AnyModel,
     threshold: float | None,
     label_thresholds: LabelThresholds,
     lang_thresholds: LangThresholds,
     types: list[list[str]],
     overwrite: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> RelationExtractor:
     """Make the component that classifies candidate pairs.
 
@@ -116,7 +116,7 @@ class RelationExtractor(TrainedPipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str = "relation_extractor",
         *,
         threshold: float | None = None,
@@ -124,7 +124,7 @@ class RelationExtractor(TrainedPipe):
         lang_thresholds: LangThresholds | None = None,
         types: Sequence[Sequence[str]] = (),
         overwrite: bool = False,
-        scorer: Callable | None = None,
+        scorer: Callable[..., Any] | None = None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 and RX386 for settings of another
         form."""

@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 import numpy as np
 import srsly
 from spacy import util
-from thinc.api import Model
 
 from ...errors import RelxError, sentence
-from ..task import layers_of
+from ..task import AnyModel, layers_of
 
 CHECKSUMS = "checksums.json"
 _VERSION = 1
@@ -223,7 +222,7 @@ def read_cfg(data: bytes, lists: Iterable[str] = ()) -> dict[str, Any]:
     return cfg
 
 
-def check_finite(name: str, model: Model) -> None:
+def check_finite(name: str, model: AnyModel) -> None:
     """Check the weights of a model: thinc's parameters, and those of torch modules in our shims.
 
     Raises:
@@ -235,7 +234,7 @@ def check_finite(name: str, model: Model) -> None:
             raise RelxError("RX594", name=name, param=param, count=count, size=array.size)
 
 
-def _weights(model: Model) -> Iterator[tuple[str, np.ndarray]]:
+def _weights(model: AnyModel) -> Iterator[tuple[str, np.ndarray]]:
     for node in model.walk():
         for param in node.param_names:
             if node.has_param(param):

@@ -13,7 +13,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer, set_dropout_rate
+from thinc.api import Optimizer, set_dropout_rate
 
 from ...data.calibration import Calibration, PairScores, items_of
 from ...data.extensions import GoldMentions, get_candidates, get_gold_mentions, get_lang, has_candidates, set_extensions
@@ -21,7 +21,7 @@ from ...data.text_forms import normal_form, normal_forms
 from ...data.thresholds import LabelThresholds, LangThresholds, Thresholds
 from ...data.types import NO_RELATION, Mention
 from ...errors import RelxError, warn
-from ..task import Task, layer_of, layers_of, set_task
+from ..task import AnyModel, Task, layer_of, layers_of, set_task
 from .cover import Cover, CoverChecks
 from .order import components_before
 from .saving import Saved, check_finite, read_cfg, save_bytes, save_folder
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .warm_start import Langs
 
 
-def extras_of(model: Model) -> set[str]:
+def extras_of(model: AnyModel) -> set[str]:
     """The extras of this package that the parts of a model need."""
     return {layer.package_extra for _, layer in layers_of(model)}
 
@@ -60,13 +60,13 @@ class TrainedPipe(TrainablePipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str,
         *,
         threshold: float | None,
         label_thresholds: LabelThresholds | None,
         lang_thresholds: LangThresholds | None = None,
-        scorer: Callable | None,
+        scorer: Callable[..., Any] | None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 for settings of another form."""
         set_extensions()

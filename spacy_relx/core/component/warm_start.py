@@ -14,14 +14,13 @@ import spacy
 import torch
 from spacy.language import Language
 from spacy.training import Example
-from thinc.api import Model
 
 from ...data.extensions import primary_langs
 from ...errors import RelxError, warn
 from ..copies import leading
 from ..parts import NO_LANGUAGE
 from ..routes import ROUTINGS, known_langs, route_table, switcher_of, tells_langs
-from ..task import Task, layers_of
+from ..task import AnyModel, Task, layers_of
 from .order import components_before
 
 if TYPE_CHECKING:
@@ -83,10 +82,10 @@ def _check_routing(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> 
         raise RelxError("RX260", name=pipe.name, path=path, reason=reason)
 
 
-def _counterparts(model: Model, source: Model) -> Iterator[tuple[Model, Model]]:
+def _counterparts(model: AnyModel, source: AnyModel) -> Iterator[tuple[AnyModel, AnyModel]]:
     """Layers of the same name in both, the first with the first, the second with the second, and so on: spaCy's own
     encoders have several of a name."""
-    layers: dict[str, list[Model]] = {}
+    layers: dict[str, list[AnyModel]] = {}
     for node in source.walk():
         layers.setdefault(node.name, []).append(node)
     seen: Counter[str] = Counter()
@@ -118,7 +117,7 @@ def check_held(pipe: TrainedPipe, taken: set[str], path: str | Path) -> None:
         warn("RX275", name=pipe.name, path=path, n=len(held), names=names)
 
 
-def parameters(model: Model) -> Iterator[tuple[str, torch.nn.Parameter]]:
+def parameters(model: AnyModel) -> Iterator[tuple[str, torch.nn.Parameter]]:
     """The parameters of our own layers in a model: ("layer.parameter", parameter)."""
     for node, layer in layers_of(model):
         if layer.is_built:

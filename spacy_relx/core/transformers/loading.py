@@ -120,7 +120,7 @@ def _hugging_face() -> Any:
     return optional_import("transformers", extra="transformers", purpose="pre-trained transformers")
 
 
-def _no_random_weights() -> AbstractContextManager:
+def _no_random_weights() -> AbstractContextManager[None]:
     """In this context transformers' modules are built without first values, in versions that can."""
     modeling = importlib.import_module("transformers.modeling_utils")
     return getattr(modeling, "no_init_weights", nullcontext)()
