@@ -276,7 +276,7 @@ class JointExtractor(TrainedPipe):
             reach.add(eg.reference)
         if reach.gold and reach.lost > (1 - MIN_COVER) * reach.gold:
             counts = {"lost": reach.lost, "gold": reach.gold, "crossing": reach.crossing, "long": reach.long}
-            warn("RX265", name=self.name, limit=reach.max_mention, **counts)
+            warn("RX265", name=self.name, limit=reach.max_mention_tokens, **counts)
 
     def predict(self, docs: Iterable[Doc]) -> list[DocFound]:
         """RAISES: RelxError RX050 for a model that was never initialised."""

@@ -125,7 +125,7 @@ class Reach:
     """
 
     parts: Callable[[Doc], np.ndarray]
-    max_mention: int
+    max_mention_tokens: int
     gold: int = 0
     crossing: int = 0
     long: int = 0
@@ -137,7 +137,7 @@ class Reach:
             mentions = (relation.head, relation.tail)
             tokens = [place for mention in mentions for place in (mention.start, mention.end - 1)]
             crossing = len(set(np.searchsorted(ends, tokens, side="right").tolist())) > 1
-            long = any(m.end - m.start > self.max_mention for m in mentions)
+            long = any(m.end - m.start > self.max_mention_tokens for m in mentions)
             self.gold += 1
             self.crossing += int(crossing)
             self.long += int(long)
