@@ -393,8 +393,8 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
     """Merge Docs, as `Doc.from_docs` does, with their relations and facts.
 
     The language of each Doc becomes the language of its sentences, and of the merged Doc if all agree. Equal facts
-    become one, see `facts.merge_facts`. Bags of one pair become one bag; other Docs do not. Candidates and `doc._.fact_scores`
-    are dropped, so run the components again.
+    become one, see `facts.merge_facts`. Bags of one pair become one bag; other Docs do not. Candidates and
+    `doc._.fact_scores` are dropped, so run the components again.
 
     Args:
         docs: Docs with the same vocab.
@@ -422,8 +422,8 @@ def span_as_doc(span: Span) -> Doc:
     """Copy a span to a Doc of its own, as `span.as_doc()` does, with its relations and facts.
 
     The Doc keeps the language, the spans of `doc.spans` inside the span, relations whose two mentions are inside it,
-    and facts with evidence inside it, with that evidence only. Facts without evidence, `doc._.fact_scores` and `doc._.bag`
-    are dropped. `formats.bags.split_bag` divides a bag and keeps its facts.
+    and facts with evidence inside it, with that evidence only. Facts without evidence, `doc._.fact_scores` and
+    `doc._.bag` are dropped. `formats.bags.split_bag` divides a bag and keeps its facts.
 
     Args:
         span: The span to copy.
