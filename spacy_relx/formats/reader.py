@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Callable
 
@@ -11,7 +11,15 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..data.extensions import GoldMentions, get_lang, get_relations, set_extensions, set_gold_mentions, span_as_doc
+from ..data.extensions import (
+    GoldMentions,
+    get_lang,
+    get_relations,
+    merge_docs,
+    set_extensions,
+    set_gold_mentions,
+    span_as_doc,
+)
 from ..data.files import is_hidden
 from ..data.loading import assigners, mention_setters
 from ..data.sentences import sentence_starts
@@ -36,6 +44,7 @@ def make_relation_corpus(
     seed: int = 0,
     cache: bool = False,
     langs: list[str] | None = None,
+    join: int = 1,
 ) -> Callable[[Language], Iterable[Example]]:
     """`spacy_relx.RelationCorpus.v1`: read Examples from .spacy files.
 
@@ -50,7 +59,8 @@ def make_relation_corpus(
     scores are of the whole pipeline. False: never use them. max_length: Docs of more tokens are split
     between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
     with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
-    languages.
+    languages. join: Docs of one language that follow each other become one, 1 to `join` of them, drawn with the seed:
+    a recogniser that trains on single sentences takes every first word of a later one for a name.
     RAISES: RelxError RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134
     (no Docs). WARNS: RX133, once, where Docs were longer than max_length.
     """
@@ -64,6 +74,7 @@ def make_relation_corpus(
         seed=seed,
         cache=cache,
         langs=langs,
+        join=join,
     )
 
 
@@ -82,9 +93,12 @@ class RelationCorpus:
         seed: int = 0,
         cache: bool = False,
         langs: Iterable[str] | None = None,
+        join: int = 1,
     ):
         if path is None:
             raise RelxError("RX130")
+        if join < 1:
+            raise RelxError("RX021", name="join", value=join, need="1 (no joining) or more")
         for name, value in (("max_length", max_length), ("limit", limit)):
             if value < 0:
                 raise RelxError("RX021", name=name, value=value, need="0 (no limit) or more")
@@ -97,6 +111,7 @@ class RelationCorpus:
         self.shuffle = shuffle
         self.cache = cache
         self.langs = wanted_langs(langs)
+        self.join = join
         self._random = random.Random(seed)
         self._warned = self._warned_langs = self._warned_weights = False
         self._cached: tuple[Vocab, bool, list[Example]] | None = None
@@ -122,6 +137,8 @@ class RelationCorpus:
     def _examples(self, vocab: Vocab, given: bool) -> Iterator[Example]:
         """given: whether the mentions stand on `predicted`."""
         docs: Iterable[Doc] = self._docs(vocab)
+        if self.join > 1:
+            docs = self._joined(docs)
         if self.max_length:
             docs = self._split(docs)
         empty = True
@@ -158,6 +175,12 @@ class RelationCorpus:
             if found and self.langs is not None:
                 reason = f"langs is {sorted(self.langs)}, but its languages are {sorted(found)}."
             raise RelxError("RX134", path=self.path, reason=reason)
+
+    def _joined(self, docs: Iterable[Doc]) -> Iterator[Doc]:
+        """Texts of several Docs of one language."""
+        for _, same in groupby(docs, key=get_lang):
+            while part := list(islice(same, self._random.randint(1, self.join))):
+                yield part[0] if len(part) == 1 else merge_docs(part)
 
     def _split(self, docs: Iterable[Doc]) -> Iterator[Doc]:
         """Split long Docs into runs of sentences that fit, and say so at the end of the first pass."""

@@ -141,6 +141,27 @@ def test_caching(path, nlp):
         list(corpus(spacy.blank("xx")))  # of another vocab
 
 
+def test_docs_of_one_language_are_joined(tmp_path, nlp):
+    """To texts of several sentences; nothing is lost, and the draws are the seed's."""
+    docs = []
+    for lang in ("en", "de"):
+        for words, entities, relations in SENTENCES:
+            docs.append(make_doc(nlp.vocab, words, entities, relations))
+            docs[-1]._.lang = lang
+    path = save(tmp_path / "train.spacy", docs)
+    single = [eg.reference for eg in make_relation_corpus(path)(nlp)]
+    joined = [eg.reference for eg in make_relation_corpus(path, join=3, seed=1)(nlp)]
+    again = [eg.reference for eg in make_relation_corpus(path, join=3, seed=1)(nlp)]
+    assert 2 < len(joined) < len(single)
+    assert {doc._.lang for doc in joined} == {"en", "de"}
+    assert [t.text for doc in joined for t in doc] == [t.text for doc in single for t in doc]
+    assert [t for doc in joined for t in doc._.triples] == [t for doc in single for t in doc._.triples]
+    assert sum(len(mentions(doc)) for doc in joined) == sum(len(mentions(doc)) for doc in single) > 0
+    assert [len(doc) for doc in again] == [len(doc) for doc in joined]
+    with pytest.raises(RelxError, match="RX021"):
+        make_relation_corpus(path, join=0)
+
+
 def test_training_leaves_cached_examples_alone(path, nlp):
     """A component that writes on `predicted` in update and evaluate never touches the cache."""
 

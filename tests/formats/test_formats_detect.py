@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.detect_samples import MARKED, SAMPLES, save
+from support.detect_samples import MARKED, SAMPLES, name_of, save
 from support.format_samples import docbin
 from support.formats import FORMATS
 from support.tool_samples import ANN, TEXT
@@ -18,10 +18,6 @@ from spacy_relx.errors import RelxError
 from spacy_relx.formats.convert import choose_inputs, convert
 
 GIDS = "m.1\tm.2\tAnn_Bee\tUlm\t/r\tAnn_Bee lives in Ulm . ###END###\n"
-
-
-def name_of(format: str) -> str:
-    return "x.ann" if format == "brat" else "x.txt"
 
 
 def choose(*paths: Path) -> str:
