@@ -107,6 +107,7 @@ DATA = {
     "mention": {"errors", "ids", "places", "record", "text_forms"},
     "types": {"errors", "places", "record", "mention", "text_forms"},
     "_compat": {"errors"},
+    "spool": {"errors"},
     "text_forms": set(),
     "ids": {"text_forms"},
     "strict_json": {"errors", "text_forms"},

@@ -101,7 +101,7 @@ def align_cli(
         raise RelxError("RX042", where="the setting 'lang' (--lang)", value=lang)
     use_gpu(gpu)
     import_code(code)
-    skip = "skip" if on_error is OnError.skip else "raise"
+    skip = on_error.value
     read = TripleReport(skip)
     base = read_triples(kb, shorten=shorten, report=read)
     typer.echo(f"{kb}\n{read.summary()}\n")

@@ -41,7 +41,7 @@ class Method(str, Enum):
 
 
 #: Names of `--per`.
-PER = ("relation", "language")
+PER = ("label", "lang")
 
 
 @relx_app.command("calibrate")
@@ -58,7 +58,7 @@ def calibrate_cli(
     ] = None,
     best_f1: Annotated[bool, typer.Option("--best-f1", help="Thresholds for the best F1 (the default)")] = False,
     per: Annotated[
-        str, typer.Option("--per", help="Fits of their own, where examples suffice: relation, language, or both")
+        str, typer.Option("--per", help="Fits of their own, where examples suffice: label, lang, or both")
     ] = "",
     min_examples: Annotated[
         int,
@@ -110,7 +110,7 @@ def _check_settings(precision: float | None, best_f1: bool, per: list[str]) -> N
         raise RelxError("RX390", reason=f"--precision must be above 0 and at most 1, but is {precision}.")
     unknown = [name for name in per if name not in PER]
     if unknown:
-        raise RelxError("RX390", reason=f"--per takes relation, language, or both with a comma, not {unknown[0]!r}.")
+        raise RelxError("RX390", reason=f"--per takes label, lang, or both with a comma, not {unknown[0]!r}.")
 
 
 def _check_folder(output: Path, model: str) -> None:

@@ -94,7 +94,7 @@ def convert_cli(
         patterns=pattern or ["*"],
         nlp=_tokenizer_of(model),
         alignment=alignment.value,
-        on_error="skip" if on_error is OnError.skip else "raise",
+        on_error=on_error.value,
         limit=limit,
         dev=dev,
         dev_share=dev_share,

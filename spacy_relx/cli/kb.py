@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..knowledge.ranks import RankReport
     from ..knowledge.triples import KnowledgeBase
 
-TRIPLES_HELP = "Triples: head, relation, tail and tabs between, or .nt, or a folder"
+TRIPLES_HELP = "Triples: head, label, tail and tabs between, or .nt, or a folder"
 FILTER_HELP = "Triples that are true, and no wrong answers, repeatable"
 #: In the folder of embeddings: what --resume goes on from.
 STATE = "training"

@@ -16,7 +16,7 @@ from .kb import TRIPLES_HELP, kb_app
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-HEADER = ("head", "relation", "tail")
+HEADER = ("head", "label", "tail")
 DOCS_HELP = ".spacy files of bags or of sentences with entity ids, or folders of them"
 
 
@@ -24,7 +24,7 @@ DOCS_HELP = ".spacy files of bags or of sentences with entity ids, or folders of
 @report_errors
 def triples_cli(
     inputs: Annotated[list[Path], typer.Argument(help=DOCS_HELP)],
-    output: Annotated[Path, typer.Argument(help="File of triples: head, relation, tail and tabs between")],
+    output: Annotated[Path, typer.Argument(help="File of triples: head, label, tail and tabs between")],
     exclude: Annotated[
         list[Path] | None,
         typer.Option("--exclude", "-x", help="Leave out the pairs of entities in these documents, repeatable"),

@@ -49,7 +49,7 @@ def predict_cli(
     Texts are streamed: results appear while standard input is still open, a batch at a time.
     """
     from ..data.loading import assigners, unknown_types
-    from ..writers.predictions import prediction_record
+    from ..writers.predictions import doc_record
 
     check_output(output, texts, code, model=model)
     use_gpu(gpu)
@@ -62,7 +62,7 @@ def predict_cli(
     facts = bool(assigners(nlp, "doc._.facts"))
     with line_writer(output) as write:
         for item, doc in progress(stream):
-            write(dump_json(prediction_record(doc, item.id, facts=facts)))
+            write(dump_json(doc_record(doc, item.id, facts=facts)))
     counts, n = unknown_types(nlp)
     for label, count in counts.most_common():
         typer.secho(f"⚠ entity type {label!r}, unknown in training: {count} of {n} mentions", fg="yellow", err=True)

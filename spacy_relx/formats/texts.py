@@ -29,7 +29,7 @@ MAX_LINE = 1 << 28
 class OnError(str, Enum):
     """What to do with a text that cannot be used."""
 
-    fail = "fail"
+    fail = "raise"
     skip = "skip"
 
 

@@ -94,4 +94,4 @@ def on_error_of(on_error: str) -> OnError:
     """
     if on_error not in ("raise", "skip"):
         raise RelxError("RX612", value=on_error)
-    return OnError.skip if on_error == "skip" else OnError.fail
+    return OnError(on_error)

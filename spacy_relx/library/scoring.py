@@ -60,7 +60,7 @@ def calibrate(
         model: A pipeline, its folder or its name.
         data: Gold documents that are not those of training, a .spacy file, or a folder of such.
         output: A folder for the calibrated pipeline; None: it is not saved.
-        per: "relation", "language", or both (with a comma, or as a list): what gets fits of its own.
+        per: "label", "lang", or both (with a comma, or as a list): what gets fits of its own.
         **settings: Those of `spacy_relx.evaluation.calibrate.calibrate`: method, precision, min_examples, component,
             gold_mentions, batch_size.
 

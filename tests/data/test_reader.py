@@ -105,7 +105,7 @@ def test_missing_and_broken_files(nlp, tmp_path):
     with pytest.raises(RelxError, match="RX130"):
         make_relation_corpus(None)
     with pytest.raises(RelxError, match="RX021"):
-        make_relation_corpus(tmp_path, max_length=-1)
+        make_relation_corpus(tmp_path, max_tokens=-1)
     for path, code in ((tmp_path / "none.spacy", "RX120"), (tmp_path, "RX131")):
         with pytest.raises(RelxError, match=code):
             list(make_relation_corpus(path)(nlp))
@@ -203,7 +203,7 @@ def test_long_docs_are_split_and_reported(nlp, tmp_path):
         long_doc(nlp.vocab, [4, 4, 3, 20, 5]),
         long_doc(nlp.vocab, [15], bounds=False),
     ]
-    corpus = RelationCorpus(save(tmp_path / "x.spacy", docs), max_length=10)
+    corpus = RelationCorpus(save(tmp_path / "x.spacy", docs), max_tokens=10)
     # Two Docs are long, a sentence and a Doc are lost, and of the four relations three.
     with pytest.warns(RelxWarning, match=r"RX133.* 2 Docs.* 2 sentences.* 3 relations"):
         examples = list(corpus(nlp))
@@ -217,22 +217,22 @@ def test_long_docs_are_split_and_reported(nlp, tmp_path):
 
 
 def test_nothing_but_long_docs(nlp, tmp_path):
-    corpus = RelationCorpus(save(tmp_path / "x.spacy", [long_doc(nlp.vocab, [9], False)]), max_length=3)
-    with pytest.warns(RelxWarning, match="RX133"), pytest.raises(RelxError, match=r"RX134.*max_length"):
+    corpus = RelationCorpus(save(tmp_path / "x.spacy", [long_doc(nlp.vocab, [9], False)]), max_tokens=3)
+    with pytest.warns(RelxWarning, match="RX133"), pytest.raises(RelxError, match=r"RX134.*max_tokens"):
         list(corpus(nlp))
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(1, 12))
 @settings(max_examples=40, deadline=None)
-def test_runs_cover_the_doc(lengths, max_length):
+def test_runs_cover_the_doc(lengths, max_tokens):
     doc = long_doc(spacy.blank("xx").vocab, lengths)
-    runs = sentence_runs(doc, max_length)
+    runs = sentence_runs(doc, max_tokens)
     assert [start for start, _ in runs] == [0, *(end for _, end in runs[:-1])]
     assert runs[-1][1] == len(doc)
     starts = {sent.start for sent in doc.sents}
     for start, end in runs:
         assert start in starts
-        assert end - start <= max_length or end - start in lengths
+        assert end - start <= max_tokens or end - start in lengths
 
 
 # copies
