@@ -42,22 +42,21 @@ _PLAIN_COLUMNS, _CHAR_COLUMNS = list(MENTION_COLUMNS)[:4], list(MENTION_COLUMNS)
 @serve_fields
 @dataclass(init=False, repr=False, eq=False)
 class Relation(Record):
-    """What a text says of two mentions: `head` -label-> `tail`.
+    """A relation between two mentions of a text: `head` -label-> `tail`.
 
     Args:
         head: A Mention, a Span or a mapping with "start", "end" and "label".
-        label: The name of the relation; kept in the form of `text_forms.normal_form`, as all names are.
+        label: The name of the relation. It is normalised by `text_forms.normal_form`, as all names are.
         tail: As `head`.
-        score: The model's, in [0, 1]; 1.0 in annotated data.
-        kb_score: How probable a knowledge base makes it, see `facts.Fact`; None where none was asked.
-        known: Whether a knowledge base has it, or None.
-        kb_rank: The rank of the tail there, or None.
-
-        found_by: The components that found it, each with its own score; empty for a relation that was annotated.
-            Equality does not depend on it.
+        score: The score of the model, in [0, 1]; 1.0 in annotated data.
+        kb_score: The probability of the relation according to a knowledge base, in [0, 1]; None if it was not computed.
+        known: Whether the knowledge base has the relation; None if it was not asked.
+        kb_rank: The rank of the tail among all entities, from 1; None if it was not computed.
+        found_by: Names of the components that found the relation, with their scores; empty for an annotated relation.
+            It is not part of equality.
 
     Raises:
-        RelxError: RX002 for another head or tail, RX004 for a score that is no number.
+        RelxError: RX002 for an invalid head or tail, RX004 for a score that is not a number.
     """
 
     __slots__ = ()
@@ -248,16 +247,16 @@ def _pair(head: Mention, tail: Mention) -> Candidate:
 
 
 class Candidates(Sequence[Any]):
-    """The ordered pairs of mentions that a relation extractor looks at, as arrays over one table of mentions.
+    """The ordered pairs of mentions that a relation extractor classifies, as arrays over one table of mentions.
 
-    A sequence of `Candidate`; the arrays are faster.
+    It is a sequence of `Candidate`; the arrays are faster.
 
     Args:
-        mentions: The Doc's mentions, each once, with the types that they have on the Doc.
+        mentions: The Doc's mentions, each once, with their types on the Doc.
         markers: int32 (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker).
         pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail.
-        dropped: Pairs that the cap left out.
-        types: The entity type of each mention as training calls it; None: as the mentions do.
+        dropped: The number of pairs beyond the cap.
+        types: The entity type of each mention under its name in training; None for the types of `mentions`.
 
     Attributes:
         spans: int32 (n_mentions, 2), tokens [start, end) of the mentions.
