@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
+from spacy_relx.cli.align import _default_pipeline
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli.align import _default_pipeline
 from spacy_relx.errors import RelxError
 from spacy_relx.formats.bag_files import read_bags
 from spacy_relx.formats.bag_spool import BagSpool
@@ -307,7 +307,7 @@ def files(tmp_path):
 
 
 def invoke(*args):
-    return CliRunner().invoke(relx_app, ["align", *map(str, args)])
+    return CliRunner().invoke(relx_app, ["data", "align", *map(str, args)])
 
 
 def everything(files, *options):

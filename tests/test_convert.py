@@ -413,7 +413,7 @@ def test_reading_in_chunks_gives_every_doc(tmp_path, nlp):
 
 
 def run(*arguments) -> tuple[int, str]:
-    result = CliRunner().invoke(relx_app, ["convert", *map(str, arguments)])
+    result = CliRunner().invoke(relx_app, ["data", "convert", *map(str, arguments)])
     return result.exit_code, result.output
 
 

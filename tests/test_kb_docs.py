@@ -62,10 +62,10 @@ def test_commands(tmp_path):
     )
     leaky = invoke("triples", train, kb)
     assert leaky.exit_code == 0 and kb.read_text() == HEADER + "".join("\t".join(row) + "\n" for row in ROWS)
-    assert "RX245" in invoke("leakage", kb, test).output
+    assert "RX245" in invoke("data", "check", kb, "--test", test).output
     assert invoke("triples", train, kb, "--exclude", test).exit_code == 0
     assert kb.read_text() == HEADER + "".join("\t".join(row) + "\n" for row in ROWS[3:])
-    clean = invoke("leakage", kb, test)
+    clean = invoke("data", "check", kb, "--test", test)
     assert clean.exit_code == 0 and "RX245" not in clean.output and "facts that it has already: 0" in clean.output
 
 

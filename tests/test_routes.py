@@ -21,11 +21,11 @@ from joint_util import (
 from model_util import make_nlp
 from model_util import model_config as pair_model
 from spacy.tokens import Doc
+from spacy_relx.cli.routes import spread
 from typer.testing import CliRunner
 from util import make_examples
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli.routes import spread
 from spacy_relx.data.extensions import get_routes, set_sentence_langs
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.languages.language_router import LanguageRouter

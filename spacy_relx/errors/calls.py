@@ -1,6 +1,6 @@
 """Calls from Python."""
 
-from .classes import InputError, Messages, SettingError
+from .classes import DamagedFileError, InputError, Messages, SettingError
 
 MESSAGES: Messages = {
     SettingError: {
@@ -10,10 +10,16 @@ MESSAGES: Messages = {
         "RX612": "The setting 'on_error' must be 'raise' or 'skip', but is {value!r}.",
         "RX613": "Each process of a run loads the pipeline for itself: give its folder or its name, but not {value!r}. Save "
         "a pipeline with nlp.to_disk first.",
-        "RX614": "Runs to compare must be a mapping of names to scores, to files of relx evaluate, or to lists of these "
-        "(seeds of one model), but got {value!r}.",
+        "RX614": "Runs to compare must be a mapping of names to scores, to files of relx evaluate, to folders of pipelines "
+        "or to lists of these (seeds of one model), but got {value!r}.",
     },
     InputError: {
+        "RX653": "The checkpoint {path} is of other training data. Go on with the data it was made with, or leave out "
+        "--resume to begin anew.",
+        "RX650": "{path} holds bags, which are divided by their pairs of entities: use relx data bags --test.",
         "RX615": "There are no scores in {where}: {reason} Give what relx evaluate --output writes.",
+    },
+    DamagedFileError: {
+        "RX654": "The checkpoint {path} cannot be read: {reason}. Leave out --resume to begin anew.",
     },
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.strict_json import dump_json
 from ..data.tables import FACT_NUMBERS, ROWS, Shown, Table, data_frame, largest_first, percent, shortened
+from ..viz import reliability_svg
 from ..viz.page import write_page
 from .given import without_prefix
 
@@ -44,6 +45,16 @@ class Scores(dict[str, Any], Shown):
             RelxError: RX186 where it cannot be written.
         """
         write_page(path, dump_json(dict(self), indent=2) + "\n")
+
+    def save_reliability(self, path: str | Path) -> None:
+        """Write a reliability diagram of the scores as SVG.
+
+        Raises:
+            RelxError: RX393 where there is nothing to draw, RX186 where it cannot be written.
+        """
+        levels = without_prefix(self)["rel_reliability"]
+        named = {name: levels[key] for key, name in RELIABILITY.items() if levels[key] is not None}
+        write_page(path, reliability_svg(named))
 
     def to_frame(self) -> pandas.DataFrame:
         """Precision, recall and F1 as a data frame, as fractions.
