@@ -152,7 +152,7 @@ class Pipelines:
     """Files of saved components, damaged, or forged with right checksums."""
 
     def __init__(self, folder):
-        import saving_util
+        from support import saving as saving_util
         import spacy
 
         self.util, self.folder = saving_util, folder

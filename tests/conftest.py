@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from spacy.language import Language
+from support.commands import code, data, model  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,7 +71,7 @@ def run_python(tmp_path: Path) -> Callable[..., str]:
 @pytest.fixture(scope="module")
 def trained():
     """A pipeline with a small relation extractor that knows the sentences of `util` by heart."""
-    from model_util import make_nlp, train
+    from support.model import make_nlp, train
 
     nlp = make_nlp()
     losses = train(nlp)
@@ -81,7 +82,7 @@ def trained():
 @pytest.fixture(scope="session")
 def scale_code(tmp_path_factory):
     """The Python file of the component in `scale_model`."""
-    from scale_util import make_code
+    from support.scale import make_code
 
     return make_code(tmp_path_factory.mktemp("code"))
 
@@ -89,7 +90,7 @@ def scale_code(tmp_path_factory):
 @pytest.fixture(scope="session")
 def scale_model(tmp_path_factory, scale_code):
     """The folder of the pipeline of `scale_util`."""
-    from scale_util import make_pipeline
+    from support.scale import make_pipeline
 
     return make_pipeline(tmp_path_factory.mktemp("model"), scale_code)
 

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import pytest
-from scale_util import TEXT, places, rows, write_texts
+from support.scale import TEXT, places, rows, write_texts
 
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.run import inputs as scale_inputs

@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
-import saving_util
 import spacy
 import srsly
-from saving_util import COMPONENTS, FILES, answers, make_pipeline, resign
+from support import saving as saving_util
+from support.saving import COMPONENTS, FILES, answers, make_pipeline, resign
 
 from spacy_relx.core.component.saving import CHECKSUMS, labels_digest
 from spacy_relx.data.loading import load_pipeline
@@ -305,9 +305,9 @@ def test_weights_must_be_finite(saved, tmp_path, name, value):
 
 
 def test_weights_of_thinc_must_be_finite(tmp_path):
-    from model_util import TOK2VEC, make_nlp, model_config
+    from support.examples import make_examples
+    from support.model import TOK2VEC, make_nlp, model_config
     from thinc.api import Config
-    from util import make_examples
 
     model = model_config()
     model["encoder"] = Config().from_str("[encoder]\n" + TOK2VEC)["encoder"]

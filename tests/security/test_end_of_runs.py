@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from scale_util import CODE, TEXT, places, write_texts
+from support.scale import CODE, TEXT, places, write_texts
 
 from spacy_relx.run import local
 

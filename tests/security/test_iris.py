@@ -47,7 +47,7 @@ def test_letters_of_all_scripts_stay():
 def test_other_readers_take_what_is_written(tmp_path):
     ox = pytest.importorskip("pyoxigraph")
     rdflib = pytest.importorskip("rdflib")
-    from export_util import odd_triples
+    from support.export import odd_triples
 
     from spacy_relx.writers import export
 

@@ -6,11 +6,11 @@ import re
 import tracemalloc
 
 import pytest
-from formats_util import read
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.util import import_file
-from test_benchmarks import BENCHMARKS
+from support.benchmarks import BENCHMARKS
+from support.formats import read
 
 from spacy_relx.formats.importers._markers import _without_blanks_before_closing, is_marked
 from spacy_relx.formats.importers._names import find_apart, find_places, in_word

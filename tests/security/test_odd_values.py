@@ -7,12 +7,12 @@ import re
 from copy import deepcopy
 
 import pytest
-from formats_util import read
-from test_formats_detect import SAMPLES
-from test_formats_samples import Example
-from test_formats_samples import brat as brat_file
-from test_formats_uima import HEADER, ROWS, STRUCTURES, cas
-from test_lost_relations import CROSSRE, MISSPELT
+from support.detect_samples import SAMPLES
+from support.formats import read
+from support.lost import CROSSRE, MISSPELT
+from support.spec_samples import Example
+from support.spec_samples import brat as brat_file
+from support.uima_samples import HEADER, ROWS, STRUCTURES, cas
 
 from spacy_relx.errors import RelxError
 from spacy_relx.formats.convert import default_nlp, records_to_docs

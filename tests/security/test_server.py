@@ -21,7 +21,7 @@ pytest.importorskip("fastapi")
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("uvicorn")
 
-from serving_util import GATE, STARTED, ask, pipeline, wait_until
+from support.serving import GATE, STARTED, ask, pipeline, wait_until
 
 from spacy_relx.run.serving import Limits, create_app, server
 from spacy_relx.run.serving.extract import Abandoned, Extractor

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import make_transformer
+from support.tiny_transformer import make_transformer
 
 from spacy_relx.errors import RelxError
 
