@@ -283,15 +283,13 @@ def check_cli(
     """
     from spacy.cli._util import parse_config_overrides
 
-    from ..data.loading import import_code
     from ..data.outputs import check_output, write_output
     from ..data.strict_json import dump_json
     from ..library.checks import check
 
     check_output(output, data, dev, test, kb, code)
-    import_code(code)
     overrides = parse_config_overrides(ctx.args)
-    report = check(data, dev=dev, test=test, kb=kb, overrides=overrides, progress=progress)
+    report = check(data, dev=dev, test=test, kb=kb, overrides=overrides, code=code, progress=progress)
     typer.echo(report.to_text(rows))
     if output is not None:
         write_output(output, dump_json(report.to_dict(), indent=2) + "\n")

@@ -12,12 +12,16 @@ MESSAGES: Messages = {
         "a pipeline with nlp.to_disk first.",
         "RX614": "Runs to compare must be a mapping of names to scores, to files of relx evaluate, to folders of pipelines "
         "or to lists of these (seeds of one model), but got {value!r}.",
+        "RX651": "{options} would do nothing without {view}. Leave it out, or add {view}.",
+        "RX652": "The checkpoint {path} is of another config: {names} differ. Go on with the config that it was made with, "
+        "or leave out --resume to begin anew.",
+        "RX655": "Training is resumed from a checkpoint in the output. Give the output, too.",
     },
     InputError: {
-        "RX653": "The checkpoint {path} is of other training data. Go on with the data it was made with, or leave out "
-        "--resume to begin anew.",
-        "RX650": "{path} holds bags, which are divided by their pairs of entities: use relx data bags --test.",
         "RX615": "There are no scores in {where}: {reason} Give what relx evaluate --output writes.",
+        "RX650": "{path} holds bags, which are divided by their pairs of entities: use relx data bags --test.",
+        "RX653": "The checkpoint {path} is of other training data. Go on with the data that it was made with, or leave out "
+        "--resume to begin anew.",
     },
     DamagedFileError: {
         "RX654": "The checkpoint {path} cannot be read: {reason}. Leave out --resume to begin anew.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from spacy.language import Language
 
 from ..data.extensions import set_extensions
+from ..data.loading import import_code
 from ..data.tables import ROWS, Shown, Table, data_frame, largest_first, percent, shortened
 from ..data.types import NO_RELATION
 from ..errors import RelxError, warn
@@ -140,6 +141,7 @@ def check(
     test: Docs | None = None,
     kb: str | Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    code: str | Path | None = None,
     progress: Progress = silent,
 ) -> DataCheck:
     """Say before training what will go wrong, as `spacy debug data` does for spaCy's components.
@@ -151,6 +153,7 @@ def check(
         test: Test data.
         kb: A knowledge base that is used in training: what it tells of the test data (of dev without a test).
         overrides: Values in place of the config's, by dotted names.
+        code: A Python file with functions that the config names.
         progress: Shows how far the documents are read.
 
     Returns:
@@ -161,6 +164,7 @@ def check(
         RelxError: RX120, RX131 or RX132 for files.
     """
     set_extensions()
+    import_code(None if code is None else Path(code))
     config: dict[str, Any] = {}
     sources: dict[str, Any] = {"train": data, "dev": dev, "test": test}
     if isinstance(data, (str, Path)) and Path(data).suffix == ".cfg":

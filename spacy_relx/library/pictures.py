@@ -214,7 +214,7 @@ def show(
             nothing to browse.
     """
     when = on_error_of(on_error)
-    sources: list[Any] = [docs] if isinstance(docs, (str, Path, Doc, Triple)) else _items(docs)
+    sources: list[Any] = [docs] if isinstance(docs, (str, Path, Doc, Triple)) else _items(docs, model)
     others = [each for each in sources if isinstance(each, Triple) or _is_triple_file(each, model)]
     style = style or ("browse" if others else "rows")
     if style not in STYLES:
@@ -239,11 +239,15 @@ def show(
     return Picture(shown[:most], style, WIDTH if width is None else width, title, len(shown) > most)
 
 
-def _items(docs: Any) -> list[Any]:
-    """RAISES: RelxError RX611."""
+def _items(docs: Any, model: Model | None) -> list[Any]:
+    """RAISES: RelxError RX611 for what is no list, and for texts without a model."""
     if not isinstance(docs, Iterable):
         raise RelxError("RX611", value=docs)
-    return list(docs)
+    items = list(docs)
+    texts = [item for item in items if isinstance(item, str)]
+    if texts and model is None:
+        raise RelxError("RX611", value=texts[0])
+    return items
 
 
 def _is_triple_file(item: Any, model: Model | None) -> bool:

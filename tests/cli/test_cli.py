@@ -388,10 +388,10 @@ def test_show_predictions(model, data, tmp_path):
     """What `relx predict` wrote is browsed; with a pipeline, texts are too."""
     found, out = tmp_path / "found.jsonl", tmp_path / "page.html"
     invoke("predict", model, data, "-o", found)
-    assert "2 documents, 1 triples" in invoke("show", found, "-o", out).stderr
+    assert "2 documents, 2 triples" in invoke("show", found, "-o", out).stderr
     assert "Ann --works_for--> Acme  (0.50)" in invoke("show", found).stdout
     shown = invoke("show", data, "--model", model, "--style", "browse", "-o", out).stderr
-    assert "2 documents, 1 triples" in shown
+    assert "2 documents, 2 triples" in shown
     assert "[RX367]" in invoke("show", found, "-o", out, "--width", 300, exit_code=1).stderr
 
 

@@ -1,4 +1,4 @@
-"""`relx evaluate` on bags, and `relx curves` on what it writes."""
+"""`relx evaluate` on bags, and `relx compare --curves` on what it writes."""
 
 from __future__ import annotations
 

@@ -282,7 +282,14 @@ def world(tmp_path):
 
 
 def align(world: Path, *options, exit_code=0):
-    files = [world / "kb.tsv", world / "texts.jsonl", world / "bags.spacy", "--aliases", world / "names.tsv"]
+    files = [
+        world / "kb.tsv",
+        world / "texts.jsonl",
+        "--output",
+        world / "bags.spacy",
+        "--aliases",
+        world / "names.tsv",
+    ]
     done = run("data", "align", *files, *options)
     assert done.exit_code == exit_code, done.output
     return (contents(read_bags(world / "bags.spacy", VOCAB)) if not exit_code else {}), done.output

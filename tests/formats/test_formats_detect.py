@@ -1,4 +1,4 @@
-"""`relx convert auto`: the format told by the content."""
+"""`relx data convert auto`: the format told by the content."""
 
 from __future__ import annotations
 

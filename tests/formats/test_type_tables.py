@@ -1,4 +1,4 @@
-"""`relx convert --types`, and unknown entity types in the reports of `relx evaluate` and `relx predict`."""
+"""`relx data convert --types`, and unknown entity types in the reports of `relx evaluate` and `relx predict`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`relation_constraints` and `relx constraints`: by hand, and what must hold for any relations."""
+"""`relation_constraints` and `relx data constraints`: by hand, and what must hold for any relations."""
 
 from __future__ import annotations
 
