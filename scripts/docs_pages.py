@@ -1,6 +1,7 @@
-"""Pages of the site that are made from other files: the errors from `spacy_relx/errors/`, the changelog.
+"""Pages of the site that are made from other files: errors, the changelog, the pages of projects/ and benchmarks/.
 
-MkDocs calls `on_files` (`hooks` in mkdocs.yml). Nothing is written into docs/, so no page can be out of date.
+MkDocs calls `on_files` and `on_page_markdown` (`hooks` in mkdocs.yml). Nothing is written into docs/, so no page can be
+out of date.
 """
 
 from __future__ import annotations
@@ -77,12 +78,27 @@ def changelog_page() -> str:
 
 
 PAGES = {"errors.md": errors_page, "changelog.md": changelog_page}
+#: Page of the site -> README.md that it shows. Only other pages link to these; the navigation does not list them.
+READMES = {f"projects/{path.parent.name}.md": path for path in sorted((ROOT / "projects").glob("*/README.md"))}
+READMES["projects/benchmarks.md"] = ROOT / "benchmarks" / "README.md"
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages to those of docs/."""
+    """Add the pages to those of docs/, and the pictures of the projects."""
     from mkdocs.structure.files import File
 
     for name, make in PAGES.items():
         files.append(File.generated(config, name, content=make()))
+    for name, path in READMES.items():
+        files.append(File.generated(config, name, content=path.read_text(encoding="utf8")))
+        for picture in sorted([*path.parent.glob("*.svg"), *path.parent.glob("*.png")]):
+            files.append(File.generated(config, f"projects/{picture.name}", abs_src_path=str(picture)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:
+    """Links between docs/, projects/ and benchmarks/, which are right in the repository, made right for the site."""
+    inside = page.file.src_uri in READMES
+    folder = "" if inside else "projects/"
+    markdown = re.sub(r"\]\((?:\.\./)+(?:projects/)?(\w+)/README\.md", rf"]({folder}\1.md", markdown)
+    return re.sub(r"\]\((?:\.\./)+docs/", "](../", markdown) if inside else markdown

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from .library.checks import check as check
     from .library.comparison import compare as compare
     from .library.corpora import align as align
-    from .library.corpora import constraints as constraints
     from .library.corpora import convert as convert
     from .library.corpora import make_bags as make_bags
-    from .library.corpora import prelabel as prelabel
     from .library.corpora import read_docs as read_docs
     from .library.corpora import split as split
     from .library.exports import export as export
@@ -40,7 +38,9 @@ if TYPE_CHECKING:
     from .library.knowledge import evaluate_embeddings as evaluate_embeddings
     from .library.knowledge import train_embeddings as train_embeddings
     from .library.pictures import show as show
+    from .library.prelabelling import prelabel as prelabel
     from .library.routes import routes as routes
+    from .library.schema import constraints as constraints
     from .library.scoring import calibrate as calibrate
     from .library.scoring import challenge as challenge
     from .library.scoring import error_report as error_report
@@ -67,7 +67,7 @@ _LAZY = {
     "collect_triples": "library.knowledge",
     "compare": "library.comparison",
     "complete_triple": "library.knowledge",
-    "constraints": "library.corpora",
+    "constraints": "library.schema",
     "convert": "library.corpora",
     "error_report": "library.scoring",
     "evaluate": "library.scoring",
@@ -77,7 +77,7 @@ _LAZY = {
     "gold_example": "formats.mentions",
     "make_bags": "library.corpora",
     "predict": "library.extraction",
-    "prelabel": "library.corpora",
+    "prelabel": "library.prelabelling",
     "query_graph": "writers.query",
     "read_docs": "library.corpora",
     "routes": "library.routes",

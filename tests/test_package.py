@@ -102,11 +102,13 @@ GROUND = {
 #: Module of `data` -> those of `data`, and of `GROUND`, that it may import.
 DATA = {
     "files": {"errors"},
+    "outputs": {"errors", "files"},
     "places": {"errors"},
     "record": {"errors"},
     "mention": {"errors", "ids", "places", "record", "text_forms"},
     "types": {"errors", "places", "record", "mention", "text_forms"},
     "_compat": {"errors"},
+    "spool": {"errors"},
     "text_forms": set(),
     "ids": {"text_forms"},
     "strict_json": {"errors", "text_forms"},

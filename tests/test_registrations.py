@@ -92,7 +92,7 @@ def load():
 
 nlp, again = load(), load()
 assert nlp.config == again.config  # the first pipeline of the process knows no less than the second
-assert nlp.config["corpora"]["train"]["max_length"] == 0 and nlp.config["components"]["relation_extractor"]["scorer"]
+assert nlp.config["corpora"]["train"]["max_tokens"] == 0 and nlp.config["components"]["relation_extractor"]["scorer"]
 assert type(nlp.tokenizer).__name__ == "MultilingualTokenizer"
 """
 

@@ -12,7 +12,7 @@ from ..data.text_forms import normal_form
 
 TEXTS_HELP = "Texts: .txt (one a line), .jsonl (text, and lang and id where known), .spacy, or - for standard input"
 DATA_HELP = "Gold documents: a .spacy file, or a folder of such"
-TRIPLES_HELP = "Triples: head, relation, tail and tabs between, or .nt, or a folder"
+TRIPLES_HELP = "Triples: head, label, tail and tabs between, or .nt, or a folder"
 
 ModelArg = Annotated[str, typer.Argument(help="Pipeline: folder or name")]
 DataArg = Annotated[Path, typer.Argument(help=DATA_HELP)]

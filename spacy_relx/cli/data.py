@@ -191,7 +191,7 @@ def bags_cli(
 
 @command(data_app, "align")
 def align_cli(
-    kb: Annotated[Path, typer.Argument(help="Triples: head, relation, tail and tabs between, or .nt, or a folder")],
+    kb: Annotated[Path, typer.Argument(help="Triples: head, label, tail and tabs between, or .nt, or a folder")],
     docs: Annotated[list[str], typer.Argument(help=TEXTS_HELP)],
     output: Annotated[Path, output_option(BAGS_HELP)],
     aliases: Annotated[
@@ -315,7 +315,7 @@ def prelabel_cli(
     Corrected and exported, `relx data convert` makes training data of them. Label Studio gets its labelling interface
     too, in a file of the same name that ends in .xml; brat gets its annotation.conf.
     """
-    from ..library.corpora import prelabel
+    from ..library.prelabelling import prelabel
 
     report = prelabel(
         as_sources(docs),
@@ -347,7 +347,7 @@ def constraints_cli(
     """
     from ..data.outputs import check_output, write_output
     from ..data.strict_json import dump_json
-    from ..library.corpora import constraints
+    from ..library.schema import constraints
 
     check_output(output, data)
     found = constraints(data, min_share=min_share, min_count=min_count, progress=progress)

@@ -152,7 +152,7 @@ def predict_cli(
 @command(kb_app, "triples")
 def triples_cli(
     data: Annotated[list[Path], typer.Argument(help=DOCS_HELP)],
-    output: Annotated[Path, output_option("File of triples: head, relation, tail and tabs between")],
+    output: Annotated[Path, output_option("File of triples: head, label, tail and tabs between")],
     exclude: Annotated[
         list[Path] | None,
         typer.Option("--exclude", "-x", help="Leave out the pairs of entities in these documents, repeatable"),

@@ -54,7 +54,7 @@ def evaluate_cli(
     ] = False,
     symmetric: SymmetricOpt = "",
     reliability: Annotated[
-        Path | None, typer.Option("--reliability", help="SVG file for a reliability diagram of the scores")
+        Path | None, typer.Option("--reliability", help="Reliability diagram of the scores: .svg, .png or .pdf")
     ] = None,
     retokenize: Annotated[
         bool, typer.Option("--retokenize", help="Use the pipeline's own tokens, not the gold ones")
@@ -70,13 +70,14 @@ def evaluate_cli(
 
     Facts are scored too, where the pipeline finds facts. Documents that are bags always come with their mentions.
     """
-    from ..data.outputs import check_ending, check_output
+    from ..data.outputs import check_output
     from ..library.scoring import evaluate
+    from ..viz.charts import check_chart
 
     check_output(output, data, code, model=model)
     check_output(reliability, data, code, output, model=model)
     if reliability is not None:
-        check_ending(reliability, "a picture of reliability", ".svg")
+        check_chart(reliability, "a picture of reliability")
     scores = evaluate(
         model,
         data,
@@ -119,7 +120,7 @@ def compare_cli(
     ] = None,
     types: Annotated[bool, typer.Option("--types", help="--transfer: F1 of each relation, too")] = False,
     curves: Annotated[
-        Path | None, typer.Option("--curves", help="Picture of precision-recall curves of facts: .svg, or .png")
+        Path | None, typer.Option("--curves", help="Picture of precision-recall curves of facts: .svg, .png or .pdf")
     ] = None,
     title: Annotated[str, typer.Option("--title", help="--curves: title of the picture")] = "",
     recall_max: Annotated[float | None, typer.Option("--recall-max", help="--curves: draw up to this recall")] = None,
@@ -185,7 +186,7 @@ def calibrate_cli(
         typer.Option("--precision", help="Thresholds for this precision, above 0 and at most 1; else for the best F1"),
     ] = None,
     per: Annotated[
-        str, typer.Option("--per", help="Fits of their own, where examples suffice: relation, language, or both")
+        str, typer.Option("--per", help="Fits of their own, where examples suffice: label, lang, or both")
     ] = "",
     min_examples: Annotated[
         int,
@@ -296,7 +297,9 @@ def error_report_cli(
 @command(relx_app, "routes")
 def routes_cli(
     model: ModelArg,
-    output: Annotated[Path | None, output_option("Also write a heatmap (.svg) or the numbers (.json)")] = None,
+    output: Annotated[
+        Path | None, output_option("A heatmap to write (.svg, .png, .pdf), or the numbers (.json)")
+    ] = None,
     component: Annotated[str | None, typer.Option("--component", help="Of this component (else of each)")] = None,
     rows: RowsOpt = 20,
     code: CodeOpt = None,
@@ -305,12 +308,13 @@ def routes_cli(
     Show the routes of a model with a switcher: how much of each sub-module each language takes, and how many it
     spreads over, as the exponential of the entropy.
     """
-    from ..data.outputs import check_ending, check_output
+    from ..data.outputs import check_output
     from ..library.routes import routes
+    from ..viz.charts import check_chart
 
     check_output(output, code, model=model)
     if output is not None:
-        check_ending(output, "a heatmap or its numbers", ".svg", ".json")
+        check_chart(output, "a heatmap or its numbers", ".json")
     found = routes(model, component=component, code=code)
     if output is not None:
         found.save(output)

@@ -55,10 +55,10 @@ def check_new_folder(path: Path, *, model: str | None = None) -> None:
         raise cannot_write(path, err) from err
 
 
-def write_output(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all. RAISES: RelxError RX186."""
+def write_output(path: Path, content: str | bytes) -> None:
+    """Write a file, whole or not at all. RAISES: RelxError RX186."""
     try:
-        write_whole(path, text.encode("utf8"))
+        write_whole(path, content.encode("utf8") if isinstance(content, str) else content)
     except OSError as err:
         raise cannot_write(path, err) from err
 

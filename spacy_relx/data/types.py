@@ -134,6 +134,11 @@ class Relation(Record):
         raise RelxError("RX004", value=value)
 
 
+def rounded(score: float) -> float:
+    """A score or a weight as files and answers have it: six digits behind the point."""
+    return round(float(score), 6)
+
+
 def support_of(item: Any) -> dict[str, Any]:
     """What a knowledge base says of a Relation or a Fact, plain: those of `SUPPORT` that are not None."""
     return _plain_support([item.kb_score, item.known, item.kb_rank])

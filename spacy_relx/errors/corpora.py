@@ -42,15 +42,13 @@ MESSAGES: Messages = {
         "RX132": "{path} is not a valid .spacy file: {reason}. Make .spacy files with: python -m spacy relx data convert",
     },
     OutputError: {
-        "RX141": "The temporary files for the sentences of bags in {folder} cannot be written or read: {reason}. "
-        "Choose a folder with more room by the environment variable TMPDIR.",
         "RX145": "Bags cannot be written to {path}: {reason}. Give a file that ends in .spacy, or a folder that is "
         "new or contains only bags (bags-00000.spacy, ...).",
     },
     RelxWarning: {
-        "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens) and were split at sentence "
+        "RX133": "{n} Docs of {path} are longer than max_tokens ({max_tokens} tokens) and were split at sentence "
         "boundaries. {lost} sentences are still too long and are left out; {relations} relations were lost "
-        "in them or across the cuts. Raise max_length, or set it to 0 for no limit.",
+        "in them or across the cuts. Raise max_tokens, or set it to 0 for no limit.",
         "RX147": "{path} has no sentence in {missing}, which the setting 'langs' names. Its sentences are in {found}.",
     },
 }

@@ -61,7 +61,7 @@ MESSAGES: Messages = {
         "--output.",
         "RX320": "The output {path} must be a new or an empty folder, so that nothing is overwritten. Choose another "
         "folder.",
-        "RX333": "The temporary database that merges triples failed: {reason}. Make room in the folder for temporary "
+        "RX333": "The temporary database in which rows wait failed: {reason}. Make room in the folder for temporary "
         "files, or choose another with the environment variable TMPDIR.",
         "RX335": "{path} cannot be written: {reason}. Choose another path, or check its permissions and free space.",
         "RX343": "{path} is in the folder {folder}, which the new graph would replace. Choose another folder.",

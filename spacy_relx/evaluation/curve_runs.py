@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from ..data.files import write_whole
-from ..data.outputs import cannot_write, check_ending
+from ..data.outputs import write_output
 from ..data.tables import FACT_NUMBERS, ROWS, Shown, Table, cell_text
 from ..errors import RelxError, warn
-from ..viz.curves import CurveLine, curves_png, curves_svg
+from ..viz.charts import CurveLine, check_chart, draw_curves, picture
 from .curves import mean_curve
 from .given import without_prefix
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Steps of the recalls at which runs are averaged.
 GRID = 200
@@ -74,28 +76,25 @@ class Curves(Shown):
         """The curves and numbers, ready for JSON."""
         return {"recall_max": self.recall_max, "runs": self.runs}
 
-    def to_svg(self) -> str:
-        """The picture as SVG."""
-        return curves_svg(self._lines, title=self.title, recall_max=self.recall_max)
-
-    def _repr_html_(self) -> str:
-        return self.to_svg()
-
-    def save(self, path: str | Path) -> None:
-        """Write the picture to a file that ends in .svg or .png.
+    def draw(self) -> Figure:
+        """The picture, as a matplotlib figure.
 
         Raises:
-            RelxError: RX368 for another ending, RX005 for PNG without matplotlib, RX186 where it cannot be written.
+            RelxError: RX005 without matplotlib.
         """
-        check_ending(Path(path), "a picture of curves", ".svg", ".png")
-        if Path(path).suffix.lower() == ".png":
-            data = curves_png(self._lines, title=self.title, recall_max=self.recall_max)
-        else:
-            data = self.to_svg().encode("utf8")
-        try:
-            write_whole(Path(path), data)
-        except OSError as err:
-            raise cannot_write(Path(path), err) from err
+        return draw_curves(self._lines, title=self.title, recall_max=self.recall_max)
+
+    def _repr_html_(self) -> str:
+        return picture(self.draw(), ".svg").decode("utf8")
+
+    def save(self, path: str | Path) -> None:
+        """Write the picture to a file that ends in .svg, .png or .pdf.
+
+        Raises:
+            RelxError: RX368 for another ending, RX005 without matplotlib, RX186 where it cannot be written.
+        """
+        check_chart(Path(path), "a picture of curves")
+        write_output(Path(path), picture(self.draw(), Path(path).suffix))
 
 
 def _place(files: Mapping[str, Sequence[str]], name: str, number: int) -> str:

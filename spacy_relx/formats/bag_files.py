@@ -117,7 +117,7 @@ def write_bags(
     well, whatever the pair. meta: conditions KEY=VALUE on `doc.user_data["meta"]` that Docs must fulfil, all of them.
     progress: wraps the stream of Docs.
     RAISES: RelxError RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
-    used), RX335 (writing), RX141 (temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
+    used), RX335 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
     """
     if symmetric and not reversed_negatives:
         raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")

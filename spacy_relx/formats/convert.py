@@ -266,7 +266,7 @@ def _check_strings(record: Record) -> None:
     parts = [("the text", record.content), ("the id", str(record.id))]
     parts += [("an entity type", each.label) for each in record.mentions]
     parts += [("an entity's id", each.kb_id) for each in record.mentions]
-    parts += [("a relation", label) for *_, label in record.relations]
+    parts += [("a relation", relation[2]) for relation in record.relations]
     for name, value in parts:
         if fault := surrogate_fault(value):
             raise ValueError(f"{name} cannot be stored, {fault}")
@@ -368,21 +368,22 @@ def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report
     doc.ents = filter_spans(unique.values())
     report.mentions_kept += len(unique)
     report.mention_types.update(mention.label for mention in unique)
-    relations: dict[Relation, None] = {}
-    for head_index, tail_index, label in record.relations:
+    relations: dict[tuple[Mention, str, Mention], Relation] = {}
+    for head_index, tail_index, label, *scores in record.relations:
         head, tail = mentions[head_index], mentions[tail_index]
         if head is None or tail is None:
             report.relations_dropped += 1
             continue
-        relation = Relation(head, label, tail)
-        if relation in relations:
+        relation = Relation(head, label, tail, **(scores[0] if scores else {}))
+        triple = relation.head, relation.label, relation.tail
+        if triple in relations:
             report.relations_merged += 1
             continue
-        relations[relation] = None
+        relations[triple] = relation
         if head == tail:
             report.note("RX113", record.place, record.content, label=label)
     report.relations_kept += len(relations)
-    set_relations(doc, list(relations))
+    set_relations(doc, relations.values())
     set_lang(doc, record.lang)
     for key, value in (("id", record.id), ("meta", record.meta)):
         if value not in ("", None, {}):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
+
+from typing_extensions import TypeAlias
 
 from ..data.strict_json import DuplicateKeyError as DuplicateKeyError
 from ..data.strict_json import load_json as load_json
@@ -42,13 +44,17 @@ class Place(NamedTuple):
         return f"{self.file}, {self.unit} {self.line}"
 
 
+RecordRelation: TypeAlias = Union[tuple[int, int, str], tuple[int, int, str, Mapping[str, Any]]]
+
+
 @dataclass
 class Record:
     """One annotated text, as an importer reads it.
 
     place: where it stands. Either text, or words (then spaces: whether a blank follows each word, None if unknown).
     mentions: their offsets count characters (code points) where there is a text, words where there are words; ends
-    are exclusive. relations: (index of the head in mentions, index of the tail, label). sent_starts: the words that
+    are exclusive. relations: (index of the head in mentions, index of the tail, label), and perhaps the scores that a
+    model gave: a mapping with score, kb_score, known, kb_rank. sent_starts: the words that
     begin sentences, None if unknown. id: a string or a whole number as the data has it, "" for none. lang: "" for
     unknown. meta: JSON-able data. quotes: of a stand-off format, the own text of each mention as the data has it, None
     where it has none; offsets then count as the file does, until `formats._offsets.settle`. unit: what they count,
@@ -60,7 +66,7 @@ class Record:
     words: list[str] | None = None
     spaces: list[bool] | None = None
     mentions: list[Mention] = field(default_factory=list)
-    relations: list[tuple[int, int, str]] = field(default_factory=list)
+    relations: list[RecordRelation] = field(default_factory=list)
     sent_starts: list[int] | None = None
     id: str | int = ""
     lang: str = ""

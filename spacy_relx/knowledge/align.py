@@ -26,8 +26,8 @@ from ..formats.leakage import Leakage
 from ..formats.records import UNTYPED
 from .alias_index import mix
 from .aliases import AliasMatcher
-from .negatives import INSTANCE, NegativeSpool
-from .triples import RELATION, KnowledgeBase
+from .negatives import NegativeSpool
+from .triples import LABEL, KnowledgeBase
 
 #: Docs taken at a time, and linked mentions of one sentence that are looked at: more than that are lists and tables.
 BATCH_DOCS = 128
@@ -119,7 +119,6 @@ def align(
     negatives: float = 1.0,
     max_negatives: int = 10,
     seed: int = 0,
-    folder: str | None = None,
 ) -> AlignReport:
     """Add to the spool each sentence that mentions two entities with a triple, and some of unrelated ones.
 
@@ -131,9 +130,9 @@ def align(
     them. Pairs of an entity with itself, and two entities meant by the very same tokens, are none.
     negatives: ordered pairs without a relation to draw for each pair with one; both entities are in the knowledge base,
     which has no triple between them in either direction. See `NegativeSpool` for how they are drawn, with the seed.
-    max_negatives: of one sentence, those with the lowest hashes; 0 for no limit. folder: for temporary files.
+    max_negatives: of one sentence, those with the lowest hashes; 0 for no limit.
     RETURNS: counts.
-    RAISES: RelxError RX021 (settings), RX222 (a Doc without sentence boundaries), RX141 (temporary files).
+    RAISES: RelxError RX021 (settings), RX222 (a Doc without sentence boundaries), RX333 (no room for temporary files).
     """
     if not negatives >= 0 or negatives == float("inf"):
         raise RelxError("RX021", name="negatives", value=negatives, need="0 (none) or more")
@@ -141,7 +140,7 @@ def align(
         raise RelxError("RX021", name="max_negatives", value=max_negatives, need="0 (no limit) or more")
     set_extensions()
     stream = iter(docs)
-    with NegativeSpool(spool.vocab, folder) as drawn:
+    with NegativeSpool(spool.vocab) as drawn:
         aligner = _Aligner(kb, spool, matcher, drawn if negatives else None, max_negatives, seed)
         while batch := list(islice(stream, BATCH_DOCS)):
             aligner.add(batch)
@@ -198,14 +197,10 @@ class _Aligner:
         for owner, begin, count in zip(owners.tolist(), first.tolist(), counts.tolist()):
             rows = slice(begin, begin + (min(count, self.max_negatives) or count))
             sentence, start = sentences.doc(owner)
-            instances = np.zeros(len(keys[rows]), INSTANCE)
-            instances["key"] = keys[rows]
-            for column, side in enumerate((heads[rows], tails[rows])):
-                instances[("head", "tail")[column]] = side["entity"]
-                instances["spans"][:, 2 * column] = side["start"] - start
-                instances["spans"][:, 2 * column + 1] = side["end"] - start
-                instances["labels"][:, column] = side["label"]
-            drawn.add(sentence, instances)
+            head, tail = heads[rows], tails[rows]
+            columns = [keys[rows], head["entity"], tail["entity"]]
+            columns += [side[end] - start for side in (head, tail) for end in ("start", "end")]
+            drawn.add(sentence, zip(*(column.tolist() for column in (*columns, head["label"], tail["label"]))))
 
     def finish(self, negatives: float) -> AlignReport:
         """Draw the negatives and count the rest."""
@@ -213,7 +208,7 @@ class _Aligner:
         found = self.n_sentences > 0
         report.bags = int(found.sum())
         counts = np.diff(kb.pair_starts)
-        relations = kb.triples[kb.by_pair, RELATION]
+        relations = kb.triples[kb.by_pair, LABEL]
         n_facts = np.bincount(relations[np.repeat(found, counts)], minlength=len(kb.relation_ids))
         n_instances = np.bincount(relations, np.repeat(self.n_sentences, counts), len(kb.relation_ids)).astype(int)
         report.covered = int(n_facts.sum())
@@ -224,10 +219,9 @@ class _Aligner:
             keys = self.drawn.lowest(report.negatives_wanted)
             report.negatives = len(keys)
             for sentence, row in self.drawn.take(keys):
-                spans = row["spans"].tolist()
-                types = [self.label_names[number] for number in row["labels"].tolist()]
-                ids = [kb.entity_ids[row["head"]], kb.entity_ids[row["tail"]]]
-                head, tail = (Mention(spans[2 * i], spans[2 * i + 1], types[i], ids[i]) for i in range(2))
+                types = self.label_names[row.head_type], self.label_names[row.tail_type]
+                head = Mention(row.head_start, row.head_end, types[0], kb.entity_ids[row.head])
+                tail = Mention(row.tail_start, row.tail_end, types[1], kb.entity_ids[row.tail])
                 self.spool.add(sentence, head, tail)
         return report
 
@@ -267,11 +261,11 @@ class _Aligner:
         return Mention(int(row["start"]) - start, int(row["end"]) - start, label, self.kb.entity_ids[row["entity"]])
 
     def _pair_hashes(self, heads: np.ndarray, tails: np.ndarray) -> np.ndarray:
-        """A hash of each ordered pair and the seed, by the ids alone. RETURNS: uint64 (n,)."""
+        """A hash of each ordered pair and the seed, by the ids alone. RETURNS: int64 (n,), as SQLite has numbers."""
         for entity in np.unique(np.concatenate([heads, tails])).tolist():
             if not self.hashes[entity]:
                 self.hashes[entity] = stable_hash(str(self.seed), self.kb.entity_ids[entity])
-        return mix(mix(self.hashes[heads]) ^ self.hashes[tails])
+        return (mix(mix(self.hashes[heads]) ^ self.hashes[tails]) >> np.uint64(1)).astype("int64")
 
 
 #: A linked mention. start, end: tokens, counted from the start of the batch. label: number of the entity type.

@@ -50,7 +50,7 @@ def align_to_bags(
     the same side. max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
     RETURNS: counts, with what training and test bags have in common.
     RAISES: RelxError RX021, RX397 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked),
-    RX221 (no bags), RX222 (no sentence boundaries), RX141 (temporary files), RX335 (writing).
+    RX221 (no bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX335 (writing).
     """
     outputs = [Path(path) for path in (output, test) if path is not None]
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}

@@ -1,11 +1,9 @@
-"""Unrelated pairs of entities from a stream of sentences: all wait in temporary files, few are taken in the end."""
+"""Unrelated pairs of entities from a stream of sentences: all wait on disk, few are taken in the end."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from itertools import chain
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc
@@ -13,23 +11,30 @@ from spacy.vocab import Vocab
 from srsly.msgpack import Packer, Unpacker
 
 from ..data.extensions import get_lang, set_lang
-from ..errors import RelxError
+from ..data.spool import Spool
 from ..formats.bags import token_arrays
 
-#: One sentence that mentions an unrelated pair. key: the hash of the pair. head, tail: numbers of the entities. place,
-#: size: where the sentence is in its file, in bytes. spans: start and end of head and tail. labels: numbers of types.
-INSTANCE = np.dtype(
-    [
-        ("key", "uint64"),
-        ("place", "int64"),
-        ("size", "int32"),
-        ("head", "int32"),
-        ("tail", "int32"),
-        ("spans", "int32", (4,)),
-        ("labels", "int32", (2,)),
-    ]
-)
-_ROWS = 1 << 16
+
+class Instance(NamedTuple):
+    """One sentence that mentions an unrelated pair.
+
+    Attributes:
+        key: the hash of the pair, int64.
+        head: number of the entity.
+        tail: number of the entity.
+        head_start, head_end, tail_start, tail_end: tokens of the mentions.
+        head_type, tail_type: numbers of the entity types.
+    """
+
+    key: int
+    head: int
+    tail: int
+    head_start: int
+    head_end: int
+    tail_start: int
+    tail_end: int
+    head_type: int
+    tail_type: int
 
 
 class NegativeSpool:
@@ -38,86 +43,61 @@ class NegativeSpool:
     How many pairs are wanted depends on how many related ones there will be, and no rate is known before the stream
     ends. So each ordered pair has a hash (of the ids and a seed), every instance is written with it, and in the end the
     pairs with the lowest hashes are taken: that is a draw without replacement in which each pair has the same chance
-    however often it is mentioned, and each pair comes with all its sentences. Memory is 8 bytes for each pair that is
-    taken, and a few MB; disk is 56 bytes for each instance and each sentence once.
+    however often it is mentioned, and each pair comes with all its sentences. Memory is some megabytes.
 
-    vocab: it knows the words of all sentences. folder: where the files are, None for the system's place.
+    vocab: it knows the words of all sentences.
     """
 
-    def __init__(self, vocab: Vocab, folder: str | None = None):
+    def __init__(self, vocab: Vocab):
         self._vocab = vocab
-        self._folder = folder
+        columns = ", ".join(f"{name} INT" for name in Instance._fields)
+        self._rows = Spool(
+            "CREATE TABLE sentences (number INTEGER PRIMARY KEY, row BLOB)",
+            f"CREATE TABLE instances ({columns}, sentence INT)",
+        )
         # By themselves: `srsly.msgpack.packb` and `unpackb` look up their codecs anew on each call.
         self._packer, self._unpacker = Packer(use_bin_type=True), Unpacker(raw=False)
-        self._size = 0
-        self._sentences = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  (closed by __exit__)
-        self._instances = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._n = 0
 
     def __enter__(self) -> NegativeSpool:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._sentences.close()
-        self._instances.close()
+        self._rows.close()
 
-    def add(self, sentence: Doc, instances: np.ndarray) -> None:
-        """Write a sentence and its instances; sets their place and size. instances: INSTANCE (n,). RAISES: RX141."""
+    def add(self, sentence: Doc, instances: Iterable[tuple[int, ...]]) -> None:
+        """Write a sentence and its instances, tuples as `Instance`. RAISES: RelxError RX333 (no room)."""
         words, spaces = token_arrays(sentence)
         row = [words.tobytes(), None if spaces is None else spaces.tobytes(), get_lang(sentence)]
-        data = self._packer.pack(row)
-        instances["place"], instances["size"] = self._size, len(data)
-        try:
-            self._sentences.write(data)
-            self._instances.write(instances.tobytes())
-        except OSError as err:
-            raise self._no_room(err) from err
-        self._size += len(data)
+        self._n += 1
+        self._rows.add("INSERT INTO sentences VALUES (?, ?)", (self._n, self._packer.pack(row)))
+        for instance in instances:
+            self._rows.add("INSERT INTO instances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*instance, self._n))
 
-    def lowest(self, n: int) -> np.ndarray:
-        """The n lowest hashes of pairs, ascending, fewer where there are fewer pairs. RETURNS: uint64 (<= n,)."""
-        lowest = np.zeros(0, "uint64")
-        for block in self._blocks() if n else ():
-            keys = block["key"]
-            if len(lowest) == n:
-                keys = keys[keys < lowest[-1]]
-            if len(keys):
-                lowest = np.unique(np.concatenate([lowest, keys]))[:n]
-        return lowest
+    def lowest(self, n: int) -> list[int]:
+        """The n lowest hashes of pairs, ascending, fewer where there are fewer pairs. RAISES: RelxError RX333."""
+        return [key for (key,) in self._rows.select("SELECT DISTINCT key FROM instances ORDER BY key LIMIT ?", n)]
 
-    def take(self, keys: np.ndarray) -> Iterator[tuple[Doc, np.void]]:
+    def take(self, keys: list[int]) -> Iterator[tuple[Doc, Instance]]:
         """The instances of pairs with these hashes, with their sentences, in the order in which they were added.
 
-        keys: from `lowest`. RAISES: RelxError RX141.
+        keys: from `lowest`. RAISES: RelxError RX333.
         """
-        if not len(keys):
-            return
-        place, doc = -1, Doc(self._vocab)
-        for row in chain.from_iterable(block[block["key"] <= keys[-1]] for block in self._blocks()):
-            if row["place"] != place:
-                place = int(row["place"])
-                doc = self._sentence(place, int(row["size"]))
-            yield doc, row
+        query = (
+            "SELECT instances.*, row FROM instances JOIN sentences ON number = sentence WHERE key <= ? "
+            "ORDER BY instances.rowid"
+        )
+        last, doc = 0, Doc(self._vocab)
+        for *instance, number, row in self._rows.select(query, keys[-1]) if keys else ():
+            if number != last:
+                last, doc = number, self._sentence(row)
+            yield doc, Instance(*instance)
 
-    def _blocks(self) -> Iterator[np.ndarray]:
-        try:
-            self._instances.seek(0)
-            while data := self._instances.read(_ROWS * INSTANCE.itemsize):
-                yield np.frombuffer(data, INSTANCE)
-        except OSError as err:
-            raise self._no_room(err) from err
-
-    def _sentence(self, place: int, size: int) -> Doc:
-        try:
-            self._sentences.seek(place)
-            self._unpacker.feed(self._sentences.read(size))
-        except OSError as err:
-            raise self._no_room(err) from err
+    def _sentence(self, row: bytes) -> Doc:
+        self._unpacker.feed(row)
         words, spaces, lang = self._unpacker.unpack()
         blanks: Any = None if spaces is None else np.frombuffer(spaces, bool)
         hashes: Any = np.frombuffer(words, "uint64")
         doc = Doc(self._vocab, words=hashes, spaces=blanks)
         set_lang(doc, lang)
         return doc
-
-    def _no_room(self, err: OSError) -> RelxError:
-        return RelxError("RX141", folder=self._folder or tempfile.gettempdir(), reason=err.strerror or err)

@@ -12,10 +12,11 @@ from spacy.language import Language
 from typing_extensions import TypeAlias
 
 from ..data.files import same_file
-from ..data.outputs import check_ending, check_output
+from ..data.outputs import check_output
 from ..errors import RelxError, sentence
 from ..evaluation.comparison import Comparison, compare_runs
 from ..formats.records import load_json
+from ..viz.charts import check_chart
 from .inputs import Docs, Progress, silent
 from .scoring import evaluate
 
@@ -138,7 +139,7 @@ def check_comparison(
         if output is not None and any(other is not None and same_file(output, other) for other in outputs[:number]):
             raise RelxError("RX186", path=output, reason="it is the place of another output.")
     if outputs[-1] is not None:
-        check_ending(outputs[-1], "a picture of curves", ".svg", ".png")
+        check_chart(outputs[-1], "a picture of curves")
 
 
 def _groups(runs: Any) -> dict[str, list[Run]]:

@@ -163,8 +163,8 @@ def to_frame(items: Items, *, what: str = "all", on_error: str = "raise") -> pan
 
 
 def _row(triple: Triple) -> dict[str, Any]:
-    head, tail = triple.subject, triple.object
-    ends = (head.text, head.type, head.kb_id, triple.relation, tail.text, tail.type, tail.kb_id)
+    head, tail = triple.head, triple.tail
+    ends = (head.text, head.type, head.kb_id, triple.label, tail.text, tail.type, tail.kb_id)
     rest = (triple.score, triple.lang, triple.sentence, head.start, tail.start, triple.weight)
     return dict(zip(_COLUMNS, (triple.doc_id, *ends, *rest, triple.kb_score, triple.known, triple.kb_rank)))
 
@@ -186,13 +186,13 @@ def to_networkx(items: Items, *, what: str = "all", on_error: str = "raise") -> 
     """
     graph = optional_import("networkx", extra="frames", purpose="graphs of networkx").MultiDiGraph()
     for triple in _triples(items, what, on_error, {}):
-        for end in (triple.subject, triple.object):
+        for end in (triple.head, triple.tail):
             if end.id not in graph:
                 graph.add_node(end.id, text=end.text, type=end.type, kb_id=end.kb_id)
-        head, tail = triple.subject.id, triple.object.id
-        if not graph.has_edge(head, tail, triple.relation):
-            graph.add_edge(head, tail, triple.relation, label=triple.relation, score=triple.score, n=0, evidence=[])
-        edge = graph.edges[head, tail, triple.relation]
+        head, tail = triple.head.id, triple.tail.id
+        if not graph.has_edge(head, tail, triple.label):
+            graph.add_edge(head, tail, triple.label, label=triple.label, score=triple.score, n=0, evidence=[])
+        edge = graph.edges[head, tail, triple.label]
         edge["score"], edge["n"] = max(edge["score"], triple.score), edge["n"] + 1
         if triple.sentence:
             edge["evidence"].append({"doc": triple.doc_id, "sentence": triple.sentence, "score": triple.score})

@@ -15,7 +15,7 @@ from ..knowledge.corpus_facts import Counts, FactReader, Wanted
 from ..run import Summary, annotate_corpus
 from ..run.run import Progress as RunProgress
 from ..run.run import default_workers
-from ..writers.predictions import fact_record, prediction_record
+from ..writers.predictions import doc_record, fact_record
 from .inputs import Model, Progress, Texts, annotated, on_error_of, pipeline_of, silent, text_sources
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class Predictions(list[dict[str, Any]], Shown):
 
     def tables(self, rows: int = ROWS) -> list[Table]:
         lines = [
-            (row["head"]["text"], row["label"], row["tail"]["text"], f"{row['score']:.2f}", str(text["id"]))
+            (row["head"], row["label"], row["tail"], f"{row['score']:.2f}", str(row["id"]))
             for text in self
-            for row in text["relations"]
+            for row in _relations(text)
         ]
         return [shortened(Table("Head", ("label", "tail", "score", "text"), lines), rows)]
 
@@ -51,16 +51,17 @@ class Predictions(list[dict[str, Any]], Shown):
             RelxError: RX005 where pandas is not installed.
         """
         columns = ("id", "lang", "head", "head_type", "label", "tail", "tail_type", "score")
-        return data_frame((_columns(text, row) for text in self for row in text["relations"]), columns)
+        return data_frame((row for text in self for row in _relations(text)), columns)
 
 
-def _columns(text: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    ends = {
-        name: value
-        for end in ("head", "tail")
-        for name, value in ((end, row[end]["text"]), (f"{end}_type", row[end]["label"]))
-    }
-    return {"id": text["id"], "lang": text["lang"], **ends, "label": row["label"], "score": row["score"]}
+def _relations(text: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The relations of a record, with the texts and types of their mentions."""
+    for relation in text["relations"]:
+        ends = {}
+        for end in ("head", "tail"):
+            mention = text["mentions"][relation[end]]
+            ends.update({end: text["text"][mention["start"] : mention["end"]], f"{end}_type": mention["label"]})
+        yield {**ends, "id": text["id"], "lang": text["lang"], "label": relation["label"], "score": relation["score"]}
 
 
 class Predictor:
@@ -83,7 +84,7 @@ class Predictor:
         """The records of the texts, as `predict` gives them."""
         facts = bool(assigners(self.nlp, "doc._.facts"))
         for item, doc in annotated(self.nlp, texts, batch_size=batch_size, on_error=on_error):
-            yield prediction_record(doc, item.id, facts=facts)
+            yield doc_record(doc, item.id, facts=facts)
 
     def unknown_types(self) -> tuple[Counter[str], int]:
         """Mentions by entity type that training never showed, and mentions of any type, so far."""

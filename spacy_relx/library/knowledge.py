@@ -25,7 +25,7 @@ from .inputs import Docs, Progress, docs_of, silent
 
 #: In the folder of embeddings: what a training is resumed from.
 STATE = "training"
-HEADER = ("head", "relation", "tail")
+HEADER = ("head", "label", "tail")
 
 
 @dataclass
@@ -308,7 +308,7 @@ def collect_triples(
 
     Args:
         data: Documents; .spacy files, or folders of such.
-        output: The file of triples: head, relation, tail and tabs between. None: they are not written.
+        output: The file of triples: head, label, tail and tabs between. None: they are not written.
         exclude: Files of documents whose pairs of entities are left out, in either direction: those of the test.
         progress: Shows how far the documents are read.
 

@@ -16,6 +16,7 @@ from ..formats.texts import LeftOut, OnError
 from ..viz.page_data import PageDoc, PageRelation
 from ..writers import Triple
 from ..writers.from_docs import id_of_doc
+from ..writers.from_json import relations_of_row
 from ..writers.reading import STDIN, TripleLines
 from ..writers.records import document_id
 
@@ -75,7 +76,7 @@ class PageReader:
     def add_triple(self, triple: Triple) -> None:
         """Add a triple to the document of its sentence; to a new one where that was not known yet, and there is
         room."""
-        ends = [(part.start, part.end, part.type) for part in (triple.subject, triple.object)]
+        ends = [(part.start, part.end, part.type) for part in (triple.head, triple.tail)]
         if any(start is None or end is None or end > len(triple.sentence) for start, end, _ in ends):
             self._n_placeless += 1
             return
@@ -88,7 +89,7 @@ class PageReader:
                 return
             self._sentences[key] = doc
         places = _places(doc, [(start or 0, end or 0, kind) for start, end, kind in ends])
-        relation = PageRelation(places[0], triple.relation, places[1], triple.score, support_of(triple))
+        relation = PageRelation(places[0], triple.label, places[1], triple.score, support_of(triple))
         doc.relations.append(relation)
 
     def report(self) -> None:
@@ -110,11 +111,11 @@ def _prediction(row: dict[str, Any], number: int, source: str) -> PageDoc:
     """A line of `relx predict`, which was checked."""
     text = row.get("text") or ""
     doc = PageDoc(document_id(row.get("id"), number, source, text), text, row.get("lang") or "")
-    ends = [each[name] for each in row["relations"] for name in ("head", "tail")]
-    places = _places(doc, [(part["start"], part["end"], part.get("label") or "") for part in ends])
-    for each, head, tail in zip(row["relations"], places[::2], places[1::2]):
+    mentions = row.get("mentions") or []
+    places = _places(doc, [(each["start"], each["end"], each.get("label") or "") for each in mentions])
+    for each, head, tail in relations_of_row(row):
         score = 1.0 if each.get("score") is None else each["score"]
-        doc.relations.append(PageRelation(head, each["label"], tail, score, read_support(each)))
+        doc.relations.append(PageRelation(places[head], each["label"], places[tail], score, read_support(each)))
     return doc
 
 

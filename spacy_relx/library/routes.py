@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..data.outputs import check_ending
+from ..data.outputs import write_output
 from ..data.strict_json import dump_json
 from ..data.tables import ROWS, Shown, Table, shortened
 from ..errors import RelxError
 from ..languages.language_router import route_tables
-from ..viz.page import write_page
-from ..viz.routes import routes_svg
+from ..viz.charts import check_chart, draw_routes, picture
 from .inputs import Model, pipeline_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: What stands for the languages that a switcher does not know.
 OTHERS = "(others)"
@@ -37,28 +40,28 @@ class Routes(dict[str, dict[str, list[float]]], Shown):
         """The shares, ready for JSON."""
         return dict(self)
 
-    def to_svg(self) -> str:
-        """The routes of the one component as a heatmap.
+    def draw(self) -> Figure:
+        """The routes of the one component as a heatmap, a matplotlib figure.
 
         Raises:
-            RelxError: RX272 where there are several components.
+            RelxError: RX272 where there are several components, RX005 without matplotlib.
         """
         if len(self) > 1:
             raise RelxError("RX272", names=", ".join(self))
         ((name, table),) = self.items()
         notes = {lang: f"spread {spread(row):.1f}" for lang, row in table.items()}
-        return routes_svg(table, notes, title=f"Sub-modules of {name} by language")
+        return draw_routes(table, notes, title=f"Sub-modules of {name} by language")
 
     def save(self, path: str | Path) -> None:
-        """Write a heatmap (.svg), or the numbers (.json).
+        """Write a heatmap (.svg, .png, .pdf), or the numbers (.json).
 
         Raises:
-            RelxError: RX368 for another ending, RX272 for a heatmap of several components, RX186 where it cannot be
-                written.
+            RelxError: RX368 for another ending, RX272 for a heatmap of several components, RX005 without matplotlib,
+                RX186 where it cannot be written.
         """
-        check_ending(Path(path), "a heatmap or its numbers", ".svg", ".json")
-        as_json = Path(path).suffix.lower() == ".json"
-        write_page(path, dump_json(self, indent=2) + "\n" if as_json else self.to_svg())
+        check_chart(Path(path), "a heatmap or its numbers", ".json")
+        kind = Path(path).suffix.lower()
+        write_output(Path(path), dump_json(self, indent=2) + "\n" if kind == ".json" else picture(self.draw(), kind))
 
 
 def routes(model: Model, *, component: str | None = None, code: str | Path | None = None) -> Routes:

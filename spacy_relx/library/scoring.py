@@ -24,7 +24,7 @@ from ..evaluation.report import Scores
 from .inputs import Docs, Model, Progress, docs_of, name_of, pipeline_of, silent
 
 #: What `calibrate` can fit by itself.
-PER = ("relation", "language")
+PER = ("label", "lang")
 
 
 def evaluate(
@@ -80,7 +80,7 @@ def calibrate(
         model: A pipeline, its folder or its name.
         data: Gold documents that are not those of training, a .spacy file, or a folder of such.
         output: A folder for the calibrated pipeline; None: it is not saved.
-        per: "relation", "language", or both (with a comma, or as a list): what gets fits of its own.
+        per: "label", "lang", or both (with a comma, or as a list): what gets fits of its own.
         precision: What the thresholds are to reach, above 0 and at most 1; None for the best F1.
         code: A Python file with additional components.
         gpu_id: The number of the GPU; -1 for the CPU.
@@ -117,7 +117,7 @@ def _check_calibration(precision: float | None, per: Sequence[str]) -> None:
         raise RelxError("RX390", reason=f"the precision must be above 0 and at most 1, but is {precision}.")
     unknown = [name for name in per if name not in PER]
     if unknown:
-        raise RelxError("RX390", reason=f"'per' takes relation, language, or both with a comma, not {unknown[0]!r}.")
+        raise RelxError("RX390", reason=f"'per' takes label, lang, or both with a comma, not {unknown[0]!r}.")
 
 
 def error_report(

@@ -1,8 +1,7 @@
-"""Pictures of relations, of precision-recall curves, and of how reliable scores are; pages of whole corpora."""
+"""Pictures of relations; charts of precision and recall, of how reliable scores are, of routes; pages of corpora."""
 
 from .arcs import arcs_svg
-from .curves import CurveLine, curves_png, curves_svg
+from .charts import CurveLine, draw_curves, draw_reliability, draw_routes, picture
 from .html import render
-from .reliability import reliability_svg
 
-__all__ = ["CurveLine", "arcs_svg", "curves_png", "curves_svg", "reliability_svg", "render"]
+__all__ = ["CurveLine", "arcs_svg", "draw_curves", "draw_reliability", "draw_routes", "picture", "render"]

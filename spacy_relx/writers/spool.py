@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
-from itertools import groupby, islice
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, Callable
 
-from ..errors import RelxError
+from ..data.spool import Row, Spool
 from .records import Entity, EntityMention, MergedTriple, Triple, kb_id_of
 
 #: Names of an entity that are kept besides the first.
 MAX_NAMES = 100
-_BATCH = 500
-#: KiB: of pages in memory, and of each sorted run before it goes to disk.
-_CACHE = 32_000
 _COLUMNS = (
-    "seq INTEGER PRIMARY KEY, sid TEXT, relation TEXT, oid TEXT, stext TEXT, stype TEXT, sstart INT, send INT, "
-    "otext TEXT, otype TEXT, ostart INT, oend INT, doc TEXT, sentence TEXT, sentence_start INT, sentence_end INT, "
+    "seq INTEGER PRIMARY KEY, head_id TEXT, label TEXT, tail_id TEXT, htext TEXT, htype TEXT, hstart INT, hend INT, "
+    "ttext TEXT, ttype TEXT, tstart INT, tend INT, doc TEXT, sentence TEXT, sentence_start INT, sentence_end INT, "
     "lang TEXT, score REAL, weight REAL, kb_score REAL, known INT, kb_rank REAL, model TEXT, version TEXT"
 )
-_N_COLUMNS = _COLUMNS.count(",") + 1
+_INSERT = f"INSERT INTO triples VALUES ({','.join('?' * (_COLUMNS.count(',') + 1))})"
 # of names that are as frequent, the last: small letters come after capitals
 _ENTITIES = """
     SELECT id, text, type, COUNT(*) FROM (
-        SELECT sid AS id, stext AS text, stype AS type FROM triples
-        UNION ALL SELECT oid, otext, otype FROM triples
+        SELECT head_id AS id, htext AS text, htype AS type FROM triples
+        UNION ALL SELECT tail_id, ttext, ttype FROM triples
     ) GROUP BY id, text, type ORDER BY id, COUNT(*) DESC, text DESC, type
 """
-Row = tuple[Any, ...]
 
 
 class TripleSpool:
     """Takes triples in any order and gives them merged: add all, then read `facts()` and `entities()`. A context
     manager.
 
-    Triples are equal where the ids of subject and object (`records.entity_id`) and the relation are. The triples wait
+    Triples are equal where the ids of head and tail (`records.entity_id`) and the label are. The triples wait
     in a temporary database (SQLite, in the system's folder for temporary files, where TMPDIR leads), which needs about
     twice the room of the texts while it is sorted, and is gone however the process ends. Memory is that of one fact
     with its evidence, and some megabytes.
@@ -58,14 +52,11 @@ class TripleSpool:
         self.max_evidence = max_evidence
         self.n_added = 0
         self._progress = progress
-        # "" is a temporary file that nobody else sees; only what the cache has no room for is written to it
-        self._db = sqlite3.connect("", isolation_level=None)
-        for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", f"cache_size=-{_CACHE}"):
-            self._db.execute(f"PRAGMA {setting}")
-        self._db.execute(f"CREATE TABLE triples ({_COLUMNS})")
-        self._db.execute("CREATE TABLE origins (doc TEXT, origin TEXT, PRIMARY KEY (doc, origin)) WITHOUT ROWID")
+        self._rows = Spool(
+            f"CREATE TABLE triples ({_COLUMNS})",
+            "CREATE TABLE origins (doc TEXT, origin TEXT, PRIMARY KEY (doc, origin)) WITHOUT ROWID",
+        )
         self._origin = ("", "")
-        self._db.execute("BEGIN")
 
     def __enter__(self) -> TripleSpool:
         return self
@@ -75,28 +66,21 @@ class TripleSpool:
 
     def close(self) -> None:
         """Remove the temporary database."""
-        self._db.close()
+        self._rows.close()
 
     def add(self, triples: Iterable[Triple]) -> TripleSpool:
         """Put triples aside. RETURNS: itself. RAISES: RelxError RX333 (no room), RX337 (a score that is no number)."""
-        origins: list[tuple[str, str]] = []
-        rows = (self._row(triple, origins) for triple in triples)
-        insert = f"INSERT INTO triples VALUES ({','.join('?' * _N_COLUMNS)})"
-        with _room():
-            while batch := list(islice(rows, _BATCH)):
-                self._db.executemany(insert, batch)
-                self._db.executemany("INSERT OR IGNORE INTO origins VALUES (?, ?)", origins)
-                origins.clear()
+        self._rows.insert(_INSERT, map(self._row, triples))
         return self
 
     def facts(self) -> Iterator[MergedTriple]:
-        """The merged triples, ordered by the ids of subject, relation and object. RAISES: RelxError RX333."""
+        """The merged triples, ordered by head id, label and tail id. RAISES: RelxError RX333."""
         found = self._merged() if self.merge else self._single()
         return self._progress(found) if self._progress else found
 
     def entities(self) -> Iterator[Entity]:
         """The entities of all triples, each once, ordered by their ids. RAISES: RelxError RX333."""
-        for id, rows in groupby(self._select(_ENTITIES), key=itemgetter(0)):
+        for id, rows in groupby(self._rows.select(_ENTITIES), key=itemgetter(0)):
             names: dict[str, None] = {}
             types: dict[str, int] = {}
             for _, text, type, count in rows:
@@ -110,46 +94,45 @@ class TripleSpool:
 
     def relations(self) -> Iterator[str]:
         """The relations, each once. RAISES: RelxError RX333."""
-        return (row[0] for row in self._select("SELECT DISTINCT relation FROM triples ORDER BY relation"))
+        return (row[0] for row in self._rows.select("SELECT DISTINCT label FROM triples ORDER BY label"))
 
     def documents(self) -> Iterator[str]:
         """The ids of the documents, each once, but for "". RAISES: RelxError RX333."""
-        return (row[0] for row in self._select("SELECT DISTINCT doc FROM triples WHERE doc != '' ORDER BY doc"))
+        return (row[0] for row in self._rows.select("SELECT DISTINCT doc FROM triples WHERE doc != '' ORDER BY doc"))
 
     def shared_ids(self) -> list[str]:
         """The ids that several documents have, as far as their texts or places show. RAISES: RelxError RX333."""
         # texts are compared with texts, places with places
         kind = "substr(origin, 1, 5)"
         query = f"SELECT DISTINCT doc FROM origins GROUP BY doc, {kind} HAVING COUNT(*) > 1 ORDER BY doc"
-        return [row[0] for row in self._select(query)]
+        return [row[0] for row in self._rows.select(query)]
 
     def models(self) -> Iterator[tuple[str, str]]:
         """(name, version) of what made the triples, each once, but for ("", ""). RAISES: RelxError RX333."""
         query = "SELECT DISTINCT model, version FROM triples WHERE model != '' OR version != '' ORDER BY model, version"
-        return ((row[0], row[1]) for row in self._select(query))
+        return ((row[0], row[1]) for row in self._rows.select(query))
 
-    def _row(self, triple: Triple, origins: list[tuple[str, str]]) -> Row:
-        """origins: gets the document and its origin, where they are not those of the triple before."""
+    def _row(self, triple: Triple) -> Row:
         self.n_added += 1
         if triple.doc_id and triple.origin and self._origin != (triple.doc_id, triple.origin):
             self._origin = triple.doc_id, triple.origin
-            origins.append(self._origin)
-        one, other = triple.subject, triple.object
+            self._rows.add("INSERT OR IGNORE INTO origins VALUES (?, ?)", self._origin)
+        one, other = triple.head, triple.tail
         triple.check_numbers()
         return (
-            *(self.n_added, one.id, triple.relation, other.id, one.text, one.type, one.start, one.end),
+            *(self.n_added, one.id, triple.label, other.id, one.text, one.type, one.start, one.end),
             *(other.text, other.type, other.start, other.end, triple.doc_id, triple.sentence),
             *(triple.sentence_start, triple.sentence_end, triple.lang, triple.score, triple.weight),
             *(triple.kb_score, triple.known, triple.kb_rank, triple.model, triple.model_version),
         )
 
     def _single(self) -> Iterator[MergedTriple]:
-        for row in self._select("SELECT * FROM triples ORDER BY seq"):
+        for row in self._rows.select("SELECT * FROM triples ORDER BY seq"):
             yield _fact([_triple(row)], 1, row, str(row[0]))
 
     def _merged(self) -> Iterator[MergedTriple]:
-        order = "sid, relation, oid, score DESC, weight DESC, seq"
-        for _, rows in groupby(self._select(f"SELECT * FROM triples ORDER BY {order}"), key=itemgetter(1, 2, 3)):
+        order = "head_id, label, tail_id, score DESC, weight DESC, seq"
+        for _, rows in groupby(self._rows.select(f"SELECT * FROM triples ORDER BY {order}"), key=itemgetter(1, 2, 3)):
             evidence: list[Triple] = []
             seen: set[int] = set()
             first: Row | None = None
@@ -165,12 +148,6 @@ class TripleSpool:
                 if not self.max_evidence or len(evidence) < self.max_evidence:
                     evidence.append(_triple(row))
             yield _fact(evidence, len(seen), checked or first or ())
-
-    def _select(self, query: str) -> Iterator[Row]:
-        with _room():
-            # `yield from` would close a cursor whose database may be closed by then
-            for row in self._db.execute(query):  # noqa: UP028
-                yield row
 
 
 def _triple(row: Row) -> Triple:
@@ -196,18 +173,10 @@ def _triple(row: Row) -> Triple:
 
 def _fact(evidence: list[Triple], n_evidence: int, support: Row, number: str = "") -> MergedTriple:
     """support: the row whose kb_score, known and kb_rank are taken. number: tells apart what is not merged."""
-    sid, relation, oid = support[1:4]
+    head_id, label, tail_id = support[1:4]
     # lengths first: no two triples give one string
-    key = f"{len(sid)} {len(relation)} {sid}{relation}{oid}"
+    key = f"{len(head_id)} {len(label)} {head_id}{label}{tail_id}"
     digest = blake2b(key.encode(), digest_size=12, salt=number.encode()[-16:]).hexdigest()
     known = None if support[20] is None else bool(support[20])
     score = evidence[0].score
-    return MergedTriple(digest, sid, relation, oid, score, support[19], known, support[21], n_evidence, evidence)
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as err:
-        raise RelxError("RX333", reason=err) from err
+    return MergedTriple(digest, head_id, label, tail_id, score, support[19], known, support[21], n_evidence, evidence)

@@ -16,7 +16,7 @@ import pytest
 import spacy
 import srsly
 from spacy.tokens import Doc, DocBin
-from support.commands import CODE, EXPECTED, TEXT, invoke
+from support.commands import CODE, EXPECTED, MENTIONS, TEXT, invoke
 from support.scorer import check_keys
 
 from spacy_relx.data.tables import Table, shortened
@@ -132,8 +132,8 @@ def test_predict_txt_to_file(model, tmp_path):
     result = invoke("predict", model, texts, "-o", out, "--batch-size", 1)
     assert result.stdout == ""
     assert rows(out.read_text(encoding="utf8").replace("\u2028", " ")) == [
-        {"id": 1, "text": TEXT, "lang": "", "relations": EXPECTED},
-        {"id": 4, "text": "Nobody here", "lang": "", "relations": []},
+        {"id": 1, "text": TEXT, "lang": "", "mentions": MENTIONS, "relations": EXPECTED},
+        {"id": 4, "text": "Nobody here", "lang": "", "mentions": [], "relations": []},
     ]
 
 
@@ -156,7 +156,7 @@ def test_predict_jsonl_to_stdout(model, tmp_path):
     found = rows(invoke("predict", model, texts).stdout)
     assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (3, "")]
     assert found[0]["relations"] == EXPECTED
-    tail = found[1]["relations"][0]["tail"]
+    tail = found[1]["mentions"][found[1]["relations"][0]["tail"]]
     assert found[1]["text"][tail["start"] : tail["end"]] == tail["text"] == "東京"
 
 

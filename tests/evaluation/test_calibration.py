@@ -129,7 +129,7 @@ def make_items(n=400, seed=0, langs=("en", "de")):
 @pytest.mark.parametrize("method", ["temperature", "isotonic"])
 def test_fits_by_relation_and_language_and_fallback(method):
     found = make_items()
-    both, thresholds = fit_calibration(found, method=method, precision=0.7, per=["relation", "language"])
+    both, thresholds = fit_calibration(found, method=method, precision=0.7, per=["label", "lang"])
     assert [(fit.label, fit.lang) for fit in both.fits] == [
         (label, lang) for label in (None, "r", "s") for lang in (None, "de", "en")
     ]
@@ -149,14 +149,14 @@ def test_fits_by_relation_and_language_and_fallback(method):
         assert right[taken].mean() >= 0.7
     after = reliability_scores(values, right)["ece"]
     assert after < reliability_scores(raw, right)["ece"] / 2
-    few, one = fit_calibration(found, method=method, per=["relation"], min_examples=10_000)
+    few, one = fit_calibration(found, method=method, per=["label"], min_examples=10_000)
     assert len(few.fits) == 1 and one == Thresholds(one.threshold)
     unknown = both.rows(("t", "r"), np.array([0, 1, 0]), ["fr", "de"], [1, 2])
     assert [(both.fits[i].label, both.fits[i].lang) for i in unknown] == [(None, None), ("r", "de"), (None, "de")]
 
 
 def test_calibration_is_plain_and_is_checked():
-    calibration, _ = fit_calibration(make_items(), method="isotonic", per=["relation"])
+    calibration, _ = fit_calibration(make_items(), method="isotonic", per=["label"])
     assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
     good = calibration.to_dict()
     for broken in (
@@ -386,7 +386,7 @@ def check_what_is_saved(out, options):
         assert settings_["label_thresholds"] and {lang for lang, _, _ in settings_["lang_thresholds"]} == {"de", "en"}
 
 
-@pytest.mark.parametrize("options", [(), ("--method", "isotonic", "--precision", "0.9", "--per", "relation,language")])
+@pytest.mark.parametrize("options", [(), ("--method", "isotonic", "--precision", "0.9", "--per", "label,lang")])
 def test_calibrate_command(model, data, tmp_path, options):
     out = tmp_path / "calibrated"
     weights = weights_of(model)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from spacy_relx.data.facts import Bag
 from spacy_relx.data.types import Mention
 from spacy_relx.errors import RelxError
 from spacy_relx.formats.bag_files import read_bags, write_bags
-from spacy_relx.formats.bag_spool import BagSpool
 from spacy_relx.formats.bag_writer import BagCounts, BagWriter, SplitWriter
 from spacy_relx.formats.bags import bag_labels, bag_sentences, make_bag
-from spacy_relx.formats.instances import sentence_instances
 from spacy_relx.formats.leakage import leakage
 
 # files
@@ -274,12 +271,6 @@ def test_the_command_says_what_is_wrong(tmp_path, sentences):
     done = run("data", "bags", sentences, "--output", tmp_path / "bags.spacy", "--test-share", 0.2)
     assert done.exit_code == 1 and "RX021" in done.output and not (tmp_path / "bags.spacy").exists()
     assert run("data", "bags", sentences).exit_code == 2
-
-
-def test_temporary_files_are_where_the_system_has_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
-    with BagSpool(VOCAB) as spool, pytest.raises(RelxError, match=r"RX141.*full.*TMPDIR"):
-        spool.add(*next(sentence_instances(sentence("Ann likes Ulm"))))
 
 
 def test_make_bag_does_not_mind_empty_labels():

@@ -93,7 +93,7 @@ def test_pairs_both_ways():
 def bags_of(rows, **settings):
     """(pair -> (labels, sentences), policy) of annotated sentences (text, ids, label)."""
     policy = ReversedNegatives(**settings)
-    with BagSpool(VOCAB, n_parts=3, reversed_negatives=policy) as spool:
+    with BagSpool(VOCAB, reversed_negatives=policy) as spool:
         for text, ids, label in rows:
             for instance in sentence_instances(sentence(text, ids=ids, label=label)):
                 spool.add(*instance, source=["file", text])

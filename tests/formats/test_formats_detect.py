@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.detect_samples import MARKED, SAMPLES, save
+from support.detect_samples import MARKED, SAMPLES, name_of, save
 from support.format_samples import docbin
 from support.formats import FORMATS
 from support.tool_samples import ANN, TEXT
@@ -18,10 +18,6 @@ from spacy_relx.errors import RelxError
 from spacy_relx.formats.convert import choose_inputs, convert
 
 GIDS = "m.1\tm.2\tAnn_Bee\tUlm\t/r\tAnn_Bee lives in Ulm . ###END###\n"
-
-
-def name_of(format: str) -> str:
-    return "x.ann" if format == "brat" else "x.txt"
 
 
 def choose(*paths: Path) -> str:
@@ -115,10 +111,11 @@ def test_texts_that_quote_markers(tmp_path, content):
         choose(save(tmp_path / "x.md", content))
 
 
-def test_a_damaged_list_is_known_by_its_whole_objects(tmp_path):
+def test_a_damaged_list_is_known_by_the_objects_before(tmp_path):
     content = json.dumps(SAMPLES["spert"])
     assert choose(save(tmp_path / "x.json", content[:-20])) == "spert"
-    assert choose(save(tmp_path / "x.json", content.replace("[{", '[{"a": x}, {', 1))) == "spert"
+    with pytest.raises(RelxError, match=r"RX300.*no object can be read"):
+        choose(save(tmp_path / "x.json", content.replace("[{", '[{"a": x}, {', 1)))
 
 
 def test_settings_of_brat_are_no_data(tmp_path):

@@ -312,8 +312,8 @@ def test_documents_of_predictions_in_several_runs(tmp_path):
     found = []
     for text in ("Ann met Bob.", "Zoë met Bob."):
         ends = [{"text": text[s:e], "start": s, "end": e, "label": "P"} for s, e in ((0, 3), (8, 11))]
-        relation = {"head": ends[0], "label": "met", "tail": ends[1], "score": 1.0}
-        path = write(tmp_path / "p.jsonl", {"text": text, "relations": [relation]})
+        relation = {"head": 0, "label": "met", "tail": 1, "score": 1.0}
+        path = write(tmp_path / "p.jsonl", {"text": text, "mentions": ends, "relations": [relation]})
         invoke("export", path, "--output", tmp_path / "o.jsonl")
         found.append(documents(tmp_path / "o.jsonl"))
     assert not found[0] & found[1]
@@ -337,7 +337,7 @@ def test_exports_of_annotated_corpora_tell_of_equal_ids(tmp_path):
     from pyarrow import parquet
 
     columns = {"document": ["d1", "d1", "d2"], "place": ["a.jsonl:1", "b.jsonl:1", "a.jsonl:2"]}
-    columns |= {"subject": ["Ann"] * 3, "relation": ["met"] * 3, "object": ["Bob"] * 3}
+    columns |= {"head": ["Ann"] * 3, "label": ["met"] * 3, "tail": ["Bob"] * 3}
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
     assert "RX578" in invoke("export", tmp_path / "t.parquet", "--output", tmp_path / "o.jsonl").output
 

@@ -7,7 +7,6 @@ import json
 import weakref
 from pathlib import Path
 
-import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
@@ -23,7 +22,7 @@ from spacy_relx.knowledge import align as align_module
 from spacy_relx.knowledge.aliases import Aliases, AliasMatcher
 from spacy_relx.knowledge.align import align
 from spacy_relx.knowledge.align_files import align_to_bags
-from spacy_relx.knowledge.negatives import INSTANCE, NegativeSpool
+from spacy_relx.knowledge.negatives import Instance, NegativeSpool
 from spacy_relx.knowledge.triples import KnowledgeBase
 from spacy_relx.library.corpora import sentence_nlp
 
@@ -264,22 +263,14 @@ def test_docs_are_consumed_lazily(nlp, kb, matcher, monkeypatch):
     assert most <= 3 * 8
 
 
-def test_negative_spool_in_small_pieces(nlp, kb, matcher, monkeypatch):
-    wanted = run(nlp, kb, make_docs(nlp), matcher=matcher, negatives=2)[0]
-    monkeypatch.setattr("spacy_relx.knowledge.negatives._ROWS", 1)
-    assert run(nlp, kb, make_docs(nlp), matcher=matcher, negatives=2)[0] == wanted
-
-
-def test_no_room_for_negatives(nlp, monkeypatch):
-    class Full:
-        def write(self, data):
-            raise OSError(28, "No space left on device")
-
+def test_draws_the_lowest_hashes(nlp):
     with NegativeSpool(nlp.vocab) as spool:
-        assert list(spool.take(spool.lowest(0))) == []
-        with monkeypatch.context() as patch, raises("RX141"):
-            patch.setattr(spool, "_instances", Full())
-            spool.add(nlp("Ann and Bob"), np.zeros(1, INSTANCE))
+        assert list(spool.take(spool.lowest(5))) == []
+        for i, keys in enumerate([(7, 3), (3, 2**62), (5,)]):
+            spool.add(nlp(f"Ann and Bob {i}"), [Instance(key, i, 1, 0, 1, 2, 3, 0, 0) for key in keys])
+        assert (spool.lowest(0), spool.lowest(2), spool.lowest(9)) == ([], [3, 5], [3, 5, 7, 2**62])
+        taken = [(doc.text, row.key, row.head) for doc, row in spool.take(spool.lowest(2))]
+    assert taken == [("Ann and Bob 0", 3, 0), ("Ann and Bob 1", 3, 1), ("Ann and Bob 2", 5, 2)]
 
 
 # Files
@@ -297,7 +288,7 @@ def files(tmp_path):
     names = [*ALIASES, *[(name, f"{name.upper()}x") for pair in pairs for name in pair]]
     texts = [*TEXTS, *[(f"{head.upper()}x is from {tail.upper()}x, not from C0x.", "en") for head, tail in pairs]]
     return {
-        "kb": write("kb.tsv", ["head\trelation\ttail", *["\t".join(row) for row in rows]]),
+        "kb": write("kb.tsv", ["head\tlabel\ttail", *["\t".join(row) for row in rows]]),
         "aliases": write("names.tsv", ["\t".join(row) for row in names]),
         "jsonl": write("texts.jsonl", [json.dumps({"text": t, "lang": lang}) for t, lang in texts]),
         "txt": write("more.txt", ["Bob was never in Lima, says Ann of Acme.", "", "Acme bought Globex."]),

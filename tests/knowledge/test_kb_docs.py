@@ -16,7 +16,7 @@ from spacy_relx.knowledge.read import read_triples
 from spacy_relx.knowledge.triples import KnowledgeBase
 
 VOCAB = spacy.blank("xx").vocab
-HEADER = "head\trelation\ttail\n"
+HEADER = "head\tlabel\ttail\n"
 ROWS = [(head, label, tail) for head, tail, labels, *_ in FACTS for label in labels]
 
 

@@ -158,12 +158,12 @@ def test_markup_in_tables_is_escaped():
 
 def test_calibrate(folder, docs, data, tmp_path):
     settings = {"gold_mentions": True, "min_examples": 2}
-    result = shows(sr.calibrate(folder, data, tmp_path / "calibrated", per="relation", **settings))
+    result = shows(sr.calibrate(folder, data, tmp_path / "calibrated", per="label", **settings))
     assert "Fitted to" in str(result) and result.to_dict()["method"] == "temperature"
     saved = spacy.load(tmp_path / "calibrated")
     assert saved.meta["calibration"]["relation_extractor"] == result.record
     nlp = spacy.load(folder)
-    again = sr.calibrate(nlp, iter(docs), per=["relation"], **settings)  # a stream is read twice, too
+    again = sr.calibrate(nlp, iter(docs), per=["label"], **settings)  # a stream is read twice, too
     assert again.record == result.record and again.nlp is nlp
     assert nlp.get_pipe("relation_extractor").thresholds == result.fitted.thresholds
     with pytest.raises(RelxError, match="RX320"):

@@ -128,7 +128,7 @@ def test_the_command(scale_model, scale_code, tmp_path):
     exported = invoke("export", out / "triples", "--output", tmp_path / "facts.jsonl")
     assert exported.exit_code == 0, exported.output
     facts = [json.loads(line) for line in (tmp_path / "facts.jsonl").read_text(encoding="utf8").splitlines()]
-    assert {(fact["subject"]["text"], fact["object"]["text"]) for fact in facts} == {("Ann", "Acme"), ("Ann", "東京")}
+    assert {(fact["head"]["text"], fact["tail"]["text"]) for fact in facts} == {("Ann", "Acme"), ("Ann", "東京")}
     assert {fact["evidence"][0]["document"] for fact in facts} == {"t0", "t2"}
 
 

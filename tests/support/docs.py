@@ -32,8 +32,9 @@ LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 
 
 def pages() -> list[Path]:
-    """README.md and all pages of docs/."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """README.md, all pages of docs/, and the README.md of each project and of the benchmarks."""
+    projects = sorted((ROOT / "projects").glob("*/README.md"))
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *projects, ROOT / "benchmarks" / "README.md"]
 
 
 def page_name(path: Path) -> str:

@@ -1,11 +1,7 @@
-"""Precision-recall curves against naive loops, sklearn and numbers made by hand; their pictures."""
+"""Precision-recall curves against naive loops, sklearn and numbers made by hand."""
 
 from __future__ import annotations
 
-import io
-import re
-import sys
-import xml.etree.ElementTree as ET
 from itertools import permutations
 
 import numpy as np
@@ -16,10 +12,6 @@ from sklearn.metrics import auc, average_precision_score
 
 from spacy_relx.errors import RelxError
 from spacy_relx.evaluation.curves import curve_scores, curves_by_group, mean_curve, precision_recall
-from spacy_relx.viz import CurveLine, curves_png, curves_svg
-from spacy_relx.viz.curves import DASHES, LINE_COLOURS
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @st.composite
@@ -260,158 +252,3 @@ def test_mean_curve():
     assert np.isnan(mean[4]) and np.isnan(spread[4])  # the second run ends before
     mean, spread = mean_curve(runs[:1], [0.1, 0.5])
     assert (mean[0], spread[0]) == (1.0, 0.0) and np.isnan([mean[1], spread[1]]).all()
-
-
-# Pictures
-
-
-def lines(n=3):
-    out = []
-    for seed in range(n):
-        curve = long_curve(2000, 300, seed, 1.5 + seed / 4)
-        points = curve.points()
-        numbers = {"AP": f"{curve.average_precision():.3f}", "AUC": f"{curve.trapezoid_area():.3f}"}
-        out.append(CurveLine(f"run {seed}", points["recall"], points["precision"], numbers=numbers))
-    return out
-
-
-def places(shape):
-    return np.array([[float(x) for x in pair.split(",")] for pair in shape.get("points").split()])
-
-
-def parse(svg):
-    """(all texts, the polylines of curves, of the legend, bands)"""
-    root = ET.fromstring(svg)
-    shapes = [shape for shape in root.iter(f"{SVG}polyline") if shape.get("stroke") in LINE_COLOURS]
-    curves = [shape for shape in shapes if shape.get("stroke-width") == "2"]
-    legend = [shape for shape in shapes if shape.get("stroke-width") == "3"]
-    return [text.text for text in root.iter(f"{SVG}text")], curves, legend, list(root.iter(f"{SVG}polygon"))
-
-
-def test_picture_shows_everything():
-    drawn = lines()
-    texts, curves, legend, bands = parse(curves_svg(drawn, title="Held-out pairs"))
-    assert {"Held-out pairs", "Recall", "Precision", "0.0", "1.0", "AP", "AUC"} <= set(texts)
-    assert {line.name for line in drawn} | {line.numbers["AP"] for line in drawn} <= set(texts)
-    assert (len(curves), len(legend), bands) == (3, 3, [])
-    assert [c.get("stroke") for c in curves] == [c.get("stroke") for c in legend] == list(LINE_COLOURS[:3])
-    assert [c.get("stroke-dasharray") for c in curves] == [c.get("stroke-dasharray") for c in legend]
-    assert len({c.get("stroke-dasharray") for c in curves}) == 3
-
-
-def test_legend_and_lines_do_not_overlap():
-    root = ET.fromstring(curves_svg(lines(9)))
-    _, curves, legend, _ = parse(curves_svg(lines(9)))
-    lowest = max(places(shape)[:, 1].max() for shape in curves)
-    assert all(places(shape)[:, 1].min() > lowest for shape in legend)
-    rows = [places(shape)[0, 1] for shape in legend]
-    assert min(np.diff(rows)) > 20 and float(root.get("height")) > max(rows) + 8
-    for shape in [*curves, *legend]:
-        assert (places(shape) >= 0).all() and (places(shape)[:, 0] <= float(root.get("width"))).all()
-
-
-def test_points_stand_where_the_axes_say():
-    svg = curves_svg([CurveLine("a", [0.0, 0.2, 0.4, 0.8], [1.0, 0.5, 0.25, 0.0])], recall_max=0.4)
-    root = ET.fromstring(svg)
-    ticks = {text.text: text for text in root.iter(f"{SVG}text") if text.get("text-anchor") != "start"}
-    (curve,) = parse(svg)[1]
-    x, y = places(curve).T
-    for value, place in zip(("0.00", "0.20", "0.40"), x):
-        assert float(ticks[value].get("x")) == place
-    for value, place in zip(("1.0", "0.5"), y):
-        assert float(ticks[value].get("y")) == place
-
-
-def test_recall_max_cuts_lines_where_they_leave():
-    cut = CurveLine("a", [0.1, 0.3, 0.5], [1.0, 0.8, 0.4])
-    whole = CurveLine("a", [0.1, 0.3, 0.4], [1.0, 0.8, 0.6])
-    assert curves_svg([cut], recall_max=0.4) == curves_svg([whole], recall_max=0.4)
-    (curve,) = parse(curves_svg([CurveLine("a", [0.1, 0.4, 0.4], [1.0, 0.8, 0.4])], recall_max=0.4))[1]
-    assert len(places(curve)) == 3
-    _, curves, legend, _ = parse(curves_svg([cut, CurveLine("b", [0.6], [0.5])], recall_max=0.4))
-    assert (len(curves), len(legend)) == (1, 2)
-
-
-def test_bands_and_points_that_are_not_there():
-    nan = float("nan")
-    line = CurveLine("a", [0.1, 0.2, 0.3], [0.9, 0.95, nan], [0.05, 0.1, nan])
-    _, (curve,), _, (band,) = parse(curves_svg([line]))
-    assert len(places(curve)) == 2 and len(places(band)) == 4
-    heights = np.unique(places(band)[:, 1])
-    top = places(parse(curves_svg([CurveLine("a", [0, 1], [1, 1])]))[1][0])[0, 1]
-    assert heights.min() == top  # 0.95 + 0.1 is cut at 1
-    assert parse(curves_svg([CurveLine("a", [0.1, 0.2], [0.9, 0.8], [0.0, 0.0])]))[3] == []
-
-
-def test_one_point_is_a_dot():
-    (curve,) = parse(curves_svg([CurveLine("a", [0.5], [0.5])]))[1]
-    assert len(places(curve)) == 2 and curve.get("stroke-linecap") == "round"
-
-
-def test_everything_is_escaped_and_self_contained():
-    name = '<script>alert("1")</script> & \x00 more'
-    svg = curves_svg([CurveLine(name, [0, 1], [1, 0], numbers={"<b>": "&"})], title="a < b & c")
-    texts = parse(svg)[0]  # it is well-formed XML
-    assert "<script" not in svg and {"a < b & c", "<b>", "&"} <= set(texts)
-    assert any(text.startswith("<script>alert") for text in texts)
-    assert not re.findall(r"(?:href|src|url|@import|<style|<script)", svg.replace('"http://www.w3.org/2000/svg"', ""))
-
-
-def test_long_names_end_in_dots():
-    names = ["x" * 300, "名" * 300, "short"]
-    texts = parse(curves_svg([CurveLine(n, [0, 1], [1, 0], numbers={"AP": "0.5"}) for n in names]))[0]
-    cut = [text for text in texts if text.endswith("…")]
-    assert len(cut) == 2 and "short" in texts
-    assert 20 < len(cut[1]) < len(cut[0]) < 70
-
-
-def test_lines_can_be_told_apart():
-    """Colour or dashes differ among as many lines as there are pairs of both; and all colours stand out from white."""
-    n = len(LINE_COLOURS) * len(DASHES)
-    _, curves, _, _ = parse(curves_svg([CurveLine(str(i), [0, 1], [1, 0]) for i in range(n)]))
-    assert len({(c.get("stroke"), c.get("stroke-dasharray")) for c in curves}) == n
-    for colour in LINE_COLOURS:
-        linear = [(int(colour[i : i + 2], 16) / 255) ** 2.2 for i in (1, 3, 5)]
-        luminance = float(np.dot([0.2126, 0.7152, 0.0722], linear))
-        assert 1.05 / (luminance + 0.05) > 2.2, colour
-
-
-@pytest.mark.parametrize(
-    "drawn, recall_max, part",
-    [
-        ([], 1.0, "there are none"),
-        ([CurveLine("a", [], [])], 1.0, "'a' has no points"),
-        ([CurveLine("a", [float("nan")], [1.0])], 1.0, "'a' has no points"),
-        ([CurveLine("a", [0.1, 0.2], [1.0])], 1.0, "'a' differ in length"),
-        ([CurveLine("a", [0, 1], [1, 0])], 0.0, "not 0.0"),
-        ([CurveLine("a", [0, 1], [1, 0])], 1.5, "not 1.5"),
-    ],
-)
-def test_curves_that_cannot_be_drawn(drawn, recall_max, part):
-    for draw in (curves_svg, curves_png):
-        with pytest.raises(RelxError, match=f"RX197.*{part}"):
-            draw(drawn, recall_max=recall_max)
-
-
-def test_png():
-    import matplotlib.image
-
-    def pixels(drawn, **kwargs):
-        return matplotlib.image.imread(io.BytesIO(curves_png(drawn, **kwargs)), format="png")
-
-    line = CurveLine("$x_1$ 名", [0.0, 1.0], [0.5, 0.5], [0.2, 0.2])
-    picture = pixels([line], title="$\\frac{$", scale=1.0)  # no formula, so no error in one
-    height = float(ET.fromstring(curves_svg([line], title="a")).get("height"))
-    assert picture.shape[:2] == (height, 760)
-    blue = np.array([int(LINE_COLOURS[0][i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    rows = np.flatnonzero((np.abs(picture[..., :3] - blue) < 0.02).all(axis=-1).sum(axis=1) > 500)
-    y = places(parse(curves_svg([line], title="a"))[1][0])[0, 1]
-    assert len(rows) and abs(rows.mean() + 0.5 - y) < 1  # the line lies where the SVG has it
-    assert pixels([line], scale=2.0).shape[1] == 2 * 760
-
-
-def test_png_without_matplotlib(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(RelxError, match=r"RX005.*spacy-relx\[viz\]"):
-        curves_png(lines(1))
-    assert curves_svg(lines(1)).startswith("<svg")

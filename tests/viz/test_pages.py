@@ -259,8 +259,8 @@ def test_page_of_docs(gold, tmp_path):
 def test_page_of_lines(tmp_path):
     ann = {"text": "Ann", "start": 0, "end": 3, "label": "PERSON"}
     acme = {"text": "Acme", "start": 14, "end": 18, "label": "ORG"}
-    row = {"id": "p", "text": "Ann works for Acme", "lang": "en"}
-    row["relations"] = [{"head": ann, "label": "works_for", "tail": acme, "score": 0.5, "known": True}]
+    row = {"id": "p", "text": "Ann works for Acme", "lang": "en", "mentions": [ann, acme]}
+    row["relations"] = [{"head": 0, "label": "works_for", "tail": 1, "score": 0.5, "known": True}]
     piece = {"id": "d", "text": "Ann owns Acme", "lang": "en", "head": {"start": 0, "end": 3}}
     piece.update(tail={"start": 9, "end": 13}, weight=1.0)
     fact = {"head": "Q1", "label": "owns", "tail": "Q2", "score": 0.8, "evidence": [piece]}

@@ -1,8 +1,7 @@
-"""How reliable scores are: numbers against naive ones and sklearn, items of documents, the diagram."""
+"""How reliable scores are: numbers against naive ones and sklearn, items of documents."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,6 @@ from spacy_relx.data.calibration import PairScores
 from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.evaluation.reliability import ReliabilityCounter, reliability_scores
-from spacy_relx.viz import reliability_svg
 
 
 def naive_ece(scores, right, edges):
@@ -89,14 +87,3 @@ def test_counter_of_relations_and_pairs():
     counter.add(reference, predicted)
     with pytest.warns(RelxWarning, match="RX383"):
         assert counter.scores()["rel_reliability"]["predicted"]["n"] == 2
-
-
-def test_diagram():
-    row = reliability_scores([0.1, 0.4, 0.45, 0.9], [False, True, False, True])
-    picture = reliability_svg({"<b>&": row, "none": reliability_scores([], [])}, title="<script>")
-    root = ET.fromstring(picture)
-    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert "<script>" in texts and "<b>&" in texts and any("n 4" in text for text in texts)
-    assert "<script>" not in picture and "none" not in texts
-    with pytest.raises(RelxError, match="RX393"):
-        reliability_svg({"none": reliability_scores([], [])})

@@ -60,7 +60,7 @@ def test_spacy_files(tmp_path, data):
     result = relx("export", data, "--output", tmp_path / "facts.csv", "--model", "mine", "--model-version", "2")
     assert "Saved 7 facts from 7 triples" in result.output
     rows = list(csv.DictReader(io.StringIO((tmp_path / "facts.csv").read_text(encoding="utf8"))))
-    named = {(row["subject"], row["relation"], row["object"]) for row in rows}
+    named = {(row["head"], row["label"], row["tail"]) for row in rows}
     assert named == {
         *(("Ann", "works_for", "Acme"), ("Bob", "founder_of", "Initech"), ("Eve", "founder_of", "Globex")),
         *(("Acme", "acquired", "Globex"), ("Initech", "acquired", "Globex"), ("Acme Rome", "based_in", "Rome")),
@@ -170,9 +170,9 @@ def test_folders(tmp_path, corpus):
     assert "[RX410] 1 of the files" in result.output and "notes.txt" in result.output
     assert "Saved 10 facts from 18 triples" in result.output
     rows = rows_of(out)
-    zoe = next(row for row in rows if row["subject"]["text"] == "Zoe")
-    assert zoe["evidence"][0]["document"] == "z" and any(row["relation"] == "born_in" for row in rows)
-    twice = next(row for row in rows if row["relation"] == "based_in")
+    zoe = next(row for row in rows if row["head"]["text"] == "Zoe")
+    assert zoe["evidence"][0]["document"] == "z" and any(row["label"] == "born_in" for row in rows)
+    twice = next(row for row in rows if row["label"] == "based_in")
     # equal names and sentences, and no ids: two documents all the same
     found = sorted(each["document"].split("#")[0] for each in twice["evidence"])
     assert twice["n_evidence"] == 2 and found == ["corpus/a/dev.spacy", "corpus/b/dev.spacy"]

@@ -192,16 +192,20 @@ class TrainedPipe(TrainablePipe):
             if waiting and not doc.has_annotation("ENT_IOB") and not doc.spans:
                 raise RelxError("RX530", name=self.name)
 
-    def mark(self, docs: Iterable[Doc]) -> None:
+    def mark(self, examples: Iterable[Example]) -> None:
         """Let the marker propose candidates for Docs of a training step that it has not seen.
 
         In `nlp.update` it has: it marks the Docs itself. Where the component is updated alone (`spacy debug model`), or
         the marker is frozen, nobody else does.
         """
-        if self.marker is not None:
-            for doc in docs:
-                if len(doc) and not has_candidates(doc):
-                    self.marker(doc)
+        unmarked = [eg for eg in examples if len(eg.predicted) and not has_candidates(eg.predicted)]
+        if self.marker is None or not unmarked:
+            return
+        if hasattr(self.marker, "update"):
+            self.marker.update(unmarked)  # which knows the gold mentions
+            return
+        for eg in unmarked:
+            self.marker(eg.predicted)
 
     def set_sizes(self) -> None:
         self.model.set_dim("nO", len(self.labels), force=True)
@@ -337,7 +341,7 @@ class TrainedPipe(TrainablePipe):
         docs = [eg.predicted for eg in examples]  # empty ones too: a listener wants the batch that its source had
         if not any(len(doc) for doc in docs):
             return losses
-        self.mark(docs)
+        self.mark(examples)
         self.check_marked(docs)
         self.check_gold_mentions(docs)
         targets = self.targets(examples)

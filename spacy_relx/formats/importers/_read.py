@@ -142,67 +142,42 @@ def read_json(path: Path, report: Report) -> Any:
 def read_json_list(path: Path, report: Report, show: Callable[[Row], str] = str) -> Iterator[tuple[Place, str, Row]]:
     """The objects of a file that is a JSON list: (place, text for messages, object). Places count documents.
 
-    Of a file that is cut off or damaged, the items that are whole are there, and broken ones are named by line and
-    number. show: object -> that text.
+    Of a file that is cut off or damaged, the items before that place are there; the error names line, column and item.
+    show: object -> that text.
     BROKEN: as `read_json`; RX102 for a file that is no list, and for what is no object.
     """
     try:
         raw, failure = _read_bytes(path)
-        rows = load_json(raw.decode("utf-8-sig")) if failure is None else None
     except BadFile as err:
         report.broken(err.code, Place(path, err.line), err.text, **err.values)
         return
-    except (ValueError, RecursionError):
-        rows = None
-    else:
-        if failure is None and not isinstance(rows, list):
-            problem = f"the file must be a JSON list, this is {json_name(rows)}"
-            report.broken("RX102", Place(path, 1), "", problem=problem)
-            return
-    if rows is None:
-        items = _whole_items(path, raw, failure, report)
-    else:
-        del raw
-        items = enumerate(rows, start=1)
-    for number, row in items:
-        place = Place(path, number, "document")
-        if isinstance(row, dict):
-            yield place, show(row), row
-        else:
-            report.broken("RX102", place, str(row), problem=f"a document must be an object, this is {json_name(row)}")
-
-
-def _whole_items(path: Path, raw: bytes, failure: BadFile | None, report: Report) -> Iterator[tuple[int, Any]]:
-    """(number, value) of the whole items of a list that is damaged. failure: why the file could not be read on."""
-    offset, ascii_only = len(_BEFORE.match(raw)[0]), raw.isascii()  # type: ignore[index]
+    offset = len(_BEFORE.match(raw)[0])  # type: ignore[index]
     counted, seen = (0, 1 + raw.count(b"\n", 0, offset), 0), 0
-    text = raw[offset:].decode("utf-8", "surrogateescape")
+    text, ascii_only = raw[offset:].decode("utf-8", "surrogateescape"), raw.isascii()
     del raw
-    if text[:1] != "[":
-        if failure is not None:
-            report.broken(failure.code, Place(path, failure.line), "", **failure.values)
-        else:
-            read_json(path, report)
+    is_list = text[:1] == "["
+    if failure is None and not is_list:
+        n_broken, value = report.records_broken, read_json(path, report)
+        if report.records_broken == n_broken:
+            problem = f"the file must be a JSON list, this is {json_name(value)}"
+            report.broken("RX102", Place(path, 1), "", problem=problem)
         return
-    for item in iter_items(text):
+    for item in iter_items(text) if is_list else ():
+        if failure is not None and item.last:
+            break  # that is why it is cut off
         bad = -1 if ascii_only else bad_byte(text, item.start, item.end)
-        whole = bad < 0 and item.error is None
-        if whole and not item.joined:
-            yield item.number, item.value
+        if bad < 0 and item.error is None:
+            place, row = Place(path, item.number, "document"), item.value
+            if isinstance(row, dict):
+                yield place, show(row), row
+            else:
+                problem = f"a document must be an object, this is {json_name(row)}"
+                report.broken("RX102", place, str(row), problem=problem)
             continue
         at = item.at if bad < 0 else bad
         counted = line_of(text, at, counted)
         place, excerpt, where = Place(path, counted[1]), shown(text, at), f"item {item.number} of the list"
-        if whole:
-            tell = report.broken if report.on_error == "raise" else report.note
-            reason = f"{where}: {_reason('the comma before it is missing', at - counted[2])}"
-            tell("RX101", place, excerpt, reason=reason)
-            yield item.number, item.value
-            continue
         rest = "; what follows cannot be read" if item.last else ""
-        if item.last and failure is not None:
-            report.broken(failure.code, place, excerpt, **failure.values)
-            return
         if bad >= 0:
             offset, seen = offset + len(text[seen:bad].encode("utf-8", "surrogateescape")), bad
             report.broken("RX108", place, excerpt, reason=f"{where}: {bad_reason(text, bad)}{rest}", offset=offset)
@@ -320,7 +295,7 @@ def check_record(record: Record, *, inclusive: bool = False) -> None:
     for mention in record.mentions:
         if not 0 <= mention.start < mention.end <= length:
             raise misfit(mention.start, mention.end, length, unit, inclusive=inclusive)
-    for head, tail, label in record.relations:
+    for head, tail, label, *_ in record.relations:
         for index in (head, tail):
             if not 0 <= index < len(record.mentions):
                 raise BadRecord("RX104", value=index, n=len(record.mentions))

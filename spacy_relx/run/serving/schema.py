@@ -24,7 +24,11 @@ def _object(properties: dict[str, Any], optional: dict[str, Any] | None = None, 
 
 _SPAN = {"text": _STRING, "start": _COUNT, "end": _COUNT}
 _MENTION = _object({**_SPAN, "label": _STRING}, {"kb_id": _STRING}, description="Offsets count characters of the text.")
-_RELATION = _object({"head": _MENTION, "label": _STRING, "tail": _MENTION, "score": _NUMBER}, _SUPPORT)
+_RELATION = _object(
+    {"head": _COUNT, "label": _STRING, "tail": _COUNT, "score": _NUMBER},
+    _SUPPORT,
+    description="head and tail are places in the list of mentions, from 0.",
+)
 _EVIDENCE = _object(
     {**_SPAN, "head": _object(_SPAN), "tail": _object(_SPAN), "weight": _NUMBER, "lang": _STRING},
     description="A sentence: start and end are its place in the text; those of head and tail their places in it.",
@@ -39,7 +43,8 @@ _FACT = _object(
     _SUPPORT,
 )
 _PREDICTION = _object(
-    {"id": _ID, "text": _STRING, "lang": _STRING, "relations": _list(_RELATION)}, {"facts": _list(_FACT)}
+    {"id": _ID, "text": _STRING, "lang": _STRING, "mentions": _list(_MENTION), "relations": _list(_RELATION)},
+    {"meta": {"type": "object"}, "facts": _list(_FACT)},
 )
 _ERROR = {"error": _object({"code": _STRING, "message": _STRING})}
 _TEXT = _object(
@@ -54,7 +59,7 @@ HEALTH = _object({"status": {"const": "ok"}})
 INFO = _object(
     {
         **dict.fromkeys(("name", "version", "spacy_relx"), _STRING),
-        "languages": _list(_STRING),
+        "langs": _list(_STRING),
         "labels": {"type": "object", "additionalProperties": _list(_STRING)},
         "limits": {"type": "object", "additionalProperties": _COUNT},
     }
