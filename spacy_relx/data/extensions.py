@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -234,21 +233,6 @@ def _candidates_of(values: Any) -> Candidates:
                 raise RelxError("RX009", value=value)
             markers[mention], types[mention] = marker, kind
     return Candidates.of_pairs(pairs, markers, types)
-
-
-@contextmanager
-def other_markers(docs: Sequence[Doc], change: Callable[[Sequence[int]], list[int]]) -> Iterator[None]:
-    """Within the block the candidates of Docs have the markers that `change` makes of theirs."""
-    saved = [kept(doc).get(storage.CANDIDATES) for doc in docs]
-    try:
-        for doc, data in zip(docs, saved):
-            if data is not None:
-                put(doc, storage.CANDIDATES, {**data, "markers": change(data["markers"])})
-        yield
-    finally:
-        for doc, data in zip(docs, saved):
-            if data is not None:
-                put(doc, storage.CANDIDATES, data)
 
 
 def get_type_names(doc: Doc) -> dict[str, str]:

@@ -354,7 +354,7 @@ class FactScores:
             raise RelxError("RX014", value=rows) from err
 
 
-class FactScoreTuple(FactScores, tuple):
+class FactScoreTuple(FactScores, tuple[Any, ...]):
     """`doc._.fact_scores`: the scores as a tuple of a mapping for each pair, which JSON takes as it is, with the same
     columns."""
 

@@ -11,7 +11,8 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import RelxError
-from .mention import Mention, SpanRows, bind, short
+from .mention import Mention as Mention  # from here, too
+from .mention import SpanRows, bind, short
 from .places import warn_lost
 from .record import Record, serve_fields
 from .text_forms import normal_form
@@ -245,7 +246,7 @@ def _pair(head: Mention, tail: Mention) -> Candidate:
     return candidate
 
 
-class Candidates(Sequence):
+class Candidates(Sequence[Any]):
     """The ordered pairs of mentions that a relation extractor classifies, as arrays over one table of mentions.
 
     It is a sequence of `Candidate`; the arrays are faster.
@@ -326,7 +327,7 @@ class Candidates(Sequence):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         head, tail = self.pairs[index]
@@ -385,7 +386,7 @@ class Candidates(Sequence):
         return candidates
 
 
-class CandidateTuple(Candidates, tuple):
+class CandidateTuple(Candidates, tuple[Any, ...]):
     """`doc._.candidates`: the candidates as a tuple of `Candidate`, which JSON takes as it is, with the same arrays.
 
     The mapping of each mention has its "marker", and its "type" where training calls it by another name. Mentions
