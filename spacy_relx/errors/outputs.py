@@ -14,8 +14,8 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX185": "Without a pipeline, only relations that the documents already have can be shown, so '{path}' must "
-        "be a .spacy file. For plain texts, name a pipeline instead of -.",
+        "RX185": "Without a pipeline, only relations that documents already have can be shown, so '{path}' must be a "
+        ".spacy file. For plain texts, name a pipeline with --model; triples of other files can be browsed (--style browse).",
         "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
         "RX332": "The format of {path} cannot be determined from its ending. Name it with --to, or use one of the "
         "endings {known}.",

@@ -135,7 +135,7 @@ def model_config(
     sizes = {"channels": 16} if "CNN" in encoder else {"hidden": 12}
     places = {"@architectures": f"spacy_relx.{positions}.v1"}
     config["encoder"] = {"@architectures": f"spacy_relx.{encoder}.v1", "positions": places, "dropout": 0.0, **sizes}
-    config["head"].update(loss=loss, aggregator={"@architectures": f"spacy_relx.{aggregator}.v1"})
+    config["classifier"].update(loss=loss, aggregator={"@architectures": f"spacy_relx.{aggregator}.v1"})
     return {**config, **model}
 
 
