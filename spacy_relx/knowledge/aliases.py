@@ -16,7 +16,7 @@ from ..data.text_forms import normal_forms
 from ..data.types import Mention
 from ..errors import RelxError
 from ..formats.records import UNTYPED, Place, Report, is_lang_code
-from .alias_index import CharacterIndex, Index, SpanIndex
+from .alias_index import NameIndex
 from .columns import ALIASES
 from .read import Header, each_line, is_regular, read_chunks, without_header
 
@@ -183,11 +183,11 @@ class AliasMatcher:
     aliases: the names. case: whether case matters. ambiguous: what to do with a name of several entities: "skip" leaves
     it unlinked, "first" links the one that comes first in the table, "all" each of them. alignment: a name that does
     not begin and end with tokens is no match ("strict"), or, in scripts without spaces, takes all tokens that it
-    touches ("expand"; needs the extra `kb`). The latter is for tokenizers that find words in Chinese, Japanese or Thai
+    touches ("expand"). The latter is for tokenizers that find words in Chinese, Japanese or Thai
     and may cut elsewhere. overlaps: also give names that overlap a longer one, or an earlier one of the same length.
 
     ambiguous_aliases: number of names that several entities have, whatever the language.
-    RAISES: RelxError RX021 for other settings, RX005 where the package for "expand" is not installed.
+    RAISES: RelxError RX021 for other settings, RX005 without the extra `kb`.
     """
 
     def __init__(
@@ -203,8 +203,7 @@ class AliasMatcher:
             if value not in known:
                 raise RelxError("RX021", name=name, value=value, need=" or ".join(map(repr, known)))
         self._ambiguous, self._overlaps = ambiguous, overlaps
-        make_index = SpanIndex if alignment == "strict" else CharacterIndex
-        self._index: Index = make_index(aliases.texts, case=case)
+        self._index = NameIndex(aliases.texts, case=case, expand=alignment == "expand")
         self.entity_ids = aliases.entity_ids
         self._label_names = [label or UNTYPED for label in aliases.label_names]
         self._langs = [primary_code(lang) for lang in aliases.lang_names]

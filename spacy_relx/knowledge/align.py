@@ -24,7 +24,6 @@ from ..formats.bags import sentence_bounds, token_arrays
 from ..formats.directions import ReversedNegatives
 from ..formats.leakage import Leakage
 from ..formats.records import UNTYPED
-from .alias_index import mix
 from .aliases import AliasMatcher
 from .negatives import NegativeSpool
 from .triples import LABEL, KnowledgeBase
@@ -47,7 +46,8 @@ class AlignReport:
     facts: those triples by relation; instances: sentences in those bags, by relation. negatives: pairs drawn as bags
     of no relation; negatives_wanted. reversed_negatives: what became of related pairs the other way round, None where
     that was not asked for. ambiguous_aliases: of the table. outputs: bags written, by file. leakage: what
-    training and test bags have in common, None without test bags.
+    training and test bags have in common, None without test bags. inputs: what was read of the knowledge base and of
+    the names.
     """
 
     texts: int = 0
@@ -71,6 +71,7 @@ class AlignReport:
     reversed_negatives: ReversedNegatives | None = None
     outputs: dict[str, BagCounts] = field(default_factory=dict)
     leakage: Leakage | None = None
+    inputs: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return self.summary()
@@ -79,6 +80,7 @@ class AlignReport:
         """The counts as lines of text."""
         share = f" ({100 * self.covered / self.triples:.1f} %)" if self.triples else ""
         lines = [
+            *self.inputs,
             f"texts              {self.texts} (sentences {self.sentences})",
             f"mentions           {self.mentions} (linked {self.linked}, ambiguous {self.ambiguous})",
             f"pairs in sentences {self.related + self.reversed + self.unrelated} (related {self.related}, only the "
@@ -263,6 +265,14 @@ class _Aligner:
             if not self.hashes[entity]:
                 self.hashes[entity] = stable_hash(str(self.seed), self.kb.entity_ids[entity])
         return (mix(mix(self.hashes[heads]) ^ self.hashes[tails]) >> np.uint64(1)).astype("int64")
+
+
+def mix(codes: np.ndarray) -> np.ndarray:
+    """splitmix64 of each number (Steele, Lea and Flood 2014). RETURNS: uint64 (n,)."""
+    mixed = (codes.astype("uint64") + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 #: A linked mention. start, end: tokens, counted from the start of the batch. label: number of the entity type.

@@ -176,6 +176,8 @@ def test_whitespace_of_any_kind(nlp):
     doc = nlp(" New \n York,New\tYork\u3000University  ")
     assert [m.kb_id for m in matcher(doc)] == ["ny", "nyu"]
     assert [m.kb_id for m in matcher(Doc(nlp.vocab, words=["New", "York"], spaces=[False, False]))] == ["york"]
+    doc = nlp("a \n\n York \n b")
+    assert [(m.start, m.end) for m in matcher(doc)] == [(2, 3)]  # without the tokens of blanks beside it
 
 
 def test_types(nlp):
@@ -281,5 +283,5 @@ def test_missing_package(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", fail)
     monkeypatch.setattr("importlib.import_module", fail)
     with raises("RX005") as info:
-        AliasMatcher(ALIASES, alignment="expand")
+        AliasMatcher(ALIASES)
     assert "spacy-relx[kb]" in str(info.value)
