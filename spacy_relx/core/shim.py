@@ -88,6 +88,26 @@ class TorchShim(PyTorchShim):
         self._torch_optimizer.step()
         self._torch_optimizer.zero_grad(set_to_none=True)
 
+    def optimizer_state(self) -> dict[str, Any] | None:
+        """What the torch optimizer keeps of each parameter, as arrays: place among its parameters -> name -> value.
+        None before the first step."""
+        if self._torch_optimizer is None:
+            return None
+        state = self._torch_optimizer.state_dict()["state"]
+        return {
+            str(place): {name: np.array(value.detach().cpu()) for name, value in kept.items()}
+            for place, kept in state.items()
+        }
+
+    def load_optimizer_state(self, optimizer: Optimizer, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Go on with what `optimizer_state` gave. optimizer: the thinc one that steps from now on."""
+        self._torch_optimizer, self._owner = _make_optimizer(self.module, optimizer), optimizer
+        tensors = {
+            int(place): {name: torch.from_numpy(np.array(value)) for name, value in kept.items()}
+            for place, kept in state.items()
+        }
+        self._torch_optimizer.load_state_dict({**self._torch_optimizer.state_dict(), "state": tensors})
+
     def to_bytes(self) -> bytes:
         """Everything that a network of the same settings needs; nothing before it is built."""
         if not self.is_built:

@@ -14,7 +14,7 @@ from .classes import (
 MESSAGES: Messages = {
     SettingError: {
         "RX122": "The output must be a .spacy file that is neither an input nor a table of names, but is {path}. The "
-        "output comes last: relx convert FORMAT INPUT... OUTPUT.spacy",
+        "output is an option: relx data convert FORMAT INPUT... --output OUTPUT.spacy",
     },
     DataError: {
         "RX100": "The format '{name}' is unknown. Known formats: {known}.",
@@ -104,7 +104,7 @@ MESSAGES: Messages = {
         "mentions without a link get the first. In: {text!r}",
         "RX322": "brat's names of types cannot contain blanks, commas, bars, colons or brackets, and its links no "
         "blanks. In the output {names}. The file {file} keeps the original names: leave it beside the texts, "
-        "and relx convert restores them.",
+        "and relx data convert restores them.",
         "RX323": "{n} texts were left out because they are blank.",
         "RX570": "{where}: the offsets of this text count {read}, as its mentions or other texts of the file show: "
         "[{start}, {end}) is {mention!r}. This message counts further texts. In: {text!r}",

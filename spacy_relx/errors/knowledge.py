@@ -94,14 +94,14 @@ MESSAGES: Messages = {
         "count as the last.",
         "RX235": "{path}: {same} of its {n} triples are also training triples, so the scores partly measure memory. "
         "Remove them from one of the two.",
-        "RX239": "None of the --filter files holds the training triples of the embeddings. True triples count as "
+        "RX239": "None of the --known files holds the training triples of the embeddings. True triples count as "
         "wrong answers, and overlap with the test triples cannot be checked. Give the training triples with "
         "--filter.",
         "RX245": "{n} of {total} test facts are in the knowledge base {path}, so scores of a model that reads it mean "
         "little. Make the triples again with --exclude of relx kb triples.",
         "RX252": "'{name}' finds none of the {what} {names} in the {part} of the knowledge base, whose {what} are "
         "{known}, ... It leaves these facts unchecked, or takes all of them for new. Names are compared "
-        "literally: use the same names in both (relx convert --labels renames the relations of annotated "
+        "literally: use the same names in both (relx data convert --labels renames the relations of annotated "
         "data).",
     },
 }

@@ -71,14 +71,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
     return str(row["n"]), str(row["predicted"]), percent(row["rate"])
 
 
-def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object, setting: str = "symmetric") -> None:
+def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object) -> None:
     """Make sure that documents have relations, and those that are named.
 
     Args:
         docs: Gold documents.
         symmetric: Names of relations.
         where: Names the documents in messages.
-        setting: Names the setting in messages.
 
     Raises:
         RelxError: RX397 for a relation that the documents do not have, RX395 where they have none.
@@ -86,6 +85,6 @@ def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object, set
     known = sorted({relation.label for doc in docs for relation in get_relations(doc)})
     unknown = [name for name in symmetric if name not in known]
     if unknown:
-        raise RelxError("RX397", setting=setting, names=", ".join(unknown), known=", ".join(known) or "none")
+        raise RelxError("RX397", setting="symmetric", names=", ".join(unknown), known=", ".join(known) or "none")
     if not known:
         raise RelxError("RX395", path=where, n=len(docs), relations=0)

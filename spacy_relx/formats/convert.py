@@ -10,7 +10,7 @@ from typing import Callable
 import spacy
 import srsly
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span, Token
+from spacy.tokens import Doc, Span, Token
 from spacy.util import filter_spans
 
 from ..data.extensions import set_extensions, set_lang, set_relations
@@ -24,7 +24,7 @@ from .importers import get_format
 from .importers.detect import detect_format
 from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
 from .records import UNTYPED, LabelCounts, Place, Record, Report, bare, excerpt, is_lang_code, pass_over
-from .split import SPLITS, SplitDocs
+from .split import SPLITS, SplitDocs, divide
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
@@ -88,9 +88,11 @@ def convert(
         new_type, file = types_renaming(types)
         report.types = LabelCounts("mentions")
         tables += [file] if file is not None else []
+    detected = format == AUTO
     format, paths = choose_inputs(format, inputs, patterns)
+    report.detected = format if detected else ""
     read = get_format(format)
-    _check_outputs(outputs, [*paths, *tables])
+    check_outputs(outputs, [*paths, *tables])
 
     related = _Related(report)
 
@@ -118,7 +120,7 @@ def convert(
             add(doc)
     if not report.records_written:
         raise RelxError("RX121", path=outputs[0], reason=f"there are no documents.\n{report.summary()}")
-    for part, path in zip((docbin,) if split is None else _divide(split, outputs), outputs):
+    for part, path in zip((docbin,) if split is None else divide(split, outputs), outputs):
         write_docbin(part, path)
         report.outputs[str(path)] = len(part)
     if labels is not None and report.labels is not None:
@@ -212,23 +214,13 @@ def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str,
         raise RelxError("RX021", name="split_by", value=split_by, need=" or ".join(map(repr, SPLITS)))
 
 
-def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """A forgotten output would otherwise overwrite the last input."""
+def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path]) -> None:
+    """Make sure that outputs end in .spacy and are none of the inputs: RX122."""
     taken = list(inputs)
     for path in outputs:
         if path.suffix != ".spacy" or path.is_dir() or any(same_file(path, other) for other in taken):
             raise RelxError("RX122", path=path)
         taken.append(path)
-
-
-def _divide(split: SplitDocs, outputs: Sequence[Path]) -> tuple[DocBin, DocBin]:
-    """RAISES: RelxError RX560 where one of the two would be empty."""
-    if not split.can_divide:
-        reason = "there is only one document"
-        if len(split) > 1:
-            reason = f"all {len(split)} documents have the same {split.by}, and equal ones stay together"
-        raise RelxError("RX560", train=outputs[0], dev=outputs[1], reason=reason)
-    return split.divide()
 
 
 def records_to_docs(

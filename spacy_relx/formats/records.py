@@ -180,7 +180,7 @@ class Report:
     mentions kept, by entity type. labels, types: what a table of labels, or of entity types, did, None without one.
     outputs: Docs written, by file. unknown_keys: keys that formats do not know,
     by file, the key that holds the object, and their names; unknown_more: other such keys, beyond `MAX_PROBLEMS`.
-    strict: whether unknown keys, and files without relations, are errors.
+    strict: whether unknown keys, and files without relations, are errors. detected: the format that the content told.
     RAISES: RelxError RX021 for another on_error.
     """
 
@@ -201,6 +201,7 @@ class Report:
     mention_types: Counter[str] = field(default_factory=Counter)
     labels: LabelCounts | None = None
     types: LabelCounts | None = None
+    detected: str = ""
     outputs: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     problem_counts: Counter[str] = field(default_factory=Counter)
@@ -283,6 +284,7 @@ class Report:
     def summary(self, max_problems: int = 10) -> str:
         """The counts as lines of text, then problems, of each kind at least one."""
         lines = [
+            *([f"format             {self.detected}"] if self.detected else []),
             f"files              {self.files}",
             f"records found      {self.records_found}"
             + _extra(broken=self.records_broken, skipped=self.records_skipped),

@@ -155,7 +155,7 @@ def triple(fact):
 def test_facts_are_checked(folder, base, tmp_path):
     kb, known = base
     plain, _ = facts_of(folder, tmp_path / "plain.jsonl")
-    facts, output = facts_of(folder, tmp_path / "all.jsonl", "--kb", kb, "--known", known)
+    facts, output = facts_of(folder, tmp_path / "all.jsonl", "--embeddings", kb, "--known", known)
     n = len(facts)
     assert [triple(fact) for fact in facts] == [triple(fact) for fact in plain] and n > 4
     assert not any(key in fact for fact in plain for key in ("kb_score", "known", "kb_rank"))
@@ -172,16 +172,18 @@ def test_facts_are_checked(folder, base, tmp_path):
 
 def test_facts_are_chosen(folder, base, tmp_path):
     kb, known = base
-    facts, _ = facts_of(folder, tmp_path / "all.jsonl", "--kb", kb, "--known", known)
+    facts, _ = facts_of(folder, tmp_path / "all.jsonl", "--embeddings", kb, "--known", known)
     new, output = facts_of(folder, tmp_path / "new.jsonl", "--known", known, "--new")
     assert [triple(fact) for fact in new] == [triple(fact) for fact in facts if not fact["known"]]
     assert not any("kb_score" in fact for fact in new) and f"Saved {len(new)} facts" in output
     scores = sorted(fact["kb_score"] for fact in facts if "kb_score" in fact)
     bar = scores[len(scores) // 2] - 1e-5  # what is written is rounded
-    plausible, _ = facts_of(folder, tmp_path / "plausible.jsonl", "--kb", kb, "--min-kb-score", bar)
+    plausible, _ = facts_of(folder, tmp_path / "plausible.jsonl", "--embeddings", kb, "--min-kb-score", bar)
     assert [triple(fact) for fact in plausible] == [triple(fact) for fact in facts if fact.get("kb_score", -1) >= bar]
     assert 0 < len(plausible) < len(scores) and "known" not in plausible[0]
-    both, _ = facts_of(folder, tmp_path / "2.jsonl", "--kb", kb, "--known", known, "--new", "--min-kb-score", bar)
+    both, _ = facts_of(
+        folder, tmp_path / "2.jsonl", "--embeddings", kb, "--known", known, "--new", "--min-kb-score", bar
+    )
     assert both == [fact for fact in facts if fact.get("kb_score", -1) >= bar and not fact["known"]]
 
 
@@ -193,7 +195,7 @@ def test_the_checker_of_the_pipeline(folder, base, tmp_path):
     args = (tmp_path / "pipeline", folder / "part0.spacy", *MANY, "--output")
     invoke(*args, tmp_path / "own.jsonl")
     facts = read(tmp_path / "own.jsonl")
-    assert facts == facts_of(folder, tmp_path / "options.jsonl", "--kb", base[0], "--known", base[1])[0]
+    assert facts == facts_of(folder, tmp_path / "options.jsonl", "--embeddings", base[0], "--known", base[1])[0]
     other = tmp_path / "other.tsv"
     new = next(triple(fact) for fact in facts if not fact["known"])
     other.write_text("\t".join(new) + "\n", encoding="utf8")
@@ -207,10 +209,10 @@ def test_what_cannot_be_chosen_is_said_first(folder, base, tmp_path):
     kb, known = base
     args = (folder / "pipeline", folder / "part0.spacy", "--output", tmp_path / "facts.jsonl")
     least = ["--min-kb-score", 0.1]
-    for options in (["--new"], ["--new", "--kb", kb], least, [*least, "--known", known]):
+    for options in (["--new"], ["--new", "--embeddings", kb], least, [*least, "--known", known]):
         output = invoke(*args, *options, exit_code=1).output
         assert "RX251" in output and options[0] in output
-    assert "RX250" in invoke(*args, "--kb", tmp_path / "nowhere", exit_code=1).output
-    assert "RX231" in invoke(*args, "--kb", tmp_path, exit_code=1).output
+    assert "RX250" in invoke(*args, "--embeddings", tmp_path / "nowhere", exit_code=1).output
+    assert "RX231" in invoke(*args, "--embeddings", tmp_path, exit_code=1).output
     assert "RX189" in invoke(*args[:3], known, "--known", known, exit_code=1).output
     assert not (tmp_path / "facts.jsonl").exists()

@@ -1,4 +1,4 @@
-"""`relx convert auto`: the format told by the content."""
+"""`relx data convert auto`: the format told by the content."""
 
 from __future__ import annotations
 
@@ -143,7 +143,9 @@ def test_a_brat_folder(tmp_path):
 
 def test_the_command_says_what_it_chose(tmp_path):
     path = save(tmp_path / "x.json", SAMPLES["spert"])
-    result = CliRunner().invoke(relx_app, ["convert", "auto", str(path), str(tmp_path / "o.spacy")])
+    result = CliRunner().invoke(relx_app, ["data", "convert", "auto", str(path), "--output", str(tmp_path / "o.spacy")])
     assert result.exit_code == 0 and "format             spert" in result.output
-    result = CliRunner().invoke(relx_app, ["convert", "auto", str(save(path, GIDS)), str(tmp_path / "o.spacy")])
+    result = CliRunner().invoke(
+        relx_app, ["data", "convert", "auto", str(save(path, GIDS)), "--output", str(tmp_path / "o.spacy")]
+    )
     assert result.exit_code == 1 and "RX300" in result.output

@@ -148,7 +148,7 @@ def test_predict_correct_train(tmp_path):
     records = [doc_record(doc, number) for number, doc in enumerate(nlp.pipe([TEXT, "Ann left Acme"]), start=1)]
     records[0]["relations"].append({"head": 0, "label": "works_for", "tail": 1, "score": 0.5})
     lines.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf8")
-    assert "jsonl" in invoke("convert", "auto", lines, data, "--model", tmp_path / "ruler").stdout
+    assert "jsonl" in invoke("data", "convert", "auto", lines, "--output", data, "--model", tmp_path / "ruler").stdout
     one, two = read_docs(data, nlp.vocab)
     assert one._.triples == [("Ann", "works_for", "Acme")] and one._.relations[0].score == 0.5
     assert [(ent.text, ent.label_) for ent in two.ents] == [("Ann", "PERSON"), ("Acme", "ORG")]

@@ -246,7 +246,7 @@ def test_meta_keeps_the_label_of_the_data(tmp_path):
 def test_the_command(tmp_path):
     data = write(tmp_path / "x.jsonl", row(), row("<e1>Bo</e1> wrote <e2>Fog</e2>.", "notable work"))
     names = table(tmp_path / "x.tsv", "place of birth\tborn_in")
-    arguments = ["convert", "redfm", str(data), str(tmp_path / "o.spacy")]
+    arguments = ["data", "convert", "redfm", str(data), "--output", str(tmp_path / "o.spacy")]
     plain = CliRunner().invoke(relx_app, arguments)
     assert plain.exit_code == 0 and "labels" not in plain.output
     assert labels_of(tmp_path / "o.spacy") == ["place of birth", "notable work"]

@@ -1,4 +1,4 @@
-"""`relx convert --types`, and unknown entity types in the reports of `relx evaluate` and `relx predict`."""
+"""`relx data convert --types`, and unknown entity types in the reports of `relx evaluate` and `relx predict`."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def test_the_output_must_not_be_the_table(data, tmp_path):
 
 
 def test_the_command(data, tmp_path):
-    result = invoke("convert", "jsonl", data, tmp_path / "o.spacy", "--types", "ontonotes:conll")
+    result = invoke("data", "convert", "jsonl", data, "--output", tmp_path / "o.spacy", "--types", "ontonotes:conll")
     assert "types              renamed 1 (mentions 1)" in result.stdout
     assert "entity types       PER 1, ORG 1, DATE 1, ENT 1" in result.stdout
     assert types_of(tmp_path / "o.spacy")[0] == ["PER", "ORG", "DATE"]
-    plain = invoke("convert", "jsonl", data, tmp_path / "o.spacy").stdout
+    plain = invoke("data", "convert", "jsonl", data, "--output", tmp_path / "o.spacy").stdout
     assert "entity types       PERSON 1, " in plain and "renamed" not in plain
 
 

@@ -25,10 +25,10 @@ from support.model import model_config as pair_model
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli.routes import spread
 from spacy_relx.data.extensions import get_routes, set_sentence_langs
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.languages.language_router import LanguageRouter
+from spacy_relx.library.routes import spread
 
 MODEL = joint_model(encoder=language_encoder())
 

@@ -63,8 +63,8 @@ def read_brat(path: Path, report: Report) -> Iterator[Record]:
     arguments, of which Arg1 is the head; one that names an event means its trigger. Events (RX304), attributes, notes
     and other equivalences (RX305) are passed over and counted. The record's id is the name of the file and a digest of
     its text; the file is meta["file"]. A text without annotations is skipped (RX303). Offsets count characters, unless
-    the mentions' own texts show something else (RX570). Names that `NAMES_FILE` beside the text has, as `relx prelabel`
-    writes it, become what they stand for.
+    the mentions' own texts show something else (RX570). Names that `NAMES_FILE` beside the text has, as `relx data
+    prelabel` writes it, become what they stand for.
     BROKEN, the whole text: RX102 (a line is not of the format, an id is there twice), RX103 (offsets), RX104 (an
     argument names nothing), RX105 and RX574 (the line's own text is another one), RX108, RX109, RX302 (no text), RX602;
     RX101 or RX102 for a broken table of names.

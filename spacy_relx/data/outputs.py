@@ -1,17 +1,18 @@
-"""Files that commands write: checked before the work begins, never one of the inputs."""
+"""Outputs: checked before the work begins, never one of the inputs, written whole or line by line."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Callable
 
-from ..data.files import check_writable, same_file, write_whole
 from ..errors import RelxError
+from .files import check_writable, same_file, write_whole
 
 
 def check_output(path: Path | None, *inputs: str | Path | None, model: str | None = None) -> None:
@@ -34,6 +35,26 @@ def check_output(path: Path | None, *inputs: str | Path | None, model: str | Non
         raise cannot_write(path, err) from err
 
 
+def check_new_folder(path: Path, *, model: str | None = None) -> None:
+    """Make sure that a new folder can be written, or an empty one. model: the pipeline that is used.
+
+    RAISES: RelxError RX181 (it lies in the pipeline), RX320 (it holds something), RX186 (it cannot be written).
+    """
+    place = path.resolve()
+    try:
+        if model is not None and Path(model).is_dir() and Path(model).resolve() in [place, *place.parents]:
+            raise RelxError("RX181", path=path, model=model)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RelxError("RX320", path=path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place.parent):
+            pass
+    except RelxError:
+        raise
+    except OSError as err:
+        raise cannot_write(path, err) from err
+
+
 def write_output(path: Path, content: str | bytes) -> None:
     """Write a file, whole or not at all. RAISES: RelxError RX186."""
     try:
@@ -44,6 +65,7 @@ def write_output(path: Path, content: str | bytes) -> None:
 
 def check_ending(path: Path, kind: str, *endings: str) -> None:
     """Make sure that the name of an output does not say another kind of file; one without an ending says none.
+
 
     RAISES: RelxError RX368.
     """

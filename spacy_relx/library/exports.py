@@ -1,26 +1,28 @@
-"""Calls that show what was found, and hand it to others: show, export, to_frame, to_networkx."""
+"""Calls that hand on what was found: export, to_frame, to_networkx."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Union
 
 from spacy.tokens import Doc
-from spacy.vocab import Vocab
 from typing_extensions import TypeAlias
 
 from ..data._compat import optional_import
+from ..data.loading import pipeline_name
+from ..data.outputs import check_output
 from ..data.tables import data_frame
 from ..errors import RelxError
-from ..viz import arcs_svg, render
-from ..viz.page import write_page
-from ..writers import ExportReport, Settings, Triple
+from ..formats.texts import OnError
+from ..writers import ExportReport, Settings, Triple, exports, get_writer
 from ..writers import export as _export
 from ..writers.from_docs import as_triples
 from ..writers.iris import DEFAULT_BASE, Iris
-from ..writers.reading import file_triples
-from .inputs import Docs, docs_of, on_error_of
+from ..writers.reading import file_triples, triple_files, triples_of_files
+from ..writers.writers import check_target, format_of
+from .inputs import Progress, on_error_of, silent
 
 if TYPE_CHECKING:
     import networkx
@@ -28,89 +30,13 @@ if TYPE_CHECKING:
 
 #: Docs or triples; or files of them: .spacy, .parquet, .jsonl, and folders of these.
 Items: TypeAlias = Union[Doc, str, Path, Iterable[Union[Doc, Triple, str, Path]]]
+What = Literal["all", "relations", "facts"]
+#: Field of the writers' settings -> the arguments that set it.
+_SETTINGS = {"iris": "base, ids and relation_ids", "bare": "bare", "formulas": "formulas"}
 _COLUMNS = (
     *("doc", "head", "head_type", "head_kb_id", "label", "tail", "tail_type", "tail_kb_id", "score", "lang"),
     *("sentence", "head_start", "tail_start", "weight", "kb_score", "known", "kb_rank"),
 )
-
-
-class Picture:
-    """Docs with their mentions and relations. A notebook shows it; `save` writes it to a file.
-
-    Args:
-        docs: The Docs.
-        style: "rows" or "arcs".
-        width: Of arcs, in pixels.
-        title: The heading of the page.
-    """
-
-    def __init__(self, docs: Sequence[Doc], style: Literal["rows", "arcs"], width: int, title: str | None):
-        self.docs = list(docs)
-        self.title = title
-        self._settings: dict[str, Any] = {"style": style, "width": width}
-        self._html = render(self.docs, page=False, **self._settings)
-
-    def _repr_html_(self) -> str:
-        return self._html
-
-    def __repr__(self) -> str:
-        return f"Picture({len(self.docs)} Docs)"
-
-    def __str__(self) -> str:
-        """Each text, and its relations below."""
-        return "\n".join(line for doc in self.docs for line in _lines(doc))
-
-    def to_html(self, page: bool = True) -> str:
-        """The picture as HTML.
-
-        Args:
-            page: Whether to make a whole page, or a fragment for another page.
-        """
-        title = "Relations" if self.title is None else self.title
-        return render(self.docs, title=title, **self._settings) if page else self._html
-
-    def to_svg(self) -> str:
-        """The picture as SVG, with relations as arcs."""
-        return arcs_svg(self.docs, width=self._settings["width"], title=self.title or "")
-
-    def save(self, path: str | Path) -> None:
-        """Write the picture to a file: a page, or SVG with arcs where the name ends in .svg.
-
-        Raises:
-            RelxError: RX368 for another kind of file, RX186 where it cannot be written.
-        """
-        ending = Path(path).suffix.lower()
-        if ending not in (".html", ".htm", ".svg"):
-            raise RelxError("RX368", path=path, kind="a page or a picture of arcs", known=".html, .htm, .svg")
-        write_page(path, self.to_svg() if ending == ".svg" else self.to_html())
-
-
-def _lines(doc: Doc) -> Iterator[str]:
-    yield doc.text
-    for relation in doc._.relations:
-        head, label, tail = relation.triple(doc)
-        yield f"    {head} --{label}--> {tail}  ({relation.score:.2f})"
-
-
-def show(
-    docs: Docs,
-    *,
-    style: Literal["rows", "arcs"] = "rows",
-    width: int = 920,
-    title: str | None = None,
-) -> Picture:
-    """Show Docs with their mentions and relations; a notebook shows what this returns.
-
-    Args:
-        docs: One Doc or several, a .spacy file, or a folder of such.
-        style: "rows" below the text, or "arcs" over it.
-        width: Of arcs, in pixels.
-        title: The heading of the page.
-
-    Raises:
-        RelxError: RX021 for another style, RX360 for a width that is too small or large, RX611 for what is no Doc.
-    """
-    return Picture(list(docs_of(docs, Vocab())), style, width, title)
 
 
 def export(
@@ -118,18 +44,19 @@ def export(
     output: str | Path | BinaryIO,
     to: str | None = None,
     *,
-    what: str = "all",
+    what: What = "all",
     min_score: float | None = None,
     merge: bool = True,
     max_evidence: int = 0,
-    model: str = "",
+    model: str | Path = "",
     model_version: str = "",
-    base: str = DEFAULT_BASE,
+    base: str | None = None,
     ids: Sequence[str] = (),
     relation_ids: Sequence[str] = (),
     bare: bool = False,
     formulas: bool = False,
     on_error: str = "raise",
+    progress: Progress = silent,
 ) -> ExportReport:
     """Write relations and facts in a format that other programs read.
 
@@ -141,23 +68,79 @@ def export(
         min_score: Only triples with such a score or a greater one.
         merge: Whether to make equal triples one fact with all their evidence.
         max_evidence: Pieces of evidence with each fact, best first; 0 for all.
-        model: The name of what found the triples.
-        model_version: Its version.
-        base: RDF: the IRI that stands before all names of our own.
+        model: What found the triples: the folder of a pipeline, or a name.
+        model_version: Its version, where that is a name.
+        base: RDF: the IRI that stands before all names of our own; None for http://example.org/.
         ids: RDF: IRIs of kb_ids, PREFIX=IRI each, or "wikidata".
         relation_ids: RDF: the same for relations.
         bare: RDF: whether to leave evidence out.
         formulas: CSV: whether to leave cells as they are that a spreadsheet would run.
         on_error: "raise", or "skip" lines of files that are broken.
+        progress: Shows how far triples are read, and facts written.
 
     Returns:
         How many triples were read and facts written.
+
+    Raises:
+        RelxError: RX347 for a setting that is not for this format, RX332 for an ending that tells no format, RX189 for
+            an output that is an input, RX350 for a pipeline without a name.
     """
-    triples = _triples(items, what, on_error, {"model": model, "model_version": model_version})
+    format = to or ("" if not isinstance(output, (str, Path)) else format_of(output))
+    if format:
+        iris = base is not None or bool(ids or relation_ids)
+        _check_settings(format, {"iris": iris, "bare": bare, "formulas": formulas})
+    files = _files(items)
+    if files is not None:
+        if what != "all" and not any(path.suffix == ".spacy" for path, _ in files):
+            raise RelxError("RX347", option="what", format="JSON Lines", known=".spacy files")
+        if isinstance(output, (str, Path)):
+            writer = get_writer(format)
+            # "-" as a string is standard input there
+            check_output(None if writer.files else Path(output), *(str(path) for path, _ in files))
+            check_target(Path(output), writer)
+    name, version = _made_by(model, model_version)
+    triples = progress(_triples(items, what, on_error, {"model": name, "model_version": version}), unit=" triples")
     if min_score is not None:
         triples = (triple for triple in triples if triple.score >= min_score)
-    settings = Settings(Iris(base, ids, relation_ids), bare, formulas)
-    return _export(triples, output, to, settings, merge=merge, max_evidence=max_evidence)
+    settings = Settings(Iris(DEFAULT_BASE if base is None else base, ids, relation_ids), bare, formulas)
+    return _export(
+        triples,
+        output,
+        to,
+        settings,
+        merge=merge,
+        max_evidence=max_evidence,
+        progress=lambda facts: progress(facts, unit=" facts"),
+    )
+
+
+def _check_settings(format: str, given: Mapping[str, bool]) -> None:
+    """RAISES: RelxError RX347 for settings that are not for this format."""
+    writer = get_writer(format)
+    for name, is_given in given.items():
+        if is_given and name not in writer.settings:
+            known = ", ".join(sorted(each for each, other in exports.get_all().items() if name in other.settings))
+            raise RelxError("RX347", option=_SETTINGS[name], format=format, known=known)
+
+
+def _files(items: Items) -> list[tuple[Path, str]] | None:
+    """The files that are meant; None where there are Docs or triples. RAISES: RelxError RX338, RX120."""
+    given: Any = [items] if isinstance(items, (str, Path)) else items
+    if not isinstance(given, list) or not given or not all(isinstance(each, (str, Path)) for each in given):
+        return None
+    return triple_files([Path(each) for each in given], "RX338")
+
+
+def _made_by(model: str | Path, version: str) -> tuple[str, str]:
+    """Name and version: of the pipeline, where that is its folder. RAISES: RelxError RX350."""
+    path = Path(model)
+    if not str(model) or not path.is_dir():
+        return str(model), version
+    try:
+        name, found = pipeline_name(json.loads((path / "meta.json").read_text(encoding="utf8")))
+        return name, version or found
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
+        raise RelxError("RX350", path=path, reason=f"{type(err).__name__}: {err}") from err
 
 
 def to_frame(items: Items, *, what: str = "all", on_error: str = "raise") -> pandas.DataFrame:
@@ -219,12 +202,13 @@ def to_networkx(items: Items, *, what: str = "all", on_error: str = "raise") -> 
 def _triples(items: Items, what: str, on_error: str, made: Mapping[str, str]) -> Iterator[Triple]:
     """The triples of Docs, of triples and of files, in their order."""
     when = on_error_of(on_error)
-    if isinstance(items, (str, Path)):
-        return file_triples([Path(items)], what=what, on_error=when, **made)
+    files = _files(items)
+    if files is not None:
+        return triples_of_files(files, what, made.get("model", ""), made.get("model_version", ""), when)
     return as_triples(_opened(items, what, when, made), what=what, **made)
 
 
-def _opened(items: Any, what: str, on_error: Any, made: Mapping[str, str]) -> Iterator[Doc | Triple]:
+def _opened(items: Any, what: str, on_error: OnError, made: Mapping[str, str]) -> Iterator[Doc | Triple]:
     if not isinstance(items, (Doc, Triple, Iterable)):
         raise RelxError("RX544", value=items)
     for item in [items] if isinstance(items, (Doc, Triple)) else items:
