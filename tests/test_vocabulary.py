@@ -50,8 +50,6 @@ PARTS = {"subject", "object", "predicate", "language", "languages", "confidence"
 LEFT: dict[str, tuple[str, ...]] = {
     "language": ("spacy_relx.bags.", "configs/"),
     "languages": ("spacy_relx.languages.", "spacy_relx.core.", "spacy_relx.cli.", "configs/", "relx "),
-    "max_length": ("spacy_relx.languages.", "spacy_relx.core.", "spacy_relx.joint.", "configs/"),
-    "max_mention": ("spacy_relx.joint.", "configs/"),
     "pool": ("spacy_relx.bags.", "spacy_relx.marked.", "configs/"),
     "head": ("spacy_relx.", "configs/"),
 }

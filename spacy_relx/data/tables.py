@@ -56,7 +56,7 @@ def shortened(table: Table, limit: int) -> Table:
 
 def text_table(table: Table, width: int | None = None) -> str:
     """The table, names to the left and numbers to the right; one that is wider than `width` goes on below itself."""
-    from wasabi import table as render
+    from wasabi.tables import table as render
 
     parts = []
     for part in [table] if width is None else _blocks(table, width):

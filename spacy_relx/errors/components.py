@@ -139,8 +139,8 @@ MESSAGES: Messages = {
         "training: {found} ('' is unknown: set it with relx data convert --lang). Remove the languages from the "
         "model's 'langs', or add training data.",
         "RX265": "'{name}' cannot reach {lost} of {gold} gold relations in the first training Docs: {crossing} cross "
-        "sentences (or pieces of max_length tokens), {long} have a mention of more than {limit} tokens "
-        "(max_mention). They count as misses.",
+        "sentences (or pieces of max_tokens tokens), {long} have a mention of more than {limit} tokens "
+        "(max_mention_tokens). They count as misses.",
         "RX266": "No training Doc of '{name}' has a language (doc._.lang), so its switcher cannot choose a route. Set "
         "languages in the data (relx data convert --lang), or let a 'language_router' with 'languages' set them "
         'during training: annotating_components = ["language_router"] under [training].',

@@ -24,7 +24,7 @@ class ChallengeReport(dict[str, Any], Shown):
         kinds = [(title, *_cells(self[kind])) for kind, title in TITLES.items()]
         found = [Table("Hard negatives", ("items", "predicted", "rate"), kinds)]
         columns = [column for name in ("together", "reversed", "denied") for column in (name, "%")]
-        for title, key in (("Per relation", "per_relation"), ("Per language", "per_lang")):
+        for title, key in (("Per relation", "per_label"), ("Per language", "per_lang")):
             names = sorted({name for kind in TITLES for name in self[kind][key]})
             none = {"n": 0, "predicted": 0, "rate": None}
             groups = {name: [self[kind][key].get(name, none) for kind in TITLES] for name in names}
@@ -59,7 +59,7 @@ class ChallengeReport(dict[str, Any], Shown):
         """
         rows = []
         for kind in TITLES:
-            groups = {"all": {"": self[kind]}, "label": self[kind]["per_relation"], "lang": self[kind]["per_lang"]}
+            groups = {"all": {"": self[kind]}, "label": self[kind]["per_label"], "lang": self[kind]["per_lang"]}
             for group, named in groups.items():
                 for name, row in named.items():
                     numbers = {key: row[key] for key in ("n", "predicted", "rate")}

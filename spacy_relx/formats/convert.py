@@ -74,8 +74,8 @@ def convert(
     without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
     RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input),
-    RX121 (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or
-    RX125 (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
+    RX121 (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or
+    RX102 (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
     """
     report = Report(on_error, strict=strict)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])

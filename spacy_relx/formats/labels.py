@@ -30,11 +30,10 @@ class Kind(NamedTuple):
     kind: str
     thing: str
     what: str
-    more: str = ""
 
 
 RELATIONS = Kind("labels", "relation", "relations")
-TYPES = Kind("entity types", "entity type", "mentions", ", or two ready tables, such as ontonotes:conll")
+TYPES = Kind("entity types", "entity type", "mentions")
 
 
 def read_labels(path: str | Path, kind: Kind = RELATIONS) -> dict[str, str]:
@@ -44,17 +43,18 @@ def read_labels(path: str | Path, kind: Kind = RELATIONS) -> dict[str, str]:
     begin with # are passed over, and so are blanks around the names.
     kind: what it renames, for messages.
     RETURNS: new name by old name.
-    RAISES: RelxError RX124 where there is no such file, RX125 for a line that is no pair or contradicts an earlier one,
+    RAISES: RelxError RX120 where there is no such file, RX102 for a line that is no pair or contradicts an earlier one,
     RX108 for one that is not UTF-8, RX109 where the file cannot be read.
     """
     path = Path(path)
     if not path.exists() or path.is_dir():
-        raise RelxError("RX124", path=path, kind=kind.kind, thing=kind.thing, more=kind.more)
+        raise RelxError("RX120", path=path)
     labels: dict[str, str] = {}
     lines: dict[str, int] = {}
 
     def fail(where: object, line: str, problem: str) -> RelxError:
-        return RelxError("RX125", where=where, problem=problem, text=line, kind=kind.kind, thing=kind.thing)
+        form = f"a line of a table of {kind.kind} has the old name, a tab and the new name, empty to leave it out"
+        return RelxError("RX102", where=where, problem=f"{problem}; {form}", text=line)
 
     for place, line in read_lines(path, Report("raise")):
         if not line.strip() or line.startswith("#"):

@@ -24,7 +24,6 @@ from ..formats.bags import sentence_bounds, token_arrays
 from ..formats.directions import ReversedNegatives
 from ..formats.leakage import Leakage
 from ..formats.records import UNTYPED
-from .alias_index import mix
 from .aliases import AliasMatcher
 from .negatives import NegativeSpool
 from .triples import LABEL, KnowledgeBase
@@ -266,6 +265,14 @@ class _Aligner:
             if not self.hashes[entity]:
                 self.hashes[entity] = stable_hash(str(self.seed), self.kb.entity_ids[entity])
         return (mix(mix(self.hashes[heads]) ^ self.hashes[tails]) >> np.uint64(1)).astype("int64")
+
+
+def mix(codes: np.ndarray) -> np.ndarray:
+    """splitmix64 of each number (Steele, Lea and Flood 2014). RETURNS: uint64 (n,)."""
+    mixed = (codes.astype("uint64") + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 #: A linked mention. start, end: tokens, counted from the start of the batch. label: number of the entity type.

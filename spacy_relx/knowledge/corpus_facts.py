@@ -232,11 +232,11 @@ def read_pairs(
             for item, doc in progress(annotate(nlp, stream, batch_size=batch_size, on_error=on_error)):
                 ids = get_candidates(doc).kb_ids
                 counts = [counts[0] + 1, counts[1] + len(ids), counts[2] + sum(map(bool, ids))]
-                instances = list(candidate_instances(doc, extractor.model.attrs["entities"], lost))
+                instances = list(candidate_instances(doc, extractor.entities, lost))
                 langs = (instance.sentence._.lang for instance in instances)
                 foreign = next((lang for lang in langs if not extractor.reads(lang)), None)
                 if foreign is not None:
-                    known = ", ".join(extractor.model.attrs["langs"])
+                    known = ", ".join(extractor.langs)
                     reason = f"the model has encoders for {known}, not for '{foreign}' (doc._.lang)."
                     if on_error == "raise":
                         raise RelxError("RX183", where=item.where, reason=reason)

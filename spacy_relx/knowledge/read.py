@@ -59,7 +59,7 @@ def read_triples(
     shorten: of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
     on_error: "raise", or "skip" to count broken lines and go on. report: filled with counts, where given.
     RAISES: RelxError RX120 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and
-    with file and line RX582 (names of columns), RX200 (columns), RX201 (an empty id), RX202 (no N-Triples),
+    with file and line RX582 (names of columns), RX111 (columns), RX102 (an empty id), RX202 (no N-Triples),
     RX108 (not UTF-8), RX109 (the file cannot be read on).
     WARNS: RX207 for IRIs that could not be shortened.
     """
@@ -173,6 +173,8 @@ def each_line(data: bytes, place: Place, report: Report) -> Iterator[tuple[Place
 
 # Columns
 
+_COLUMNS = "head, label, tail, or those that the first line names (N-Triples are read from files that end in .nt)"
+
 
 class _Columns:
     """Parses lines of columns: names, flat, three for each good line.
@@ -214,11 +216,12 @@ class _Columns:
         cells = [cell.strip(" \r") for cell in line.split("\t")]
         cells += [""] * (self.n - len(cells)) if self.n > 3 and len(cells) > max(self.places) else []
         if len(cells) != self.n:
-            report.broken("RX200", here, line, n=len(cells), wanted=self.n)
+            report.broken("RX111", here, line, n=len(cells), wanted=self.n, columns=_COLUMNS)
             return []
         names = [cells[place] for place in self.places]
         if not all(names):
-            report.broken("RX201", here, line, column=("head", "label", "tail")[names.index("")])
+            column = ("head", "label", "tail")[names.index("")]
+            report.broken("RX102", here, line, problem=f"the {column} of the triple is empty")
             return []
         return names
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.loading import assigners, check_finds, unknown_types
 from ..data.tables import ROWS, Shown, Table, data_frame, shortened
+from ..data.types import SUPPORT
 from ..errors import RelxError
 from ..formats.texts import Fields
 from ..knowledge.corpus_facts import Counts, FactReader, Wanted
@@ -144,15 +145,15 @@ class CorpusFacts(list[dict[str, Any]], Shown):
     def to_frame(self) -> pandas.DataFrame:
         """The facts as a data frame, a row each, without their evidence.
 
+        Returns:
+            The columns head, label, tail, score, kb_score, known, kb_rank (None where nothing was asked), head_text,
+            tail_text, sentences (how many mention the pair).
+
         Raises:
             RelxError: RX005 where pandas is not installed.
         """
-        columns = ("head", "label", "tail", "score", "head_text", "tail_text", "sentences")
-        return data_frame({name: row[name] for name in columns} | _support(row) for row in self)
-
-
-def _support(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("kb_score", "known", "kb_rank") if name in row}
+        columns = ("head", "label", "tail", "score", *SUPPORT, "head_text", "tail_text", "sentences")
+        return data_frame(({name: row.get(name) for name in columns} for row in self), columns)
 
 
 class FactStream:

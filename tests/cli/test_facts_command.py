@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from spacy.tokens import DocBin
-from support.bag import FACTS, LABELS, make_nlp, text_doc, train
+from support.bag import FACTS, LABELS, facts_folder, make_nlp, text_doc
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
@@ -31,24 +30,7 @@ def invoke(*args, exit_code=0):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A pipeline, and two files of ordinary documents; each pair of `FACTS` has its sentences in both."""
-    path = tmp_path_factory.mktemp("facts")
-    nlp = make_nlp()
-    train(nlp, steps=40)
-    nlp.to_disk(path / "pipeline")
-    bins = [DocBin(store_user_data=True), DocBin(store_user_data=True)]
-    for number, (head, tail, _, sentences) in enumerate(FACTS):
-        for i, sentence in enumerate(sentences):
-            tokens = sentence.split()
-            words = [token.removesuffix("|h").removesuffix("|t") for token in tokens]
-            places = {token[-2:]: j + 1 for j, token in enumerate(tokens) if token.endswith(("|h", "|t"))}
-            mentions = [(places["|h"], places["|h"] + 1, "", head), (places["|t"], places["|t"] + 1, "", tail)]
-            doc = text_doc(nlp.vocab, " ".join(["Then", *words, "."]), [(s, e, "ENT", n) for s, e, _, n in mentions])
-            doc.user_data["id"] = f"d{number}"
-            bins[i % 2].add(doc)
-    for i, docbin in enumerate(bins):
-        docbin.to_disk(path / f"part{i}.spacy")
-    return path
+    return facts_folder(tmp_path_factory.mktemp("facts"))
 
 
 def read(path):

@@ -90,7 +90,7 @@ def test_what_is_no_id(value, tmp_path):
     for code, make in (
         ("RX206", lambda: KnowledgeBase.from_rows([("a", "r", value)])),
         ("RX206", lambda: KnowledgeBase.from_rows([("a", value, "b")])),
-        ("RX211", lambda: Aliases([("Q1", "a"), (value, "b")])),
+        ("RX102", lambda: Aliases([("Q1", "a"), (value, "b")])),
         ("RX580", lambda: Mention.from_any({"start": 0, "end": 1, "kb_id": value})),
     ):
         with pytest.raises(RelxError, match=rf"^\[{code}\]"):

@@ -99,7 +99,7 @@ def test_a_table_for_other_data(data, tmp_path):
 @pytest.mark.parametrize(
     "types, code, text",
     [
-        ("none.tsv", "RX124", "There is no table of entity types at none.tsv.*ontonotes:conll"),
+        ("none.tsv", "RX120", "There is no file or folder none.tsv"),
         ("ontonote:conll", "RX511", "'ontonote'.*ontonotes, conll, docred, wikidata, spacy, auto"),
         ("conll:auto", "RX511", "'auto'.*ontonotes, conll, docred, wikidata\\."),
     ],
@@ -112,9 +112,9 @@ def test_tables_that_do_not_exist(data, tmp_path, types, code, text):
 
 def test_messages_say_what_the_table_is_for(tmp_path):
     broken = table(tmp_path / "x.tsv", "A\tB\tC")
-    with pytest.raises(RelxError, match=r"RX125.*table of entity types has the name of the entity type in the data"):
+    with pytest.raises(RelxError, match=r"RX102.*table of entity types has the old name"):
         types_renaming(broken)
-    with pytest.raises(RelxError, match=r"RX125.*table of labels has the name of the relation in the data"):
+    with pytest.raises(RelxError, match=r"RX102.*table of labels has the name of the relation in the data"):
         read_labels(broken)
 
 

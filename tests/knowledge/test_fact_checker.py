@@ -228,7 +228,7 @@ def test_errors(tmp_path, sources):
             assert "nowhere" in str(err.value) and part in str(err.value)
     with raises("RX231"):
         checker.read_paths(embeddings=sources[0].parent)
-    with raises("RX200"):
+    with raises("RX111"):
         checker.read_paths(triples=sources[0] / "entities.txt")
 
 

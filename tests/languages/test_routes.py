@@ -60,8 +60,7 @@ def routed(nlp, lang):
 def test_the_router_learns_the_languages_where_a_model_asks(trained, saved):
     assert trained.get_pipe("language_router").languages == list(LANGS)
     assert spacy.load(saved).get_pipe("language_router").languages == list(LANGS)
-    shim = trained.get_pipe("joint_extractor").model.layers[0].shims[0]
-    assert shim.sizes["languages"] == list(LANGS)
+    assert trained.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == tuple(LANGS)
     plain = make_joint(router={"default": "en"})
     plain.initialize(lambda: examples_in(plain.vocab))
     assert plain.get_pipe("language_router").languages is None
@@ -71,13 +70,13 @@ def test_languages_of_the_config_hold():
     nlp = make_joint(MODEL, router={"default": "en", "languages": ["en", "de", "fr", "it"]})
     with pytest.warns(RelxWarning, match="RX276.* is in it,"):  # there are no examples in Italian
         nlp.initialize(lambda: examples_in(nlp.vocab))
-    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].sizes["languages"] == ["en", "de", "fr", "it"]
+    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == ("en", "de", "fr", "it")
 
 
 def test_without_a_router_the_data_say_the_languages():
     nlp = make_joint(MODEL)
     nlp.initialize(lambda: examples_in(nlp.vocab))
-    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].sizes["languages"] == list(LANGS)
+    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == tuple(LANGS)
 
 
 def test_data_without_languages():

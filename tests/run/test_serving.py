@@ -29,6 +29,7 @@ from support.serving import GATE, LIMITS, STARTED, ask, client_of, code_of, piec
 
 from spacy_relx.errors import RelxError
 from spacy_relx.run.serving import Limits, create_app, run_server
+from spacy_relx.run.serving.models import ExtractAnswer, Info
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,16 @@ def test_facts_point_into_the_text(client):
     assert text[evidence["start"] : evidence["end"]] == evidence["text"] == "Ann works for Acme"
     for part in (evidence["head"], evidence["tail"]):
         assert evidence["text"][part["start"] : part["end"]] == part["text"]
+
+
+def test_answers_are_as_openapi_describes_them(client):
+    """The models only describe answers, which are written without them: no key is missing in them, none is too much."""
+    content = {"texts": ["So , Ann works for Acme", {"text": " ", "id": "x"}]}
+    answer = client.post("/extract", json=content).json()
+    found = ExtractAnswer.model_validate(answer)
+    assert found.model_dump(mode="json", exclude_unset=True) == answer
+    assert found.results[0].facts and found.results[1].error.code == "RX422"
+    assert Info.model_validate(info := client.get("/info").json()).model_dump() == info
 
 
 def test_no_facts_where_no_component_finds_them():

@@ -134,7 +134,7 @@ def set_optimizer_state(nlp: Language, optimizer: Optimizer, state: Mapping[str,
 def _parts(nlp: Language) -> Iterator[tuple[str, Any]]:
     """The layers of all components, and their shims, each with a name that says where it stands."""
     for name, pipe in nlp.components:
-        model: Model | None = getattr(pipe, "model", None)
+        model: Model[Any, Any] | None = getattr(pipe, "model", None)
         if model is None or not hasattr(model, "walk"):
             continue
         for number, node in enumerate(model.walk()):

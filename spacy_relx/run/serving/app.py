@@ -12,8 +12,8 @@ from ...about import __version__
 from ...data._compat import optional_import
 from ...errors import RelxError
 from .extract import Abandoned, Extractor, error_record
+from .models import ExtractAnswer, ExtractRequest, Health, Info, responses
 from .requests import Limits, Refusal
-from .schema import ANSWER, HEALTH, INFO, json_content, request_schema, responses
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def create_app(nlp: "Language", limits: Limits | None = None, *, gpu: int = -1) 
 
     extractor = Extractor(nlp, limits or Limits())
     description = extractor.info()
+    schema = ExtractRequest.schema_of(extractor.limits.max_texts)
     worker = Worker(extractor, gpu)
 
     @asynccontextmanager
@@ -64,9 +65,9 @@ def create_app(nlp: "Language", limits: Limits | None = None, *, gpu: int = -1) 
         operation_id="extract",
         summary="Relations, and facts where the pipeline finds them, of each text",
         response_class=Response,
-        openapi_extra={"requestBody": {"required": True, **json_content(request_schema(extractor.limits))}},
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
         responses=responses(
-            ANSWER,
+            ExtractAnswer,
             _400="The length of the body is given in two ways",
             _408="The body did not arrive in time",
             _413="Too many texts, or too long ones",
@@ -82,11 +83,11 @@ def create_app(nlp: "Language", limits: Limits | None = None, *, gpu: int = -1) 
         return Response(await worker.answer(read, partial(_gone, request)), media_type="application/json")
 
     @app.head("/health", include_in_schema=False)
-    @app.get("/health", operation_id="health", summary="Whether the service runs", responses=responses(HEALTH))
+    @app.get("/health", operation_id="health", summary="Whether the service runs", responses=responses(Health))
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/info", operation_id="info", summary="The pipeline and the limits of requests", responses=responses(INFO))
+    @app.get("/info", operation_id="info", summary="The pipeline and the limits of requests", responses=responses(Info))
     async def info() -> dict[str, Any]:
         return description
 

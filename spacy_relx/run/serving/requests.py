@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...data.ids import document_id
+from pydantic import ValidationError
+
 from ...data.text_forms import surrogate_fault
 from ...errors import RelxError, RequestError, sentence
 from ...formats.records import is_lang_code, load_json
 from ...formats.texts import Broken, Text
+from .models import MAX_ID, MAX_LANG, ExtractRequest, TextItem
 
-#: Longest id that is given back, and longest language code that is taken, in characters.
-MAX_ID, MAX_LANG = 1000, 35
 #: Longest reason that is given, in characters: it may quote the request.
 _MAX_REASON = 300
-_KEYS = {"text", "lang", "id"}
 #: Bytes of a character of a text, as JSON escapes most of them (\\u6771); an emoji may take two of these.
 _CHAR_BYTES = 6
 #: Bytes of a text beside its characters.
@@ -70,40 +70,31 @@ def read_request(body: bytes, limits: Limits) -> list[Text | Broken]:
         data = load_json(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as err:  # not UTF-8, not JSON, a key twice, nested too deeply
         raise _malformed(sentence(f"it is not JSON in UTF-8: {err}")) from err
-    if not isinstance(data, dict) or not isinstance(data.get("texts"), list):
-        raise _malformed('the body must be an object with a list "texts".')
-    _check_keys(data, {"texts"}, "the body")
-    rows = data["texts"]
+    try:
+        rows = ExtractRequest.model_validate(data).texts
+    except ValidationError as err:
+        raise _malformed(_first_error(err)) from err
     if len(rows) > limits.max_texts:
         raise Refusal(413, "RX421", n=len(rows), what="texts", limit=limits.max_texts)
-    items = [_read_item(row, number, limits.max_chars) for number, row in enumerate(rows)]
-    total = sum(map(_length, rows))
+    total = sum(len(row.text) for row in rows)
     if total > limits.max_total:
         raise Refusal(413, "RX421", n=total, what="characters in all texts", limit=limits.max_total)
-    return items
+    return [_read_item(row, number, limits.max_chars) for number, row in enumerate(rows)]
 
 
-def _read_item(row: Any, number: int, max_chars: int) -> Text | Broken:
-    where = f"texts[{number}]"
-    if isinstance(row, str):
-        row = {"text": row}
-    if not isinstance(row, dict):
-        raise _malformed(f"{where} must be a string, or an object.")
-    _check_keys(row, _KEYS, where)
-    text, lang = row.get("text"), row.get("lang")
-    if not isinstance(text, str):
-        raise _malformed(f'{where} must have a string "text".')
-    if not isinstance(lang, (str, type(None))):
-        raise _malformed(f'{where}: "lang" must be a string such as "en", or null.')
-    try:
-        given = document_id(row.get("id"))
-    except ValueError as err:
-        raise _malformed(sentence(f'{where}, "id": {err}')) from err
-    if isinstance(given, str) and len(given) > MAX_ID:
-        raise _malformed(f'{where}: "id" must have at most {MAX_ID} characters.')
-    id = number if given is None else given
-    fault = _text_fault(text, max_chars) or _lang_fault(lang or "")
-    return Broken(id, where, fault) if fault else Text(id, where, text, lang or "")
+def _read_item(row: TextItem, number: int, max_chars: int) -> Text | Broken:
+    where, lang = f"texts[{number}]", row.lang or ""
+    id = number if row.id is None else row.id
+    fault = _text_fault(row.text, max_chars) or _lang_fault(lang)
+    return Broken(id, where, fault) if fault else Text(id, where, row.text, lang)
+
+
+def _first_error(err: ValidationError) -> str:
+    """Where the body is not as described, and why: "texts[0].lang: Input should be a valid string."."""
+    error = err.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = [f"[{part}]" if isinstance(part, int) else f".{part[:80]}" for part in error["loc"][:3]]
+    problem = re.sub("^Value error, | or instance of [A-Za-z]+$", "", error["msg"])
+    return sentence(f"{''.join(place).lstrip('.') or 'the body'}: {problem}")
 
 
 def _text_fault(text: str, max_chars: int) -> str:
@@ -119,17 +110,6 @@ def _lang_fault(lang: str) -> str:
     if lang and (len(lang) > MAX_LANG or not is_lang_code(lang)):
         return f'its language must be a code such as "en" or "pt-BR", but is {lang[:MAX_LANG]!r}.'
     return ""
-
-
-def _length(row: Any) -> int:
-    return len(row if isinstance(row, str) else row["text"])
-
-
-def _check_keys(row: dict[str, Any], known: set[str], where: str) -> None:
-    """RAISES: Refusal RX420 for a key that means nothing: it may be a misspelt one."""
-    unknown = next((key for key in row if key not in known), None)
-    if unknown is not None:
-        raise _malformed(f"{where} has the key {unknown[:80]!r}, which means nothing here.")
 
 
 def _malformed(reason: str) -> Refusal:

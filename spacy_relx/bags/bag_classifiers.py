@@ -6,19 +6,74 @@ says of s_r is the same weighted sum of what it says of each sentence, so predic
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..core.kernels.dropout import Dropout
 from ..core.precision import full_precision
+from ..core.settings import Positive, Probability, architecture
 from .instance_batch import Bags
-from .sentence_weights import Aggregator
+from .sentence_weights import Aggregator, MakeAggregator
 
 #: Floats that scoring may hold at once, about: bags times queries times outcomes.
 _ROOM = 1 << 23
 
 
-class BagHead(nn.Module):
+class EntityTables(nn.Module, ABC):
+    """What a network knows of entities: tables of a size that only their source or saved weights know."""
+
+    @abstractmethod
+    def start(self, labels: Sequence[str]) -> None:
+        """Take the tables of their source. labels: names of the relations, in the order of the scores' columns."""
+
+    @abstractmethod
+    def rows(self, hashes: np.ndarray) -> np.ndarray:
+        """Rows of entities, -1 for those that are not known. hashes: int64, of any shape, as is the result."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Number of entities, and width of their vectors."""
+
+    @abstractmethod
+    def make_room(self, n_entities: int, width: int) -> None:
+        """Set tables of this size, all zeros, before saved ones are loaded."""
+
+
+class BagClassifier(nn.Module, ABC):
+    """Bags of sentence vectors -> relations."""
+
+    @property
+    def knowledge(self) -> EntityTables | None:
+        """What it knows of entities, None for nothing."""
+        return None
+
+    @abstractmethod
+    def loss(self, vectors: Tensor, bags: Bags, targets: Tensor) -> Tensor:
+        """The weighted mean loss of the bags, a scalar.
+
+        Args:
+            vectors: *Shape:* (n_instances, width).
+            bags: Which instances belong together.
+            targets: *Shape:* (n_bags, n_labels), 0 or 1.
+        """
+
+    @abstractmethod
+    def scores(self, vectors: Tensor, bags: Bags) -> Tensor:
+        """Scores, *Shape:* (n_bags, n_labels + 1)."""
+
+    @abstractmethod
+    def weights(self, vectors: Tensor, bags: Bags) -> Tensor:
+        """How much each sentence counts in its bag, under each query, *Shape:* (n_instances, n_labels + 1)."""
+
+
+class LinearBagClassifier(BagClassifier):
     """aggregator: weights of a bag's sentences. width: of their vectors. n_labels: without no-relation. dropout: on
     the bag's vector. no_relation_weight: weight of bags without a relation in the loss.
 
@@ -56,7 +111,7 @@ class BagHead(nn.Module):
         return self.aggregator.all(vectors, self.logits_of(vectors), self.classifier, bags)
 
 
-class SoftmaxBagHead(BagHead):
+class SoftmaxBagClassifier(LinearBagClassifier):
     """p(r | bag) = softmax(A s_r + b)_r (Lin et al. 2016, eq. 10; Wu et al. 2017, section 3.2).
 
     The loss is - sum log p(r | bag) over the relations that hold (Wu et al. 2017, eq. 1), or over no-relation where
@@ -95,7 +150,7 @@ class SoftmaxBagHead(BagHead):
         return torch.cat(parts, dim=1)
 
 
-class SigmoidBagHead(BagHead):
+class SigmoidBagClassifier(LinearBagClassifier):
     """p(r | bag) = sigmoid(a_r s_r + b_r), each relation for itself; binary cross-entropy summed over the relations.
 
     No-relation is no class of its own (column 0 of the scores is the constant .5): a bag without a relation is negative
@@ -129,6 +184,45 @@ class SigmoidBagHead(BagHead):
         mask = self.dropout(vectors.new_ones(len(bags), vectors.shape[1]))
         logits = self.logits_of(vectors * mask.index_select(0, bags.owners()))
         return logits.new_zeros(len(bags), logits.shape[1]).index_add(0, bags.owners(), weights * logits)
+
+
+#: (width of the sentence vectors, n_labels) -> the classifier.
+MakeBagClassifier = Callable[[int, int], BagClassifier]
+
+
+@architecture
+def make_bag_classifier(
+    *,
+    aggregator: MakeAggregator,
+    loss: Literal["softmax", "sigmoid"] = "softmax",
+    dropout: Probability = 0.0,
+    no_relation_weight: Positive = 1.0,
+) -> MakeBagClassifier:
+    """`spacy_relx.BagClassifier.v1`: a classifier over bags.
+
+    Args:
+        aggregator: How much each sentence counts, for instance `spacy_relx.SelectiveAttention.v1`.
+        loss: "softmax" over no-relation and the relations, for each that holds; or "sigmoid", each relation for itself.
+        dropout: Dropout on the bag's vector.
+        no_relation_weight: Weight of bags without a relation in the loss.
+
+    Returns:
+        What makes it: (width of the sentence vectors, n_labels) -> the classifier.
+    """
+    kind = SoftmaxBagClassifier if loss == "softmax" else SigmoidBagClassifier
+    return partial(_make, kind, aggregator, dropout, no_relation_weight)
+
+
+def _make(
+    kind: type[LinearBagClassifier],
+    aggregator: MakeAggregator,
+    dropout: float,
+    no_relation_weight: float,
+    width: int,
+    n_labels: int,
+) -> BagClassifier:
+    weights = aggregator(width, n_labels + 1)
+    return kind(weights, width, n_labels, dropout=dropout, no_relation_weight=no_relation_weight)
 
 
 def gold_queries(targets: Tensor, no_relation_weight: float) -> tuple[Tensor, Tensor, Tensor]:
