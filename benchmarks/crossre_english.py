@@ -3,7 +3,7 @@
     python benchmarks/crossre_english.py CROSSRE_FOLDER/crossre_data OUT
 
 Writes OUT/train.json, OUT/heldout.json (the other 10 %), OUT/all.json (both) and OUT/test.json, for
-`python -m spacy relx convert crossre OUT/train.json ... --lang en`.
+`python -m spacy relx data convert crossre OUT/train.json ... --lang en`.
 """
 
 import argparse

@@ -31,13 +31,13 @@ def make_triples(n):
     n_facts = max(1, n * 2 // 5)
     for i in range(n):
         fact = i % n_facts
-        subject, other = f"Person {fact % 100_003}", f"Company {fact * 7 % 50_021}"
-        sentence = f"{subject} has worked for {other} since the spring of {1900 + i % 120}, as the register says."
-        start = len(subject) + 16
+        head, tail = f"Person {fact % 100_003}", f"Company {fact * 7 % 50_021}"
+        sentence = f"{head} has worked for {tail} since the spring of {1900 + i % 120}, as the register says."
+        start = len(head) + 16
         yield Triple(
-            EntityMention(subject, "PERSON", f"Q{fact % 100_003}", 0, len(subject)),
+            EntityMention(head, "PERSON", f"Q{fact % 100_003}", 0, len(head)),
             f"relation_{fact % 20}",
-            EntityMention(other, "ORG", "", start, start + len(other)),
+            EntityMention(tail, "ORG", "", start, start + len(tail)),
             f"document {i // 5}",
             sentence,
             i % 5 * 90,

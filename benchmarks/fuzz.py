@@ -117,7 +117,7 @@ class Importers:
     """Samples of each format, mutated, through `convert`."""
 
     def __init__(self, folder):
-        from test_formats_detect import SAMPLES, name_of, save
+        from support.detect_samples import SAMPLES, name_of, save
 
         from spacy_relx.formats.convert import default_nlp
 
@@ -152,8 +152,8 @@ class Pipelines:
     """Files of saved components, damaged, or forged with right checksums."""
 
     def __init__(self, folder):
-        from support import saving as saving_util
         import spacy
+        from support import saving as saving_util
 
         self.util, self.folder = saving_util, folder
         self.pipes, self.answers = {}, {}
@@ -203,7 +203,7 @@ class Http:
     )
 
     def __init__(self, folder):
-        from serving_util import LIMITS, pipeline
+        from support.serving import LIMITS, pipeline
 
         from spacy_relx.run.serving import create_app
 
@@ -239,7 +239,7 @@ class Sparql:
     """Queries, to a graph of one triple; a server on this machine hears what goes out."""
 
     def __init__(self, folder):
-        from test_sparql import HOSTILE, start_listener
+        from support.sparql import HOSTILE, start_listener
 
         from spacy_relx.writers.graph import build_graph
 
@@ -315,7 +315,6 @@ def main():
     parser.add_argument("--inputs", type=int, default=0, help="of an area at most; 0: as many as there is time for")
     parser.add_argument("--keep", type=Path, default=None)
     args = parser.parse_args()
-    sys.path.insert(0, str(ROOT / "tests" / "security"))
     warnings.simplefilter("ignore")
     logging.getLogger("spacy_relx").setLevel(logging.CRITICAL + 1)  # the service logs each text that fails
     print(f"{'area':<11}{'inputs':>8}{'accepted':>10}{'coded':>8}{'raw':>6}{'silent':>8}{'slowest':>9}")

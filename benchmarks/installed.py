@@ -4,7 +4,7 @@
 
 A line for each environment: all that is installed, and the same without the entry points of spacy-relx, of
 spacy-transformers, of both. CPU seconds, each environment in a process of its own: the first pipeline of the process
-(`spacy.blank`), `relx convert` of the files, and spaCy's own `DocBin.get_docs` of the documents that they gave.
+(`spacy.blank`), `relx data convert` of the files, and spaCy's own `DocBin.get_docs` of the documents that they gave.
 """
 
 import argparse

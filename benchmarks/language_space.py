@@ -16,7 +16,6 @@ import argparse
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import spacy
@@ -25,6 +24,9 @@ from sklearn.decomposition import PCA
 from sklearn.neural_network import MLPClassifier
 from spacy.tokens import Doc
 
+from spacy_relx.bags.layer import BagLayer
+from spacy_relx.core.docs_to_batch import DocBatch
+from spacy_relx.core.task import layer_of
 from spacy_relx.formats.bag_files import read_bags
 
 SPACES = ("consistent", "individual")
@@ -42,30 +44,27 @@ def main() -> None:
         name, _, path = item.partition("=")
         nlp = spacy.load(path)
         docs = list(nlp.get_pipe("entity_type_marker").pipe(islice(read_bags(args.bags, nlp.vocab), args.limit)))
-        model = nlp.get_pipe("fact_extractor").model
-        own = model.attrs["language_accuracy"](model, docs)
-        print(name, "own discriminator:", "none" if own is None else f"{own:.3f}")
-        spaces, langs = vectors_of(model, docs)
+        layer = layer_of(nlp.get_pipe("fact_extractor").model)
+        right, total = layer.languages_told(docs)
+        print(name, "own discriminator:", f"{right / total:.3f}" if total else "none")
+        spaces, langs = vectors_of(layer, docs)
         for space, vectors in spaces.items():
             most = np.bincount(langs).max() / len(langs)
             print(f"  {space}: probe {probe(vectors, langs):.3f}, most frequent {most:.3f}")
-            names = {row: lang for lang, row in model.attrs["language_accuracy"].args[0].langs.items()}
-            panels.append((f"{name}, {space}", vectors, np.array([names[row] for row in langs.tolist()])))
+            panels.append((f"{name}, {space}", vectors, np.array(["", *layer.langs])[langs]))
     if args.picture is not None:
         draw(panels, args.picture)
 
 
-def vectors_of(model: Any, docs: list[Doc]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def vectors_of(layer: BagLayer, docs: list[Doc]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """For each space that the model has float32 (n_sentences, width); and the row of each sentence's language."""
-    shim = model.shims[0]
-    shim.module.eval()
-    reader = model.attrs["language_accuracy"].args[0]
+    network = layer.network.eval()
     parts: dict[str, list[np.ndarray]] = {space: [] for space in SPACES}
     langs = []
     with torch.inference_mode():
         for group in chunks(docs):
-            _, batch, _ = reader(group, shim.module)
-            individual, consistent = shim.module.encode(shim.module.words(batch), batch)
+            _, batch, _ = layer.read(DocBatch(group))
+            individual, consistent = network.encode(network.words(batch), batch)
             for space, vectors in (("consistent", consistent), ("individual", individual)):
                 if vectors is not None:
                     parts[space].append(vectors.numpy())

@@ -57,7 +57,7 @@ def make_nlp(args, vocab, mode, pooling, pairs, extra):
         "transformer": {"@architectures": "spacy_relx.Transformer.v1", "name": args.transformer},
         "pooling": {"@architectures": f"spacy_relx.{pooling}.v1"},
         "pairs": pairs,
-        "head": {"@architectures": "spacy_relx.SoftmaxHead.v1"},
+        "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1"},
     }
     nlp.add_pipe("relation_extractor", config={"model": model, "scorer": None})
     return nlp
@@ -75,7 +75,7 @@ def initialize(nlp, references):
 
 def text_alone(nlp, docs, size=32):
     shim = nlp.get_pipe("relation_extractor").model.shims[0]
-    network, subwords = shim.module.eval(), shim.transformer.subwords
+    network, subwords = shim.module.eval(), shim.layer.loaded.subwords
     parts = sorted((part.ids for part in subwords(docs)), key=len)
     start = time.perf_counter()
     with torch.inference_mode(), network.autocast(shim.device):

@@ -3,10 +3,10 @@ as long, and 2 where it takes four times as long.
 
     python benchmarks/scaling.py [--only docred brat] [--size 4000] [--bound 1.5]
 
-A line for each reader (with the Docs that `relx convert` makes), each writer of `relx prelabel` and each format of
-`relx export`, and for each way in which its input can grow: more records, or one record with more words, blanks,
-names, or mentions with relations. It shows the seconds of CPU for the input once and four times as large, and the
-slope: the logarithm of their ratio to the base 4. Ends with an error where a slope is above the bound.
+A line for each reader (with the Docs that `relx data convert` makes), each writer of `relx data prelabel` and each
+format of `relx export`, and for each way in which its input can grow: more records, or one record with more words,
+blanks, names, or mentions with relations. It shows the seconds of CPU for the input once and four times as large, and
+the slope: the logarithm of their ratio to the base 4. Ends with an error where a slope is above the bound.
 """
 
 import argparse

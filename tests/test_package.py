@@ -102,6 +102,7 @@ GROUND = {
 #: Module of `data` -> those of `data`, and of `GROUND`, that it may import.
 DATA = {
     "files": {"errors"},
+    "outputs": {"errors", "files"},
     "places": {"errors"},
     "record": {"errors"},
     "mention": {"errors", "ids", "places", "record", "text_forms"},

@@ -92,7 +92,7 @@ def load():
 
 nlp, again = load(), load()
 assert nlp.config == again.config  # the first pipeline of the process knows no less than the second
-assert nlp.config["corpora"]["train"]["max_length"] == 0 and nlp.config["components"]["relation_extractor"]["scorer"]
+assert nlp.config["corpora"]["train"]["max_tokens"] == 0 and nlp.config["components"]["relation_extractor"]["scorer"]
 assert type(nlp.tokenizer).__name__ == "MultilingualTokenizer"
 """
 
@@ -106,13 +106,13 @@ import sys
 import spacy
 
 spacy.blank("en")
-assert "spacy_relx.core.head_settings" not in sys.modules
-print(spacy.registry.architectures.get("spacy_relx.SoftmaxHead.v1").__name__)
+assert "spacy_relx.core.classifiers" not in sys.modules
+print(spacy.registry.architectures.get("spacy_relx.SoftmaxClassifier.v1").__name__)
 """
 
 
 def test_names_are_known_with_any_pipeline(run_python):
-    assert run_python(KNOWN, timeout=240).strip() == "make_softmax_head"
+    assert run_python(KNOWN, timeout=240).strip() == "SoftmaxClassifier"
 
 
 # Records

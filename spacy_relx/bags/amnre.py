@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from .bag_heads import SoftmaxBagHead, bag_weights, gold_queries
-from .instance_batch import Bags, InstanceBatch
-from .language_adversary import Discriminator, fooling_loss, orthogonality, reverse_gradient
-from .network import encode_in_parts, word_groups
+from .bag_classifiers import SoftmaxBagClassifier, bag_weights, gold_queries
+from .instance_batch import Bags, InstanceBatch, TokenVectors
+from .language_adversary import Adversary, Discriminator, Penalty, fooling_loss, orthogonality, reverse_gradient
+from .network import FactNetwork, encode_in_parts, word_groups
 from .perturbation import Perturbation
+from .sentence_encoders import SentenceEncoder
 
 #: How the experts' probabilities become one.
-COMBINE = ("product", "geometric", "average")
+Combine = Literal["product", "geometric", "average"]
 #: Row of a language from 1, the rows of its sentences in a batch, the vectors of their words, and their batch.
 _OfLanguage = tuple[int, Tensor, Tensor, InstanceBatch]
 
 
-@dataclass(frozen=True)
-class Game:
-    """How encoders and discriminator play against each other.
-
-    reversal: one step for all through a reversed gradient, weighted by `weight`; else steps in turn: after each step on
-    the relations `steps` on the discriminator and `fooling_steps` on the consistent encoders (the paper: 1 and 5).
-    fooling: see `adversary.fooling_loss`.
-    """
-
-    reversal: bool
-    weight: float
-    steps: int
-    fooling_steps: int
-    fooling: str
-
-
-class MultilingualNetwork(nn.Module):
+class MultilingualNetwork(FactNetwork):
     """p(r | T) = p(r | consistent) prod_j p(r | individual_j), eq. 11, over the languages j that the bag has.
 
-    words: instances -> word vectors. individual: an encoder for each language, or none. consistent: an encoder for each
-    language, into one space, or none; the same object as `individual` for sentences that have one vector for both.
-    heads: one for each language. head: of the consistent space. combine: how prediction takes the factors together:
-    "product" (eq. 11); "geometric", its root by the number of factors, which makes bags with few and with many
-    languages comparable; or "average" of the factors. penalty: weight of the orthogonality between the two spaces, and
-    its kind. perturbation: for adversarial training, or None. batch_tokens: see `bags.BagNetwork`.
+    Args:
+        words: Instances -> word vectors.
+        individual: An encoder for each language, or None.
+        consistent: An encoder for each language, into one space, or None; the same object as `individual` for sentences
+            that have one vector for both.
+        classifiers: One for each language.
+        classifier: Of the consistent space.
+        combine: How prediction takes the factors together: "product" (eq. 11); "geometric", its root by the number of
+            factors, which makes bags with few and with many languages comparable; or "average" of the factors.
+        discriminator: What names the language of a sentence, or None.
+        game: How it is played against.
+        penalty: Weight of the orthogonality between the two spaces, and its kind.
+        perturbation: For adversarial training, or None.
+        batch_tokens: As of `BagNetwork`.
     """
 
     def __init__(
         self,
-        words: nn.Module,
+        words: TokenVectors,
         *,
         individual: nn.ModuleList | None,
         consistent: nn.ModuleList | None,
-        heads: nn.ModuleList | None,
-        head: SoftmaxBagHead | None,
-        combine: str,
+        classifiers: nn.ModuleList | None,
+        classifier: SoftmaxBagClassifier | None,
+        combine: Combine,
         discriminator: Discriminator | None,
-        game: Game | None,
-        penalty: tuple[float, str],
+        game: Adversary | None,
+        penalty: tuple[float, Penalty],
         perturbation: Perturbation | None,
         batch_tokens: int,
     ):
@@ -68,8 +60,8 @@ class MultilingualNetwork(nn.Module):
         self.shared = consistent is not None and consistent is individual
         self.individual = individual
         self.consistent = None if self.shared else consistent  # saved once
-        self.heads = heads
-        self.head = head
+        self.classifiers = classifiers
+        self.classifier = classifier
         self.combine = combine
         self.discriminator = discriminator
         self.game = game
@@ -79,7 +71,6 @@ class MultilingualNetwork(nn.Module):
 
     @property
     def plays(self) -> bool:
-        """Whether there are further losses to step on after each update, see `games`."""
         return self.game is not None and not self.game.reversal
 
     def loss(self, batch: InstanceBatch, bags: Bags, targets: Tensor) -> Tensor:
@@ -117,8 +108,10 @@ class MultilingualNetwork(nn.Module):
         rows, queries, weights = gold_queries(targets, weight)
         instances, asked = bags.expand(rows)
         total = torch.zeros(len(rows), device=langs.device)
-        for vectors, mine, part, head in self._experts(individual, consistent, langs[instances], asked, instances):
-            log_p = head.log_probabilities(vectors.index_select(0, mine), part, queries)
+        for vectors, mine, part, classifier in self._experts(
+            individual, consistent, langs[instances], asked, instances
+        ):
+            log_p = classifier.log_probabilities(vectors.index_select(0, mine), part, queries)
             total = total + torch.where(part.sizes > 0, log_p, 0.0)
         return -(total * weights).sum() / bag_weights(targets, weight).sum().clamp(min=1e-8)
 
@@ -131,15 +124,15 @@ class MultilingualNetwork(nn.Module):
         everything = torch.arange(len(batch), device=batch.langs.device)
         experts = list(self._experts(individual, consistent, batch.langs, bags, everything))
         logs = torch.stack(
-            [head.log_scores(vectors.index_select(0, mine), part) for vectors, mine, part, head in experts]
+            [classifier.log_scores(vectors.index_select(0, mine), part) for vectors, mine, part, classifier in experts]
         )
         there = torch.stack([part.sizes > 0 for _, _, part, _ in experts])
         scores = combine(logs, there.unsqueeze(2), self.combine)
-        if consistent is not None and self.head is not None:
-            return scores, self.head.weights(consistent, bags)
+        if consistent is not None and self.classifier is not None:
+            return scores, self.classifier.weights(consistent, bags)
         weights = scores.new_zeros(len(batch), scores.shape[1])
-        for vectors, mine, part, head in experts:
-            weights = weights.index_copy(0, mine, head.weights(vectors.index_select(0, mine), part))
+        for vectors, mine, part, classifier in experts:
+            weights = weights.index_copy(0, mine, classifier.weights(vectors.index_select(0, mine), part))
         n_langs = there.sum(dim=0).clamp(min=1)
         return scores, weights / n_langs.index_select(0, bags.owners()).unsqueeze(1)
 
@@ -175,35 +168,36 @@ class MultilingualNetwork(nn.Module):
             return None
         vectors, order = [], []
         for lang, rows, words, part in parts:
-            vectors.append(encode_in_parts(encoders[lang - 1], words, part, self.batch_tokens))
+            encoder = cast(SentenceEncoder, encoders[lang - 1])
+            vectors.append(encode_in_parts(encoder, words, part, self.batch_tokens))
             order.append(rows)
         return torch.cat(vectors).index_select(0, torch.cat(order).argsort())
 
     def _experts(
         self, individual: Tensor | None, consistent: Tensor | None, langs: Tensor, bags: Bags, instances: Tensor
-    ) -> Iterator[tuple[Tensor, Tensor, Bags, SoftmaxBagHead]]:
-        """Each expert's vectors, the rows of them that its bags have, these bags, and its head.
+    ) -> Iterator[tuple[Tensor, Tensor, Bags, SoftmaxBagClassifier]]:
+        """Each expert's vectors, the rows of them that its bags have, these bags, and its classifier.
 
         Experts are the consistent space, and each language that occurs, for which bags without it are empty.
 
         langs: *Shape:* (n,), of the instances of `bags`. instances: *Shape:* (n,), their rows in the vectors.
         """
-        if consistent is not None and self.head is not None:
-            yield consistent, instances, bags, self.head
-        if individual is None or self.heads is None:
+        if consistent is not None and self.classifier is not None:
+            yield consistent, instances, bags, self.classifier
+        if individual is None or self.classifiers is None:
             return
         owners = bags.owners()
-        heads: Any = self.heads
-        for lang, head in enumerate(heads, start=1):
+        classifiers: Any = self.classifiers
+        for lang, classifier in enumerate(classifiers, start=1):
             mine = langs == lang
             if bool(mine.any()):
                 sizes = torch.bincount(owners[mine], minlength=len(bags))
-                yield individual, instances[mine], Bags.of_sizes(sizes), head
+                yield individual, instances[mine], Bags.of_sizes(sizes), classifier
 
     @property
     def _no_relation_weight(self) -> float:
-        head: Any = self.head if self.head is not None else self.heads[0]  # type: ignore[index]
-        return head.no_relation_weight
+        classifier: Any = self.classifier if self.classifier is not None else self.classifiers[0]  # type: ignore[index]
+        return classifier.no_relation_weight
 
     def _penalty(self, individual: Tensor, consistent: Tensor, langs: Tensor) -> Tensor:
         """Eq. 17: a sum over languages."""
@@ -214,8 +208,6 @@ class MultilingualNetwork(nn.Module):
         return torch.stack(parts).sum()
 
     def games(self) -> Iterator[tuple[Callable[[InstanceBatch], Tensor], list[nn.Parameter]]]:
-        """The steps that follow one on the relations: a loss, a mean over sentences, and the parameters that it moves;
-        all others stay."""
         encoders = self._consistent_encoders
         if self.game is None or self.discriminator is None or encoders is None:
             return
@@ -237,17 +229,18 @@ class MultilingualNetwork(nn.Module):
         return fooling_loss(logits, batch.langs - 1, self.game.fooling)  # type: ignore[union-attr]
 
     def told_apart(self, batch: InstanceBatch) -> tuple[int, int]:
-        """How many sentences' languages the discriminator names rightly, and of how many."""
+        if self.discriminator is None:
+            return 0, 0
         with torch.inference_mode():
-            named = self.discriminator(self._consistent(self.words(batch), batch)).argmax(dim=1)  # type: ignore[misc]
+            named = self.discriminator(self._consistent(self.words(batch), batch)).argmax(dim=1)
         return int((named == batch.langs - 1).sum()), len(batch)
 
 
-def combine(logs: Tensor, there: Tensor, how: str) -> Tensor:
+def combine(logs: Tensor, there: Tensor, how: Combine) -> Tensor:
     """One score of several experts'.
 
     logs: *Shape:* (n_experts, n_bags, n_outcomes), logarithms of probabilities. there: *Shape:* (n_experts, n_bags, 1),
-    bool, whether an expert has anything to say. how: see `COMBINE`. RETURNS: *Shape:* (n_bags, n_outcomes).
+    bool, whether an expert has anything to say. how: see `Combine`. RETURNS: *Shape:* (n_bags, n_outcomes).
     """
     n = there.sum(dim=0).clamp(min=1)
     if how == "average":

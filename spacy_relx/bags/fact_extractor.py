@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..core.component.cover import Cover
 from ..core.component.order import components_before
 from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
+from ..core.task import AnyModel, layer_of
 from ..data.extensions import get_candidates, get_facts, get_sentence_langs
 from ..data.facts import Evidence, Fact, FactScores
 from ..data.found import add_fact_scores, add_facts
-from ..data.grouping import entity_ids, group_pairs
+from ..data.grouping import Entities, entity_ids, group_pairs
 from ..data.loading import require_extras
 from ..data.thresholds import LabelThresholds, check_keys
 from ..data.types import NO_RELATION
 from ..errors import RelxError, warn
 
 if TYPE_CHECKING:
-    from .layer import DocFacts
+    from .layer import BagLayer, DocFacts
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -43,10 +44,10 @@ DEFAULT_MODEL_CONFIG = """
 [model.encoder.positions]
 @architectures = "spacy_relx.PositionFeatures.v1"
 
-[model.head]
-@architectures = "spacy_relx.BagHead.v1"
+[model.classifier]
+@architectures = "spacy_relx.BagClassifier.v1"
 
-[model.head.aggregator]
+[model.classifier.aggregator]
 @architectures = "spacy_relx.SelectiveAttention.v1"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
@@ -70,13 +71,13 @@ DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 def make_fact_extractor(
     nlp: Language,
     name: str,
-    model: Model,
+    model: AnyModel,
     threshold: float,
     label_thresholds: LabelThresholds,
     max_evidence: int,
     keep_scores: bool,
     overwrite: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> FactExtractor:
     """Make the component that says what the sentences about a pair of entities state together.
 
@@ -116,7 +117,7 @@ class FactExtractor(TrainedPipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str = "fact_extractor",
         *,
         threshold: float = 0.5,
@@ -124,7 +125,7 @@ class FactExtractor(TrainedPipe):
         max_evidence: int = 5,
         keep_scores: bool = True,
         overwrite: bool = False,
-        scorer: Callable | None = None,
+        scorer: Callable[..., Any] | None = None,
     ):
         super().__init__(vocab, model, name, threshold=threshold, label_thresholds=label_thresholds, scorer=scorer)
         if max_evidence < 0:
@@ -153,14 +154,13 @@ class FactExtractor(TrainedPipe):
         self.begin_initialize(labels, lambda: (f.label for eg in examples for f in get_facts(eg.reference)), "RX063")
         self.keep_seen(seen, get_examples)
         marker = self.read_markers(nlp)
-        self.set_sizes()
+        self.set_task(int(getattr(marker, "n_markers", 1)))
         langs: set[str] = set()
         docs = _noting_langs(weigh_scores(nlp, (eg.x for eg in get_examples()), "fact_"), langs)
         self.model.initialize(X=(docs, None))
-        self.cfg["width"] = self.model.get_dim("nI")
         self.check_settings()
         self.check_cover(marker, get_examples(), nlp)
-        if self.model.attrs.get("langs"):
+        if self._layer.langs:
             deque(docs, maxlen=0)  # a model that collects no words has not read them
             self._check_langs(langs, nlp)
 
@@ -169,7 +169,7 @@ class FactExtractor(TrainedPipe):
 
         Not where languages are not known yet, because a component before this one sets them. WARNS: RX069.
         """
-        missing = [lang for lang in self.model.attrs["langs"] if lang not in found]
+        missing = [lang for lang in self._layer.langs if lang not in found]
         if missing and not ("" in found and nlp is not None and self._langs_are_set(nlp)):
             warn("RX069", name=self.name, missing=missing, found=sorted(found))
 
@@ -177,6 +177,20 @@ class FactExtractor(TrainedPipe):
         """Whether a component before this one sets languages."""
         before = components_before(nlp, self.name)
         return any("doc._.lang" in nlp.get_pipe_meta(name).assigns for name, _ in before)
+
+    @property
+    def _layer(self) -> BagLayer:
+        return cast("BagLayer", layer_of(self.model))
+
+    @property
+    def entities(self) -> Entities:
+        """What entities are known by, as of `spacy_relx.BagModel.v1`."""
+        return self._layer.entities
+
+    @property
+    def langs(self) -> list[str]:
+        """The languages that the model tells apart; none where it reads all."""
+        return self._layer.langs
 
     def predict(self, docs: Iterable[Doc]) -> list[DocFacts]:
         """What the model says of each Doc. RAISES: RelxError RX062 for Docs that no marker has seen, RX050 for a model
@@ -190,7 +204,7 @@ class FactExtractor(TrainedPipe):
 
     def _check_linked(self, docs: Sequence[Doc]) -> None:
         """Facts are about linked entities: a Doc whose mentions are not has none, which is said once. WARNS: RX508."""
-        if self._linked_told or self.model.attrs["entities"] != "linked":
+        if self._linked_told or self._layer.entities != "linked":
             return
         bare = next((doc for doc in docs if len(get_candidates(doc)) and not any(get_candidates(doc).kb_ids)), None)
         if bare is not None:
@@ -204,7 +218,7 @@ class FactExtractor(TrainedPipe):
         candidates = get_candidates(doc)
         if not facts or not candidates.n_mentions:
             return Cover(len(facts))
-        entities = self.model.attrs["entities"]
+        entities = self._layer.entities
         known, keys = {*entity_ids(doc, candidates, entities)}, {*group_pairs(doc, candidates, entities).keys}
         found = [fact for fact in facts if fact[0] in known and fact[1] in known]
         return Cover(len(facts), len(found), sum(fact in keys for fact in found))
@@ -250,17 +264,17 @@ class FactExtractor(TrainedPipe):
 
     def reads(self, lang: str) -> bool:
         """Whether the model can read sentences in a language, or in the one that it is a variant of."""
-        return self.model.attrs["reads"](lang)
+        return self._layer.reads(lang)
 
     def languages_told(self, docs: Sequence[Doc]) -> tuple[int, int]:
         """Of how many sentences of the Docs' instances the model's discriminator names the language, and how many there
         are; zeros for a model without an adversary."""
-        return self.model.attrs["languages_told"](self.model, docs)
+        return self._layer.languages_told(docs)
 
     def get_loss(self, examples: Iterable[Example], scores: Sequence[DocFacts]) -> tuple[float, list[np.ndarray]]:
         """Mean binary cross-entropy of the relations under `predict`'s scores, and its gradient to the scores.
 
-        `update` does not use it: it has the head's own loss.
+        `update` does not use it: it has the classifier's own loss.
         """
         examples = list(examples)
         targets = self.targets(examples)
@@ -280,7 +294,7 @@ class FactExtractor(TrainedPipe):
         columns = {label: i for i, label in enumerate(self.labels)}
         parts = [np.zeros((0, len(columns)), "float32")]
         for eg in examples:
-            keys = group_pairs(eg.predicted, get_candidates(eg.predicted), self.model.attrs["entities"]).keys
+            keys = group_pairs(eg.predicted, get_candidates(eg.predicted), self._layer.entities).keys
             rows = {key: i for i, key in enumerate(keys)}
             target = np.zeros((len(keys), len(columns)), dtype="float32")
             for fact in get_facts(eg.reference):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.pair_batch import TensorBatch
 from ..core.spans import span_rows
@@ -91,6 +92,20 @@ class Bags(TensorBatch):
         starts = self.starts[rows]
         instances, sizes = span_rows(starts, starts + self.sizes[rows])
         return instances, Bags.of_sizes(sizes)
+
+
+class TokenVectors(nn.Module, ABC):
+    """Vectors of the tokens of instances.
+
+    Attributes:
+        width: Their width.
+    """
+
+    width: int
+
+    @abstractmethod
+    def forward(self, batch: InstanceBatch) -> Tensor:
+        """The vectors, *Shape:* (n_tokens, width), float32."""
 
 
 def segment_softmax(scores: Tensor, owners: Tensor, n: int) -> Tensor:

@@ -1,101 +1,133 @@
-"""thinc layer around `nn.instance_relation.InstanceNetwork`: Docs with candidates -> scores, or a loss."""
+"""`spacy_relx.InstanceModel.v1`: each candidate pair is a sentence that is read for itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Callable
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
+from torch import Tensor
 
-from ..core.docs_to_batch import docs_and_targets, hidden_types, offsets
-from ..core.heads import sample_pairs
-from ..core.shim import torch_shim
-from ..relations.layer import RelationInput
-from .instance_batch import InstanceBatch
-from .instance_text import InstanceShim, InstanceText, build_network, init
-from .instances import Instances
-from .layer import Reader
-
-
-def make_instance_layer(
-    text: InstanceText,
-    build: Callable[[int, int, int], Any],
-    *,
-    max_tokens: int,
-    batch_pairs: int,
-    marker_dropout: float,
-) -> Model:
-    """text: makes batches of instances, for instance a `WordTable`. build: (rows of its table, n_markers, n_labels) ->
-    InstanceNetwork. max_tokens: of an instance. batch_pairs: pairs that are read at once in prediction. marker_dropout:
-    see `hidden_types`."""
-    return Model(
-        "instance_relation",
-        partial(forward, Reader(text, None, (), max_tokens), batch_pairs, marker_dropout),
-        init=init,
-        shims=[InstanceShim(text)],
-        dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={"build": build, "build_network": build_network, "reads_all": True},
-    )
+from ..core.classifiers import MakeClassifier, sample_pairs
+from ..core.docs_to_batch import DocBatch, offsets
+from ..core.layer import TaskModel, make_model
+from ..core.settings import Count, CountOrZero, Probability, architecture
+from ..errors import RelxError
+from ..relations.layer import PairScores
+from .instance_batch import InstanceBatch, TokenVectors
+from .instance_network import InstanceNetwork
+from .instance_text import AnyText
+from .instances import Instances, pair_instances
+from .layer import InstancesLayer, MakeNetwork
+from .perturbation import Perturbation
+from .sentence_encoders import MakeSentences
 
 
-def forward(
-    reader: Reader, batch_pairs: int, marker_dropout: float, model: Model, inputs: RelationInput, is_train: bool
-) -> tuple[Any, Callable]:
-    """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
-    docs, targets = docs_and_targets(inputs)
-    if targets is None:
-        return predict(reader, model, docs, batch_pairs), lambda _: docs
-    with hidden_types(docs, marker_dropout if is_train else 0.0):
-        return _forward_loss(reader, model, docs, targets, is_train)
+class InstanceLayer(InstancesLayer[InstanceNetwork, PairScores]):
+    """Candidate pairs -> scores, or a loss. Targets: float32 (n_pairs, n_labels), of all Docs' pairs.
 
-
-def _forward_loss(
-    reader: Reader, model: Model, docs: list[Doc], targets: np.ndarray, is_train: bool
-) -> tuple[float, Callable]:
-    """The loss of the pairs that are sampled; the others are not read."""
-    if not len(targets):
-        return 0.0, lambda _: docs
-    shim = torch_shim(model)
-    gold = torch.from_numpy(targets)
-    instances = reader.instances(docs)
-    rows = sample_pairs(gold, shim.module.head.negative_ratio)
-    if rows is not None:
-        gold, instances = gold[rows], instances.select(rows.numpy())
-    batch = read(reader, docs, instances, shim.module).to(shim.device)
-    shim.module.train(is_train)
-    with torch.set_grad_enabled(is_train):
-        loss = shim.module.loss(batch, gold.to(shim.device))
-
-    def backprop(factor: float) -> list[Doc]:
-        (loss * factor).backward()
-        return docs
-
-    return float(loss.detach()), backprop
-
-
-def read(reader: Reader, docs: Sequence[Doc], instances: Instances, module: Any) -> InstanceBatch:
-    """The batch of some instances. Docs that have none of them are not looked at."""
-    used, owners = np.unique(instances.docs, return_inverse=True)
-    return reader.batch([docs[i] for i in used.tolist()], replace(instances, docs=owners), module)
-
-
-def predict(reader: Reader, model: Model, docs: Sequence[Doc], batch_pairs: int) -> list[np.ndarray]:
-    """Scores of each Doc's candidate pairs, of at most `batch_pairs` pairs at once.
-
-    RETURNS: in the order of the Docs, float32 (n_pairs, n_labels + 1), column 0 is no-relation.
+    Args:
+        words: As of `InstancesLayer`.
+        make: As of `InstancesLayer`.
+        max_tokens: As of `InstancesLayer`.
+        batch_pairs: Pairs that are read at once in prediction.
+        marker_dropout: As of `TaskLayer`.
     """
-    shim = torch_shim(model)
-    shim.module.eval()
-    instances = reader.instances(docs)
-    scores = np.zeros((len(instances), model.get_dim("nO") + 1), dtype="float32")
-    with torch.inference_mode():
-        for first in range(0, len(instances), batch_pairs):
-            rows = np.arange(first, min(first + batch_pairs, len(instances)))
-            batch = read(reader, docs, instances.select(rows), shim.module)
-            scores[rows] = shim.module(batch.to(shim.device)).cpu().numpy()
-    return np.split(scores, offsets([len(bags.rows) for bags in instances.bags])[1:-1])
+
+    name = "instance_relation"
+
+    def __init__(
+        self,
+        words: AnyText,
+        make: MakeNetwork[InstanceNetwork],
+        max_tokens: int,
+        batch_pairs: int,
+        marker_dropout: float,
+    ):
+        super().__init__(words, make, (), max_tokens, marker_dropout)
+        self.batch_pairs = batch_pairs
+
+    def loss(self, docs: DocBatch, targets: np.ndarray, tokens: Tensor | None) -> Tensor:
+        """The loss of the pairs that are sampled; the others are not read."""
+        if not len(targets):
+            return torch.zeros(())
+        gold, instances = torch.from_numpy(targets), pair_instances(docs, self.max_tokens)
+        rows = sample_pairs(gold, self.network.classifier.negative_ratio)
+        if rows is not None:
+            gold, instances = gold[rows], instances.select(rows.numpy())
+        return self.network.loss(self._read(docs, instances), gold.to(self.device))
+
+    def _read(self, docs: DocBatch, instances: Instances) -> InstanceBatch:
+        """The batch of some instances. Docs that have none of them are not looked at."""
+        used, owners = np.unique(instances.docs, return_inverse=True)
+        return self.batch([docs[i] for i in used.tolist()], replace(instances, docs=owners))
+
+    def predict(self, model: TaskModel, docs: Sequence[Doc]) -> list[PairScores]:
+        """Scores of each Doc's candidate pairs, in the order of the Docs, of at most `batch_pairs` pairs at once."""
+        batch = DocBatch(docs)
+        instances = pair_instances(batch, self.max_tokens)
+        scores = np.zeros((len(instances), self.task.n_labels + 1), dtype="float32")
+        self.network.eval()
+        with torch.inference_mode():
+            for first in range(0, len(instances), self.batch_pairs):
+                rows = np.arange(first, min(first + self.batch_pairs, len(instances)))
+                scores[rows] = self.network(self._read(batch, instances.select(rows))).cpu().numpy()
+        return np.split(scores, offsets([len(bags.rows) for bags in instances.bags])[1:-1])
+
+
+@architecture
+def build_instance_model(
+    words: AnyText,
+    encoder: MakeSentences,
+    classifier: MakeClassifier,
+    *,
+    adversarial: Perturbation | None = None,
+    max_tokens: CountOrZero = 256,
+    batch_tokens: Count = 8192,
+    batch_pairs: Count = 2048,
+    marker_dropout: Probability = 0.0,
+) -> TaskModel:
+    """`spacy_relx.InstanceModel.v1`: a model of `relation_extractor` with the sentence encoders of
+    `spacy_relx.BagModel.v1`: each candidate pair is a sentence with one head and one tail -> its vector -> labels.
+
+    Args:
+        words: For instance `spacy_relx.WordTable.v1`.
+        encoder: For instance `spacy_relx.PCNN.v1`.
+        classifier: `spacy_relx.SoftmaxClassifier.v1` or `spacy_relx.MultiLabelClassifier.v1`; pairs that its
+            negative_ratio leaves out are not encoded.
+        adversarial: `spacy_relx.AdversarialTraining.v1` with the scope "sentence" or "batch", or null.
+        max_tokens: Tokens of the text of a pair, the sentence or sentences of its mentions; of a longer one, what is
+            around both mentions is read; 0 for no limit.
+        batch_tokens: Tokens that are encoded at once. It bounds memory and changes no score.
+        batch_pairs: Pairs whose words are held at once. It bounds memory and changes no score.
+        marker_dropout: Probability that all types of a Doc, and again that a single mention's type, are hidden in
+            training.
+
+    Returns:
+        The model.
+
+    Raises:
+        RelxError: RX021 for adversarial training of bags.
+    """
+    if adversarial is not None and adversarial.scope == "bag":
+        raise RelxError("RX021", name="scope", value="bag", need="one of sentence, batch")
+    make = partial(_make_network, encoder, classifier, adversarial, batch_tokens, batch_pairs)
+    return make_model(InstanceLayer(words, make, max_tokens, batch_pairs, marker_dropout))
+
+
+def _make_network(
+    encoder: MakeSentences,
+    classifier: MakeClassifier,
+    adversarial: Perturbation | None,
+    batch_tokens: int,
+    batch_pairs: int,
+    words: TokenVectors,
+    n_markers: int,
+    n_labels: int,
+) -> InstanceNetwork:
+    sentences = encoder(words, n_markers)
+    of_pairs = classifier(sentences.width_out, n_labels)
+    return InstanceNetwork(words, sentences, of_pairs, adversarial, batch_tokens, batch_pairs)

@@ -1,14 +1,15 @@
-"""Words, sentence encoder and a head together: single instances in, scores or a loss out."""
+"""Words, sentence encoder and a classifier together: single instances in, scores or a loss out."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from ..core.chunks import chunked_logits
-from ..core.heads import Head
-from .instance_batch import InstanceBatch
+from ..core.classifiers import Classifier
+from .instance_batch import InstanceBatch, TokenVectors
 from .network import encode_in_parts, word_groups
 from .perturbation import Perturbation
+from .sentence_encoders import SentenceEncoder
 
 
 class InstanceNetwork(nn.Module):
@@ -21,9 +22,9 @@ class InstanceNetwork(nn.Module):
 
     def __init__(
         self,
-        words: nn.Module,
-        encoder: nn.Module,
-        head: Head,
+        words: TokenVectors,
+        encoder: SentenceEncoder,
+        classifier: Classifier,
         perturbation: Perturbation | None,
         batch_tokens: int,
         batch_pairs: int,
@@ -31,7 +32,7 @@ class InstanceNetwork(nn.Module):
         super().__init__()
         self.words = words
         self.encoder = encoder
-        self.head = head
+        self.classifier = classifier
         self.perturbation = perturbation
         self.batch_tokens = batch_tokens
         self.batch_pairs = batch_pairs
@@ -39,21 +40,23 @@ class InstanceNetwork(nn.Module):
     def loss(self, batch: InstanceBatch, targets: Tensor) -> Tensor:
         """targets: *Shape:* (n_instances, n_labels), 0 or 1. RETURNS: a scalar."""
         if self.perturbation is None or not self.training:
-            return self.head.loss(self._logits(batch), targets)
+            return self.classifier.loss(self._logits(batch), targets)
         groups, n_groups = word_groups(self.perturbation.scope, batch)
         return self.perturbation.loss(
             self.words(batch),
             groups,
             n_groups,
-            lambda words: self.head.loss(self.head(self._encode(words, batch)), targets),
+            lambda words: self.classifier.loss(self.classifier(self._encode(words, batch)), targets),
         )
 
     def forward(self, batch: InstanceBatch) -> Tensor:
         """RETURNS: scores, *Shape:* (n_instances, n_labels + 1), column 0 is no-relation."""
-        return self.head.scores(self._logits(batch))
+        return self.classifier.scores(self._logits(batch))
 
     def _logits(self, batch: InstanceBatch) -> Tensor:
-        return chunked_logits(lambda part: self.head(self._encode(self.words(part), part)), batch, self.batch_pairs)
+        return chunked_logits(
+            lambda part: self.classifier(self._encode(self.words(part), part)), batch, self.batch_pairs
+        )
 
     def _encode(self, words: Tensor, batch: InstanceBatch) -> Tensor:
         return encode_in_parts(self.encoder, words, batch, self.batch_tokens)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from spacy.tokens import Doc
 
-from ..core.docs_to_batch import offsets
-from ..data.extensions import get_candidates, get_lang, get_sentence_langs
-from ..data.grouping import DocBags, group_pairs
+from ..core.docs_to_batch import DocBatch, offsets
+from ..data.extensions import get_lang, get_sentence_langs
+from ..data.grouping import DocBags, Entities, group_pairs
 from ..data.sentences import sentence_starts
 from ..marked.marking import ranges
 
@@ -47,31 +47,31 @@ class Instances:
         return replace(self, langs=langs, bags=[], **{name: getattr(self, name)[rows] for name in names})
 
 
-def find_instances(docs: Sequence[Doc], entities: str, max_tokens: int) -> Instances:
+def find_instances(docs: DocBatch, entities: Entities, max_tokens: int) -> Instances:
     """All instances of some Docs that have candidates. max_tokens: see `cut_windows`."""
-    return _gather(docs, [group_pairs(doc, get_candidates(doc), entities) for doc in docs], max_tokens)
+    bags = [group_pairs(doc, candidates, entities) for doc, candidates in zip(docs, docs.candidates)]
+    return _gather(docs, bags, max_tokens)
 
 
-def pair_instances(docs: Sequence[Doc], max_tokens: int) -> Instances:
+def pair_instances(docs: DocBatch, max_tokens: int) -> Instances:
     """Every candidate pair of the Docs as an instance that is a bag of its own, linked or not."""
     bags = []
-    for doc in docs:
-        n = len(get_candidates(doc))
+    for candidates in docs.candidates:
+        n = len(candidates)
         bags.append(DocBags([("", "")] * n, np.arange(n), np.ones(n, "int64")))
     return _gather(docs, bags, max_tokens)
 
 
-def _gather(docs: Sequence[Doc], bags: list[DocBags], max_tokens: int) -> Instances:
+def _gather(docs: DocBatch, bags: list[DocBags], max_tokens: int) -> Instances:
     """All Docs' tokens count as laid end to end until the last step: one pass over arrays, not one for each Doc."""
     counts = [len(grouped.rows) for grouped in bags]
     starts = offsets([len(doc) for doc in docs])
     spans, markers = [np.zeros((0, 2, 2), "int64")], [np.zeros((0, 2), "int64")]
-    for doc, grouped, start in zip(docs, bags, starts.tolist()):
+    for i, (candidates, grouped, start) in enumerate(zip(docs.candidates, bags, starts.tolist())):
         if len(grouped.rows):
-            candidates = get_candidates(doc)
             pairs = candidates.pairs[grouped.rows]
             spans.append(candidates.spans[pairs].astype("int64") + start)
-            markers.append(candidates.markers[pairs])
+            markers.append(docs.markers_of(i)[pairs])
     mentions, owners = np.concatenate(spans), np.repeat(np.arange(len(docs)), counts)
     sentences = sentence_windows(docs, mentions)
     shift = starts[owners]

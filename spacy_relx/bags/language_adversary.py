@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..core.kernels.dropout import Dropout
+from ..core.settings import Count, NotNegative, Probability, architecture
 
 #: What the encoders learn in order to fool the discriminator.
-FOOLING = ("uniform", "flipped", "negative")
+Fooling = Literal["uniform", "flipped", "negative"]
 #: How the penalty on what two spaces have in common is computed.
-PENALTIES = ("frobenius", "normalised")
+Penalty = Literal["frobenius", "normalised"]
+
+
+@architecture
+@dataclass(frozen=True, kw_only=True)
+class Adversary:
+    """`spacy_relx.LanguageAdversary.v1`: a discriminator of languages that the consistent encoders learn to fool.
+
+    Args:
+        hidden: Width of the discriminator's hidden layer.
+        dropout: Dropout in it.
+        game: "alternate": after each step on the relations (eq. 13, 17) `steps` on the discriminator and
+            `fooling_steps` on the consistent encoders (eq. 16, 18), each of which moves nothing else. Or "reversal":
+            one step for all, in which the discriminator's gradient reaches the consistent encoders, and the words below
+            them, times -`weight` (Ganin et al. 2016).
+        steps: Of the game "alternate": steps on the discriminator.
+        fooling_steps: Of the game "alternate": steps on the encoders.
+        fooling: Of the game "alternate": what the encoders learn, see `fooling_loss`: "flipped" (the published code),
+            "uniform", or "negative" (eq. 16, without a lower bound).
+        weight: Of the game "reversal".
+    """
+
+    hidden: Count = 2048
+    dropout: Probability = 0.1
+    game: Literal["alternate", "reversal"] = "alternate"
+    steps: Count = 1
+    fooling_steps: Count = 5
+    fooling: Fooling = "flipped"
+    weight: NotNegative = 0.1
+
+    @property
+    def reversal(self) -> bool:
+        """Whether one step moves all."""
+        return self.game == "reversal"
 
 
 class Discriminator(nn.Module):
@@ -32,7 +67,7 @@ class Discriminator(nn.Module):
         return self.output(self.dropout(torch.relu(self.hidden(vectors))))
 
 
-def fooling_loss(logits: Tensor, langs: Tensor, kind: str, smoothing: float = 0.1) -> Tensor:
+def fooling_loss(logits: Tensor, langs: Tensor, kind: Fooling, smoothing: float = 0.1) -> Tensor:
     """What the consistent encoders minimise; mean over sentences.
 
     logits: *Shape:* (n, n_langs), of the discriminator. langs: *Shape:* (n,), int64. kind: "negative", the
@@ -67,7 +102,7 @@ def reverse_gradient(x: Tensor, factor: float) -> Tensor:
     return _Reverse.apply(x, factor)  # type: ignore[no-untyped-call]
 
 
-def orthogonality(individual: Tensor, consistent: Tensor, kind: str) -> Tensor:
+def orthogonality(individual: Tensor, consistent: Tensor, kind: Penalty) -> Tensor:
     """How much two representations of the same sentences have in common.
 
     individual, consistent: *Shape:* (n, width), the widths may differ. kind: "frobenius", |I^T C|_F^2 (eq. 17);

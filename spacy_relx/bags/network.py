@@ -1,43 +1,101 @@
-"""Words, sentence encoder and bag head together: bags of instances in, scores or a loss out."""
+"""Words, sentence encoder and bag classifier together: bags of instances in, scores or a loss out."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .instance_batch import Bags, InstanceBatch
-from .perturbation import Perturbation
+from .bag_classifiers import BagClassifier, EntityTables
+from .instance_batch import Bags, InstanceBatch, TokenVectors
+from .perturbation import Perturbation, Scope
+from .sentence_encoders import SentenceEncoder
 
 
-class BagNetwork(nn.Module):
-    """words: instances -> word vectors. encoder: word vectors -> sentence vectors. head: bags of them -> relations.
+class FactNetwork(nn.Module, ABC):
+    """A network over bags of instances.
 
-    perturbation: for adversarial training, or None. batch_tokens: tokens that are encoded at once, which bounds memory
-    whatever a batch has; in training the intermediate values of each such part are computed anew in the backward pass.
+    Attributes:
+        words: Instances -> vectors of their tokens.
+        discriminator: What names languages, if anything does.
+    """
+
+    words: TokenVectors
+    discriminator: nn.Module | None
+
+    @property
+    def plays(self) -> bool:
+        """Whether there are further losses to step on after each update, see `games`."""
+        return False
+
+    @property
+    def knowledge(self) -> EntityTables | None:
+        """What it knows of entities, None for nothing."""
+        return None
+
+    @abstractmethod
+    def loss(self, batch: InstanceBatch, bags: Bags, targets: Tensor) -> Tensor:
+        """The loss, a scalar; out of training that of the words as they are.
+
+        Args:
+            batch: The instances.
+            bags: Which of them belong together.
+            targets: *Shape:* (n_bags, n_labels), 0 or 1.
+        """
+
+    @abstractmethod
+    def forward(self, batch: InstanceBatch, bags: Bags) -> tuple[Tensor, Tensor]:
+        """Scores, *Shape:* (n_bags, n_labels + 1), column 0 is no-relation; and how much each sentence counts in its
+        bag for each of these, *Shape:* (n_instances, n_labels + 1)."""
+
+    def games(self) -> Iterator[tuple[Callable[[InstanceBatch], Tensor], list[nn.Parameter]]]:
+        """The steps that follow one on the relations: a loss, a mean over sentences, and the parameters that it moves;
+        all others stay."""
+        return iter(())
+
+    def told_apart(self, batch: InstanceBatch) -> tuple[int, int]:
+        """How many sentences' languages the discriminator names rightly, and of how many; zeros without one."""
+        return 0, 0
+
+
+class BagNetwork(FactNetwork):
+    """Bags of instances -> relations.
+
+    Args:
+        words: Instances -> word vectors.
+        encoder: Word vectors -> sentence vectors.
+        classifier: Bags of them -> relations.
+        perturbation: For adversarial training, or None.
+        batch_tokens: Tokens that are encoded at once, which bounds memory whatever a batch has; in training the
+            intermediate values of each such part are computed anew in the backward pass.
     """
 
     def __init__(
-        self, words: nn.Module, encoder: nn.Module, head: Any, perturbation: Perturbation | None, batch_tokens: int
+        self,
+        words: TokenVectors,
+        encoder: SentenceEncoder,
+        classifier: BagClassifier,
+        perturbation: Perturbation | None,
+        batch_tokens: int,
     ):
         super().__init__()
         self.words = words
+        self.discriminator = None
         self.encoder = encoder
-        self.head = head
+        self.classifier = classifier
         self.perturbation = perturbation
         self.batch_tokens = batch_tokens
 
-    #: Whether there are further losses to step on after each update, see `layers.bags.BagShim`.
-    plays = False
+    @property
+    def knowledge(self) -> EntityTables | None:
+        return self.classifier.knowledge
 
     def loss(self, batch: InstanceBatch, bags: Bags, targets: Tensor) -> Tensor:
-        """targets: *Shape:* (n_bags, n_labels), 0 or 1. RETURNS: a scalar; out of training that of the words as they
-        are."""
-
         def loss_of(words: Tensor) -> Tensor:
-            return self.head.loss(self._encode(words, batch), bags, targets)
+            return self.classifier.loss(self._encode(words, batch), bags, targets)
 
         words = self.words(batch)
         if self.perturbation is None or not self.training:
@@ -46,17 +104,15 @@ class BagNetwork(nn.Module):
         return self.perturbation.loss(words, groups, n_groups, loss_of)
 
     def forward(self, batch: InstanceBatch, bags: Bags) -> tuple[Tensor, Tensor]:
-        """RETURNS: scores, *Shape:* (n_bags, n_labels + 1), column 0 is no-relation; and how much each sentence counts
-        in its bag for each of these, *Shape:* (n_instances, n_labels + 1)."""
         vectors = self._encode(self.words(batch), batch)
-        return self.head.scores(vectors, bags), self.head.weights(vectors, bags)
+        return self.classifier.scores(vectors, bags), self.classifier.weights(vectors, bags)
 
     def _encode(self, words: Tensor, batch: InstanceBatch) -> Tensor:
         return encode_in_parts(self.encoder, words, batch, self.batch_tokens)
 
 
-def word_groups(scope: str, batch: InstanceBatch, bags: Bags | None = None) -> tuple[Tensor, int]:
-    """Which words share a norm: int64 (n_tokens,) and the number of groups. scope: see `perturbation.SCOPES`; without
+def word_groups(scope: Scope, batch: InstanceBatch, bags: Bags | None = None) -> tuple[Tensor, int]:
+    """Which words share a norm: int64 (n_tokens,) and the number of groups. scope: see `perturbation.Scope`; without
     bags each sentence is one."""
     owners = batch.owners()
     if scope == "batch":
@@ -66,9 +122,7 @@ def word_groups(scope: str, batch: InstanceBatch, bags: Bags | None = None) -> t
     return owners, len(batch)
 
 
-def encode_in_parts(
-    encoder: Callable[[Tensor, InstanceBatch], Tensor], words: Tensor, batch: InstanceBatch, batch_tokens: int
-) -> Tensor:
+def encode_in_parts(encoder: SentenceEncoder, words: Tensor, batch: InstanceBatch, batch_tokens: int) -> Tensor:
     """Sentence vectors, of about `batch_tokens` tokens at once, a longer sentence alone.
 
     words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out).

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Literal
 
 import torch
 from torch import Tensor
 
+from ..core.settings import NotNegative, architecture
+
 #: What shares one norm: the word vectors of a sentence, of all sentences of a bag, of the whole batch.
-SCOPES = ("sentence", "bag", "batch")
+Scope = Literal["sentence", "bag", "batch"]
 
 
+@architecture
 class Perturbation:
-    """e = eps g / |g|, g the gradient of the loss with respect to the word vectors (Wu et al. 2017, eq. 2-4).
+    """`spacy_relx.AdversarialTraining.v1`: train on the worst small change of the word vectors.
+
+    e = eps g / |g|, g the gradient of the loss with respect to the word vectors (Wu et al. 2017, eq. 2-4).
 
     Only the loss at words + e is optimised; e is a constant there. Both passes have the same dropout masks. Position
     features are not changed.
-
-    eps: length of e, in the unit of the word vectors. scope: what e is scaled over. The paper says "all the words in
-    X", a bag; the code that its authors published takes each sentence for itself.
     """
 
-    def __init__(self, eps: float, scope: str):
+    def __init__(self, *, eps: NotNegative = 0.01, scope: Scope = "bag"):
+        """Set the change.
+
+        Args:
+            eps: Length of e, in the unit of the word vectors; 0 for none.
+            scope: What has that length together: the words of a "sentence", of a "bag", or of the whole "batch". The
+                paper says "all the words in X", a bag; the code that its authors published takes each sentence.
+        """
         self.eps = eps
         self.scope = scope
 

@@ -1,11 +1,13 @@
 """Sentence encoders: vectors of the tokens of instances -> one vector for each instance.
 
-All have `width_out`, and take word vectors that another module made, so that a perturbation can come between.
+They take word vectors that another module made, so that a perturbation can come between.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,46 +15,93 @@ from torch.autograd.function import once_differentiable
 
 from ..core.kernels.dropout import Dropout
 from ..core.kernels.recurrent import last_states, pack, run_packed
-from ..core.precision import autocast, full_precision
-from .instance_batch import InstanceBatch, segment_softmax
+from ..core.precision import Precision, autocast, full_precision
+from ..core.settings import Count, Probability, architecture
+from ..errors import RelxError
+from .instance_batch import InstanceBatch, TokenVectors, segment_softmax
+from .positions import MakeFeatures
 
 _ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
-class ConvEncoder(nn.Module):
-    """Convolution over the tokens and a maximum over the sentence, or over its three pieces.
+class SentenceEncoder(nn.Module, ABC):
+    """Vectors of the tokens of instances -> one vector for each instance.
 
-    CNN: Zeng et al. 2014. PCNN (piecewise): Zeng et al. 2015, section 3.3; the pieces end with the first mention, with
-    the second, and with the sentence; one that is empty gives zeros. The activation comes after the maximum.
-
-    width: of the word vectors. positions: module of further features of the tokens, with `width`. channels: of the
-    convolution. kernel: its size, odd. dropout: on the sentence's vector. precision: of the convolution's products, see
-    `precision.autocast`; what follows is in full precision.
+    Attributes:
+        width_out: Width of these.
     """
+
+    width_out: int
+
+    @abstractmethod
+    def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
+        """The sentence vectors, *Shape:* (n_instances, width_out).
+
+        Args:
+            words: *Shape:* (n_tokens, width).
+            batch: The instances.
+        """
+
+
+#: (module of the words, n_markers) -> the sentence encoder.
+MakeSentences = Callable[[TokenVectors, int], SentenceEncoder]
+
+
+class ConvEncoder(SentenceEncoder):
+    """Convolution over the tokens and a maximum over the sentence, or over its pieces; the activation comes after it.
+
+    Attributes:
+        piecewise: Whether the sentence has three pieces, which end with the first mention, with the second, and with
+            the sentence; one that is empty gives zeros.
+    """
+
+    piecewise: bool
 
     def __init__(
         self,
-        width: int,
-        positions: Any,
+        words: TokenVectors,
+        n_markers: int,
         *,
-        channels: int,
-        kernel: int,
-        piecewise: bool,
-        activation: str,
-        dropout: float,
-        precision: str = "fp32",
+        positions: MakeFeatures,
+        channels: Count = 230,
+        kernel: Count = 3,
+        activation: Literal["relu", "tanh"] = "relu",
+        dropout: Probability = 0.5,
+        precision: Precision = "fp32",
     ):
+        """Make the encoder.
+
+        Args:
+            words: Module of the words' vectors.
+            n_markers: Size of the marker vocabulary.
+            positions: Further features of the tokens, for instance `spacy_relx.PositionFeatures.v1`.
+            channels: Channels of the convolution.
+            kernel: Its size in tokens, odd.
+            activation: "relu" or "tanh".
+            dropout: Dropout on the sentence's vector.
+            precision: Of the convolution's products, "fp32"; "bf16", bfloat16; or "auto", that where the device
+                computes it in hardware, so that scores differ a little between machines.
+        """
         super().__init__()
-        self.positions = positions
+        self.positions = positions(n_markers)
         self.kernel = kernel
         self.precision = precision
-        self.piecewise = piecewise
         self.activation = _ACTIVATIONS[activation]
-        self.convolution = nn.Linear(kernel * (width + positions.width), channels)
+        self.convolution = nn.Linear(kernel * (words.width + self.positions.width), channels)
         nn.init.xavier_uniform_(self.convolution.weight)
         nn.init.zeros_(self.convolution.bias)
         self.dropout = Dropout(dropout)
-        self.width_out = channels * (3 if piecewise else 1)
+        self.width_out = channels * (3 if self.piecewise else 1)
+
+    @staticmethod
+    def check_settings(*, kernel: int, **settings: object) -> None:
+        """Check the size of the convolution.
+
+        Raises:
+            RelxError: RX021 for an even one.
+        """
+        if kernel % 2 == 0:
+            raise RelxError("RX021", name="kernel", value=kernel, need="odd")
 
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
         """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""
@@ -72,6 +121,21 @@ class ConvEncoder(nn.Module):
         return torch.stack([batch.starts, ends.amin(dim=1), ends.amax(dim=1)], dim=1).flatten()
 
 
+@architecture
+class CNN(ConvEncoder):
+    """`spacy_relx.CNN.v1`: convolution and a maximum over the sentence (Zeng et al. 2014)."""
+
+    piecewise = False
+
+
+@architecture
+class PCNN(ConvEncoder):
+    """`spacy_relx.PCNN.v1`: convolution and a maximum over each of the three pieces that head and tail cut (Zeng et al.
+    2015, section 3.3)."""
+
+    piecewise = True
+
+
 def piece_max(values: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
     """Maximum of each column over pieces of rows.
 
@@ -79,7 +143,7 @@ def piece_max(values: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
     where the pieces begin in `rows`. RETURNS: *Shape:* (n_pieces, width), zeros for an empty piece.
     """
     if values.requires_grad:
-        return PieceMax.apply(values, rows, starts)
+        return PieceMax.apply(values, rows, starts)  # type: ignore[no-untyped-call]
     # many times as fast, but does not tell which row it was
     n_pieces = len(starts)
     owners = torch.full((len(values),), n_pieces, device=values.device)
@@ -131,30 +195,43 @@ def windows(tokens: Tensor, batch: InstanceBatch, kernel: int) -> tuple[Tensor, 
     return torch.cat(shifted, dim=1), places
 
 
-class RecurrentEncoder(nn.Module):
-    """Bidirectional GRU or LSTM; the sentence's vector is the last state of each direction (Wu et al. 2017, section
-    3.2; Wang et al. 2018, eq. 4), or what attention over the words gives.
+class RecurrentEncoder(SentenceEncoder):
+    """A bidirectional GRU or LSTM over the sentence.
 
-    width: of the word vectors. positions: module of further features of the tokens. hidden: width of each direction.
-    kind: "gru" or "lstm". pool: "last", or "attention", a = softmax(w tanh(h)) over the sentence's words (Zhou et al.
-    2016, eq. 9-11; Xu & Barbosa 2019, section 4.1). dropout: on the sentence's vector.
+    The sentence's vector is the last state of each direction (Wu et al. 2017, section 3.2; Wang et al. 2018, eq. 4), or
+    what attention over the words gives: a = softmax(w tanh(h)) (Zhou et al. 2016, eq. 9-11; Xu & Barbosa 2019, section
+    4.1).
+
+    Attributes:
+        kind: The class of the layer.
     """
+
+    kind: type[nn.GRU] | type[nn.LSTM]
 
     def __init__(
         self,
-        width: int,
-        positions: Any,
+        words: TokenVectors,
+        n_markers: int,
         *,
-        hidden: int,
-        kind: str,
-        pool: str,
-        dropout: float,
+        positions: MakeFeatures,
+        hidden: Count = 230,
+        pooling: Literal["last", "attention"] = "last",
+        dropout: Probability = 0.5,
     ):
+        """Make the encoder.
+
+        Args:
+            words: Module of the words' vectors.
+            n_markers: Size of the marker vocabulary.
+            positions: Further features of the tokens, for instance `spacy_relx.IndicatorFeatures.v1`.
+            hidden: Width of each direction.
+            pooling: "last", the last state of each direction, or "attention" over the words.
+            dropout: Dropout on the sentence's vector.
+        """
         super().__init__()
-        self.positions = positions
-        layer: Any = {"gru": nn.GRU, "lstm": nn.LSTM}[kind]
-        self.layer = layer(width + positions.width, hidden, bidirectional=True, batch_first=True)
-        self.query = nn.Linear(2 * hidden, 1, bias=False) if pool == "attention" else None
+        self.positions = positions(n_markers)
+        self.layer = self.kind(words.width + self.positions.width, hidden, bidirectional=True, batch_first=True)
+        self.query = nn.Linear(2 * hidden, 1, bias=False) if pooling == "attention" else None
         self.dropout = Dropout(dropout)
         self.width_out = 2 * hidden
 
@@ -169,3 +246,17 @@ class RecurrentEncoder(nn.Module):
         weights = segment_softmax(self.query(torch.tanh(states)), owners, len(batch))
         pooled = states.new_zeros(len(batch), self.width_out).index_add(0, owners, weights * states)
         return self.dropout(torch.tanh(pooled))
+
+
+@architecture
+class BiGRU(RecurrentEncoder):
+    """`spacy_relx.BiGRU.v1`: a bidirectional GRU over the sentence."""
+
+    kind = nn.GRU
+
+
+@architecture
+class BiLSTM(RecurrentEncoder):
+    """`spacy_relx.BiLSTM.v1`: a bidirectional LSTM over the sentence."""
+
+    kind = nn.LSTM

@@ -6,10 +6,12 @@ An aggregator gives weights that sum to 1 within each bag. Its queries are the r
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from ..core.settings import architecture
 from .instance_batch import Bags, segment_softmax
 
 
@@ -21,7 +23,7 @@ def bag_softmax(scores: Tensor, bags: Bags) -> Tensor:
 class Aggregator(nn.Module, ABC):
     """width: of the sentence vectors. n_queries: relations, no-relation included."""
 
-    #: Whether the probabilities that a sentence gives the relations sum to 1; the head sets it.
+    #: Whether the probabilities that a sentence gives the relations sum to 1; the classifier sets it.
     exclusive = True
 
     @abstractmethod
@@ -37,14 +39,23 @@ class Aggregator(nn.Module, ABC):
         """The same under every query. RETURNS: *Shape:* (n_instances, n_queries)."""
 
 
+@architecture
 class SelectiveAttention(Aggregator):
-    """softmax over the bag of f(s) q_r, with a query vector for each relation (Lin et al. 2016, eq. 8).
+    """`spacy_relx.SelectiveAttention.v1`: sentences count by their agreement with the relation that is asked for.
 
-    f: tanh (Wu et al. 2017, section 3.2) or nothing (Wang et al. 2018, eq. 7). tied: q_r is the classifier's row of r
-    (as OpenNRE has it), else a vector of its own.
+    The weights are the softmax over the bag of f(s) q_r, with a query vector for each relation (Lin et al. 2016, eq.
+    8).
     """
 
-    def __init__(self, width: int, n_queries: int, *, tanh: bool, tied: bool):
+    def __init__(self, width: int, n_queries: int, *, tanh: bool = True, tied: bool = False):
+        """Make the attention.
+
+        Args:
+            width: Width of the sentence vectors.
+            n_queries: Number of relations, no-relation included.
+            tanh: Whether f is tanh (Wu et al. 2017, section 3.2), or nothing (Wang et al. 2018, eq. 7).
+            tied: Whether q_r is the classifier's row of r (as OpenNRE has it), or a vector of its own.
+        """
         super().__init__()
         self.tanh = tanh
         self.queries = None if tied else nn.Parameter(torch.empty(n_queries, width))
@@ -64,8 +75,9 @@ class SelectiveAttention(Aggregator):
         return bag_softmax(states @ self._queries(classifier).t(), bags)
 
 
+@architecture
 class AverageSentences(Aggregator):
-    """Every sentence of a bag counts alike."""
+    """`spacy_relx.AverageSentences.v1`: every sentence of a bag counts alike."""
 
     def __init__(self, width: int, n_queries: int):
         super().__init__()
@@ -78,8 +90,10 @@ class AverageSentences(Aggregator):
         return weights.unsqueeze(1).expand(-1, logits.shape[1])
 
 
+@architecture
 class AtLeastOne(Aggregator):
-    """The one sentence counts that makes the relation most probable (Zeng et al. 2015, section 3.5)."""
+    """`spacy_relx.AtLeastOne.v1`: the one sentence counts that makes the relation most probable (Zeng et al. 2015,
+    section 3.5)."""
 
     def __init__(self, width: int, n_queries: int):
         super().__init__()
@@ -99,3 +113,7 @@ class AtLeastOne(Aggregator):
         firsts = torch.where(best, places, len(likely))
         first = places.new_full(lowest.shape, len(likely)).scatter_reduce(0, owners, firsts, "amin").gather(0, owners)
         return (places == first).to(vectors.dtype)
+
+
+#: (width of the sentence vectors, number of relations with no-relation) -> the aggregator.
+MakeAggregator = Callable[[int, int], Aggregator]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 
 from ..core.docs_to_batch import offsets
+from ..core.settings import architecture
 from ..core.transformers.loading import (
     LoadedTransformer,
     TransformerSource,
@@ -20,7 +21,7 @@ from ..core.transformers.loading import (
     text_length,
 )
 from ..errors import RelxError, warn
-from ..marked.marking import HEAD, TAIL, Marking, count_marker_rows, marker_rows, start_markers
+from ..marked.marking import HEAD, TAIL, Marking, Roles, count_marker_rows, marker_rows, start_markers
 from ..marked.pair_texts import framed, insert_markers
 from .instance_batch import InstanceBatch
 from .instance_text import InstanceText
@@ -28,55 +29,70 @@ from .instances import Instances, cut_windows
 from .transformer_instances import SubwordEmbedding
 
 
-@dataclass
-class MarkedSubwords(InstanceText):
-    """See `models.marked_subwords.make_marked_subwords` for the settings. typed: whether markers name entity types."""
+@architecture
+@dataclass(kw_only=True)
+class MarkedSubwords(InstanceText[SubwordEmbedding]):
+    """`spacy_relx.MarkedSubwords.v1`: the subwords of a transformer, with marker tokens around head and tail.
 
-    extra: ClassVar[str] = "transformers"
+    It stands in the place of `spacy_relx.WordTable.v1`, with `spacy_relx.TransformerEncoder.v1` above it.
 
-    source: TransformerSource
-    typed: bool
-    roles: str
+    Args:
+        transformer: `spacy_relx.Transformer.v1`, whose stride is left at null: one text around head and tail is read.
+        markers: "typed", which name the entity types that the entity_type_marker gives, or "uniform".
+        roles: Which markers tell head from tail: "uniform" (Ni et al. 2020: typed ones do not), "all", or "none".
+    """
+
+    package_extra: ClassVar[str] = "transformers"
+
+    transformer: TransformerSource
+    markers: Literal["typed", "uniform"] = "typed"
+    roles: Roles = "uniform"
 
     def __post_init__(self) -> None:
+        if self.transformer.stride is not None:
+            need = "null for spacy_relx.MarkedSubwords.v1, which reads one text around head and tail"
+            raise RelxError("RX021", name="stride", value=self.transformer.stride, need=need)
+        self.typed = self.markers == "typed"
         self._loaded: LoadedTransformer | None = None
 
-    @property
-    def is_ready(self) -> bool:
-        return self._loaded is not None
-
     def prepare(self, docs: Iterable[Doc]) -> int:
-        """Load the transformer; the Docs are not looked at. RETURNS: the size of its vocabulary."""
-        self._loaded = load_transformer(self.source)
+        """Load the transformer; the Docs are not looked at."""
+        self._loaded = load_transformer(self.transformer)
         return int(self._loaded.module.get_input_embeddings().num_embeddings)
 
-    def saved(self, module: Any) -> dict[str, Any]:
+    def saved(self, module: SubwordEmbedding) -> dict[str, Any]:
         return module.loaded.to_dict()
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: Mapping[str, Any] | None) -> None:
+        if saved is None:
+            raise RelxError("RX051", name="transformer", found="missing", wanted="saved with the weights", count=1)
         self._loaded = LoadedTransformer.from_dict(saved)
 
-    def build(self, n_rows: int) -> SubwordEmbedding:
+    def build(self, n_words: int) -> SubwordEmbedding:
         """RAISES: RelxError RX050 before the transformer is loaded, RX051, RX084 for other layers or another vocabulary
-        than it has, RX021 for a max_length that it cannot have."""
+        than it has, RX021 for max_subwords that it cannot have."""
         if self._loaded is None:
             raise RelxError("RX050")
         loaded, self._loaded = self._loaded, None
         found = int(loaded.module.get_input_embeddings().num_embeddings)
-        if found != n_rows:
-            raise RelxError("RX051", name="vocabulary", found=found, wanted=n_rows, count=1)
-        text_length(loaded, self.source)
-        set_training(loaded.module, self.source, new=torch.nn.Module())
+        if found != n_words:
+            raise RelxError("RX051", name="vocabulary", found=found, wanted=n_words, count=1)
+        text_length(loaded, self.transformer)
+        set_training(loaded.module, self.transformer, new=torch.nn.Module())
         directed = self.roles == "all" or (self.roles == "uniform" and not self.typed)
-        return SubwordEmbedding(loaded, partial(_count_rows, self.typed, self.roles), self.source.lr_scale, directed)
+        return SubwordEmbedding(
+            loaded, partial(_count_rows, self.typed, self.roles), self.transformer.lr_scale, directed
+        )
 
-    def start(self, module: Any, marker_names: Sequence[str]) -> None:
+    def start(self, module: SubwordEmbedding, entity_types: Sequence[str]) -> None:
         """Typed markers begin at their types' names. RAISES: RelxError RX021 for an encoder that adds no markers."""
         marking = self._marking(module)
         if self.typed:
-            start_markers(module.table, marking.subwords, self.roles, marker_names)
+            start_markers(module.markers, marking.subwords, self.roles, entity_types)
 
-    def batch(self, docs: Sequence[Doc], instances: Instances, langs: np.ndarray, module: Any) -> InstanceBatch:
+    def batch(
+        self, docs: Sequence[Doc], instances: Instances, langs: np.ndarray, module: SubwordEmbedding
+    ) -> InstanceBatch:
         """One text for each instance. Where the transformer's positions do not suffice for all subwords of its window,
         those around both mentions; if these are too far apart, as many around each of the two, and a separator.
 
@@ -99,19 +115,19 @@ class MarkedSubwords(InstanceText):
         mentions = np.stack([places[:, :2], places[:, 2:] + 1], axis=2)
         return _tensors(ids, np.cumsum(lengths) - lengths, lengths, mentions, markers, langs)
 
-    def _marking(self, module: Any) -> Marking:
+    def _marking(self, module: SubwordEmbedding) -> Marking:
         if module.n_markers is None:
             need = "spacy_relx.TransformerEncoder.v1, which adds the markers of spacy_relx.MarkedSubwords.v1"
             raise RelxError("RX021", name="encoder", value="another", need=need)
         loaded: LoadedTransformer = module.loaded
         n_markers = module.n_markers if self.typed else 1
-        ids = marker_rows(n_markers, self.roles) + module.table.first_id
+        ids = marker_rows(n_markers, self.roles) + module.markers.first_id
         subwords = loaded.subwords
-        room = text_length(loaded, self.source) - len(subwords.prefix) - len(subwords.suffix) - 4
+        room = text_length(loaded, self.transformer) - len(subwords.prefix) - len(subwords.suffix) - 4
         return Marking("single", True, self.roles, room, room // 2, ids, subwords)
 
 
-def _count_rows(typed: bool, roles: str, n_markers: int) -> int:
+def _count_rows(typed: bool, roles: Roles, n_markers: int) -> int:
     return count_marker_rows(n_markers if typed else 1, roles)
 
 

@@ -5,7 +5,7 @@ The two are apart, so that a perturbation can come between; positions and types 
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,30 +13,37 @@ from torch import Tensor, nn
 from ..core.copies import copy_module
 from ..core.kernels.dropout import Dropout
 from ..core.kernels.flat_transformer import flat_states, padded_states, similar_runs
-from ..core.precision import autocast, full_precision
+from ..core.precision import Precision, autocast, full_precision
+from ..core.settings import Probability, architecture
 from ..core.spans import span_rows
 from ..core.transformers.batch import MarkedBatch
+from ..core.transformers.loading import LoadedTransformer
+from ..errors import RelxError
 from ..marked.marker_embedding import MarkerEmbedding
-from ..marked.pooling import EntityPooling
-from .instance_batch import InstanceBatch
+from ..marked.pooling import MakePooling
+from .instance_batch import InstanceBatch, TokenVectors
+from .sentence_encoders import SentenceEncoder
 
 
-class SubwordEmbedding(nn.Module):
+class SubwordEmbedding(TokenVectors):
     """Ids of subwords and markers -> their vectors, as the transformer has them.
 
-    loaded: what the transformer came from, with its tokenizer, opaque here; `module` is the transformer, whose word
-    embeddings move into this module. count_rows: n_markers -> marker tokens. lr_scale: theirs. directed: whether the
-    markers in a text tell head from tail.
+    Args:
+        loaded: The transformer, whose word embeddings move into this module, with its tokenizer.
+        count_rows: n_markers -> marker tokens.
+        lr_scale: Theirs.
+        directed: Whether the markers in a text tell head from tail.
     """
 
-    table: Any
+    table: nn.Module
 
-    def __init__(self, loaded: Any, count_rows: Callable[[int], int], lr_scale: float, directed: bool):
+    def __init__(self, loaded: LoadedTransformer, count_rows: Callable[[int], int], lr_scale: float, directed: bool):
         super().__init__()
         self.loaded = loaded
-        self.table = loaded.module.get_input_embeddings()
+        words: nn.Embedding = loaded.module.get_input_embeddings()
+        self.table = words
         loaded.module.set_input_embeddings(nn.Identity())
-        self.width = int(self.table.embedding_dim)
+        self.width = words.embedding_dim
         self.count_rows = count_rows
         self.lr_scale = lr_scale
         self.directed = directed
@@ -48,10 +55,16 @@ class SubwordEmbedding(nn.Module):
         if self.n_markers is not None:
             return
         self.n_markers = n_markers
-        self.table = MarkerEmbedding(self.table, self.count_rows(n_markers))
-        self.table.markers.weight.lr_scale = self.lr_scale
+        markers = MarkerEmbedding(cast(nn.Embedding, self.table), self.count_rows(n_markers))
+        markers.markers.weight.lr_scale = self.lr_scale  # type: ignore[attr-defined]
         if self.loaded.has_weights:
-            self.table.start()
+            markers.start()
+        self.table = markers
+
+    @property
+    def markers(self) -> MarkerEmbedding:
+        """The table, once it has markers."""
+        return cast(MarkerEmbedding, self.table)
 
     def take_body(self) -> Any:
         """The transformer without its word embeddings: for the first encoder itself, for each further one a copy."""
@@ -61,26 +74,54 @@ class SubwordEmbedding(nn.Module):
         return self.loaded.module
 
     def forward(self, batch: InstanceBatch) -> Tensor:
-        """RETURNS: *Shape:* (n_tokens, width), float32."""
-        return self.table(batch.tokens)
+        vectors: Tensor = self.table(batch.tokens)
+        return vectors
 
 
-class TransformerEncoder(nn.Module):
-    """States of the transformer, pooled at head and tail, one behind the other (Ni et al. 2020, section 3.3).
+@architecture
+class TransformerEncoder(SentenceEncoder):
+    """`spacy_relx.TransformerEncoder.v1`: the transformer of `spacy_relx.MarkedSubwords.v1`, pooled at head and tail,
+    one behind the other (Ni et al. 2020, section 3.3).
 
-    body: an encoder of Hugging Face, to which word embeddings are given. pooling: states -> entity vectors. flat:
-    whether the body is BERT-like (`nn.flat_transformer`). precision: see `nn.marked.autocast`. dropout: on the
-    instance's vector. An instance's mentions begin with their opening and end with their closing marker.
+    Each encoder of a model with several, as one for each language, has layers of its own, which begin alike. An
+    instance's mentions begin with their opening and end with their closing marker.
     """
 
-    def __init__(self, body: Any, pooling: EntityPooling, *, flat: bool, precision: str, dropout: float):
+    def __init__(
+        self,
+        words: TokenVectors,
+        n_markers: int,
+        *,
+        pooling: MakePooling,
+        precision: Precision = "auto",
+        dropout: Probability = 0.1,
+    ):
+        """Make the encoder.
+
+        Args:
+            words: Module of the subwords' vectors, which gets the markers.
+            n_markers: Size of the marker vocabulary.
+            pooling: How states become entity vectors, for instance `spacy_relx.EntityStart.v1`.
+            precision: "fp32"; "bf16", bfloat16; or "auto", that where the device computes it in hardware.
+            dropout: Dropout on the vector of head and tail.
+
+        Raises:
+            RelxError: RX021 for other words, and for roles that the pooling cannot have.
+        """
         super().__init__()
-        self.body = body
-        self.pooling = pooling
-        self.flat = flat
+        if not isinstance(words, SubwordEmbedding):
+            need = "spacy_relx.MarkedSubwords.v1, which spacy_relx.TransformerEncoder.v1 reads"
+            raise RelxError("RX021", name="words", value="another", need=need)
+        self.pooling = pooling(words.loaded.width)
+        if self.pooling.of_sentence and not words.directed:
+            need = '"all" where spacy_relx.SentenceStart.v1 gives head and tail one vector'
+            raise RelxError("RX021", name="roles", value="uniform or none", need=need)
+        words.add_markers(n_markers)
+        self.body = words.take_body()
+        self.flat = words.loaded.flat
         self.precision = precision
         self.dropout = Dropout(dropout)
-        self.width_out = pooling.width_out * (1 if pooling.of_sentence else 2)
+        self.width_out = self.pooling.width_out * (1 if self.pooling.of_sentence else 2)
 
     def forward(self, words: Tensor, batch: InstanceBatch) -> Tensor:
         """words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width_out)."""

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ..core.kernels.dropout import Dropout
-from .instance_batch import InstanceBatch
+from .instance_batch import InstanceBatch, TokenVectors
 
 
-class WordEmbedding(nn.Module):
+class WordEmbedding(TokenVectors):
     """Row of each token -> its vector.
 
     n_words: rows of the table; row 0 stands for all unknown words. dropout: on the vectors. word_dropout: probability
@@ -35,4 +35,5 @@ class WordEmbedding(nn.Module):
         rows = batch.tokens
         if self.training and self.word_dropout:
             rows = rows * (torch.rand(len(rows), device=rows.device) >= self.word_dropout)
-        return self.dropout(self.table(rows))
+        vectors: Tensor = self.dropout(self.table(rows))
+        return vectors

@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 from spacy.util import minibatch
 from spacy.vocab import Vocab
 
+from ..core.settings import Count, Probability, architecture
 from ..data.extensions import primary_code
 from ..errors import RelxError
 from .instance_batch import InstanceBatch
@@ -29,22 +30,33 @@ VOCAB = "vocab"
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
-@dataclass
-class WordTable(InstanceText):
-    """What a model reads of a text: its words, those that training shows `min_count` times or more.
+@architecture
+@dataclass(kw_only=True)
+class WordTable(InstanceText[WordEmbedding]):
+    """`spacy_relx.WordTable.v1`: an embedding for each word that the training data has `min_count` times or more.
 
-    See `models.words.make_word_table` for the settings. `prepare` is called with the training Docs, once, before the
-    module is made; a saved pipeline has all it needs in the module's weights.
+    Args:
+        width: Width of the vectors.
+        min_count: How often training has to show a word.
+        lower: Whether to read words in lower case.
+        by_language: Whether to give one word in two languages two vectors.
+        vectors: Where vectors begin: null, at random; "vocab", with those of the pipeline's vocab; else a file in the
+            text format of word2vec, GloVe and fastText, a table of floret (.floret), or a pipeline. All words that have
+            a vector are then known, whether training shows them or not (floret's and `by_language` aside). The file is
+            read at initialisation only; RX061 says why one cannot be used.
+        tune: Whether training changes the vectors.
+        dropout: Dropout on the vectors.
+        word_dropout: How often a word is taken for unknown in training.
     """
 
-    width: int
-    min_count: int
-    lower: bool
-    by_language: bool
-    vectors: str | None
-    tune: bool
-    dropout: float
-    word_dropout: float
+    width: Count = 50
+    min_count: Count = 2
+    lower: bool = True
+    by_language: bool = False
+    vectors: str | None = None
+    tune: bool = True
+    dropout: Probability = 0.0
+    word_dropout: Probability = 0.0
 
     def __post_init__(self) -> None:
         self._keys: np.ndarray | None = None
@@ -85,7 +97,9 @@ class WordTable(InstanceText):
         self._keys = self._start = None
         return module
 
-    def batch(self, docs: Sequence[Doc], instances: Instances, langs: np.ndarray, module: Any) -> InstanceBatch:
+    def batch(
+        self, docs: Sequence[Doc], instances: Instances, langs: np.ndarray, module: WordEmbedding
+    ) -> InstanceBatch:
         """langs: int64 (n_instances,), row of each instance's language. module: from `build`."""
         rows = self._rows(docs, module.keys.cpu().numpy())[token_places(docs, instances)]
         return make_instance_batch(rows, instances, langs)

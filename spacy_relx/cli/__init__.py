@@ -2,30 +2,7 @@
 
 from spacy.cli._util import app
 
-from . import (  # noqa: F401  (they register their commands)
-    align,
-    annotate,
-    bags,
-    calibrate,
-    challenge,
-    constraints,
-    convert,
-    curves,
-    errors,
-    evaluate,
-    export,
-    facts,
-    graph,
-    kb,
-    kb_docs,
-    page,
-    predict,
-    prelabel,
-    routes,
-    serve,
-    show,
-    transfer,
-)
+from . import data, kb, scores, texts, training, triples  # noqa: F401  (they register their commands)
 from ._app import relx_app
 
 app.add_typer(relx_app, name="relx")

@@ -1,4 +1,4 @@
-"""What the commands share: the typer app, loading of pipelines and texts, errors without a traceback.
+"""What the commands share: the typer apps, errors without a traceback, progress bars.
 
 Everything heavy is imported inside functions: spaCy imports this module for each of its own commands too.
 """
@@ -11,55 +11,42 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable
+from typing import Any, Callable
 
 import typer
 
-from ..data.loading import check_finds as check_finds
-from ..data.loading import import_code as import_code
-from ..data.loading import load_pipeline as load_pipeline
-from ..data.loading import use_gpu as use_gpu
-from ..data.text_forms import normal_form
 from ..errors import MESSAGES, RelxError, RelxWarning
-from ..errors import sentence as sentence
-from ..formats.texts import OnError
-from ..formats.texts import annotate as annotate
-from ..formats.texts import read_texts as read_texts
 
-if TYPE_CHECKING:
-    from spacy.tokens import Doc
-    from spacy.vocab import Vocab
-
-HELP = "Relation extraction: convert data, evaluate pipelines, compare languages, predict and show relations."
+HELP = "Relation extraction: make data and configs, train and measure pipelines, predict, show and export relations."
 relx_app = typer.Typer(name="relx", help=HELP, no_args_is_help=True, rich_markup_mode=None)
+
+
+def _group(name: str, help: str) -> typer.Typer:
+    """A typer app for the commands `relx NAME ...`, an option helper of typer's."""
+    group = typer.Typer(name=name, help=help, no_args_is_help=True, rich_markup_mode=None)
+    relx_app.add_typer(group)
+    return group
+
+
+init_app = _group("init", "Make a config.")
+data_app = _group("data", "Make and check training data.")
+graph_app = _group("graph", "Triples in a graph, and queries.")
+kb_app = _group("kb", "Embeddings of a knowledge base.")
 
 #: Seconds that a command's process may take to end when its work is done.
 END_SECONDS = 30.0
 INTERRUPTED = 130  # what shells report for a command ended by ctrl-C
 
-TEXTS_HELP = "Texts: .txt (one a line), .jsonl (text, and lang and id where known), .spacy, or - for standard input"
 
-#: Arguments and options that several commands have.
-ModelArg = Annotated[str, typer.Argument(help="Pipeline: folder or name")]
-TextsArg = Annotated[str, typer.Argument(help=TEXTS_HELP)]
-BatchOpt = Annotated[int | None, typer.Option("--batch-size", "-b", min=1, help="Texts taken at a time")]
-OnErrorOpt = Annotated[OnError, typer.Option("--on-error", help="What to do with a line that is broken or too long")]
-CodeOpt = Annotated[Path | None, typer.Option("--code", "-c", help="Python file with additional components")]
-SymmetricOpt = Annotated[
-    str, typer.Option("--symmetric", help="Relations without a direction, with commas; others are seen in the data")
-]
-RowsOpt = Annotated[
-    int, typer.Option("--rows", min=0, help="Rows that tables of relations or languages have at most, 0 for all")
-]
-GpuOpt = Annotated[int, typer.Option("--gpu-id", "-g", help="Number of the GPU (needs CuPy), or -1 for the CPU")]
+def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command, with `report_errors`."""
 
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        return app.command(name, **settings)(report_errors(function))
 
-def split_names(text: str) -> list[str]:
-    """Names with commas between, each once, in the form in which names are looked up."""
-    return list(dict.fromkeys(name.strip() for name in normal_form(text).split(",") if name.strip()))
+    return register
 
 
 def report_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -118,16 +105,13 @@ class BoundedEnd:
         os._exit(self.code)
 
 
-def read_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """The Docs of a .spacy file, or of all in a folder. RAISES: RelxError RX131 (no file), RX132 (a broken one)."""
-    from ..formats.docbin import read_docs
-    from ..formats.reader import corpus_files
-
-    return (doc for file in corpus_files(path) for doc in read_docs(file, vocab))
-
-
-def progress(stream: Iterator[Any], unit: str = " docs") -> Iterator[Any]:
+def progress(stream: Iterable[Any], unit: str = " docs", **settings: Any) -> Any:
     """The same stream with a progress bar on standard error, where that is a terminal."""
     from tqdm import tqdm
 
-    return iter(tqdm(stream, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty()))
+    return iter(tqdm(stream, unit=unit, file=sys.stderr, disable=not sys.stderr.isatty(), **settings))
+
+
+def echo_saved(path: object, what: str = "Saved") -> None:
+    """Say that an output was written, on standard error where it went to standard output."""
+    typer.secho(f"✔ {what} to {path}", fg="green")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
-def copy_module(module: _Module, memo: dict | None = None) -> _Module:
+def copy_module(module: _Module, memo: dict[int, object] | None = None) -> _Module:
     """A deep copy whose parameters have the original's share of the learning rate (attribute `lr_scale`), which is not
     copied with them. memo: see `copy.deepcopy`."""
     copied = copy.deepcopy(module, memo)

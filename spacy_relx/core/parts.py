@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from spacy.tokens import Doc
-from thinc.api import Model
 
 from ..data.extensions import get_sentence_langs, has_routes, known_code
 from ..data.sentences import sentence_starts
@@ -17,26 +17,17 @@ NO_LANGUAGE = "xx"
 
 
 #: What a model may read at once. None stands for "as in training": sentences where the training Docs were single ones.
-CONTEXTS = ("sentence", "document")
+Context = Literal["sentence", "document"]
 
 
-def set_reading(model: Model, *, by_sentence: bool, by_rule: bool) -> None:
-    """Tell the layers of a model how training had texts. They keep it in their `attrs`, which are saved with weights.
+def reads_sentences(by_sentence: bool, context: Context | None) -> bool:
+    """Whether a layer reads sentence by sentence.
 
     Args:
-        model: Its layers that read texts have one of the attributes or both.
-        by_sentence: Whether the training Docs were single sentences, so that longer ones are read sentence by sentence.
-        by_rule: Whether relations lie within sentences, so that Docs without sentence boundaries are cut by rule.
+        by_sentence: Whether the training Docs were single sentences.
+        context: The layer's setting.
     """
-    for node in model.walk():
-        for name, value in (("by_sentence", by_sentence), ("by_rule", by_rule)):
-            if name in node.attrs:
-                node.attrs[name] = value
-
-
-def reads_sentences(model: Model, context: str | None) -> bool:
-    """Whether a layer reads sentence by sentence. context: its setting, see `CONTEXTS`."""
-    return model.attrs["by_sentence"] if context is None else context == "sentence"
+    return by_sentence if context is None else context == "sentence"
 
 
 def text_lengths(docs: Sequence[Doc], by_sentence: bool) -> list[np.ndarray]:
@@ -47,9 +38,9 @@ def text_lengths(docs: Sequence[Doc], by_sentence: bool) -> list[np.ndarray]:
     return [np.diff(sentence_starts(doc), append=len(doc)) if len(doc) else np.zeros(0, "int64") for doc in docs]
 
 
-def part_lengths(doc: Doc, max_length: int, by_rule: bool = False) -> np.ndarray:
+def part_lengths(doc: Doc, max_tokens: int, by_rule: bool = False) -> np.ndarray:
     """int64 (n_parts,): tokens of each sentence; where sentences are not set, of the whole Doc, or of each sentence
-    that the rule finds. What is longer than `max_length` tokens is cut into pieces of that length, so that the cost
+    that the rule finds. What is longer than `max_tokens` tokens is cut into pieces of that length, so that the cost
     grows with the Doc."""
     if not len(doc):
         return np.zeros(0, dtype="int64")
@@ -57,8 +48,8 @@ def part_lengths(doc: Doc, max_length: int, by_rule: bool = False) -> np.ndarray
     if by_rule or doc.has_annotation("SENT_START"):
         starts = sentence_starts(doc)
     sizes = np.diff(starts, append=len(doc))
-    if sizes.max() > max_length:
-        starts = np.concatenate([np.arange(s, s + size, max_length) for s, size in zip(starts, sizes)])
+    if sizes.max() > max_tokens:
+        starts = np.concatenate([np.arange(s, s + size, max_tokens) for s, size in zip(starts, sizes)])
     return np.diff(starts, append=len(doc)).astype("int64")
 
 
@@ -85,9 +76,9 @@ def part_codes(
     return [code for doc, sizes in zip(docs, lengths) for code in codes_at(doc, np.cumsum(sizes) - sizes, read)]
 
 
-def route_rows(codes: Sequence[str], languages: Sequence[str]) -> np.ndarray:
+def route_rows(codes: Sequence[str], langs: Sequence[str]) -> np.ndarray:
     """int64 (n_codes,): row of each language, as of `LanguageSwitcher`: their number for one that is not among them."""
-    rows = {code: row for row, code in enumerate(languages)}
+    rows = {code: row for row, code in enumerate(langs)}
     found = {code: rows.get(known_code(code, rows), len(rows)) for code in {*codes}}
     return np.array([found[code] for code in codes], dtype="int64")
 

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from thinc.api import Model
+
+from .switcher import Switcher
+from .task import AnyModel, layers_of
 
 #: How languages come to their sub-modules: trained, or each its own.
 ROUTINGS = ("learned", "one_to_one")
 
 
-def language_shims(model: Model) -> list[Any]:
-    """The shims in a model that know of languages, if any: `sizes` has them, `module.switcher` may switch by them."""
-    return [shim for node in model.walk() for shim in node.shims if getattr(shim, "sizes", None) is not None]
+def tells_langs(model: AnyModel) -> bool:
+    """Whether a layer of a model tells languages apart."""
+    return any(layer.tells_langs for _, layer in layers_of(model))
 
 
-def route_table(model: Model) -> dict[str, list[float]]:
+def known_langs(model: AnyModel) -> list[str] | None:
+    """The languages of the first trained layer that tells them apart; None where there is none."""
+    return next((list(layer.task.langs) for _, layer in layers_of(model) if layer.tells_langs and layer.is_built), None)
+
+
+def switcher_of(model: AnyModel) -> Switcher | None:
+    """The first switcher in a model that is built."""
+    found = (layer.switcher for _, layer in layers_of(model) if layer.is_built)
+    return next((switcher for switcher in found if switcher is not None), None)
+
+
+def route_table(model: AnyModel) -> dict[str, list[float]]:
     """How much of each sub-module each language takes in prediction, of the first switcher in a model; under "" what
     languages that are not known take. Empty where there is no switcher."""
-    for shim in language_shims(model):
-        switcher = shim.module.switcher if shim.is_built else None
+    for _, layer in layers_of(model):
+        switcher = layer.switcher if layer.is_built else None
         if switcher is not None:
             switcher.eval()
             with torch.inference_mode():
                 rows = switcher.routes().cpu().tolist()
-            return dict(zip([*shim.sizes["languages"], ""], rows))
+            return dict(zip([*layer.task.langs, ""], rows))
     return {}

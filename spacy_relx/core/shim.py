@@ -1,15 +1,15 @@
-"""A thinc shim whose optimizer is PyTorch's, and whose weights on disk are plain arrays."""
+"""The thinc shim of every layer: PyTorch's optimizer, and weights on disk as plain arrays."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import srsly
 import torch
-from thinc.api import Model, Optimizer, PyTorchShim
+from thinc.api import Optimizer, PyTorchShim
 from thinc.util import get_torch_default_device
 from torch import nn
 
@@ -17,41 +17,62 @@ from ..errors import RelxError
 from . import forks  # noqa: F401
 from .copies import copy_module
 
+if TYPE_CHECKING:
+    from .layer import AnyLayer
+
+#: What is saved: the task and the sizes that the network is built of, its weights, and what else its layer needs.
+_SAVED = {"task", "sizes", "weights", "extra"}
+
 
 class TorchShim(PyTorchShim):
-    """Holds a torch module that may be built later, when its dimensions are known.
+    """Holds a layer and its torch network, which is built when the layer knows its sizes.
 
     thinc's own shim steps every parameter through numpy; here one fused torch optimizer steps all. Its learning rate
     and the rest are read from the thinc optimizer at each step, so spaCy's `[training.optimizer]` and its schedules
     mean what they always mean: Adam with `L2_is_weight_decay` is AdamW. Gradients are clipped by their norm over the
-    whole module. Weights are saved as msgpack of arrays, never as pickled code. extra: the extra of this package that
-    the module needs.
+    whole network. Weights are saved as msgpack of arrays, never as pickled code.
+
+    Args:
+        layer: What builds the network, and works with it.
     """
 
-    extra = ""
-
-    def __init__(self, module: nn.Module | None = None):
-        super().__init__(module)
+    def __init__(self, layer: AnyLayer):
+        super().__init__(None)
+        self.layer = layer
         self._torch_optimizer: torch.optim.Optimizer | None = None
         self._owner: Optimizer | None = None
 
     @property
-    def module(self) -> Any:
-        """The torch module. RAISES: RelxError RX050 before it is built."""
-        if self._model is None:
-            raise RelxError("RX050")
-        return self._model
+    def is_built(self) -> bool:
+        """Whether there is a network, by initialisation or loading."""
+        return self.layer.is_built
 
     @property
-    def is_built(self) -> bool:
-        return self._model is not None
+    def module(self) -> nn.Module:
+        """The network.
 
-    def build(self, module: nn.Module) -> None:
-        """Set the module, on the device that spaCy uses."""
-        self._model = module.to(get_torch_default_device())
+        Raises:
+            RelxError: RX050 before it is built.
+        """
+        network: nn.Module = self.layer.network
+        return network
+
+    def build(self) -> None:
+        """Build the network from what the layer knows, on the device that spaCy uses."""
+        self._set(self.layer.build().to(get_torch_default_device()))
+
+    def _set(self, network: nn.Module | None) -> None:
+        self._model = network
+        self.layer.set_network(network)
         self._torch_optimizer = None
 
     def finish_update(self, optimizer: Optimizer) -> None:
+        """Step on the gradients of an update, and then on those of each loss that the layer has besides."""
+        self.step(optimizer)
+        for _ in self.layer.further_gradients():
+            self.step(optimizer)
+
+    def step(self, optimizer: Optimizer) -> None:
         """One optimizer step over all parameters that have a gradient; then the gradients are gone."""
         stepped = [p for p in self.module.parameters() if p.grad is not None]
         if not stepped:
@@ -67,14 +88,54 @@ class TorchShim(PyTorchShim):
         self._torch_optimizer.step()
         self._torch_optimizer.zero_grad(set_to_none=True)
 
+    def optimizer_state(self) -> dict[str, Any] | None:
+        """What the torch optimizer keeps of each parameter, as arrays: place among its parameters -> name -> value.
+        None before the first step."""
+        if self._torch_optimizer is None:
+            return None
+        state = self._torch_optimizer.state_dict()["state"]
+        return {
+            str(place): {name: np.array(value.detach().cpu()) for name, value in kept.items()}
+            for place, kept in state.items()
+        }
+
+    def load_optimizer_state(self, optimizer: Optimizer, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Go on with what `optimizer_state` gave. optimizer: the thinc one that steps from now on."""
+        self._torch_optimizer, self._owner = _make_optimizer(self.module, optimizer), optimizer
+        tensors = {
+            int(place): {name: torch.from_numpy(np.array(value)) for name, value in kept.items()}
+            for place, kept in state.items()
+        }
+        self._torch_optimizer.load_state_dict({**self._torch_optimizer.state_dict(), "state": tensors})
+
     def to_bytes(self) -> bytes:
-        return srsly.msgpack_dumps(self.weights() if self.is_built else {})
+        """Everything that a network of the same settings needs; nothing before it is built."""
+        if not self.is_built:
+            return srsly.msgpack_dumps({})
+        state = {
+            "task": self.layer.task.to_dict(),
+            "sizes": self.layer.sizes,
+            "weights": self.weights(),
+            "extra": self.layer.extra_state(),
+        }
+        return srsly.msgpack_dumps(state)
 
     def from_bytes(self, bytes_data: bytes) -> TorchShim:
-        """Load weights into the built module. RAISES: RelxError RX051 when they do not fit it."""
+        """Build the network from the sizes that were saved, then load its weights.
+
+        Raises:
+            RelxError: RX051 when the weights do not fit the network of these settings.
+            ValueError: For what was not saved by `to_bytes`.
+        """
         state = srsly.msgpack_loads(bytes_data)
-        if state or self.is_built:
-            self.load_weights(state)
+        if not state:
+            self._set(None)
+        elif isinstance(state, dict) and set(state) == _SAVED:
+            self.layer.restore(state["task"], state["sizes"], state["extra"])
+            self.build()
+            self.load_weights(state["weights"])
+        else:
+            raise ValueError(f"a layer's bytes do not hold {', '.join(sorted(_SAVED))}")
         return self
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -82,11 +143,11 @@ class TorchShim(PyTorchShim):
         return {name: tensor.detach().cpu().numpy() for name, tensor in self.module.state_dict().items()}
 
     def load_weights(self, state: Mapping[str, np.ndarray]) -> None:
-        """RAISES: RelxError RX051 when they do not fit the module."""
-        shapes = {name: tuple(array.shape) for name, array in state.items()}
-        for prefix, part in self.module.named_modules():
-            if hasattr(part, "fit_shapes"):  # tables of a size that only the weights know
-                part.fit_shapes(f"{prefix}." if prefix else "", shapes)
+        """Load what `weights` gave.
+
+        Raises:
+            RelxError: RX051 when they do not fit the network.
+        """
         wanted = self.module.state_dict()
         wrong = sorted(set(state) ^ set(wanted))
         wrong += [n for n in set(state) & set(wanted) if tuple(state[n].shape) != tuple(wanted[n].shape)]
@@ -95,23 +156,19 @@ class TorchShim(PyTorchShim):
             found = tuple(state[name].shape) if name in state else "missing"
             need = tuple(wanted[name].shape) if name in wanted else "absent"
             raise RelxError("RX051", name=name, found=found, wanted=need, count=len(wrong))
-        self._model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
+        self.module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
 
-    def __deepcopy__(self, memo: dict) -> TorchShim:
+    def __deepcopy__(self, memo: dict[int, Any]) -> TorchShim:
         copied = copy.copy(self)
-        copied._model = None if self._model is None else copy_module(self._model, memo)
-        copied._torch_optimizer = copied._owner = None
+        copied.layer = self.layer.copy()
+        copied._set(copy_module(self.module, memo) if self.is_built else None)
+        copied._owner = None
         return copied
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
         state["_torch_optimizer"] = state["_owner"] = None
         return state
-
-
-def torch_shim(model: Model) -> TorchShim:
-    """The shim of one of our layers."""
-    return cast(TorchShim, model.shims[0])
 
 
 def _make_optimizer(module: nn.Module, optimizer: Optimizer) -> torch.optim.Optimizer:

@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -236,21 +235,6 @@ def _candidates_of(values: Any) -> Candidates:
     return Candidates.of_pairs(pairs, markers, types)
 
 
-@contextmanager
-def other_markers(docs: Sequence[Doc], change: Callable[[Sequence[int]], list[int]]) -> Iterator[None]:
-    """Within the block the candidates of Docs have the markers that `change` makes of theirs."""
-    saved = [kept(doc).get(storage.CANDIDATES) for doc in docs]
-    try:
-        for doc, data in zip(docs, saved):
-            if data is not None:
-                put(doc, storage.CANDIDATES, {**data, "markers": change(data["markers"])})
-        yield
-    finally:
-        for doc, data in zip(docs, saved):
-            if data is not None:
-                put(doc, storage.CANDIDATES, data)
-
-
 def get_type_names(doc: Doc) -> dict[str, str]:
     """What training calls the Doc's entity types, where it is something else: {type on the Doc: type of training}."""
     data = kept(doc).get(storage.CANDIDATES, {"labels": (), "types": ()})
@@ -374,9 +358,12 @@ _SPAN_EXTENSIONS: dict[str, dict[str, Any]] = {
 
 
 def set_extensions() -> None:
-    """Register the extensions, once; every component does so when it is made.
+    """Register the extension attributes of Doc and Span.
 
-    RAISES: RelxError RX001 when another package holds one of the names.
+    Each component calls this when it is made; further calls do nothing.
+
+    Raises:
+        RelxError: RX001 if another package has registered one of the names.
     """
     for cls, extensions in ((Doc, _DOC_EXTENSIONS), (Span, _SPAN_EXTENSIONS)):
         for name, functions in extensions.items():
@@ -387,19 +374,18 @@ def set_extensions() -> None:
 
 
 def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
-    """`Doc.from_docs`, without its warnings of what it leaves out.
+    """Merge Docs, as `Doc.from_docs` does, with their relations and facts.
 
-    A Doc's language becomes that of its part's sentences, and the language of the whole where all agree. The same fact
-    of several Docs becomes one, see `facts.merge_facts`. Bags of one pair become one bag; what is merged of other Docs
-    is none. Candidates and `doc._.fact_scores` are not carried: they are about each Doc by itself, so run the
-    components again.
+    The language of each Doc becomes the language of its sentences, and of the merged Doc if all agree. Equal facts
+    become one, see `facts.merge_facts`. Bags of one pair become one bag; other Docs do not. Candidates and
+    `doc._.fact_scores` are dropped, so run the components again.
 
     Args:
-        docs: Docs of one vocab.
-        **kwargs: As for `Doc.from_docs`; relations, facts and languages come along without its `user_data`, too.
+        docs: Docs with the same vocab.
+        **kwargs: As for `Doc.from_docs`. Relations, facts and languages are kept even without its `user_data`.
 
     Returns:
-        The merged Doc, or None for no docs, as `Doc.from_docs` does.
+        The merged Doc, or None if there are no Docs, as with `Doc.from_docs`.
     """
     docs = list(docs)
     with warnings.catch_warnings():
@@ -417,11 +403,17 @@ def merge_docs(docs: Sequence[Doc], **kwargs: Any) -> Doc:
 
 
 def span_as_doc(span: Span) -> Doc:
-    """`span.as_doc()`, keeping the language, the spans of `doc.spans` that lie in the span, the relations of which both
-    mentions do, and the facts that have evidence there, with that evidence alone.
+    """Copy a span to a Doc of its own, as `span.as_doc()` does, with its relations and facts.
 
-    Facts without evidence are left out: nothing says what they are from. So are `doc._.fact_scores` and `doc._.bag`,
-    which are about all of the Doc. `corpora.bags.split_bag` divides a bag and keeps its facts.
+    The Doc keeps the language, the spans of `doc.spans` inside the span, relations whose two mentions are inside it,
+    and facts with evidence inside it, with that evidence only. Facts without evidence, `doc._.fact_scores` and
+    `doc._.bag` are dropped. `formats.bags.split_bag` divides a bag and keeps its facts.
+
+    Args:
+        span: The span to copy.
+
+    Returns:
+        The new Doc.
     """
     doc = span.as_doc()
     for key, group in span.doc.spans.items():  # spaCy drops them

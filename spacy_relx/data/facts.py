@@ -60,10 +60,10 @@ class Evidence(SpanRecord):
 
     Args:
         start: The first token of the sentence.
-        end: The token behind its last one.
-        head: The mention of the head in it: a Mention, a Span or a mapping.
-        tail: That of the tail.
-        weight: How much the sentence counted among all of the bag, in [0, 1].
+        end: The token after its last one.
+        head: The mention of the head in this sentence: a Mention, a Span or a mapping.
+        tail: The mention of the tail.
+        weight: The weight of the sentence among all sentences of the bag, in [0, 1].
     """
 
     __slots__ = ()
@@ -125,14 +125,13 @@ class Fact(Record):
         head: The id of an entity.
         label: The name of the relation.
         tail: The id of the other entity.
-        score: The model's, in [0, 1]; 1.0 in annotated data.
-        evidence: Sentences of the Doc, those that counted most first.
-        kb_score: What a knowledge base says is the probability of the relation given the two entities, in [0, 1]; None
-            where none was asked or it cannot tell.
-        known: Whether the knowledge base has it, or None.
-        kb_rank: Of one that it does not have, the rank of the tail among all entities, from 1 (`kb.consistency`), or
-            None.
-        found_by: As of `types.Relation`.
+        score: The score of the model, in [0, 1]; 1.0 in annotated data.
+        evidence: Sentences of the Doc that express the fact, highest weight first.
+        kb_score: The probability of the relation given the two entities, according to a knowledge base, in [0, 1]; None
+            if it was not computed or the entities are unknown.
+        known: Whether the knowledge base has the fact; None if it was not asked.
+        kb_rank: For a fact that the knowledge base lacks, the rank of the tail among all entities, from 1; else None.
+        found_by: Names of the components that found the fact, with their scores, as in `types.Relation`.
     """
 
     __slots__ = ()
@@ -355,7 +354,7 @@ class FactScores:
             raise RelxError("RX014", value=rows) from err
 
 
-class FactScoreTuple(FactScores, tuple):
+class FactScoreTuple(FactScores, tuple[Any, ...]):
     """`doc._.fact_scores`: the scores as a tuple of a mapping for each pair, which JSON takes as it is, with the same
     columns."""
 

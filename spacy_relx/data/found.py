@@ -23,14 +23,14 @@ _Item = TypeVar("_Item", Relation, Fact)
 
 
 def add_relations(doc: Doc, name: str, found: Iterable[Relation], *, overwrite: bool = False) -> None:
-    """Put relations on a Doc.
+    """Add relations to a Doc, as a component does.
 
-    A relation that stands there between the same tokens, with the same label, stays: it takes the better score.
+    If the Doc has a relation with the same label between the same tokens, the two become one with the higher score.
 
     Args:
-        doc: Takes the relations.
-        name: The component that found them.
-        found: What it found.
+        doc: The Doc.
+        name: The name of the component that found the relations.
+        found: The relations.
         overwrite: Whether to replace all relations of the Doc.
     """
     mine = _signed(found, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc
@@ -13,7 +13,7 @@ from .text_forms import folded_form
 from .types import Candidates
 
 #: What an entity is known by: the id of its mentions (`kb_id`), or their text where they have none.
-ENTITIES = ("linked", "text")
+Entities = Literal["linked", "text"]
 
 
 class DocBags(NamedTuple):
@@ -28,12 +28,12 @@ class DocBags(NamedTuple):
     sizes: np.ndarray
 
 
-def group_pairs(doc: Doc, candidates: Candidates, entities: str) -> DocBags:
+def group_pairs(doc: Doc, candidates: Candidates, entities: Entities) -> DocBags:
     """Group candidate pairs by the entities of head and tail, in the order in which bags first appear.
 
     A sentence is one instance of a pair of entities: where it has several pairs of their mentions, the nearest counts,
     as in training data.
-    entities: see `ENTITIES`; mentions without an id are left out of "linked". Pairs of an entity with itself are none.
+    entities: see `Entities`; mentions without an id are left out of "linked". Pairs of an entity with itself are none.
     """
     named = entity_ids(doc, candidates, entities)
     if get_bag(doc) is not None and (key := _only_key(named, candidates.pairs)) is not None:
@@ -83,8 +83,8 @@ def _only_key(ids: list[str], pairs: np.ndarray) -> tuple[str, str] | None:
     return (head, tail) if same else None
 
 
-def entity_ids(doc: Doc, candidates: Candidates, entities: str) -> list[str]:
-    """What each mention's entity is known by, "" where it is not. entities: see `ENTITIES`."""
+def entity_ids(doc: Doc, candidates: Candidates, entities: Entities) -> list[str]:
+    """What each mention's entity is known by, "" where it is not. entities: see `Entities`."""
     names = candidates.kb_ids
     if entities == "text":
         spans = candidates.spans.tolist()

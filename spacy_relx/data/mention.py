@@ -101,11 +101,11 @@ class Mention(SpanRecord):
 
     Attributes:
         start: The first token.
-        end: The token behind the last one.
-        label: The entity type. It and `kb_id` are kept in the form of `text_forms.normal_form`, as all names are.
-        kb_id: The id of the entity, "" where it is not known.
-        start_char: The first character, None where the mention was not read from a Doc.
-        end_char: The character behind the last one, or None.
+        end: The token after the last one.
+        label: The entity type. It is normalised by `text_forms.normal_form`, and so is `kb_id`.
+        kb_id: The id of the entity; "" if it is unknown.
+        start_char: The first character; None if the mention was not read from a Doc.
+        end_char: The character after the last one, or None.
     """
 
     __slots__ = ()

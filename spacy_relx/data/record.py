@@ -17,7 +17,7 @@ _Kind = TypeVar("_Kind", bound=type)
 _SHOWN = 40
 
 
-class Record(dict):
+class Record(dict[str, Any]):
     """A dataclass that is also a mapping of its fields, so that any JSON or msgpack encoder takes it as it is.
 
     It cannot be changed; `dataclasses.replace` makes another one. Fields that say nothing ("", None, an empty tuple)
@@ -28,7 +28,7 @@ class Record(dict):
 
     def __eq__(self, other: object) -> bool:
         if type(other) is type(self):
-            return self._values() == other._values()  # type: ignore[attr-defined]
+            return self._values() == other._values()
         return False if isinstance(other, dict) else NotImplemented  # nor is it equal to the plain mapping
 
     def __ne__(self, other: object) -> bool:  # that of a dict would be asked first
@@ -58,8 +58,8 @@ class Record(dict):
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise RelxError("RX542", name=type(self).__name__)
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
 
 def serve_fields(cls: _Kind) -> _Kind:
@@ -176,7 +176,7 @@ class RecordList(list[_Item]):
         self.extend(values)
         return self
 
-    def __imul__(self, times: Any) -> RecordList[_Item]:  # type: ignore[override,misc]
+    def __imul__(self, times: Any) -> RecordList[_Item]:  # type: ignore[misc]
         self._change(list.__imul__, times)
         return self
 
@@ -186,7 +186,7 @@ class RecordList(list[_Item]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or what another process gets, is a list of its own."""

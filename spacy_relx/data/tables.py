@@ -56,7 +56,7 @@ def shortened(table: Table, limit: int) -> Table:
 
 def text_table(table: Table, width: int | None = None) -> str:
     """The table, names to the left and numbers to the right; one that is wider than `width` goes on below itself."""
-    from wasabi import table as render
+    from wasabi.tables import table as render
 
     parts = []
     for part in [table] if width is None else _blocks(table, width):
@@ -76,6 +76,13 @@ def markdown_table(table: Table) -> str:
 def percent(value: float | None, digits: int = 2) -> str:
     """A fraction in percent, "-" for None."""
     return "-" if value is None else f"{100 * value:.{digits}f}"
+
+
+def cell_text(cell: Mapping[str, Any] | None) -> str:
+    """A mean of fractions with its standard deviation, in percent; "-" for None."""
+    if cell is None:
+        return "-"
+    return percent(cell["mean"], 1) + (f" ± {percent(cell['sd'], 1)}" if cell["sd"] is not None else "")
 
 
 def _blocks(table: Table, width: int) -> list[Table]:
@@ -144,13 +151,23 @@ class Shown:
         """What stands below the tables."""
         return ""
 
-    def to_text(self, rows: int = ROWS) -> str:
+    def to_text(self, rows: int = ROWS, width: int | None = None) -> str:
         """The tables and the note as text.
 
         Args:
             rows: As for `tables`.
+            width: Characters of a line; tables that are wider go on below themselves. None for no limit.
         """
-        return "\n".join([*map(text_table, self.tables(rows)), *filter(None, [self.note()])])
+        tables = [text_table(table, width) for table in self.tables(rows)]
+        return "\n".join([*tables, *filter(None, [self.note()])])
+
+    def to_markdown(self, rows: int = ROWS) -> str:
+        """The tables as Markdown.
+
+        Args:
+            rows: As for `tables`.
+        """
+        return "\n".join(map(markdown_table, self.tables(rows)))
 
     def __str__(self) -> str:
         return self.to_text()

@@ -11,7 +11,8 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..errors import RelxError
-from .mention import Mention, SpanRows, bind, short
+from .mention import Mention as Mention  # from here, too
+from .mention import SpanRows, bind, short
 from .places import warn_lost
 from .record import Record, serve_fields
 from .text_forms import normal_form
@@ -41,22 +42,21 @@ _PLAIN_COLUMNS, _CHAR_COLUMNS = list(MENTION_COLUMNS)[:4], list(MENTION_COLUMNS)
 @serve_fields
 @dataclass(init=False, repr=False, eq=False)
 class Relation(Record):
-    """What a text says of two mentions: `head` -label-> `tail`.
+    """A relation between two mentions of a text: `head` -label-> `tail`.
 
     Args:
         head: A Mention, a Span or a mapping with "start", "end" and "label".
-        label: The name of the relation; kept in the form of `text_forms.normal_form`, as all names are.
+        label: The name of the relation. It is normalised by `text_forms.normal_form`, as all names are.
         tail: As `head`.
-        score: The model's, in [0, 1]; 1.0 in annotated data.
-        kb_score: How probable a knowledge base makes it, see `facts.Fact`; None where none was asked.
-        known: Whether a knowledge base has it, or None.
-        kb_rank: The rank of the tail there, or None.
-
-        found_by: The components that found it, each with its own score; empty for a relation that was annotated.
-            Equality does not depend on it.
+        score: The score of the model, in [0, 1]; 1.0 in annotated data.
+        kb_score: The probability of the relation according to a knowledge base, in [0, 1]; None if it was not computed.
+        known: Whether the knowledge base has the relation; None if it was not asked.
+        kb_rank: The rank of the tail among all entities, from 1; None if it was not computed.
+        found_by: Names of the components that found the relation, with their scores; empty for an annotated relation.
+            It is not part of equality.
 
     Raises:
-        RelxError: RX002 for another head or tail, RX004 for a score that is no number.
+        RelxError: RX002 for an invalid head or tail, RX004 for a score that is not a number.
     """
 
     __slots__ = ()
@@ -132,6 +132,11 @@ class Relation(Record):
                     raise
                 raise RelxError("RX004", value=value) from err.__cause__
         raise RelxError("RX004", value=value)
+
+
+def rounded(score: float) -> float:
+    """A score or a weight as files and answers have it: six digits behind the point."""
+    return round(float(score), 6)
 
 
 def support_of(item: Any) -> dict[str, Any]:
@@ -241,17 +246,17 @@ def _pair(head: Mention, tail: Mention) -> Candidate:
     return candidate
 
 
-class Candidates(Sequence):
-    """The ordered pairs of mentions that a relation extractor looks at, as arrays over one table of mentions.
+class Candidates(Sequence[Any]):
+    """The ordered pairs of mentions that a relation extractor classifies, as arrays over one table of mentions.
 
-    A sequence of `Candidate`; the arrays are faster.
+    It is a sequence of `Candidate`; the arrays are faster.
 
     Args:
-        mentions: The Doc's mentions, each once, with the types that they have on the Doc.
+        mentions: The Doc's mentions, each once, with their types on the Doc.
         markers: int32 (n_mentions,), row of each mention's type in the marker vocabulary (0 is the uniform marker).
         pairs: int32 (n_pairs, 2), rows of `mentions`: head, tail.
-        dropped: Pairs that the cap left out.
-        types: The entity type of each mention as training calls it; None: as the mentions do.
+        dropped: The number of pairs beyond the cap.
+        types: The entity type of each mention under its name in training; None for the types of `mentions`.
 
     Attributes:
         spans: int32 (n_mentions, 2), tokens [start, end) of the mentions.
@@ -322,7 +327,7 @@ class Candidates(Sequence):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         head, tail = self.pairs[index]
@@ -381,7 +386,7 @@ class Candidates(Sequence):
         return candidates
 
 
-class CandidateTuple(Candidates, tuple):
+class CandidateTuple(Candidates, tuple[Any, ...]):
     """`doc._.candidates`: the candidates as a tuple of `Candidate`, which JSON takes as it is, with the same arrays.
 
     The mapping of each mention has its "marker", and its "type" where training calls it by another name. Mentions

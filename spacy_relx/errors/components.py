@@ -30,7 +30,7 @@ MESSAGES: Messages = {
         "RX272": "A heatmap shows one component, but {names} have routes. Choose one with --component, or write .json.",
         "RX510": "The setting 'types' must be the name of a built-in table, a mapping {{\"recogniser's name\": "
         '"training\'s name"}}, or a list of names and mappings, but got {value!r}.',
-        "RX511": 'There is no built-in table of entity types called \'{name}\'. Use a mapping such as {{"PERSON": "PER"}}, a file of two tab-separated columns (relx convert --types FILE), or one of the tables {known}.',
+        "RX511": 'There is no built-in table of entity types called \'{name}\'. Use a mapping such as {{"PERSON": "PER"}}, a file of two tab-separated columns (relx data convert --types FILE), or one of the tables {known}.',
         "RX550": "The tokenizer of '{model}' is for the language '{base}', but the language of this pipeline is "
         "'{lang}'. Set [nlp] lang, or --nlp.lang {base} on the command line.",
         "RX561": "'{setting}' of '{name}' must be a list of {form}, but has {value!r}.",
@@ -95,12 +95,12 @@ MESSAGES: Messages = {
         "RX052": "The relation '{label}' cannot be added to '{name}', whose model is already built. Add all labels "
         "before nlp.initialize, then train again.",
         "RX053": "'{name}' has no labels: no Doc in the training data has relations. Check the files (python -m spacy "
-        "relx convert reports what it wrote), or set the labels in [initialize.components.{name}].",
+        "relx data convert reports what it wrote), or set the labels in [initialize.components.{name}].",
         "RX055": "The training data has the relation '{label}', which is not a label of '{name}' (Doc '{text}...'). "
         "Labels are fixed at initialisation: initialise with all training data, or add the label to the "
         "labels file.",
         "RX063": "'{name}' has no labels: no Doc in the training data has facts. Make bags with python -m spacy relx "
-        "bags or relx align, or set the labels in [initialize.components.{name}].",
+        "bags or relx data align, or set the labels in [initialize.components.{name}].",
         "RX064": "The training data has the relation '{label}' between {head} and {tail}, which is not a label of "
         "'{name}'. Labels are fixed at initialisation: initialise with all training data, or add the label "
         "to the labels file.",
@@ -136,13 +136,13 @@ MESSAGES: Messages = {
         'docs/bags.md). Or train with entities = "text".',
         "RX069": "'{name}' has encoders for the languages {missing}, but no training sentence is in any of these "
         "languages. These encoders stay untrained, and their predictions are meaningless. Languages in "
-        "training: {found} ('' is unknown: set it with relx convert --lang). Remove the languages from the "
+        "training: {found} ('' is unknown: set it with relx data convert --lang). Remove the languages from the "
         "model's 'langs', or add training data.",
         "RX265": "'{name}' cannot reach {lost} of {gold} gold relations in the first training Docs: {crossing} cross "
-        "sentences (or pieces of max_length tokens), {long} have a mention of more than {limit} tokens "
-        "(max_mention). They count as misses.",
+        "sentences (or pieces of max_tokens tokens), {long} have a mention of more than {limit} tokens "
+        "(max_mention_tokens). They count as misses.",
         "RX266": "No training Doc of '{name}' has a language (doc._.lang), so its switcher cannot choose a route. Set "
-        "languages in the data (relx convert --lang), or let a 'language_router' with 'languages' set them "
+        "languages in the data (relx data convert --lang), or let a 'language_router' with 'languages' set them "
         'during training: annotating_components = ["language_router"] under [training].',
         "RX267": "No model in this pipeline was trained on the language '{lang}' ({known}). Its texts take {route}. "
         "This warning is shown once per language.",

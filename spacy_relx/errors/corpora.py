@@ -22,7 +22,7 @@ MESSAGES: Messages = {
         "(kb_id) in '{text}...'. The formats opennre, gids, nyt10, dbpedia_pt, docred and jsonl ('kb_id') "
         "have ids; for texts, an entity linker sets them.",
         "RX143": "{where} is not a bag: doc._.bag is not set. Make bags of annotated sentences with: python -m spacy "
-        "relx bags SENTENCES.spacy BAGS.spacy",
+        "relx data bags SENTENCES.spacy --output BAGS.spacy",
         "RX144": "The bag of ({head}, {tail}) that starts with '{text}...' is malformed: {reason}. It must have one "
         "or more sentences, with sentence starts set, and two mentions for each in doc.spans['mentions'], "
         "head and tail, with their ids as kb_id. Make bags of annotated sentences with: python -m spacy relx "
@@ -32,23 +32,23 @@ MESSAGES: Messages = {
     },
     EmptyDataError: {
         "RX131": "There are no annotated documents at {path}: {reason}. Give a .spacy file or a folder of .spacy "
-        "files, made with: python -m spacy relx convert",
+        "files, made with: python -m spacy relx data convert",
         "RX134": "{path} has no Docs to train on: {reason}",
         "RX142": "There are no bags to write to {path}: {reason}. {advice}",
         "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in "
-        "{found} ('' is unknown: set it with relx convert --lang).",
+        "{found} ('' is unknown: set it with relx data convert --lang).",
     },
     DamagedFileError: {
-        "RX132": "{path} is not a valid .spacy file: {reason}. Make .spacy files with: python -m spacy relx convert",
+        "RX132": "{path} is not a valid .spacy file: {reason}. Make .spacy files with: python -m spacy relx data convert",
     },
     OutputError: {
         "RX145": "Bags cannot be written to {path}: {reason}. Give a file that ends in .spacy, or a folder that is "
         "new or contains only bags (bags-00000.spacy, ...).",
     },
     RelxWarning: {
-        "RX133": "{n} Docs of {path} are longer than max_length ({max_length} tokens) and were split at sentence "
+        "RX133": "{n} Docs of {path} are longer than max_tokens ({max_tokens} tokens) and were split at sentence "
         "boundaries. {lost} sentences are still too long and are left out; {relations} relations were lost "
-        "in them or across the cuts. Raise max_length, or set it to 0 for no limit.",
+        "in them or across the cuts. Raise max_tokens, or set it to 0 for no limit.",
         "RX147": "{path} has no sentence in {missing}, which the setting 'langs' names. Its sentences are in {found}.",
     },
 }

@@ -13,7 +13,7 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX178": "The transfer between languages cannot be reported: {reason}",
+        "RX178": "The runs cannot be compared: {reason}",
         "RX385": "The settings of '{name}' contradict each other: {reason}.",
         "RX386": "The setting '{setting}' of '{name}' must be {need}, but got {value!r}.",
         "RX390": "The calibration cannot be fitted: {reason}",
@@ -44,10 +44,8 @@ MESSAGES: Messages = {
         "documents with relations that the pipeline knows.",
     },
     InputError: {
-        "RX176": "'{arg}' is not a valid source: {reason} Give SOURCE=PATH, where PATH is a metrics file of relx "
-        "evaluate, the folder of a pipeline (with --test), or a pattern with wildcards for several of them.",
-        "RX193": "'{arg}' is not a valid curve: {reason} Give NAME=PATH, where PATH is a metrics file of relx "
-        "evaluate, or a pattern with wildcards for several runs of that name.",
+        "RX176": "'{arg}' is not a valid run: {reason} Give NAME=PATH, where PATH is a metrics file of relx evaluate, "
+        "the folder of a pipeline (with --test), or a pattern with wildcards for several runs of that name.",
         "RX194": "{where} has no curve of facts: {reason} Give the output of relx evaluate --output for a pipeline "
         "that finds facts.",
     },
@@ -73,10 +71,10 @@ MESSAGES: Messages = {
         "Their curves cannot be compared. Evaluate all runs on the same documents.",
         "RX198": "{unknown} of {gold} gold {what} have labels that no component of the pipeline knows ({labels}), so "
         "they count as misses. The pipeline knows {known}. Check that the pipeline belongs to this data. "
-        "Labels are compared literally; relx convert --labels renames them.",
+        "Labels are compared literally; relx data convert --labels renames them.",
         "RX199": "There is nothing to score: the pipeline finds facts and no relations, but none of the {n} documents "
         "is a bag or has a gold fact ({relations} gold relations). Make bags of annotated sentences with "
-        "python -m spacy relx bags SENTENCES.spacy BAGS.spacy, or use a pipeline that finds relations.",
+        "python -m spacy relx data bags SENTENCES.spacy --output BAGS.spacy, or use a pipeline that finds relations.",
         "RX381": "'{name}' was calibrated and is now trained further, which changes its scores. Its calibration is "
         "dropped; its thresholds stay, although they were fitted to calibrated scores. Calibrate it again "
         "(python -m spacy relx calibrate).",

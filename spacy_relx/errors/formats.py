@@ -14,46 +14,27 @@ from .classes import (
 MESSAGES: Messages = {
     SettingError: {
         "RX122": "The output must be a .spacy file that is neither an input nor a table of names, but is {path}. The "
-        "output comes last: relx convert FORMAT INPUT... OUTPUT.spacy",
+        "output is an option: relx data convert FORMAT INPUT... --output OUTPUT.spacy",
     },
     DataError: {
         "RX100": "The format '{name}' is unknown. Known formats: {known}.",
         "RX101": "{where}: invalid JSON: {reason}. In: {text!r}. Check that the file has this format. In folders, "
         "select files with a pattern (--pattern '*.jsonl'); to skip broken lines, use --on-error skip.",
-        "RX102": "{where}: {problem}. In: {text!r}. docs/formats.md describes the formats.",
+        "RX102": "{where}: {problem}. In: {text!r}. docs/formats.md describes the formats of annotated data, "
+        "docs/knowledge-base.md those of knowledge bases.",
         "RX103": "{where}: the mention {span} does not fit {length} {unit}. Offsets start at 0, and the end is the "
         "{end_is} mention. In: {text!r}",
         "RX104": "{where}: a relation names the mention {value}, which is not among the {n} mentions. Heads and tails "
         "are indices into the list of mentions, from 0, or ids of mentions. In: {text!r}",
         "RX105": "{where}: the mention [{start}, {end}) is {found!r}, but its text is given as {wanted!r}. Offsets "
         "count characters (code points, not bytes or UTF-16 units). In: {text!r}",
-        "RX106": "{where}: the sentence must have <e1>..</e1> and <e2>..</e2> exactly once, but {problem}. In: "
-        "{text!r}",
-        "RX107": "{where}: the line after the sentence must be a label such as 'Cause-Effect(e1,e2)', 'Other' or "
-        "'no_relation', but is {label!r}. In: {text!r}",
         "RX108": "{where}: invalid UTF-8 ({reason} at byte {offset}). Save the file as UTF-8. In: {text!r}",
-        "RX111": "{where}: the line has {n} columns, but must have {wanted}, separated by tabs: {columns}. In: "
-        "{text!r}",
+        "RX111": "{where}: the line has {n} columns, but must have {wanted}, separated by tabs: {columns}. To skip "
+        "broken lines, use --on-error skip. In: {text!r}",
         "RX114": "{where}: the record cannot be made into a Doc: {reason}. In: {text!r}",
         "RX115": "{where}: the {role} {name!r} is not in the sentence as a word or sequence of words, or only inside "
         "the other entity. To skip lines without their entities, use --on-error skip. In: {text!r}",
-        "RX125": "{where}: {problem}. A line of a table of {kind} has the name of the {thing} in the data, a tab and "
-        "its new name (empty to leave out the {thing}). Each name has one line. In: {text!r}",
-        "RX309": "{where}: the {what} is longer than {limit} bytes, too long for annotated text. Check that the file "
-        "has this format. {text}",
-        "RX310": "{where}: this is Label Studio's export JSON_MIN, which lacks the relations. Export the project as "
-        "JSON. In: {text!r}",
         "RX311": "{where}: {found} cannot be read. Export the document as {wanted}. {text}",
-        "RX316": "{where}: doc._.rel is a {found}, but must be {wanted} in this format. The format may be {other}. "
-        "In: {text!r}",
-        "RX317": "{where}: no document of this file has a value in doc._.rel. If the relations are in "
-        "doc._.relations, no conversion is needed. Check that the file was saved with store_user_data. {text}",
-        "RX326": "{where}: the mention of the tokens {start} to {last} is listed for sentence {number}, which has the "
-        "tokens {first} to {end} of the document. Offsets count tokens of the whole document, and ends are "
-        "inclusive. In: {text!r}",
-        "RX417": "{where}: the token at [{start}, {end}) is {found!r} according to its offsets in UTF-16 units, but "
-        "is given as {wanted!r}. If the file was edited after its export, export the document again, or "
-        "correct the line.",
         "RX573": "{where}: the field of the annotated text cannot be determined: {reason}. {advice} In: {text!r}",
         "RX574": "{where}: the mention [{start}, {end}) is {found!r}, but its text is given as {wanted!r}, which is "
         "{shift} characters away. The line ends of the text (CR LF or LF) are mixed, or not those of the "
@@ -65,8 +46,8 @@ MESSAGES: Messages = {
         "an error, use --strict. In: {text!r}",
         "RX601": "{where}: there are no relations, and no pairs marked as unrelated, in {what}. A key may be misspelt "
         "or missing, or the file may have another format. To make it an error, use --strict. {text}",
-        "RX602": "{where}: {what} has {n} {unit}, more than the limit of {limit}. Split it, or leave it out "
-        "(--on-error skip). In: {text!r}",
+        "RX602": "{where}: {what} has more than {limit} {unit}, too many for annotated text. Check that the file has "
+        "this format. Split it, or leave it out (--on-error skip). In: {text!r}",
     },
     EmptyDataError: {
         "RX119": "There is nothing to convert at {path}: {reason}. Give files of the format, or folders that hold them.",
@@ -74,8 +55,6 @@ MESSAGES: Messages = {
     },
     MissingFileError: {
         "RX120": "There is no file or folder {path}. Check the path.",
-        "RX124": "There is no table of {kind} at {path}. Give a file of two tab-separated columns: the name of the "
-        "{thing} in the data and its new name{more}.",
         "RX302": "{where}: these annotations have no text: {name} is missing. brat keeps a text and its annotations "
         "in one folder, under one name. {text}",
     },
@@ -125,7 +104,7 @@ MESSAGES: Messages = {
         "mentions without a link get the first. In: {text!r}",
         "RX322": "brat's names of types cannot contain blanks, commas, bars, colons or brackets, and its links no "
         "blanks. In the output {names}. The file {file} keeps the original names: leave it beside the texts, "
-        "and relx convert restores them.",
+        "and relx data convert restores them.",
         "RX323": "{n} texts were left out because they are blank.",
         "RX570": "{where}: the offsets of this text count {read}, as its mentions or other texts of the file show: "
         "[{start}, {end}) is {mention!r}. This message counts further texts. In: {text!r}",
@@ -136,6 +115,8 @@ MESSAGES: Messages = {
         "This message counts further mentions. In: {text!r}",
         "RX575": "{where}: a relation joins mentions in two texts, '{head}' and '{tail}', which are separate "
         "documents. The relation is left out. This message counts further relations. In: {text!r}",
+        "RX604": "{where}: the facts of this record are not read, because bags are made of relations (relx bags). This "
+        "message counts further records. In: {text!r}",
         "RX576": "{where}: this text and the one at {other} have the same id, {id!r}, and count as one document "
         "wherever ids are used. Give each document its own id. This message counts further documents. In: "
         "{text!r}",

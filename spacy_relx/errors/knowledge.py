@@ -27,20 +27,11 @@ MESSAGES: Messages = {
         "its 'triples' (a file), or both in the config.",
     },
     DataError: {
-        "RX200": "{where}: the line has {n} columns, but must have {wanted}, separated by tabs: head, relation, tail, "
-        "or the columns that the first line names. In: {text!r}. N-Triples files must end in .nt. To skip "
-        "broken lines, use --on-error where the command has it.",
-        "RX201": "{where}: the {column} of the triple is empty. Give an id, or skip the line (--on-error, where the "
-        "command has it). In: {text!r}",
         "RX202": "{where}: invalid N-Triples: a line is <head> <relation> <tail> and a full stop, with IRIs that have "
         "no blanks and characters escaped as \\u0000. Correct it, or skip broken lines (--on-error, where the "
         "command has it). In: {text!r}",
         "RX206": "The arrays are not a valid knowledge base: {problem}. Numbers are indices into the lists of ids, "
         "from 0.",
-        "RX210": "{where}: the line has {n} columns, but must have 2 to 4, separated by tabs: entity id, name, and "
-        "optionally entity type and language. In: {text!r}",
-        "RX211": "{where}: {problem}. A line names an entity: id, name, and optionally type and language, separated "
-        "by tabs. Correct it, or skip broken lines (--on-error skip). In: {text!r}",
         "RX232": "The embeddings lack the {kind} {name!r}. {advice} They know the ids of their training triples, "
         "compared literally.",
         "RX244": "The triple {triple!r} has an id with a tab, a line break, or a leading or trailing blank, which a "
@@ -103,14 +94,14 @@ MESSAGES: Messages = {
         "count as the last.",
         "RX235": "{path}: {same} of its {n} triples are also training triples, so the scores partly measure memory. "
         "Remove them from one of the two.",
-        "RX239": "None of the --filter files holds the training triples of the embeddings. True triples count as "
+        "RX239": "None of the --known files holds the training triples of the embeddings. True triples count as "
         "wrong answers, and overlap with the test triples cannot be checked. Give the training triples with "
         "--filter.",
         "RX245": "{n} of {total} test facts are in the knowledge base {path}, so scores of a model that reads it mean "
         "little. Make the triples again with --exclude of relx kb triples.",
         "RX252": "'{name}' finds none of the {what} {names} in the {part} of the knowledge base, whose {what} are "
         "{known}, ... It leaves these facts unchecked, or takes all of them for new. Names are compared "
-        "literally: use the same names in both (relx convert --labels renames the relations of annotated "
+        "literally: use the same names in both (relx data convert --labels renames the relations of annotated "
         "data).",
     },
 }

@@ -14,8 +14,8 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX185": "Without a pipeline, only relations that the documents already have can be shown, so '{path}' must "
-        "be a .spacy file. For plain texts, name a pipeline instead of -.",
+        "RX185": "Without a pipeline, only relations that documents already have can be shown, so '{path}' must be a "
+        ".spacy file. For plain texts, name a pipeline with --model; triples of other files can be browsed (--style browse).",
         "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
         "RX332": "The format of {path} cannot be determined from its ending. Name it with --to, or use one of the "
         "endings {known}.",
@@ -36,7 +36,7 @@ MESSAGES: Messages = {
         "broken lines, use --on-error skip.",
     },
     MissingFileError: {
-        "RX354": "There is no file {path} to build a graph from. Make one with: relx export INPUT triples.ttl",
+        "RX354": "There is no file {path} to build a graph from. Make one with: relx export INPUT --output triples.ttl",
     },
     InputError: {
         "RX182": "The texts of '{path}' cannot be read: {reason} Give a .txt file (one text a line), a .jsonl file "

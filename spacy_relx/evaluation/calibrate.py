@@ -100,7 +100,7 @@ def calibrate(
         docs: Gives the gold documents, which are read twice. They should not be those of training.
         method: "temperature" or "isotonic".
         precision: What the thresholds are to reach, in (0, 1]; None for the best F1.
-        per: "relation", "language", or both: what gets fits of its own where there are enough examples.
+        per: "label", "lang", or both: what gets fits of its own where there are enough examples.
         min_examples: Right items, and wrong items, that a fit of its own needs.
         component: The component to calibrate, where several find relations.
         gold_mentions: Whether to give the gold mentions to the pipeline.

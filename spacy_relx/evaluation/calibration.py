@@ -156,14 +156,14 @@ def fit_calibration(
 ) -> Fitted:
     """Fit scores and thresholds.
 
-    method: see `calibration.METHODS`. precision: what thresholds are to reach; None: the best F1. per: "relation",
-    "language", or both: labels, languages, and labels in a language, get a fit of their own where they have at least
+    method: see `calibration.METHODS`. precision: what thresholds are to reach; None: the best F1. per: "label",
+    "lang", or both: labels, languages, and labels in a language, get a fit of their own where they have at least
     `min_examples` items that are right and as many that are wrong.
     WARNS: RX388 for fits whose threshold cannot reach the precision on these items: they never predict.
     RAISES: RelxError RX387 where all items are right, or all wrong; RX390 for settings that do not go together.
     """
     per = set(per)
-    if method not in METHODS or not per <= {"relation", "language"} or min_examples < 2:
+    if method not in METHODS or not per <= {"label", "lang"} or min_examples < 2:
         raise RelxError("RX390", reason=f"method {method!r}, per {sorted(per)}, at least {min_examples} examples.")
     if precision is not None and not 0 < precision <= 1:
         raise RelxError("RX390", reason=f"the precision must be above 0 and at most 1, but is {precision}.")
@@ -206,10 +206,10 @@ def _thresholds(found: Mapping[tuple[str | None, str | None], float]) -> Thresho
 
 def _groups(labels: Sequence[str], langs: Sequence[str], per: set[str]) -> Iterator[tuple[str | None, str | None]]:
     """All items first, then what may have a fit of its own. Unknown languages have none, nor one that is alone."""
-    wanted: list[str | None] = [None, *(labels if "relation" in per else ())]
+    wanted: list[str | None] = [None, *(labels if "label" in per else ())]
     spoken: list[str | None] = [
         None,
-        *((lang for lang in langs if lang) if "language" in per and len(langs) > 1 else ()),
+        *((lang for lang in langs if lang) if "lang" in per and len(langs) > 1 else ()),
     ]
     yield from ((label, lang) for label in wanted for lang in spoken)
 

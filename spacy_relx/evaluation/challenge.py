@@ -58,7 +58,7 @@ class _Counts:
 
     def report(self) -> dict[str, Any]:
         total = [sum(row[i] for row in self._langs.values()) for i in (0, 1)]
-        groups = {"per_relation": self._labels, "per_lang": self._langs}
+        groups = {"per_label": self._labels, "per_lang": self._langs}
         tables = {name: {key: _rate(*row) for key, row in sorted(rows.items())} for name, rows in groups.items()}
         return {**_rate(*total), **tables}
 
@@ -74,7 +74,7 @@ def challenge(
 
     docs: gold documents; they are kept in memory. Bags are passed over. symmetric: relations without a direction, whose
     reverse is no error; beside these all that the data have both ways in at least half of the cases.
-    RETURNS: {kind: {n, predicted, rate, per_relation, per_lang}}, rate being the share of items that are failed, None
+    RETURNS: {kind: {n, predicted, rate, per_label, per_lang}}, rate being the share of items that are failed, None
     where there are none; "cooccurrence" has also "left_out": pairs of mentions over the limit of a document; "reversed"
     also "both": those where the gold direction is predicted, too; "negation" also "n_gold": single relations that could
     be denied. And "symmetric": what counted as such; "n_docs", "n_relations".

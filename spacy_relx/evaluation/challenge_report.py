@@ -24,7 +24,7 @@ class ChallengeReport(dict[str, Any], Shown):
         kinds = [(title, *_cells(self[kind])) for kind, title in TITLES.items()]
         found = [Table("Hard negatives", ("items", "predicted", "rate"), kinds)]
         columns = [column for name in ("together", "reversed", "denied") for column in (name, "%")]
-        for title, key in (("Per relation", "per_relation"), ("Per language", "per_lang")):
+        for title, key in (("Per relation", "per_label"), ("Per language", "per_lang")):
             names = sorted({name for kind in TITLES for name in self[kind][key]})
             none = {"n": 0, "predicted": 0, "rate": None}
             groups = {name: [self[kind][key].get(name, none) for kind in TITLES] for name in names}
@@ -59,7 +59,7 @@ class ChallengeReport(dict[str, Any], Shown):
         """
         rows = []
         for kind in TITLES:
-            groups = {"all": {"": self[kind]}, "label": self[kind]["per_relation"], "lang": self[kind]["per_lang"]}
+            groups = {"all": {"": self[kind]}, "label": self[kind]["per_label"], "lang": self[kind]["per_lang"]}
             for group, named in groups.items():
                 for name, row in named.items():
                     numbers = {key: row[key] for key in ("n", "predicted", "rate")}
@@ -71,14 +71,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, str, str]:
     return str(row["n"]), str(row["predicted"]), percent(row["rate"])
 
 
-def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object, setting: str = "symmetric") -> None:
+def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object) -> None:
     """Make sure that documents have relations, and those that are named.
 
     Args:
         docs: Gold documents.
         symmetric: Names of relations.
         where: Names the documents in messages.
-        setting: Names the setting in messages.
 
     Raises:
         RelxError: RX397 for a relation that the documents do not have, RX395 where they have none.
@@ -86,6 +85,6 @@ def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object, set
     known = sorted({relation.label for doc in docs for relation in get_relations(doc)})
     unknown = [name for name in symmetric if name not in known]
     if unknown:
-        raise RelxError("RX397", setting=setting, names=", ".join(unknown), known=", ".join(known) or "none")
+        raise RelxError("RX397", setting="symmetric", names=", ".join(unknown), known=", ".join(known) or "none")
     if not known:
         raise RelxError("RX395", path=where, n=len(docs), relations=0)

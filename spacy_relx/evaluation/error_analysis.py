@@ -39,10 +39,12 @@ class ErrorReport(Shown):
     Attributes:
         docs: A document each, whose relations are "right", "missed" or "wrong", see `viz.page_data`.
         name: What was compared, for the heading of a page.
+        has_more: Whether there were more documents than were asked for.
     """
 
     docs: list[PageDoc] = field(default_factory=list)
     name: str = ""
+    has_more: bool = False
 
     def __repr__(self) -> str:
         return f"ErrorReport({len(self.docs)} documents, {self.counts['missed']} missed, {self.counts['wrong']} wrong)"

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.outputs import write_output
 from ..data.strict_json import dump_json
 from ..data.tables import FACT_NUMBERS, ROWS, Shown, Table, data_frame, largest_first, percent, shortened
+from ..viz.charts import check_chart, draw_reliability, picture
 from ..viz.page import write_page
 from .given import without_prefix
 
@@ -44,6 +46,17 @@ class Scores(dict[str, Any], Shown):
             RelxError: RX186 where it cannot be written.
         """
         write_page(path, dump_json(dict(self), indent=2) + "\n")
+
+    def save_reliability(self, path: str | Path) -> None:
+        """Write a reliability diagram of the scores: .svg, .png or .pdf.
+
+        Raises:
+            RelxError: RX393 where there is nothing to draw, RX186 where it cannot be written.
+        """
+        levels = without_prefix(self)["rel_reliability"]
+        named = {name: levels[key] for key, name in RELIABILITY.items() if levels[key] is not None}
+        check_chart(Path(path), "a picture of reliability")
+        write_output(Path(path), picture(draw_reliability(named), Path(path).suffix))
 
     def to_frame(self) -> pandas.DataFrame:
         """Precision, recall and F1 as a data frame, as fractions.

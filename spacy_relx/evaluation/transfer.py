@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..data.outputs import write_output
+from ..data.strict_json import dump_json
+from ..data.tables import ROWS, Shown, Table, cell_text, percent
 from ..errors import RelxError, warn
 from .given import without_prefix
 from .scorer import UNKNOWN_LANG
+
+if TYPE_CHECKING:
+    from .curve_runs import Curves
 
 #: Name of a metric -> its key in `rel_per_lang`.
 METRICS = {"micro": "f", "macro": "macro_f"}
@@ -21,6 +28,86 @@ Cell = dict[str, Any]
 #: The shape of a source that names one language: two letters, perhaps a script and a region ("pt-BR", "zh-Hant"). Three
 #: letters would be "all" and "mix", too, and small ones behind the hyphen would be the "en-de" of a model of two.
 _ONE_LANGUAGE = re.compile(r"[A-Za-z]{2}(?:[-_][A-Z][a-z]{3})?(?:[-_][A-Z]{2})?")
+
+
+class TransferReport(dict[str, Any], Shown):
+    """What `Comparison.transfer` returns: the dict of `transfer_report`, which prints as tables, in percent."""
+
+    #: Whether the tables show the F1 of each relation, too.
+    types = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as a plain dict, ready for JSON."""
+        return dict(self)
+
+    def save(self, path: str | Path, *, curves: Curves | None = None) -> None:
+        """Write the report to a JSON file, with the numbers of curves where these are given.
+
+        Raises:
+            RelxError: RX186 where it cannot be written.
+        """
+        write_report(path, self.to_dict(), curves)
+
+    def check(self) -> None:
+        """Make sure that there is what the tables are to show.
+
+        Raises:
+            RelxError: RX178 where types are asked for and no run has scores of them.
+        """
+        if self.types and not self._labels():
+            raise _cannot(
+                "no run has scores of each relation by language. Make the metrics files anew with relx evaluate."
+            )
+
+    def tables(self, rows: int = ROWS) -> list[Table]:
+        """F1s, normalised F1s, joint models against monolingual ones, and the F1 of each relation if asked for."""
+        tables = [self._f1_table()]
+        if any(lang != source for source, row in self["normalized"].items() for lang in row):
+            lines = [
+                (source, *(percent(row.get(lang), 1) for lang in self["supervised"]))
+                for source, row in self["normalized"].items()
+            ]
+            tables.append(Table("% of supervised", self["supervised"], lines))
+        tables.extend(_joint_table(source, row) for source, row in self["joint"].items())
+        if self.types:
+            columns = self._columns()
+            lines = [(label, *(cell_text(row.get(label)) for row in columns.values())) for label in self._labels()]
+            tables.append(Table("F1 per relation", list(columns), lines))
+        return tables
+
+    def _f1_table(self) -> Table:
+        """f(s, t), average and rho; with the number of runs where one has several."""
+        runs = {source: max((cell["n"] for cell in row.values()), default=0) for source, row in self["f"].items()}
+        several = any(n > 1 for n in runs.values())
+        lines = []
+        for source, row in self["f"].items():
+            means = percent(self["average"][source], 1), percent(self["rho"][source], 1)
+            cells = (cell_text(row.get(lang)) for lang in self["langs"])
+            lines.append((source, *cells, *means, *[str(runs[source])] * several))
+        return Table(f"{self['metric']} F1", [*self["langs"], "Average", "rho", *["runs"] * several], lines)
+
+    def _columns(self) -> dict[str, dict[str, Cell]]:
+        """Sources side by side, each with all its targets."""
+        return {f"{source}→{lang}": row for source, langs in self["per_type"].items() for lang, row in langs.items()}
+
+    def _labels(self) -> list[str]:
+        return sorted({label for row in self._columns().values() for label in row})
+
+
+def _joint_table(source: str, comparison: dict[str, Any]) -> Table:
+    columns = [*comparison["langs"].values(), comparison["average"]]
+    rows = [
+        ("monolingual", *(percent(column["monolingual"], 1) for column in columns)),
+        (source, *(percent(column["joint"], 1) for column in columns)),
+        ("difference", *(f"{round(100 * column['difference'], 1) + 0.0:+}" for column in columns)),
+    ]
+    return Table(f"{source} against monolingual", [*comparison["langs"], "Average"], rows)
+
+
+def write_report(path: str | Path, report: Mapping[str, Any], curves: Curves | None) -> None:
+    """Write the numbers of a comparison, and those of its curves, as JSON. RAISES: RelxError RX186."""
+    both = {**report, **({} if curves is None else {"curves": curves.to_dict()})}
+    write_output(Path(path), dump_json(both, indent=2) + "\n")
 
 
 def transfer_report(

@@ -10,7 +10,7 @@ from typing import Callable
 import spacy
 import srsly
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span, Token
+from spacy.tokens import Doc, Span, Token
 from spacy.util import filter_spans
 
 from ..data.extensions import set_extensions, set_lang, set_relations
@@ -24,7 +24,7 @@ from .importers import get_format
 from .importers.detect import detect_format
 from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
 from .records import UNTYPED, LabelCounts, Place, Record, Report, bare, excerpt, is_lang_code, pass_over
-from .split import SPLITS, SplitDocs
+from .split import SPLITS, SplitDocs, divide
 
 #: How a mention that does not fall on token boundaries is treated.
 ALIGNMENTS = ("strict", "expand", "contract")
@@ -74,8 +74,8 @@ def convert(
     without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
     RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
     RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input),
-    RX121 (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX124 or
-    RX125 (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
+    RX121 (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or
+    RX102 (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
     """
     report = Report(on_error, strict=strict)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
@@ -88,9 +88,11 @@ def convert(
         new_type, file = types_renaming(types)
         report.types = LabelCounts("mentions")
         tables += [file] if file is not None else []
+    detected = format == AUTO
     format, paths = choose_inputs(format, inputs, patterns)
+    report.detected = format if detected else ""
     read = get_format(format)
-    _check_outputs(outputs, [*paths, *tables])
+    check_outputs(outputs, [*paths, *tables])
 
     related = _Related(report)
 
@@ -118,7 +120,7 @@ def convert(
             add(doc)
     if not report.records_written:
         raise RelxError("RX121", path=outputs[0], reason=f"there are no documents.\n{report.summary()}")
-    for part, path in zip((docbin,) if split is None else _divide(split, outputs), outputs):
+    for part, path in zip((docbin,) if split is None else divide(split, outputs), outputs):
         write_docbin(part, path)
         report.outputs[str(path)] = len(part)
     if labels is not None and report.labels is not None:
@@ -212,23 +214,13 @@ def _check_settings(alignment: str, limit: int, dev_share: float, split_by: str,
         raise RelxError("RX021", name="split_by", value=split_by, need=" or ".join(map(repr, SPLITS)))
 
 
-def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """A forgotten output would otherwise overwrite the last input."""
+def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path]) -> None:
+    """Make sure that outputs end in .spacy and are none of the inputs: RX122."""
     taken = list(inputs)
     for path in outputs:
         if path.suffix != ".spacy" or path.is_dir() or any(same_file(path, other) for other in taken):
             raise RelxError("RX122", path=path)
         taken.append(path)
-
-
-def _divide(split: SplitDocs, outputs: Sequence[Path]) -> tuple[DocBin, DocBin]:
-    """RAISES: RelxError RX560 where one of the two would be empty."""
-    if not split.can_divide:
-        reason = "there is only one document"
-        if len(split) > 1:
-            reason = f"all {len(split)} documents have the same {split.by}, and equal ones stay together"
-        raise RelxError("RX560", train=outputs[0], dev=outputs[1], reason=reason)
-    return split.divide()
 
 
 def records_to_docs(
@@ -274,7 +266,7 @@ def _check_strings(record: Record) -> None:
     parts = [("the text", record.content), ("the id", str(record.id))]
     parts += [("an entity type", each.label) for each in record.mentions]
     parts += [("an entity's id", each.kb_id) for each in record.mentions]
-    parts += [("a relation", label) for *_, label in record.relations]
+    parts += [("a relation", relation[2]) for relation in record.relations]
     for name, value in parts:
         if fault := surrogate_fault(value):
             raise ValueError(f"{name} cannot be stored, {fault}")
@@ -376,21 +368,22 @@ def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report
     doc.ents = filter_spans(unique.values())
     report.mentions_kept += len(unique)
     report.mention_types.update(mention.label for mention in unique)
-    relations: dict[Relation, None] = {}
-    for head_index, tail_index, label in record.relations:
+    relations: dict[tuple[Mention, str, Mention], Relation] = {}
+    for head_index, tail_index, label, *scores in record.relations:
         head, tail = mentions[head_index], mentions[tail_index]
         if head is None or tail is None:
             report.relations_dropped += 1
             continue
-        relation = Relation(head, label, tail)
-        if relation in relations:
+        relation = Relation(head, label, tail, **(scores[0] if scores else {}))
+        triple = relation.head, relation.label, relation.tail
+        if triple in relations:
             report.relations_merged += 1
             continue
-        relations[relation] = None
+        relations[triple] = relation
         if head == tail:
             report.note("RX113", record.place, record.content, label=label)
     report.relations_kept += len(relations)
-    set_relations(doc, list(relations))
+    set_relations(doc, relations.values())
     set_lang(doc, record.lang)
     for key, value in (("id", record.id), ("meta", record.meta)):
         if value not in ("", None, {}):

@@ -11,7 +11,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from ..data.extensions import get_bag, get_candidates, get_relations, get_span_lang, set_extensions, set_lang
-from ..data.grouping import group_pairs
+from ..data.grouping import Entities, group_pairs
 from ..data.places import current_spans
 from ..data.sentences import sentence_starts
 from ..data.types import MENTIONS_KEY, Mention
@@ -95,11 +95,11 @@ def _distance(pair: Pair) -> int:
     return max(pair[0].start, pair[1].start) - min(pair[0].end, pair[1].end)
 
 
-def candidate_instances(doc: Doc, entities: str, lost: Counter[str] | None = None) -> Iterator[Instance]:
+def candidate_instances(doc: Doc, entities: Entities, lost: Counter[str] | None = None) -> Iterator[Instance]:
     """The instances that a Doc's candidate pairs make: one for each pair of entities and sentence, without labels.
 
     Of several pairs of mentions in one sentence the nearest is taken (`group_pairs`); pairs whose mentions lie in two
-    sentences are none. entities: see `grouping.ENTITIES`; the mentions get what the entity is known by as kb_id.
+    sentences are none. entities: see `grouping.Entities`; the mentions get what the entity is known by as kb_id.
     lost: counts those pairs, by the reason "in two sentences".
     """
     lost = Counter() if lost is None else lost

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, cast
 
 from ..data.entity_types import TABLES, TARGETS, ready_name, target_names
 from ..data.text_forms import normal_form
 from ..data.types import Mention
 from ..errors import RelxError, warn
 from .importers._read import NO_RELATION_LABELS, read_lines
-from .records import UNTYPED, LabelCounts, Record, Report
+from .records import UNTYPED, LabelCounts, Record, RecordRelation, Report
 
 #: The new name of one in the data: "" to leave it out, None where the table does not have it.
 Renaming = Callable[[str], str | None]
@@ -30,11 +30,10 @@ class Kind(NamedTuple):
     kind: str
     thing: str
     what: str
-    more: str = ""
 
 
 RELATIONS = Kind("labels", "relation", "relations")
-TYPES = Kind("entity types", "entity type", "mentions", ", or two ready tables, such as ontonotes:conll")
+TYPES = Kind("entity types", "entity type", "mentions")
 
 
 def read_labels(path: str | Path, kind: Kind = RELATIONS) -> dict[str, str]:
@@ -44,17 +43,18 @@ def read_labels(path: str | Path, kind: Kind = RELATIONS) -> dict[str, str]:
     begin with # are passed over, and so are blanks around the names.
     kind: what it renames, for messages.
     RETURNS: new name by old name.
-    RAISES: RelxError RX124 where there is no such file, RX125 for a line that is no pair or contradicts an earlier one,
+    RAISES: RelxError RX120 where there is no such file, RX102 for a line that is no pair or contradicts an earlier one,
     RX108 for one that is not UTF-8, RX109 where the file cannot be read.
     """
     path = Path(path)
     if not path.exists() or path.is_dir():
-        raise RelxError("RX124", path=path, kind=kind.kind, thing=kind.thing, more=kind.more)
+        raise RelxError("RX120", path=path)
     labels: dict[str, str] = {}
     lines: dict[str, int] = {}
 
     def fail(where: object, line: str, problem: str) -> RelxError:
-        return RelxError("RX125", where=where, problem=problem, text=line, kind=kind.kind, thing=kind.thing)
+        form = f"a line of a table of {kind.kind} has the old name, a tab and the new name, empty to leave it out"
+        return RelxError("RX102", where=where, problem=f"{problem}; {form}", text=line)
 
     for place, line in read_lines(path, Report("raise")):
         if not line.strip() or line.startswith("#"):
@@ -108,13 +108,13 @@ def rename_relations(record: Record, find: Renaming, counts: LabelCounts) -> int
     RETURNS: how many became no relation.
     """
     n_none = 0
-    relations = []
-    for head, tail, label in record.relations:
+    relations: list[RecordRelation] = []
+    for head, tail, label, *scores in record.relations:
         new = counts.count(label, find(label))
         if new in NO_RELATION_LABELS and new != label:
             n_none += 1
         elif new:
-            relations.append((head, tail, new))
+            relations.append(cast(RecordRelation, (head, tail, new, *scores)))
     record.relations = relations
     return n_none
 
@@ -134,7 +134,9 @@ def rename_types(record: Record, find: Renaming, counts: LabelCounts) -> int:
         if new:
             places[i] = len(mentions)
             mentions.append(replace(mention, label=new))
-    kept = [(places[h], places[t], label) for h, t, label in record.relations if h in places and t in places]
+    kept: list[RecordRelation] = [
+        (places[h], places[t], *rest) for h, t, *rest in record.relations if h in places and t in places
+    ]
     n_dropped = len(record.relations) - len(kept)
     record.mentions, record.relations = mentions, kept
     return n_dropped

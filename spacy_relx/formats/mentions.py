@@ -34,13 +34,13 @@ def gold_example(doc: Doc, *, gold_mentions: bool = True, spans_key: str | None 
 
     Args:
         doc: The annotated Doc; it becomes `example.reference`.
-        gold_mentions: Give its mentions to `example.predicted` as well. False where components of the pipeline find
+        gold_mentions: Whether `example.predicted` gets the mentions, too. Use False if components of the pipeline find
             them.
-        spans_key: Group of `doc.spans` whose mentions are given besides `doc.ents`, None for none.
+        spans_key: The group of `doc.spans` whose mentions are used besides `doc.ents`; None for none.
 
     Returns:
-        The Example. `predicted` has the tokens, sentence starts and language of the Doc, its mentions, and never its
-        relations or facts.
+        The Example. `predicted` has the tokens, sentence starts and language of the Doc, and its mentions if
+        `gold_mentions`; it never has relations or facts.
     """
     return Example(blank_copy(doc, mentions=gold_mentions, spans_key=spans_key), doc)
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Callable
 
@@ -11,7 +11,15 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..data.extensions import GoldMentions, get_lang, get_relations, set_extensions, set_gold_mentions, span_as_doc
+from ..data.extensions import (
+    GoldMentions,
+    get_lang,
+    get_relations,
+    merge_docs,
+    set_extensions,
+    set_gold_mentions,
+    span_as_doc,
+)
 from ..data.files import is_hidden
 from ..data.loading import assigners, mention_setters
 from ..data.sentences import sentence_starts
@@ -30,12 +38,13 @@ def make_relation_corpus(
     path: Path | None,
     gold_mentions: bool = True,
     spans_key: str | None = MENTIONS_KEY,
-    max_length: int = 0,
+    max_tokens: int = 0,
     limit: int = 0,
     shuffle: bool = False,
     seed: int = 0,
     cache: bool = False,
     langs: list[str] | None = None,
+    join: int = 1,
 ) -> Callable[[Language], Iterable[Example]]:
     """`spacy_relx.RelationCorpus.v1`: read Examples from .spacy files.
 
@@ -47,23 +56,25 @@ def make_relation_corpus(
     spans_key is not None, in `doc.spans[spans_key]`, and is scored on them (`gold_mentions_rel_micro_f`). In a pipeline
     with such a component `predicted` is without mentions. In training the `entity_type_marker` takes those of
     `reference`, unless the component is among the annotating_components; in evaluation the component finds its own, and
-    scores are of the whole pipeline. False: never use them. max_length: Docs of more tokens are split
+    scores are of the whole pipeline. False: never use them. max_tokens: Docs of more tokens are split
     between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
     with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
-    languages.
+    languages. join: Docs of one language that follow each other become one, 1 to `join` of them, drawn with the seed:
+    a recogniser that trains on single sentences takes every first word of a later one for a name.
     RAISES: RelxError RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134
-    (no Docs). WARNS: RX133, once, where Docs were longer than max_length.
+    (no Docs). WARNS: RX133, once, where Docs were longer than max_tokens.
     """
     return RelationCorpus(
         path,
         gold_mentions=gold_mentions,
         spans_key=spans_key,
-        max_length=max_length,
+        max_tokens=max_tokens,
         limit=limit,
         shuffle=shuffle,
         seed=seed,
         cache=cache,
         langs=langs,
+        join=join,
     )
 
 
@@ -76,27 +87,31 @@ class RelationCorpus:
         *,
         gold_mentions: bool = True,
         spans_key: str | None = MENTIONS_KEY,
-        max_length: int = 0,
+        max_tokens: int = 0,
         limit: int = 0,
         shuffle: bool = False,
         seed: int = 0,
         cache: bool = False,
         langs: Iterable[str] | None = None,
+        join: int = 1,
     ):
         if path is None:
             raise RelxError("RX130")
-        for name, value in (("max_length", max_length), ("limit", limit)):
+        if join < 1:
+            raise RelxError("RX021", name="join", value=join, need="1 (no joining) or more")
+        for name, value in (("max_tokens", max_tokens), ("limit", limit)):
             if value < 0:
                 raise RelxError("RX021", name=name, value=value, need="0 (no limit) or more")
         set_extensions()
         self.path = Path(path)
         self.gold_mentions = gold_mentions
         self.spans_key = spans_key
-        self.max_length = max_length
+        self.max_tokens = max_tokens
         self.limit = limit
         self.shuffle = shuffle
         self.cache = cache
         self.langs = wanted_langs(langs)
+        self.join = join
         self._random = random.Random(seed)
         self._warned = self._warned_langs = self._warned_weights = False
         self._cached: tuple[Vocab, bool, list[Example]] | None = None
@@ -122,7 +137,9 @@ class RelationCorpus:
     def _examples(self, vocab: Vocab, given: bool) -> Iterator[Example]:
         """given: whether the mentions stand on `predicted`."""
         docs: Iterable[Doc] = self._docs(vocab)
-        if self.max_length:
+        if self.join > 1:
+            docs = self._joined(docs)
+        if self.max_tokens:
             docs = self._split(docs)
         empty = True
         for reference in docs:
@@ -132,7 +149,7 @@ class RelationCorpus:
                 set_gold_mentions(example.predicted, GoldMentions.TRAINING)
             yield example
         if empty:
-            raise RelxError("RX134", path=self.path, reason="all of them are longer than max_length.")
+            raise RelxError("RX134", path=self.path, reason="all of them are longer than max_tokens.")
 
     def _docs(self, vocab: Vocab) -> Iterator[Doc]:
         """The Docs that are wanted, empty ones aside."""
@@ -159,19 +176,25 @@ class RelationCorpus:
                 reason = f"langs is {sorted(self.langs)}, but its languages are {sorted(found)}."
             raise RelxError("RX134", path=self.path, reason=reason)
 
+    def _joined(self, docs: Iterable[Doc]) -> Iterator[Doc]:
+        """Texts of several Docs of one language."""
+        for _, same in groupby(docs, key=get_lang):
+            while part := list(islice(same, self._random.randint(1, self.join))):
+                yield part[0] if len(part) == 1 else merge_docs(part)
+
     def _split(self, docs: Iterable[Doc]) -> Iterator[Doc]:
         """Split long Docs into runs of sentences that fit, and say so at the end of the first pass."""
         n_long = n_lost = n_relations = 0
         for doc in docs:
-            if len(doc) <= self.max_length:
+            if len(doc) <= self.max_tokens:
                 yield doc
                 continue
             n_long += 1
             n_relations += len(get_relations(doc))
-            runs = sentence_runs(doc, self.max_length)
-            n_lost += sum(end - start > self.max_length for start, end in runs)
+            runs = sentence_runs(doc, self.max_tokens)
+            n_lost += sum(end - start > self.max_tokens for start, end in runs)
             for start, end in runs:
-                if end - start <= self.max_length:
+                if end - start <= self.max_tokens:
                     part = span_as_doc(doc[start:end])
                     part.user_data.update({key: doc.user_data[key] for key in ("id", "meta") if key in doc.user_data})
                     n_relations -= len(get_relations(part))
@@ -179,7 +202,7 @@ class RelationCorpus:
         if n_long and not self._warned:
             self._warned = True
             values = {"n": n_long, "lost": n_lost, "relations": n_relations}
-            warn("RX133", path=self.path, max_length=self.max_length, **values)
+            warn("RX133", path=self.path, max_tokens=self.max_tokens, **values)
 
 
 def warn_weights(nlp: Language, given: bool) -> bool:
@@ -245,14 +268,14 @@ def corpus_files(path: Path) -> list[Path]:
     return sorted(files)
 
 
-def sentence_runs(doc: Doc, max_length: int) -> list[tuple[int, int]]:
-    """Cut a Doc between sentences into runs [start, end) of at most max_length tokens, as few as reading from left to
+def sentence_runs(doc: Doc, max_tokens: int) -> list[tuple[int, int]]:
+    """Cut a Doc between sentences into runs [start, end) of at most max_tokens tokens, as few as reading from left to
     right gives. A sentence that is longer by itself is a run of its own. Sentences are those of the Doc, or are found
     by rule."""
     starts = sentence_starts(doc).tolist()
     runs: list[tuple[int, int]] = []
     for start, end in zip(starts, [*starts[1:], len(doc)]):
-        if runs and end - runs[-1][0] <= max_length:
+        if runs and end - runs[-1][0] <= max_tokens:
             runs[-1] = (runs[-1][0], end)
         else:
             runs.append((start, end))

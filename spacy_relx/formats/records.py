@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
+
+from typing_extensions import TypeAlias
 
 from ..data.strict_json import DuplicateKeyError as DuplicateKeyError
 from ..data.strict_json import load_json as load_json
@@ -42,13 +44,17 @@ class Place(NamedTuple):
         return f"{self.file}, {self.unit} {self.line}"
 
 
+RecordRelation: TypeAlias = Union[tuple[int, int, str], tuple[int, int, str, Mapping[str, Any]]]
+
+
 @dataclass
 class Record:
     """One annotated text, as an importer reads it.
 
     place: where it stands. Either text, or words (then spaces: whether a blank follows each word, None if unknown).
     mentions: their offsets count characters (code points) where there is a text, words where there are words; ends
-    are exclusive. relations: (index of the head in mentions, index of the tail, label). sent_starts: the words that
+    are exclusive. relations: (index of the head in mentions, index of the tail, label), and perhaps the scores that a
+    model gave: a mapping with score, kb_score, known, kb_rank. sent_starts: the words that
     begin sentences, None if unknown. id: a string or a whole number as the data has it, "" for none. lang: "" for
     unknown. meta: JSON-able data. quotes: of a stand-off format, the own text of each mention as the data has it, None
     where it has none; offsets then count as the file does, until `formats._offsets.settle`. unit: what they count,
@@ -60,7 +66,7 @@ class Record:
     words: list[str] | None = None
     spaces: list[bool] | None = None
     mentions: list[Mention] = field(default_factory=list)
-    relations: list[tuple[int, int, str]] = field(default_factory=list)
+    relations: list[RecordRelation] = field(default_factory=list)
     sent_starts: list[int] | None = None
     id: str | int = ""
     lang: str = ""
@@ -174,7 +180,7 @@ class Report:
     mentions kept, by entity type. labels, types: what a table of labels, or of entity types, did, None without one.
     outputs: Docs written, by file. unknown_keys: keys that formats do not know,
     by file, the key that holds the object, and their names; unknown_more: other such keys, beyond `MAX_PROBLEMS`.
-    strict: whether unknown keys, and files without relations, are errors.
+    strict: whether unknown keys, and files without relations, are errors. detected: the format that the content told.
     RAISES: RelxError RX021 for another on_error.
     """
 
@@ -195,6 +201,7 @@ class Report:
     mention_types: Counter[str] = field(default_factory=Counter)
     labels: LabelCounts | None = None
     types: LabelCounts | None = None
+    detected: str = ""
     outputs: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     problem_counts: Counter[str] = field(default_factory=Counter)
@@ -277,6 +284,7 @@ class Report:
     def summary(self, max_problems: int = 10) -> str:
         """The counts as lines of text, then problems, of each kind at least one."""
         lines = [
+            *([f"format             {self.detected}"] if self.detected else []),
             f"files              {self.files}",
             f"records found      {self.records_found}"
             + _extra(broken=self.records_broken, skipped=self.records_skipped),

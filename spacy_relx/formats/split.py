@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..data.ids import stable_hash
+from ..errors import RelxError
 from .docbin import new_docbin
 
 #: What equal documents have in common; they never stand on both sides.
@@ -76,6 +78,16 @@ class SplitDocs:
 
     def _part_strings(self, rows: Sequence[int]) -> list[np.ndarray]:
         return [self._strings[row] for row in rows]
+
+
+def divide(split: SplitDocs, outputs: Sequence[Path]) -> tuple[DocBin, DocBin]:
+    """Divide documents between two files. RAISES: RelxError RX560 where one of the two would be empty."""
+    if not split.can_divide:
+        reason = "there is only one document"
+        if len(split) > 1:
+            reason = f"all {len(split)} documents have the same {split.by}, and equal ones stay together"
+        raise RelxError("RX560", train=outputs[0], dev=outputs[1], reason=reason)
+    return split.divide()
 
 
 def draw_share(keys: Sequence[int], share: float) -> np.ndarray:

@@ -6,9 +6,8 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from enum import Enum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Callable, Literal, NamedTuple
 
 from ..data.files import bounded_lines, open_binary
 from ..data.ids import document_id
@@ -26,11 +25,8 @@ if TYPE_CHECKING:
 MAX_LINE = 1 << 28
 
 
-class OnError(str, Enum):
-    """What to do with a text that cannot be used."""
-
-    fail = "fail"
-    skip = "skip"
+#: What to do with what cannot be used: stop, or leave it out.
+OnError = Literal["raise", "skip"]
 
 
 class Text(NamedTuple):
@@ -121,9 +117,7 @@ class LeftOut:
             warn(self.code, n=self.n, where=self.first[0], reason=self.first[1])
 
 
-def read_texts(
-    source: str, vocab: Vocab, on_error: OnError = OnError.fail, *, tell_blank: bool = False
-) -> Iterator[Text]:
+def read_texts(source: str, vocab: Vocab, on_error: OnError = "raise", *, tell_blank: bool = False) -> Iterator[Text]:
     """Stream the texts of a .txt, .jsonl or .spacy file, or of the lines of standard input ("-").
 
     Empty lines are passed over; the id of a text is the one given, else its line (in a .spacy file its place), from 1.
@@ -153,7 +147,7 @@ def _all_but_broken(items: Iterator[Text | Broken], on_error: OnError, blank: Le
     for item in items:
         if isinstance(item, Text):
             yield item
-        elif on_error is OnError.fail:
+        elif on_error == "raise":
             raise RelxError("RX183", where=item.where, reason=item.reason)
         else:
             broken.add(item.where, item.reason)
@@ -267,7 +261,7 @@ def item_of_row(row: Any, number: int | None, where: str, fields: Fields = FIELD
 
 
 def annotate(
-    nlp: Language, texts: Iterator[Text], *, batch_size: int | None = None, on_error: OnError = OnError.fail
+    nlp: Language, texts: Iterator[Text], *, batch_size: int | None = None, on_error: OnError = "raise"
 ) -> Iterator[tuple[Text, Doc]]:
     """Run the pipeline over a stream of texts, in bounded memory.
 
@@ -279,7 +273,7 @@ def annotate(
     def docs() -> Iterator[tuple[Doc, Text]]:
         for item in texts:
             if len(item.text) > nlp.max_length:
-                if on_error is OnError.fail:
+                if on_error == "raise":
                     raise RelxError("RX183", where=item.where, reason=reason)
                 left_out.add(item.where, reason)
                 continue

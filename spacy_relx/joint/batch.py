@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.pair_batch import TensorBatch
 
@@ -61,3 +62,31 @@ class Found(TensorBatch):
     mention_scores: Tensor
     pairs: Tensor
     scores: Tensor
+
+
+class Finder(nn.Module, ABC):
+    """A network that finds mentions and relations.
+
+    Attributes:
+        multi_label: Whether a pair may have several labels.
+        max_mention_tokens: Tokens of a mention at most.
+        unrelated_pairs: Whether sentences of no relation are about a pair, too, which is to be found.
+    """
+
+    multi_label: bool
+    max_mention_tokens: int
+    unrelated_pairs: bool = False
+
+    @abstractmethod
+    def loss(self, tokens: Tensor, batch: JointBatch, targets: JointTargets) -> Tensor:
+        """The loss of a batch, a scalar.
+
+        Args:
+            tokens: *Shape:* (n_tokens, width).
+            batch: The texts.
+            targets: What is to be found.
+        """
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, batch: JointBatch) -> Found:
+        """What is found. tokens: *Shape:* (n_tokens, width)."""

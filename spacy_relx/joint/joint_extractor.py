@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..core.component.cover import MIN_COVER, N_COVER_DOCS
 from ..core.component.saving import Saved, read_cfg
 from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
+from ..core.task import AnyModel, Task, layer_of
 from ..data.extensions import get_lang, get_relations, get_sentence_langs, primary_code
 from ..data.found import add_mentions, add_relations
 from ..data.loading import require_extras
@@ -29,7 +29,7 @@ from ..errors import RelxError, warn
 from .targets import GoldMentions, Reach, joint_gold
 
 if TYPE_CHECKING:
-    from .layer import DocFound, JointGold
+    from .layer import DocFound, JointGold, JointLayer
 
 DEFAULT_MODEL_CONFIG = """
 [model]
@@ -44,8 +44,8 @@ DEFAULT_MODEL_CONFIG = """
 [model.finder.pairs]
 @architectures = "spacy_relx.PairFeatures.v1"
 
-[model.finder.head]
-@architectures = "spacy_relx.SoftmaxHead.v1"
+[model.finder.classifier]
+@architectures = "spacy_relx.SoftmaxClassifier.v1"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 #: Docs that show the model its sizes at initialisation.
@@ -71,7 +71,7 @@ N_SAMPLE_DOCS = 10
 def make_joint_extractor(
     nlp: Language,
     name: str,
-    model: Model,
+    model: AnyModel,
     threshold: float | None,
     label_thresholds: LabelThresholds,
     lang_thresholds: LangThresholds,
@@ -79,7 +79,7 @@ def make_joint_extractor(
     annotate_ents: bool,
     overwrite: bool,
     mask_labels: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> JointExtractor:
     """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
     check_keys(name, label_thresholds)
@@ -117,7 +117,7 @@ class JointExtractor(TrainedPipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str = "joint_extractor",
         *,
         threshold: float | None = None,
@@ -127,7 +127,7 @@ class JointExtractor(TrainedPipe):
         annotate_ents: bool = True,
         overwrite: bool = False,
         mask_labels: bool = False,
-        scorer: Callable | None = None,
+        scorer: Callable[..., Any] | None = None,
     ):
         super().__init__(
             vocab,
@@ -183,14 +183,13 @@ class JointExtractor(TrainedPipe):
         self.cfg["types"] = list(dict.fromkeys([*kept["types"], *labels["types"]])) or [UNTYPED]
         self.cfg["lang_labels"] = _merged(kept["lang_labels"], labels["lang_labels"])
         self._check_lang_labels()
-        self.cfg["n_markers"] = len(self.types) + 1
-        unseen = self.set_languages(nlp, get_examples, source)
-        self.set_sizes()
+        langs = self.find_langs(nlp, get_examples, source)
         self.keep_seen(SeenPairs(), get_examples)
+        self.set_task(len(self.types) + 1, langs)
+        self._set_masks()
         docs = list(islice(weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_"), N_SAMPLE_DOCS))
         self.model.initialize(X=(docs, None))
-        self.cfg["width"] = self.model.get_dim("nI")
-        self.finish_initialize(source, start_from, train, unseen)
+        self.finish_initialize(source, start_from, train, langs.unseen)
         self.check_settings()
         self._check_reach(islice(get_examples(), N_COVER_DOCS))
 
@@ -226,13 +225,16 @@ class JointExtractor(TrainedPipe):
         langs = {lang: sorted(names) for lang, names in sorted(by_lang.items())}
         return {"labels": sorted(found), "types": sorted(types), "lang_labels": langs}
 
-    def set_sizes(self) -> None:
-        super().set_sizes()
-        self._set_masks()
+    @property
+    def _layer(self) -> JointLayer:
+        return cast("JointLayer", layer_of(self.model))
+
+    def is_of_labels(self, task: Task) -> bool:
+        return task.labels == self.labels and task.entity_types == self.types
 
     def _load(self, saved: Saved) -> None:
         super()._load(saved)
-        self._set_masks()  # the model saves them; whether they hold is a setting, and the config's counts
+        self._set_masks()
 
     def _restore(self, data: bytes) -> None:
         cfg = read_cfg(data, lists=("types",))
@@ -244,7 +246,7 @@ class JointExtractor(TrainedPipe):
     def _set_masks(self) -> None:
         rows = {label: row for row, label in enumerate(self.labels)}
         masks = {lang: [rows[name] for name in names] for lang, names in self.cfg["lang_labels"].items()}
-        self.model.attrs["label_masks"] = masks if self.mask_labels else {}
+        self._layer.label_masks = masks if self.mask_labels else {}
 
     def _check_lang_labels(self) -> None:
         """RAISES: RelxError RX021 for relations of languages that are none of the labels."""
@@ -269,14 +271,12 @@ class JointExtractor(TrainedPipe):
 
     def _check_reach(self, examples: Iterable[Example]) -> None:
         """Gold relations that no prediction can be: say so before hours of training."""
-        module = self._shim.module
-        longest = getattr(module, "max_length", None) or module.spans.max_length
-        reach = Reach(partial(self.model.attrs["part_lengths"], self.model), longest)
+        reach = Reach(self._layer.parts, self._layer.network.max_mention_tokens)
         for eg in examples:
             reach.add(eg.reference)
         if reach.gold and reach.lost > (1 - MIN_COVER) * reach.gold:
             counts = {"lost": reach.lost, "gold": reach.gold, "crossing": reach.crossing, "long": reach.long}
-            warn("RX265", name=self.name, limit=reach.max_mention, **counts)
+            warn("RX265", name=self.name, limit=reach.max_mention_tokens, **counts)
 
     def predict(self, docs: Iterable[Doc]) -> list[DocFound]:
         """RAISES: RelxError RX050 for a model that was never initialised."""
@@ -307,11 +307,11 @@ class JointExtractor(TrainedPipe):
             for row, column, score in self._taken(found.scores, get_lang(doc))
         ]
         add_relations(doc, self.name, relations, overwrite=self.overwrite)
-        self.hand_out(doc, mentions, found.pairs, found.scores, multi_label=self._shim.module.multi_label)
+        self.hand_out(doc, mentions, found.pairs, found.scores, multi_label=self._layer.network.multi_label)
 
     def _taken(self, scores: np.ndarray, lang: str) -> Iterator[tuple[int, int, float]]:
         """(row of the pair, row of the label, score) of the triples that pass their threshold."""
-        multi_label = self._shim.module.multi_label
+        multi_label = self._layer.network.multi_label
         rows, columns, values = self.decide(scores, multi_label=multi_label, langs=[lang], sizes=[len(scores)])
         yield from zip(rows.tolist(), columns.tolist(), values.tolist())
 
@@ -335,7 +335,7 @@ class JointExtractor(TrainedPipe):
         differently. RAISES: RelxError RX264 for a relation or a type that is not known."""
         labels = {label: row for row, label in enumerate(self.labels)}
         types = {label: row for row, label in enumerate(self.types)}
-        untyped, unrelated = len(types) == 1, self._shim.module.unrelated_pairs
+        untyped, unrelated = len(types) == 1, self._layer.network.unrelated_pairs
         gold = []
         for eg in examples:
             try:

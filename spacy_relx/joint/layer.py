@@ -1,32 +1,32 @@
-"""thinc layer around networks that find mentions and relations: Docs -> what is found, or a loss to backpropagate."""
+"""`spacy_relx.JointModel.v1`: Docs -> token vectors -> mentions and relations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Callable
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, xp2torch
-from thinc.types import Floats2d
+from torch import Tensor
 
-from ..core.docs_to_batch import docs_and_targets, offsets, sub_batches
+from ..core.docs_to_batch import DocBatch, offsets
+from ..core.layer import Encoder, TaskModel, TokenTaskLayer, given, make_model
 from ..core.parts import part_codes, part_lengths
-from ..core.shim import TorchShim, torch_shim
+from ..core.settings import Count, architecture
 from ..data.extensions import known_code
 from ..errors import RelxError
-from ..relations.layer import build_network, loss_backprop
-from .batch import Found, JointBatch, JointTargets
+from .batch import Finder, Found, JointBatch, JointTargets
 
 
 @dataclass(frozen=True)
 class JointGold:
     """What is to be found in a Doc, tokens and mentions numbered in it; see `JointTargets`. All int64.
 
-    spans: (n_mentions, 2). types: (n_mentions,). relations: (n_relations, 3).
+    Args:
+        spans: (n_mentions, 2).
+        types: (n_mentions,).
+        relations: (n_relations, 3).
     """
 
     spans: np.ndarray
@@ -50,73 +50,83 @@ class DocFound:
         return cls(pairs, none, np.zeros(0, "float32"), pairs, np.zeros((0, n_labels + 1), "float32"))
 
 
-#: What the layer reads: Docs, and in training what is to be found in each.
-JointInput = tuple[list[Doc], Sequence[JointGold] | None]
+#: (width of the token vectors, n_markers, n_labels) -> the network; n_markers is the number of entity types plus one.
+MakeFinder = Callable[[int, int, int], Finder]
 
 
-def make_joint_layer(
-    encoder: Model[list[Doc], list[Floats2d]],
-    build: Callable[[int, int, int], Any],
-    batch_tokens: int,
-    max_length: int,
-) -> Model:
-    """encoder: Docs -> token vectors. build: (width of the token vectors, n_markers, n_labels) -> the network, where
-    n_markers is the number of entity types plus one. batch_tokens: tokens that are worked on at once in prediction, a
-    longer Doc alone. max_length: see `part_lengths`."""
-    functions = {
-        "build": build,
-        "build_network": build_network,
-        "part_lengths": partial(joint_parts, max_length=max_length),
-    }
-    return Model(
-        "joint",
-        partial(forward, batch_tokens, max_length),
-        init=init,
-        layers=[encoder],
-        refs={"tok2vec": encoder},  # the name by which spaCy finds listeners
-        shims=[TorchShim()],
-        dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={**functions, "label_masks": {}, "by_rule": False},
-    )
+class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
+    """Texts -> mentions and relations, or a loss. Targets: what is to be found in each Doc.
+
+    Args:
+        finder: Makes the network.
+        batch_tokens: As of `TokenTaskLayer`.
+        max_tokens: As of `part_lengths`.
+
+    Attributes:
+        label_masks: For each language the rows of the labels that it has; languages that are not named have all.
+    """
+
+    name = "joint"
+
+    def __init__(self, finder: MakeFinder, batch_tokens: int, max_tokens: int):
+        super().__init__(batch_tokens)
+        self.finder, self.max_tokens = finder, max_tokens
+        self.label_masks: Mapping[str, Sequence[int]] = {}
+
+    def build(self) -> Finder:
+        return self.finder(self.sizes["width"], self.task.n_markers, self.task.n_labels)
+
+    def parts(self, doc: Doc) -> np.ndarray:
+        """int64 (n_parts,): tokens of the parts of a Doc in which mentions and relations are found."""
+        return part_lengths(doc, self.max_tokens, self.task.by_rule)
+
+    def loss(self, docs: DocBatch, targets: Sequence[JointGold], tokens: Tensor | None) -> Tensor:
+        vectors = given(tokens)
+        if not len(vectors):
+            return vectors.sum() * 0.0
+        batch = make_joint_batch(docs, [self.parts(doc) for doc in docs])
+        return self.network.loss(vectors, batch.to(self.device), make_targets(docs, targets).to(self.device))
+
+    def nothing(self) -> DocFound:
+        return DocFound.nothing(self.task.n_labels)
+
+    def is_read(self, docs: DocBatch) -> list[bool]:
+        return [len(doc) > 0 for doc in docs]
+
+    def answers(self, docs: DocBatch, tokens: Tensor) -> list[DocFound]:
+        """As of `TokenTaskLayer`.
+
+        Raises:
+            RelxError: RX595 for vectors that are not finite: no mention would be found, and nobody would know why.
+        """
+        lengths = [len(doc) for doc in docs]
+        finite = torch.isfinite(tokens).all(dim=1)
+        if not finite.all():
+            first = int(np.searchsorted(np.cumsum(lengths), int((~finite).nonzero()[0]), side="right"))
+            raise RelxError("RX595", name=self.name, text=docs[first].text[:60])
+        batch = make_joint_batch(docs, [self.parts(doc) for doc in docs], self.label_masks, self.task.n_labels)
+        found: Found = self.network(tokens, batch.to(self.device))
+        return split_found(found.to(torch.device("cpu")), lengths)
 
 
-def joint_parts(model: Model, doc: Doc, max_length: int) -> np.ndarray:
-    """int64 (n_parts,): tokens of the parts of a Doc in which mentions and relations are found, see `part_lengths`."""
-    return part_lengths(doc, max_length, model.attrs["by_rule"])
+@architecture
+def build_joint_model(
+    encoder: Encoder, finder: MakeFinder, *, batch_tokens: Count = 8192, max_tokens: Count = 256
+) -> TaskModel:
+    """`spacy_relx.JointModel.v1`: the model of `joint_extractor`, above any encoder.
 
+    Args:
+        encoder: Any model from Docs to token vectors, a listener too; for several languages
+            `spacy_relx.LanguageEncoder.v1` around it.
+        finder: `spacy_relx.AllTriples.v1` or `spacy_relx.OneTriple.v1`.
+        batch_tokens: Tokens that are worked on at once in prediction. It bounds memory and changes no result.
+        max_tokens: Sentences (Docs, where sentences are not set) of more tokens are read in pieces; what the border of
+            a piece cuts is not found.
 
-def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    """Initialise the encoder with sample Docs, then build the network; nO and n_markers must be set."""
-    encoder = model.layers[0]
-    encoder.initialize(X=X[0] if X is not None else None)
-    build_network(model, encoder.get_dim("nO"))
-
-
-def forward(
-    batch_tokens: int, max_length: int, model: Model, inputs: JointInput, is_train: bool
-) -> tuple[Any, Callable]:
-    """(Docs, gold) -> (loss, backprop), to be called with 1.0; (Docs, None) -> a `DocFound` for each Doc."""
-    docs, gold = docs_and_targets(inputs)
-    if gold is None:
-        return predict(model, docs, batch_tokens, max_length), lambda _: docs
-    return _forward_loss(model, docs, gold, max_length, is_train)
-
-
-def _forward_loss(
-    model: Model, docs: list[Doc], gold: Sequence[JointGold], max_length: int, is_train: bool
-) -> tuple[float, Callable]:
-    shim = torch_shim(model)
-    vectors, backprop_encoder = model.layers[0](docs, is_train)
-    tokens = xp2torch(model.ops.flatten(vectors), requires_grad=is_train, device=shim.device)
-    parts = [joint_parts(model, doc, max_length) for doc in docs]
-    batch, targets = make_joint_batch(docs, parts), make_targets(docs, gold)
-    shim.module.train(is_train)
-    with torch.set_grad_enabled(is_train):
-        if len(tokens):
-            loss = shim.module.loss(tokens, batch.to(shim.device), targets.to(shim.device))
-        else:
-            loss = tokens.sum() * 0.0
-    return float(loss.detach()), loss_backprop(model, docs, tokens, loss, backprop_encoder)
+    Returns:
+        The model.
+    """
+    return make_model(JointLayer(finder, batch_tokens, max_tokens), encoder)
 
 
 def make_joint_batch(
@@ -152,38 +162,6 @@ def make_targets(docs: Sequence[Doc], gold: Sequence[JointGold]) -> JointTargets
             for parts, shape in zip(arrays, shapes)
         )
     )
-
-
-def predict(model: Model, docs: Sequence[Doc], batch_tokens: int, max_length: int) -> list[DocFound]:
-    """What is found in each Doc, in their order. They are read in sub-batches of about `batch_tokens` tokens, sorted by
-    length."""
-    found = [DocFound.nothing(model.get_dim("nO"))] * len(docs)
-    used = [i for i in range(len(docs)) if len(docs[i])]
-    for batch in sub_batches(np.array([len(docs[i]) for i in used], dtype="int64"), batch_tokens):
-        rows = [used[i] for i in batch.tolist()]
-        for i, part in zip(rows, _predict_batch(model, [docs[i] for i in rows], max_length)):
-            found[i] = part
-    return found
-
-
-def _predict_batch(model: Model, docs: list[Doc], max_length: int) -> list[DocFound]:
-    shim = torch_shim(model)
-    vectors = model.layers[0].predict(docs)
-    _check_vectors(model, docs, vectors)
-    shim.module.eval()
-    with torch.inference_mode():
-        tokens = xp2torch(model.ops.flatten(vectors), device=shim.device)
-        parts = [joint_parts(model, doc, max_length) for doc in docs]
-        batch = make_joint_batch(docs, parts, model.attrs["label_masks"], model.get_dim("nO"))
-        found: Found = shim.module(tokens, batch.to(shim.device)).to(torch.device("cpu"))
-    return split_found(found, [len(doc) for doc in docs])
-
-
-def _check_vectors(model: Model, docs: Sequence[Doc], vectors: Sequence[Floats2d]) -> None:
-    """RAISES: RelxError RX595 for vectors that are not finite: no mention would be found, and nobody would know why."""
-    for doc, part in zip(docs, vectors):
-        if not model.ops.xp.isfinite(part).all():
-            raise RelxError("RX595", name=model.name, text=doc.text[:60])
 
 
 def split_found(found: Found, lengths: Sequence[int]) -> list[DocFound]:

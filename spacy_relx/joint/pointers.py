@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..core.kernels.dropout import Dropout
 from ..core.kernels.flat_transformer import similar_runs
+from ..core.settings import Count, Positive, Probability, architecture
 from ..core.transformers.batch import padded_rows
-from .batch import Found, JointBatch, JointTargets
+from .batch import Finder, Found, JointBatch, JointTargets
 
-#: What a sentence's vector is: that of its first token (a transformer's special one), or the mean or maximum of all.
-POOLINGS = ("first", "mean", "max")
 #: Tokens, padding counted, that are worked on at once: it bounds memory where a long sentence stands among short ones.
 TABLE_TOKENS = 16384
 
 
-class OneTriple(nn.Module):
-    """The relation from the pooled sentence (eq. 3); the entities from [token; relation] (eq. 9). They have no types.
+@architecture
+class OneTriple(Finder):
+    """`spacy_relx.OneTriple.v1`: one relation a sentence and its two entities, without types (Wang et al. 2023).
 
-    width: of the token vectors. n_markers: is not used. n_labels: relations; no-relation comes before them, as row 0 of
-    the relation embedding. pooling: see `POOLINGS`. relation_width: of the relation embedding; None for `width`, as in
-    the paper. hidden: columns of W_y, None for `width`. max_length: tokens of a mention at most. joint: choose start
-    and end of a mention together, the start not behind the end, and head and tail in different places; false: each by
-    itself as in the paper, and a mention that ends before it begins is none. entity_weight, relation_weight: alpha and
-    beta of eq. 12. unrelated_pairs: whether sentences of no relation are about a pair, too (`JointTargets` has it),
-    which is to be found. dropout: on the token vectors.
+    The relation comes from the pooled sentence (eq. 3), the entities from [token; relation] (eq. 9).
     """
 
     multi_label = False
@@ -38,20 +33,39 @@ class OneTriple(nn.Module):
         n_markers: int,
         n_labels: int,
         *,
-        pooling: str = "mean",
-        relation_width: int | None = None,
-        hidden: int | None = None,
-        max_length: int = 12,
+        pooling: Literal["first", "mean", "max"] = "mean",
+        relation_width: Count | None = None,
+        hidden: Count | None = None,
+        max_mention_tokens: Count = 12,
         joint: bool = True,
-        entity_weight: float = 2.0,
-        relation_weight: float = 1.0,
+        entity_weight: Positive = 2.0,
+        relation_weight: Positive = 1.0,
         unrelated_pairs: bool = False,
-        dropout: float = 0.1,
+        dropout: Probability = 0.1,
     ):
+        """Make the network.
+
+        Args:
+            width: Width of the token vectors.
+            n_markers: Number of entity types plus one; the network is the same for any number.
+            n_labels: Number of labels; no-relation comes before them, as row 0 of the relation embedding.
+            pooling: What the sentence's vector is: that of its "first" token (a transformer's special one), or the
+                "mean" or "max" of all.
+            relation_width: Width of the relation embedding; null for that of the token vectors, as in the paper.
+            hidden: Columns of W_y; null for the width of the token vectors.
+            max_mention_tokens: Tokens of a mention at most.
+            joint: Whether to choose start and end of a mention together, and head and tail in different places; false:
+                each by itself, as in the paper, and a mention that ends before it begins is none.
+            entity_weight: alpha of eq. 12.
+            relation_weight: beta of eq. 12.
+            unrelated_pairs: Whether a training sentence without relations and with exactly two mentions is about the
+                pair of these, first and second in `doc.spans` (as in SMiLER); such pairs are learned and found, too.
+            dropout: Dropout on the token vectors.
+        """
         super().__init__()
         relation_width, hidden = relation_width or width, hidden or width
         self.pooling = pooling
-        self.max_length = max_length
+        self.max_mention_tokens = max_mention_tokens
         self.joint = joint
         self.unrelated_pairs = unrelated_pairs
         self.entity_weight = entity_weight
@@ -158,7 +172,7 @@ class OneTriple(nn.Module):
         (n_parts, 2, 2), and their probabilities, *Shape:* (n_parts, 2)."""
         starts, ends = log_p.unbind(2)
         if self.joint:
-            first, last, score = apart(*best_spans(starts, ends, self.max_length, 2))
+            first, last, score = apart(*best_spans(starts, ends, self.max_mention_tokens, 2))
         else:
             (p_first, first), (p_last, last) = starts.max(dim=2), ends.max(dim=2)
             score = p_first + p_last
@@ -174,14 +188,23 @@ def tables(batch: JointBatch) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
             yield rows, *padded_rows(batch.lengths[rows], starts[rows])
 
 
-def best_spans(starts: Tensor, ends: Tensor, max_length: int, k: int = 1) -> tuple[Tensor, Tensor, Tensor]:
-    """The `k` best pairs of start and end, the start not behind the end and at most `max_length` tokens from one to the
-    other. starts, ends: *Shape:* (..., n_tokens), logarithms. RETURNS: first and last token, and the sum, the best
-    first; *Shape:* (..., k) each. Where there are fewer pairs the sum is -inf."""
+def best_spans(starts: Tensor, ends: Tensor, max_mention_tokens: int, k: int = 1) -> tuple[Tensor, Tensor, Tensor]:
+    """The `k` best pairs of start and end, the start not behind the end and not too far from it.
+
+    Args:
+        starts: *Shape:* (..., n_tokens), logarithms.
+        ends: The same.
+        max_mention_tokens: Tokens of a mention at most.
+        k: How many.
+
+    Returns:
+        First and last token, and the sum, the best first; *Shape:* (..., k) each. Where there are fewer pairs the sum
+        is -inf.
+    """
     n = starts.shape[-1]
     sums = [
         nn.functional.pad(starts[..., : n - k] + ends[..., k:], (0, k), value=-torch.inf)
-        for k in range(min(max_length, n))
+        for k in range(min(max_mention_tokens, n))
     ]
     table = torch.stack(sums, dim=-1).flatten(-2)
     table = nn.functional.pad(table, (0, max(k - table.shape[-1], 0)), value=-torch.inf)

@@ -1,38 +1,39 @@
 """All triples of a sentence: spans are scored as mentions, pairs of mentions as relations.
 
-Spans as in Eberts & Ulges 2020 (SpERT), but from token vectors that are projected once; pairs as in `nn.pairs`.
+Spans as in Eberts & Ulges 2020 (SpERT), but from token vectors that are projected once; pairs as in
+`relations.pair_features`.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from ..core.classifiers import MakeClassifier
 from ..core.kernels.dropout import Dropout
 from ..core.pair_batch import PairBatch
+from ..core.settings import Count, NotNegative, Positive, Probability, architecture
 from ..relations.network import RelationNetwork
-from ..relations.pair_features import sum_rows
-from .batch import Found, JointBatch, JointTargets
-
-#: Which mentions may overlap: none; such that lie one within the other; any.
-OVERLAPS = ("none", "nested", "any")
+from ..relations.pair_features import MakePairs, sum_rows
+from .batch import Finder, Found, JointBatch, JointTargets
 
 
 class SpanScorer(nn.Module):
-    """Every span of up to `max_length` tokens -> an entity type, or none.
+    """Every span of up to `max_mention_tokens` tokens -> an entity type, or none.
 
     A span's vector is the sum of the projections of its first and its last token, and of its length. width: of the
     token vectors. hidden: of the span vector. dropout: on the token vectors, which are fewer than spans.
     """
 
-    def __init__(self, width: int, n_types: int, *, hidden: int, max_length: int, dropout: float):
+    def __init__(self, width: int, n_types: int, *, hidden: int, max_mention_tokens: int, dropout: float):
         super().__init__()
-        self.max_length = max_length
+        self.max_mention_tokens = max_mention_tokens
         self.firsts = nn.Linear(width, hidden)
         self.lasts = nn.Linear(width, hidden, bias=False)
-        self.lengths = nn.Embedding(max_length, hidden)
+        self.lengths = nn.Embedding(max_mention_tokens, hidden)
         self.dropout = Dropout(dropout)
         self.output = nn.Linear(hidden, n_types + 1)
         with torch.no_grad():  # most spans are none: begin there
@@ -42,7 +43,7 @@ class SpanScorer(nn.Module):
         """int64 (n_spans, 2): all spans, by their first token and then by length."""
         ends = batch.parts()[batch.owners(), 1]
         first = torch.arange(len(ends), device=ends.device)
-        last = first.unsqueeze(1) + torch.arange(self.max_length, device=ends.device)
+        last = first.unsqueeze(1) + torch.arange(self.max_mention_tokens, device=ends.device)
         inside = last < ends.unsqueeze(1)
         return torch.stack([first.unsqueeze(1).expand_as(last)[inside], last[inside] + 1], dim=1)
 
@@ -54,44 +55,63 @@ class SpanScorer(nn.Module):
         return self.output(torch.relu(sum_rows([firsts, lasts, (self.lengths.weight, ends - starts - 1)])))
 
 
-class AllTriples(nn.Module):
-    """Mentions of a sentence, and the relations of each ordered pair of them.
-
-    spans: scores mentions. relations: scores pairs; its marker vocabulary is the entity types behind the uniform
-    marker. mention_weight: of the mentions' loss beside that of the relations. threshold: a span is a mention when it
-    is none with a probability of less than 1 - threshold. overlap: see `OVERLAPS`. max_mentions: the best so many of
-    each sentence are paired. max_noise: in training, so many spans for each gold mention that the model takes for
-    mentions while they are not join the pairs, as they will in prediction. type_noise: probability that a gold mention
-    is paired under the type that the model gives it, for the same reason.
-    """
+@architecture
+class AllTriples(Finder):
+    """`spacy_relx.AllTriples.v1`: all mentions of a sentence with their types, and all relations between them."""
 
     def __init__(
         self,
-        spans: SpanScorer,
-        relations: RelationNetwork,
+        width: int,
+        n_markers: int,
+        n_labels: int,
         *,
-        mention_weight: float,
-        threshold: float,
-        overlap: str,
-        max_mentions: int,
-        max_noise: float,
-        type_noise: float,
+        pairs: MakePairs,
+        classifier: MakeClassifier,
+        hidden: Count = 256,
+        max_mention_tokens: Count = 12,
+        mention_weight: Positive = 1.0,
+        mention_threshold: Probability = 0.5,
+        overlap: Literal["none", "nested", "any"] = "none",
+        max_mentions: Count = 64,
+        max_noise: NotNegative = 1.0,
+        type_noise: Probability = 0.0,
+        batch_pairs: Count = 8192,
+        dropout: Probability = 0.3,
     ):
+        """Make the network.
+
+        Args:
+            width: Width of the token vectors.
+            n_markers: Number of entity types plus one, for the uniform marker.
+            n_labels: Number of labels, without no-relation.
+            pairs: `spacy_relx.PairFeatures.v1`, which gets the types as markers.
+            classifier: `spacy_relx.SoftmaxClassifier.v1` or `spacy_relx.MultiLabelClassifier.v1`.
+            hidden: Width of the span vectors.
+            max_mention_tokens: Tokens of a mention at most.
+            mention_weight: Weight of the mentions' loss beside that of the relations.
+            mention_threshold: A span is a mention from this probability on.
+            overlap: Whether mentions may overlap: "none"; "nested", one within the other; or "any".
+            max_mentions: The best so many mentions of a sentence are kept.
+            max_noise: In training at most so many wrong mentions for each gold one, which the model takes for mentions,
+                are paired too.
+            type_noise: How often a gold mention is paired under the type that the model gives it, in training.
+            batch_pairs: Pairs that are worked on at once.
+            dropout: Dropout on the token vectors, of which spans are made.
+        """
         super().__init__()
-        self.spans = spans
-        self.relations = relations
+        features = pairs(width, n_markers)
+        self.relations = RelationNetwork(features, classifier(features.width_out, n_labels), batch_pairs)
+        self.spans = SpanScorer(
+            width, n_markers - 1, hidden=hidden, max_mention_tokens=max_mention_tokens, dropout=dropout
+        )
         self.mention_weight = mention_weight
-        self.threshold = threshold
+        self.threshold = mention_threshold
         self.overlap = overlap
         self.max_mentions = max_mentions
+        self.max_mention_tokens = max_mention_tokens
         self.max_noise = max_noise
         self.type_noise = type_noise
-
-    unrelated_pairs = False
-
-    @property
-    def multi_label(self) -> bool:
-        return self.relations.head.multi_label
+        self.multi_label = self.relations.classifier.multi_label
 
     def loss(self, tokens: Tensor, batch: JointBatch, targets: JointTargets) -> Tensor:
         """Cross-entropy of all spans, a mean over tokens, and the relations' loss over the pairs of gold mentions and
@@ -103,7 +123,7 @@ class AllTriples(nn.Module):
         noise, noise_types = self._noise(spans, logits.detach(), gold, len(targets.spans))
         types = self._mixed_types(targets.types, logits.detach(), places)
         pairs = self._pair_batch(batch, torch.cat([targets.spans, noise]), torch.cat([types, noise_types]))
-        labels = self._gold_labels(pairs, targets, self.relations.head.output.out_features)
+        labels = self._gold_labels(pairs, targets, self.relations.classifier.n_labels)
         if not len(pairs):
             return self.mention_weight * mention_loss
         return self.mention_weight * mention_loss + self.relations.loss(tokens, pairs, labels)
@@ -160,9 +180,8 @@ class AllTriples(nn.Module):
             pairs=pairs_within(owners),
         )
 
-    def _gold_labels(self, pairs: PairBatch, targets: JointTargets, n_outputs: int) -> Tensor:
+    def _gold_labels(self, pairs: PairBatch, targets: JointTargets, n_labels: int) -> Tensor:
         """float32 (n_pairs, n_labels), 1 where a gold relation holds."""
-        n_labels = n_outputs if self.multi_label else n_outputs - 1
         labels = torch.zeros(len(pairs), n_labels, device=pairs.pairs.device)
         related = targets.relations[targets.relations[:, 1] > 0]
         n = len(pairs.mention_spans) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ def joint_gold(
     """What is to be found in one Doc; mentions that do not begin and end where its tokens do are left out.
 
     labels, types: their rows. untyped: all mentions are of the one type. unrelated_pairs: see
-    `models.joint.make_one_triple`.
+    `OneTriple`.
     RAISES: KeyError ("relation" or "type", name) for one that is not known.
     """
     from .layer import JointGold  # torch, which factories do without
@@ -95,7 +95,7 @@ def joint_gold(
     return JointGold(_array(spans, (0, 2)), _array(kinds, (0,)), _array(relations, (0, 3)))
 
 
-def _array(values: list, shape: tuple[int, ...]) -> np.ndarray:
+def _array(values: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:
     return np.array(values, dtype="int64") if values else np.zeros(shape, "int64")
 
 
@@ -125,7 +125,7 @@ class Reach:
     """
 
     parts: Callable[[Doc], np.ndarray]
-    max_mention: int
+    max_mention_tokens: int
     gold: int = 0
     crossing: int = 0
     long: int = 0
@@ -137,7 +137,7 @@ class Reach:
             mentions = (relation.head, relation.tail)
             tokens = [place for mention in mentions for place in (mention.start, mention.end - 1)]
             crossing = len(set(np.searchsorted(ends, tokens, side="right").tolist())) > 1
-            long = any(m.end - m.start > self.max_mention for m in mentions)
+            long = any(m.end - m.start > self.max_mention_tokens for m in mentions)
             self.gold += 1
             self.crossing += int(crossing)
             self.long += int(long)

@@ -20,6 +20,7 @@ from .alias_index import NameIndex
 from .columns import ALIASES
 from .read import Header, each_line, is_regular, read_chunks, without_header
 
+_COLUMNS = "entity id, name, and optionally type and language"
 #: What to do with a name of several entities, and with one that cuts a token.
 AMBIGUOUS = ("skip", "first", "all")
 ALIGNMENTS = ("strict", "expand")
@@ -37,7 +38,7 @@ class Aliases:
     """
 
     def __init__(self, rows: Iterable[Sequence[str]]):
-        """rows: (entity id, name[, entity type[, language]]). RAISES: RelxError RX211."""
+        """rows: (entity id, name[, entity type[, language]]). RAISES: RelxError RX102."""
         self._fill([_columns(list(_checked(rows)))])
 
     @classmethod
@@ -75,7 +76,7 @@ def read_aliases(path: str | Path, *, on_error: str = "raise", report: Report | 
     tells, see `columns.ALIASES`, perhaps with other columns besides. Empty lines are passed over. UTF-8.
     on_error: "raise", or "skip" to count broken lines and go on.
     RAISES: RelxError RX120 (no such file), RX212 (a folder, or nothing in it), RX021 (on_error), and with file
-    and line RX582 (names of columns), RX210 (columns), RX211 (an empty id or name, no language), RX108 (not UTF-8),
+    and line RX582 (names of columns), RX111 (columns), RX102 (an empty id or name, no language), RX108 (not UTF-8),
     RX109 (the rest of the file cannot be read).
     """
     path = Path(path)
@@ -98,7 +99,7 @@ def _checked(rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
         except ValueError as err:
             problem = f"the entity: {err}"
         if problem:
-            raise RelxError("RX211", where=f"row {number}", problem=problem, text=row)
+            raise RelxError("RX102", where=f"row {number}", problem=f"{problem}; the columns are {_COLUMNS}", text=row)
         yield row
 
 
@@ -144,11 +145,11 @@ def _read_rows(data: bytes, place: Place, report: Report, header: Header | None)
             row += [""] * (header.n - len(row))
             row = ["" if at is None else row[at] for at in header.places]
         elif not 2 <= len(row) <= (4 if header is None else 0):
-            report.broken("RX210", here, line, n=len(row))
+            report.broken("RX111", here, line, n=len(row), wanted="2 to 4", columns=_COLUMNS)
             continue
         problem = _problem(row)
         if problem:
-            report.broken("RX211", here, line, problem=problem)
+            report.broken("RX102", here, line, problem=f"{problem}; the columns are {_COLUMNS}")
         else:
             yield row
 

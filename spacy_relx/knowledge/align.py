@@ -26,7 +26,7 @@ from ..formats.leakage import Leakage
 from ..formats.records import UNTYPED
 from .aliases import AliasMatcher
 from .negatives import NegativeSpool
-from .triples import RELATION, KnowledgeBase
+from .triples import LABEL, KnowledgeBase
 
 #: Docs taken at a time, and linked mentions of one sentence that are looked at: more than that are lists and tables.
 BATCH_DOCS = 128
@@ -46,7 +46,8 @@ class AlignReport:
     facts: those triples by relation; instances: sentences in those bags, by relation. negatives: pairs drawn as bags
     of no relation; negatives_wanted. reversed_negatives: what became of related pairs the other way round, None where
     that was not asked for. ambiguous_aliases: of the table. outputs: bags written, by file. leakage: what
-    training and test bags have in common, None without test bags.
+    training and test bags have in common, None without test bags. inputs: what was read of the knowledge base and of
+    the names.
     """
 
     texts: int = 0
@@ -70,6 +71,7 @@ class AlignReport:
     reversed_negatives: ReversedNegatives | None = None
     outputs: dict[str, BagCounts] = field(default_factory=dict)
     leakage: Leakage | None = None
+    inputs: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return self.summary()
@@ -78,6 +80,7 @@ class AlignReport:
         """The counts as lines of text."""
         share = f" ({100 * self.covered / self.triples:.1f} %)" if self.triples else ""
         lines = [
+            *self.inputs,
             f"texts              {self.texts} (sentences {self.sentences})",
             f"mentions           {self.mentions} (linked {self.linked}, ambiguous {self.ambiguous})",
             f"pairs in sentences {self.related + self.reversed + self.unrelated} (related {self.related}, only the "
@@ -204,7 +207,7 @@ class _Aligner:
         found = self.n_sentences > 0
         report.bags = int(found.sum())
         counts = np.diff(kb.pair_starts)
-        relations = kb.triples[kb.by_pair, RELATION]
+        relations = kb.triples[kb.by_pair, LABEL]
         n_facts = np.bincount(relations[np.repeat(found, counts)], minlength=len(kb.relation_ids))
         n_instances = np.bincount(relations, np.repeat(self.n_sentences, counts), len(kb.relation_ids)).astype(int)
         report.covered = int(n_facts.sum())

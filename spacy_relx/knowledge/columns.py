@@ -74,7 +74,7 @@ TRIPLES = Layout(
             *("head_id", "head", "h", "subject_id", "subject", "subj", "s", "source_id", "source", "from", "start_id"),
             *("entity1", "entity_1", "e1", "node1"),
         ),
-        "relation": (
+        "label": (
             *("relation_id", "relation", "rel", "r", "predicate_id", "predicate", "pred", "p", "property_id"),
             *("property", "relationship", "relation_type", "rel_type", "edge", "type", "label"),
         ),
@@ -84,7 +84,7 @@ TRIPLES = Layout(
         ),
     },
     needed=3,
-    telling=[frozenset({"head", "relation"}), frozenset({"head", "tail"}), frozenset({"relation", "tail"})],
+    telling=[frozenset({"head", "label"}), frozenset({"head", "tail"}), frozenset({"label", "tail"})],
 )
 #: Of a file of names of entities.
 ALIASES = Layout(

@@ -37,7 +37,7 @@ from .complex_network import (
 from .embeddings import KBEmbeddings
 from .ranks import rank_triples
 from .training_state import TrainingState
-from .triples import HEAD, RELATION, TAIL, KnowledgeBase
+from .triples import HEAD, LABEL, TAIL, KnowledgeBase
 
 LOSSES = ("one-vs-all", "sampled")
 #: Settings that may change when training goes on.
@@ -178,9 +178,9 @@ class Queries:
     """
 
     def __init__(self, triples: np.ndarray, n_relations: int, limit: int):
-        inverse = triples[:, [TAIL, RELATION, HEAD]] + np.array([0, n_relations, 0], triples.dtype)
+        inverse = triples[:, [TAIL, LABEL, HEAD]] + np.array([0, n_relations, 0], triples.dtype)
         triples = np.concatenate([triples, inverse]).astype("int64")
-        keys = triples[:, HEAD] * (2 * n_relations) + triples[:, RELATION]
+        keys = triples[:, HEAD] * (2 * n_relations) + triples[:, LABEL]
         self._keys, self._query, self._counts = np.unique(keys, return_inverse=True, return_counts=True)
         self._tails = triples[:, TAIL]
         self._n_relations = 2 * n_relations
@@ -372,7 +372,7 @@ class _Trainer:
         entities = self.model.entities.detach()[rows].requires_grad_()
         relations = self.model.relations.detach().requires_grad_()
         h, t = embedding(head.squeeze(1), entities), embedding(tail.squeeze(1), entities)
-        r = embedding(triples[:, RELATION], relations)
+        r = embedding(triples[:, LABEL], relations)
         parts = (embedding(heads, entities), embedding(tails, entities), embedding(others.relations, relations))
         loss = sampled_loss(triple_score(h, r, t), corrupted_scores(h, r, t, *parts)).sum()
         norms = sum(settings.n3 * n3(x).sum() + settings.l2 * x.square().sum() for x in (h, r, t))

@@ -1,4 +1,4 @@
-"""ComplEx: entities and relations as complex vectors, a score for each triple (head, relation, tail).
+"""ComplEx: entities and relations as complex vectors, a score for each triple (head, label, tail).
 
 Trouillon, Welbl, Riedel, Gaussier and Bouchard 2016, "Complex Embeddings for Simple Link Prediction", ICML.
 
@@ -122,7 +122,7 @@ class ComplEx(nn.Module):
 
 
 class QueryBatch(NamedTuple):
-    """Queries (head, relation, ?), each with one or more observed tails, all int64.
+    """Queries (head, label, ?), each with one or more observed tails, all int64.
 
     heads, relations: *Shape:* (n_queries,). rows, tails: *Shape:* (n_triples,): which query a triple is of, ascending,
     and its tail. counts: *Shape:* (n_queries,), triples of each query. bias: what is added to the score of each entity,

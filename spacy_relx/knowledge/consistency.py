@@ -24,7 +24,7 @@ class Support(NamedTuple):
 
     scores: float64 (n,), probability of the relation given the pair of entities, in [0, 1]; NaN where the embeddings
     lack an entity or the relation, or there are none. known: bool (n,), whether it has the triple; None where no
-    triples were given. ranks: float64 (n,), from 1, of the tail among all entities for (head, relation, ?), those that
+    triples were given. ranks: float64 (n,), from 1, of the tail among all entities for (head, label, ?), those that
     are known left out, equal scores at their mean rank; NaN for known triples, and where scores or known are missing.
     """
 
@@ -80,7 +80,7 @@ class Consistency:
         return None
 
     def check(self, rows: Sequence[tuple[str, str, str]]) -> Support:
-        """rows: n triples of ids (head, relation, tail), any ids, also the same triple again and again."""
+        """rows: n triples of ids (head, label, tail), any ids, also the same triple again and again."""
         numbers: dict[tuple[str, str, str], int] = {}
         places = np.array([numbers.setdefault(row, len(numbers)) for row in rows], dtype="int64")
         once = list(numbers)  # each triple is looked up once

@@ -80,7 +80,7 @@ class Wanted(NamedTuple):
         if self.new and (base is None or base.known is None):
             raise RelxError("RX251", option="--new", part="triples", need="triples", remedy="--known TRIPLES")
         if self.min_kb_score is not None and (base is None or base.embeddings is None):
-            remedy = "--kb FOLDER"
+            remedy = "--embeddings FOLDER"
             raise RelxError("RX251", option="--min-kb-score", part="embeddings", need="their folder", remedy=remedy)
 
 
@@ -127,7 +127,7 @@ class FactReader:
         sources: Iterable[tuple[str, Iterator[Text]]],
         *,
         batch_size: int | None = None,
-        on_error: OnError = OnError.fail,
+        on_error: OnError = "raise",
         progress: Callable[..., Iterator[Any]] = lambda stream, **_: stream,
     ) -> Iterator[tuple[Doc, Fact]]:
         """Read all texts, and give each fact with the Doc of its bag.
@@ -232,13 +232,13 @@ def read_pairs(
             for item, doc in progress(annotate(nlp, stream, batch_size=batch_size, on_error=on_error)):
                 ids = get_candidates(doc).kb_ids
                 counts = [counts[0] + 1, counts[1] + len(ids), counts[2] + sum(map(bool, ids))]
-                instances = list(candidate_instances(doc, extractor.model.attrs["entities"], lost))
+                instances = list(candidate_instances(doc, extractor.entities, lost))
                 langs = (instance.sentence._.lang for instance in instances)
                 foreign = next((lang for lang in langs if not extractor.reads(lang)), None)
                 if foreign is not None:
-                    known = ", ".join(extractor.model.attrs["langs"])
+                    known = ", ".join(extractor.langs)
                     reason = f"the model has encoders for {known}, not for '{foreign}' (doc._.lang)."
-                    if on_error is OnError.fail:
+                    if on_error == "raise":
                         raise RelxError("RX183", where=item.where, reason=reason)
                     left_out.add(item.where, reason)
                     continue

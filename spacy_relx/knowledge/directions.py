@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .triples import RELATION, KnowledgeBase
+from .triples import LABEL, KnowledgeBase
 
 #: Pairs that are looked up at once.
 _BLOCK = 1 << 20
@@ -29,7 +29,7 @@ def count_directions(kb: KnowledgeBase) -> dict[str, tuple[int, int]]:
         heads, tails = keys // n_entities, keys % n_entities
         turned = kb.find_pairs(np.stack([tails, heads], axis=1)) >= 0
         bounds = np.asarray(kb.pair_starts[first : first + len(keys) + 1])
-        relations = kb.triples[kb.by_pair[bounds[0] : bounds[-1]], RELATION]
+        relations = kb.triples[kb.by_pair[bounds[0] : bounds[-1]], LABEL]
         counts = np.diff(bounds)
         apart = np.repeat(heads != tails, counts)
         n += np.bincount(relations[apart], minlength=n_relations)

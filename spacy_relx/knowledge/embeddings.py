@@ -74,7 +74,7 @@ class KBEmbeddings:
     # Scores
 
     def score(self, rows: Sequence[tuple[str, str, str]]) -> np.ndarray:
-        """ComplEx scores of triples of ids (head, relation, tail), any real number; NaN where an id is unknown.
+        """ComplEx scores of triples of ids (head, label, tail), any real number; NaN where an id is unknown.
 
         RETURNS: float32 (n,).
         """
@@ -85,19 +85,19 @@ class KBEmbeddings:
             scores[places] = self.model(*torch.from_numpy(triples[places].astype("int64")).unbind(1)).numpy()
         return scores
 
-    def predict_tails(self, head: str, relation: str, top: int = 10) -> list[tuple[str, float]]:
+    def predict_tails(self, head: str, label: str, top: int = 10) -> list[tuple[str, float]]:
         """The entities that head most likely has this relation to, with their scores, best first.
 
         RAISES: RelxError RX232 for an unknown id.
         """
-        h, r = torch.tensor([self.entity(head)]), torch.tensor([self.relation(relation)])
+        h, r = torch.tensor([self.entity(head)]), torch.tensor([self.relation(label)])
         with torch.no_grad():
             return self._best(self.model.tail_scores(h, r)[0], top)
 
-    def predict_heads(self, relation: str, tail: str, top: int = 10) -> list[tuple[str, float]]:
+    def predict_heads(self, label: str, tail: str, top: int = 10) -> list[tuple[str, float]]:
         """The entities that most likely have this relation to tail, as `predict_tails`. With reciprocal relations the
         scores are those of the inverse relation, not to be compared with scores of tails."""
-        r, t = torch.tensor([self.relation(relation)]), torch.tensor([self.entity(tail)])
+        r, t = torch.tensor([self.relation(label)]), torch.tensor([self.entity(tail)])
         with torch.no_grad():
             return self._best(self.model.head_scores(r, t)[0], top)
 

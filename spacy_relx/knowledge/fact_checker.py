@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: What a knowledge base consists of, and what path is wanted for it.
 _PARTS = {
     "embeddings": "folder of embeddings that 'relx kb train' wrote",
-    "triples": "file of triples (head, relation, tail and tabs between, or .nt), or a folder of KnowledgeBase.save",
+    "triples": "file of triples (head, label, tail and tabs between, or .nt), or a folder of KnowledgeBase.save",
 }
 #: Names that a warning gives at most.
 _NAMED = 10
@@ -64,7 +64,7 @@ class FactChecker(BatchedPipe):
     kb_score: float in [0, 1], probability of the relation given the two entities; None where the embeddings lack an
     entity or the relation, or there are none. known: whether the triple is in the knowledge base; None without
     triples. kb_rank: of a triple that is not known and has a kb_score, the rank of its tail among all entities for
-    (head, relation, ?), from 1, without the known ones; else None. See `kb.consistency`.
+    (head, label, ?), from 1, without the known ones; else None. See `kb.consistency`.
 
     The paths are read when they are first needed: with the first Doc, in `initialize`, or when the pipeline is saved.
     A saved pipeline has its knowledge base with it. It is read from the paths again only where its config has been

@@ -16,7 +16,7 @@ _SHOWN = 5
 
 
 def doc_triples(doc: Doc) -> Iterator[Triple]:
-    """Its facts, and its relations between mentions that are both linked (`kb_id`), as ids (head, relation, tail)."""
+    """Its facts, and its relations between mentions that are both linked (`kb_id`), as ids (head, label, tail)."""
     for fact in get_facts(doc):
         if fact.label != NO_RELATION:
             yield fact.head, fact.label, fact.tail
@@ -74,7 +74,7 @@ class KnownFacts:
             f"  pairs that it relates already: {len(self.pairs)}",
             f"  facts that it has already: {len(self.facts)}",
         ]
-        lines += [f"    {head}  {relation}  {tail}" for head, relation, tail in self.facts[:_SHOWN]]
+        lines += [f"    {head}  {label}  {tail}" for head, label, tail in self.facts[:_SHOWN]]
         return "\n".join(lines)
 
 

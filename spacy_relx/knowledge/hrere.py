@@ -1,4 +1,4 @@
-"""Knowledge base embeddings beside the text: what the base says of two entities, and a bag head that uses both.
+"""Knowledge base embeddings beside the text: what the base says of two entities, and a classifier that uses both.
 
 Xu and Barbosa 2019, "Connecting Language and Knowledge with Heterogeneous Representations for Neural Relation
 Extraction" (HRERE), NAACL.
@@ -6,22 +6,29 @@ Extraction" (HRERE), NAACL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Callable, NamedTuple
+from collections.abc import Sequence
+from typing import Callable, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..bags.bag_heads import SoftmaxBagHead, bag_weights, gold_queries
+from ..bags.bag_classifiers import (
+    BagClassifier,
+    EntityTables,
+    MakeBagClassifier,
+    SoftmaxBagClassifier,
+    bag_weights,
+    gold_queries,
+)
 from ..bags.instance_batch import Bags
 from ..core.precision import full_precision
+from ..core.settings import Fraction, NotNegative, architecture
+from ..errors import RelxError
 from .complex_network import conj_product
 
-#: How the two distributions become one.
-COMBINE = ("probabilities", "logits")
-#: What of the knowledge training changes.
-TUNE = ("all", "relations", "none")
+#: What of the knowledge training changes: all vectors, those of relations, or none.
+Tune = Literal["all", "relations", "none"]
 
 
 class KnowledgeTables(NamedTuple):
@@ -33,19 +40,19 @@ class KnowledgeTables(NamedTuple):
     relations: Tensor
 
 
-class Knowledge(nn.Module):
+class Knowledge(EntityTables):
     """p(r | (h, t)) = softmax over relations, no-relation included, of the ComplEx score phi(e_h, w_r, e_t) (Xu and
     Barbosa 2019, section 4.2).
 
     n_labels: relations, without no-relation. source: relations' names -> where to start from, asked once, when a new
-    model is initialised; a saved model has its tables, of whatever size, with its weights. tune: see `TUNE`. lr_scale:
+    model is initialised; a saved model has its tables, of whatever size, with its weights. tune: see `Tune`. lr_scale:
     learning rate of the tables, times the common one.
     """
 
     keys: Tensor
 
     def __init__(
-        self, n_labels: int, source: Callable[[Sequence[str]], KnowledgeTables], *, tune: str, lr_scale: float
+        self, n_labels: int, source: Callable[[Sequence[str]], KnowledgeTables], *, tune: Tune, lr_scale: float
     ):
         super().__init__()
         self.source = source
@@ -54,19 +61,18 @@ class Knowledge(nn.Module):
         self.n_labels = n_labels
         self._set(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 0), torch.zeros(n_labels + 1, 0))
 
-    def start_from_labels(self, labels: Sequence[str]) -> None:
-        """Take the tables of the source. labels: names of the relations, in the order of the scores' columns."""
+    def start(self, labels: Sequence[str]) -> None:
         device = self.entities.device
         self._set(*(table.to(device) for table in self.source(labels)))
 
-    def fit_shapes(self, prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Make room for saved tables, before they are loaded. shapes: of all saved tensors; prefix: of those here."""
-        shape = shapes.get(f"{prefix}entities", ())
-        if len(shape) == 2:
-            device = self.entities.device
-            keys = torch.zeros(shape[0], dtype=torch.int64, device=device)
-            relations = torch.zeros(self.n_labels + 1, shape[1], device=device)
-            self._set(keys, torch.zeros(shape, device=device), relations)
+    @property
+    def shape(self) -> tuple[int, int]:
+        n_entities, width = self.entities.shape
+        return n_entities, width
+
+    def make_room(self, n_entities: int, width: int) -> None:
+        keys = torch.zeros(n_entities, dtype=torch.int64)
+        self._set(keys, torch.zeros(n_entities, width), torch.zeros(self.n_labels + 1, width))
 
     def _set(self, keys: Tensor, entities: Tensor, relations: Tensor) -> None:
         self.register_buffer("keys", keys)
@@ -89,11 +95,17 @@ class Knowledge(nn.Module):
         return full_precision(conj_product(heads, tails) @ self.relations.t())
 
 
-class KnowledgeBagHead(nn.Module):
-    """A head over bags of sentences that also asks a knowledge base about the bag's entities.
+#: Number of labels -> what the knowledge base says of entities.
+MakeKnowledge = Callable[[int], Knowledge]
 
-    J = text_weight J_L + knowledge_weight J_G + agreement_weight J_D (Xu and Barbosa 2019, equations 1 to 4; the norm
-    of the parameters is the optimizer's L2). J_L is the text head's loss. J_G is the same of the knowledge. J_D is the
+
+@architecture
+class KnowledgeClassifier(BagClassifier):
+    """`spacy_relx.KnowledgeClassifier.v1`: a classifier over bags that also asks a knowledge base about the bag's
+    entities (HRERE, Xu and Barbosa 2019).
+
+    J = text_weight J_L + knowledge_weight J_G + agreement_weight J_D (equations 1 to 4; the norm of the parameters is
+    the optimizer's L2). J_L is the loss of the text's classifier. J_G is the same of the knowledge. J_D is the
     cross-entropy of the text with the relation that the knowledge finds most probable, as a given: no gradient reaches
     the knowledge through it. All are means over the batch's bags; one with an entity that the base does not know has
     only J_L.
@@ -101,24 +113,49 @@ class KnowledgeBagHead(nn.Module):
     Scores: alpha p(r|S) + (1 - alpha) p(r|(h, t)) (equation 5) for `combine` "probabilities"; for "logits" the softmax
     of the same sum of logarithms. p(r|S) alone where the base does not know an entity.
 
-    double_softmax: in J_D take probabilities of the text for logits, as the code published with the paper does.
+    The paper's variants: base has knowledge_weight = agreement_weight = 0 and alpha = 1, naive agreement_weight = 0;
+    Weston's is that without knowledge_weight and with tune = "none".
     """
 
     def __init__(
         self,
-        text: SoftmaxBagHead,
-        knowledge: Knowledge,
+        width: int,
+        n_labels: int,
         *,
-        text_weight: float,
-        knowledge_weight: float,
-        agreement_weight: float,
-        alpha: float,
-        combine: str,
-        double_softmax: bool,
+        text: MakeBagClassifier,
+        knowledge: MakeKnowledge,
+        text_weight: NotNegative = 1.0,
+        knowledge_weight: NotNegative = 1.0,
+        agreement_weight: NotNegative = 1.0,
+        alpha: Fraction = 0.6,
+        combine: Literal["probabilities", "logits"] = "probabilities",
+        double_softmax: bool = False,
     ):
+        """Make the classifier.
+
+        Args:
+            width: Width of the sentence vectors.
+            n_labels: Number of labels, without no-relation.
+            text: `spacy_relx.BagClassifier.v1` with the loss "softmax".
+            knowledge: `spacy_relx.ComplExKnowledge.v1`.
+            text_weight: Weight of J_L.
+            knowledge_weight: Weight of J_G.
+            agreement_weight: Weight of J_D.
+            alpha: Share of the text in the scores.
+            combine: "probabilities" (the paper) or "logits".
+            double_softmax: Whether J_D takes probabilities of the text for logits, as the code published with the paper
+                does.
+
+        Raises:
+            RelxError: RX021 for another loss of the text's classifier.
+        """
         super().__init__()
-        self.text = text
-        self.knowledge = knowledge
+        of_text = text(width, n_labels)
+        if not isinstance(of_text, SoftmaxBagClassifier):
+            need = '"softmax", where a knowledge base is asked, too'
+            raise RelxError("RX021", name="loss", value="sigmoid", need=need)
+        self.text = of_text
+        self.tables = knowledge(n_labels)
         self.text_weight = text_weight
         self.knowledge_weight = knowledge_weight
         self.agreement_weight = agreement_weight
@@ -126,13 +163,17 @@ class KnowledgeBagHead(nn.Module):
         self.combine = combine
         self.double_softmax = double_softmax
 
+    @property
+    def knowledge(self) -> Knowledge:
+        return self.tables
+
     def loss(self, vectors: Tensor, bags: Bags, targets: Tensor) -> Tensor:
         """targets: *Shape:* (n_bags, n_labels), 0 or 1. RETURNS: a scalar."""
         loss = self.text_weight * self.text.loss(vectors, bags, targets)
         known, entities = self._known(bags)
         if not len(known) or not (self.knowledge_weight or self.agreement_weight):
             return loss
-        logits = self.knowledge(entities)
+        logits = self.tables(entities)
         weights = bag_weights(targets, self.text.no_relation_weight)
         total = weights.sum().clamp(min=1e-8)
         if self.knowledge_weight:
@@ -159,7 +200,7 @@ class KnowledgeBagHead(nn.Module):
         known, entities = self._known(bags)
         if self.alpha == 1 or not len(known):
             return text
-        log_p = torch.log_softmax(self.knowledge(entities), dim=1)
+        log_p = torch.log_softmax(self.tables(entities), dim=1)
         if self.combine == "probabilities":
             both = self.alpha * text[known] + (1 - self.alpha) * log_p.exp()
         else:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import RelxError
 from .complex_network import ComplEx
-from .triples import HEAD, RELATION, TAIL
+from .triples import HEAD, LABEL, TAIL
 
 HITS = (1, 3, 10)
 #: Scores computed at a time.
@@ -86,7 +86,7 @@ class Answers:
         return np.repeat(np.arange(len(triples)), counts), self._answers[np.repeat(first, counts) + offsets]
 
     def _key(self, triples: np.ndarray) -> np.ndarray:
-        return triples[:, self._given].astype("int64") * self._n_relations + triples[:, RELATION]
+        return triples[:, self._given].astype("int64") * self._n_relations + triples[:, LABEL]
 
 
 def ranks_of(scores: Tensor, targets: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from ..data.text_forms import normal_forms, surrogate_fault
 from ..errors import RelxError, warn
 from ..formats.records import BadRecord, Place, Report, excerpt
 from .columns import TRIPLES, Layout
-from .triples import HEAD, RELATION, TAIL, KnowledgeBase
+from .triples import HEAD, LABEL, TAIL, KnowledgeBase
 
 CHUNK_BYTES = 1 << 22
 _PACKED = (".gz", ".bz2")
@@ -51,7 +51,7 @@ def read_triples(
 ) -> KnowledgeBase:
     """Read a knowledge base.
 
-    path: a file of three columns divided by tabs: head, relation, tail, or in the order that a first line with names of
+    path: a file of three columns divided by tabs: head, label, tail, or in the order that a first line with names of
     columns tells, see `columns.TRIPLES`, perhaps with other columns besides (quotes have no meaning; blanks around ids
     are cut off; empty lines are passed over); or of N-Triples (.nt), of which triples with a literal are counted and
     left out; both also packed (.gz, .bz2); or a folder that `KnowledgeBase.save` wrote. UTF-8. Ids are taken in the
@@ -59,7 +59,7 @@ def read_triples(
     shorten: of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
     on_error: "raise", or "skip" to count broken lines and go on. report: filled with counts, where given.
     RAISES: RelxError RX120 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and
-    with file and line RX582 (names of columns), RX200 (columns), RX201 (an empty id), RX202 (no N-Triples),
+    with file and line RX582 (names of columns), RX111 (columns), RX102 (an empty id), RX202 (no N-Triples),
     RX108 (not UTF-8), RX109 (the file cannot be read on).
     WARNS: RX207 for IRIs that could not be shortened.
     """
@@ -106,7 +106,7 @@ def shorten_ids(ids: Sequence[str], path: Path) -> list[str]:
 
 
 class _Encoder:
-    """Turns flat lists of names (head, relation, tail, head, ...) into int32 (n, 3); new names get the next numbers."""
+    """Turns flat lists of names (head, label, tail, head, ...) into int32 (n, 3); new names get the next numbers."""
 
     def __init__(self) -> None:
         self.entities: defaultdict[str, int] = defaultdict()
@@ -116,11 +116,11 @@ class _Encoder:
 
     def __call__(self, names: list[str]) -> np.ndarray:
         names = normal_forms(names)
-        relations = names[RELATION::3]
-        del names[RELATION::3]
+        relations = names[LABEL::3]
+        del names[LABEL::3]
         n = len(relations)
         triples = np.empty((n, 3), "int32")
-        triples[:, RELATION] = np.fromiter(map(self.relations.__getitem__, relations), "int32", count=n)
+        triples[:, LABEL] = np.fromiter(map(self.relations.__getitem__, relations), "int32", count=n)
         pairs = np.fromiter(map(self.entities.__getitem__, names), "int32", count=2 * n)
         triples[:, [HEAD, TAIL]] = pairs.reshape(n, 2)
         return triples
@@ -173,15 +173,17 @@ def each_line(data: bytes, place: Place, report: Report) -> Iterator[tuple[Place
 
 # Columns
 
+_COLUMNS = "head, label, tail, or those that the first line names (N-Triples are read from files that end in .nt)"
+
 
 class _Columns:
     """Parses lines of columns: names, flat, three for each good line.
 
-    places: of head, relation and tail among the n columns, as the first line of the file names them.
+    places: of head, label and tail among the n columns, as the first line of the file names them.
     """
 
     def __init__(self) -> None:
-        self.places, self.n = [HEAD, RELATION, TAIL], 3
+        self.places, self.n = [HEAD, LABEL, TAIL], 3
 
     def __call__(self, data: bytes, place: Place, report: TripleReport) -> list[str]:
         if place.line == 1:
@@ -210,15 +212,16 @@ class _Columns:
         return names
 
     def _cells(self, here: Place, line: str, report: TripleReport) -> list[str]:
-        """Head, relation and tail of a line, [] for a broken one."""
+        """Head, label and tail of a line, [] for a broken one."""
         cells = [cell.strip(" \r") for cell in line.split("\t")]
         cells += [""] * (self.n - len(cells)) if self.n > 3 and len(cells) > max(self.places) else []
         if len(cells) != self.n:
-            report.broken("RX200", here, line, n=len(cells), wanted=self.n)
+            report.broken("RX111", here, line, n=len(cells), wanted=self.n, columns=_COLUMNS)
             return []
         names = [cells[place] for place in self.places]
         if not all(names):
-            report.broken("RX201", here, line, column=("head", "relation", "tail")[names.index("")])
+            column = ("head", "label", "tail")[names.index("")]
+            report.broken("RX102", here, line, problem=f"the {column} of the triple is empty")
             return []
         return names
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import RelxError, warn
-from .triples import HEAD, RELATION, TAIL, KnowledgeBase
+from .triples import HEAD, LABEL, TAIL, KnowledgeBase
 
 
 def split_triples(
@@ -41,7 +41,7 @@ def split_triples(
 def _first_of_each(triples: np.ndarray) -> np.ndarray:
     """Which rows are the first to have some entity or relation. int (n, 3) -> bool (n,)."""
     first = np.zeros(len(triples), bool)
-    first[np.unique(triples[:, RELATION], return_index=True)[1]] = True
+    first[np.unique(triples[:, LABEL], return_index=True)[1]] = True
     entities = triples[:, [HEAD, TAIL]].ravel()  # row by row: place // 2 is the row
     first[np.unique(entities, return_index=True)[1] // 2] = True
     return first
@@ -108,9 +108,9 @@ def relation_overlaps(kb: KnowledgeBase, threshold: float = 0.8) -> list[Relatio
     if not 0 < threshold <= 1:
         raise RelxError("RX021", name="threshold", value=threshold, need="in (0, 1]")
     n = len(kb.relation_ids)
-    sizes = np.bincount(kb.triples[:, RELATION], minlength=n)
+    sizes = np.bincount(kb.triples[:, LABEL], minlength=n)
     found = []
-    turned = kb.triples[:, [TAIL, RELATION, HEAD]]
+    turned = kb.triples[:, [TAIL, LABEL, HEAD]]
     for inverse, rows in ((False, kb.triples), (True, turned)):
         one, other, shared = _count_shared(kb, rows)
         good = (other > one) | ((other == one) & inverse)
@@ -132,6 +132,6 @@ def _count_shared(kb: KnowledgeBase, rows: np.ndarray) -> tuple[np.ndarray, np.n
     counts = np.diff(kb.pair_starts)[places]
     # Each row beside every triple of its pair: places of the latter in by_pair are runs of `counts` numbers.
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    others = kb.triples[kb.by_pair[np.repeat(kb.pair_starts[places], counts) + offsets], RELATION]
-    keys, shared = np.unique(np.repeat(rows[:, RELATION].astype("int64"), counts) * n + others, return_counts=True)
+    others = kb.triples[kb.by_pair[np.repeat(kb.pair_starts[places], counts) + offsets], LABEL]
+    keys, shared = np.unique(np.repeat(rows[:, LABEL].astype("int64"), counts) * n + others, return_counts=True)
     return keys // max(1, n), keys % max(1, n), shared

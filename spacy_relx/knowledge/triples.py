@@ -15,7 +15,7 @@ from ..errors import RelxError
 from .folders import META, read_array, read_ids, read_meta, save_array, save_ids
 
 #: Columns of a row of triples.
-HEAD, RELATION, TAIL = range(3)
+HEAD, LABEL, TAIL = range(3)
 FORMAT, VERSION = "spacy_relx.KnowledgeBase", 1
 _ARRAYS = {"triples": ("int32", 2), "pairs": ("int64", 1), "pair_starts": ("int64", 1), "by_pair": ("int64", 1)}
 #: The error of a folder that is no saved knowledge base, or a broken one.
@@ -26,7 +26,7 @@ class KnowledgeBase:
     """Entities, relations and triples between them.
 
     entity_ids, relation_ids: their names, each once; a number is a place in these lists. triples: int32 (n, 3), the
-    numbers of head, relation and tail, in the order given, each row once. duplicates: rows that were there before and
+    numbers of head, label and tail, in the order given, each row once. duplicates: rows that were there before and
     are merged.
     An id is a string or a whole number (`ids.entity_id`), and is kept in the normal form of `text_forms`; look-ups take
     any form. RAISES: RelxError RX206 for what is no id, for ids that are there twice or have line breaks, and for
@@ -43,11 +43,11 @@ class KnowledgeBase:
 
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[str, str, str]]) -> KnowledgeBase:
-        """From ids (head, relation, tail); numbers are given in the order in which ids first appear."""
+        """From ids (head, label, tail); numbers are given in the order in which ids first appear."""
         columns = [list(column) for column in zip(*rows)] or [[], [], []]
         columns = [_read_ids(kind, column) for kind, column in zip(("entity", "relation", "entity"), columns)]
         entities = dict.fromkeys(name for pair in zip(columns[HEAD], columns[TAIL]) for name in pair)
-        kb = cls(entities, dict.fromkeys(columns[RELATION]), np.zeros((0, 3), "int32"))
+        kb = cls(entities, dict.fromkeys(columns[LABEL]), np.zeros((0, 3), "int32"))
         return kb.with_triples(kb.encode(zip(*columns)))
 
     def with_triples(self, triples: np.ndarray) -> KnowledgeBase:
@@ -67,7 +67,7 @@ class KnowledgeBase:
         return f"KnowledgeBase(entities={n_entities}, relations={n_relations}, triples={len(self)})"
 
     def __contains__(self, row: object) -> bool:
-        """Whether the ids (head, relation, tail) are a triple."""
+        """Whether the ids (head, label, tail) are a triple."""
         if not isinstance(row, tuple) or len(row) != 3:
             return False
         return bool(self.contains(self.encode([row]))[0])
@@ -75,7 +75,7 @@ class KnowledgeBase:
     # Numbers and ids
 
     def encode(self, rows: Iterable[tuple[str, str, str]]) -> np.ndarray:
-        """Ids (head, relation, tail) as int32 (n, 3); -1 for an id that is unknown."""
+        """Ids (head, label, tail) as int32 (n, 3); -1 for an id that is unknown."""
         columns = list(zip(*rows)) or [(), (), ()]
         encoded = np.empty((len(columns[0]), 3), "int32")
         for column, index in enumerate((self.entity_index, self.relation_index, self.entity_index)):
@@ -88,7 +88,7 @@ class KnowledgeBase:
         return np.fromiter((index.get(name, -1) for name in look_up_ids(ids)), "int32", count=len(ids))
 
     def decode(self, triples: np.ndarray) -> list[tuple[str, str, str]]:
-        """Numbers, int (n, 3), as ids (head, relation, tail)."""
+        """Numbers, int (n, 3), as ids (head, label, tail)."""
         entities, relations = self.entity_ids, self.relation_ids
         return [(entities[h], relations[r], entities[t]) for h, r, t in np.asarray(triples).tolist()]
 
@@ -99,9 +99,9 @@ class KnowledgeBase:
         pair = self.encode_entities([head, tail])[None]
         return [self.relation_ids[number] for number in self.pair_relations(int(self.find_pairs(pair)[0]))]
 
-    def tails(self, head: str, relation: str) -> list[str]:
+    def tails(self, head: str, label: str) -> list[str]:
         """The entities that head has this relation to, ids, in the order of the triples."""
-        h, r = self.encode([(head, relation, head)])[0, :2].tolist()
+        h, r = self.encode([(head, label, head)])[0, :2].tolist()
         if h < 0 or r < 0:
             return []
         keys, rows = self._by_head
@@ -114,8 +114,8 @@ class KnowledgeBase:
         triples = np.asarray(triples, "int64").reshape(-1, 3)
         n_relations = len(self.relation_ids)
         places = self.find_pairs(triples[:, [HEAD, TAIL]])
-        known = (places >= 0) & (triples[:, RELATION] >= 0) & (triples[:, RELATION] < n_relations)
-        return known & _is_in(places * n_relations + triples[:, RELATION], self._keys)
+        known = (places >= 0) & (triples[:, LABEL] >= 0) & (triples[:, LABEL] < n_relations)
+        return known & _is_in(places * n_relations + triples[:, LABEL], self._keys)
 
     def find_pairs(self, pairs: np.ndarray) -> np.ndarray:
         """The place of each pair of entities among `pairs`, -1 where no triple joins them in that direction.
@@ -133,14 +133,14 @@ class KnowledgeBase:
         if place < 0:
             return []
         first, last = self.pair_starts[place : place + 2]
-        return self.triples[self.by_pair[first:last], RELATION].tolist()
+        return self.triples[self.by_pair[first:last], LABEL].tolist()
 
     # Sorted copies, made when first asked for, or loaded
 
     @cached_property
     def by_pair(self) -> np.ndarray:
-        """int64 (n,): rows of `triples`, sorted by head, tail, relation."""
-        pairs, relations = self._pair_keys(self.triples), self.triples[:, RELATION]
+        """int64 (n,): rows of `triples`, sorted by head, tail, label."""
+        pairs, relations = self._pair_keys(self.triples), self.triples[:, LABEL]
         n_relations = max(1, len(self.relation_ids))
         if (len(self.entity_ids) ** 2 + 1) * n_relations < 2**63:  # one key, sorted twice as fast as two
             return np.argsort(pairs * n_relations + relations)
@@ -161,12 +161,12 @@ class KnowledgeBase:
     def _keys(self) -> np.ndarray:
         """int64 (n,), ascending: place of the pair * number of relations + relation. It fits 63 bits always."""
         places = np.repeat(np.arange(len(self.pairs)), np.diff(self.pair_starts))
-        return places * len(self.relation_ids) + self.triples[self.by_pair, RELATION]
+        return places * len(self.relation_ids) + self.triples[self.by_pair, LABEL]
 
     @cached_property
     def _by_head(self) -> tuple[np.ndarray, np.ndarray]:
         """head * number of relations + relation, ascending, and the rows of `triples` in that order."""
-        keys = self.triples[:, HEAD].astype("int64") * len(self.relation_ids) + self.triples[:, RELATION]
+        keys = self.triples[:, HEAD].astype("int64") * len(self.relation_ids) + self.triples[:, LABEL]
         rows = np.argsort(keys, kind="stable")
         return keys[rows], rows
 
@@ -247,7 +247,7 @@ def _is_sorted_copy(kb: KnowledgeBase) -> bool:
         return False
     if n and (kb.by_pair.min() < 0 or kb.by_pair.max() >= n or (np.bincount(kb.by_pair, minlength=n) != 1).any()):
         return False
-    keys, relations = kb._pair_keys(kb.triples)[kb.by_pair], kb.triples[kb.by_pair, RELATION]
+    keys, relations = kb._pair_keys(kb.triples)[kb.by_pair], kb.triples[kb.by_pair, LABEL]
     again = keys[1:] == keys[:-1]
     return np.array_equal(keys, np.repeat(kb.pairs, np.diff(starts))) and bool((np.diff(relations)[again] > 0).all())
 

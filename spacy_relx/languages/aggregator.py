@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from ..core.kernels.dropout import Dropout
 from ..core.kernels.flat_transformer import Table, similar_runs
+from ..core.settings import Count, Probability, architecture
+from ..errors import RelxError
 
 
+@architecture
 class LanguageAggregator(nn.Module):
-    """softmax(Q K^T / sqrt(e)) V over the tokens of one sentence, or in training of a few from different languages.
+    """`spacy_relx.LanguageAggregator.v1`: softmax(Q K^T / sqrt(e)) V over the tokens of one sentence, or in training of
+    a few from different languages (eq. 4)."""
 
-    width: of the token vectors. heads: of the attention; the paper has one. residual: add the input to the output,
-    which the paper does not. dropout: probability on the output.
-    """
+    def __init__(
+        self, width: int, *, mix: Count = 2, heads: Count = 1, residual: bool = False, dropout: Probability = 0.0
+    ):
+        """Make the aggregator.
 
-    def __init__(self, width: int, *, heads: int = 1, residual: bool = False, dropout: float = 0.0):
+        Args:
+            width: Width of the token vectors.
+            mix: Sentences of different languages that it sees at once in training (s in the paper); in prediction, and
+                where it is held still, each is read by itself.
+            heads: Heads of the attention, a divisor of the width; the paper has one.
+            residual: Whether to add the input to the output, which the paper does not.
+            dropout: Dropout on the output.
+        """
         super().__init__()
+        if width % heads:
+            raise RelxError("RX021", name="heads", value=heads, need=f"a divisor of the width {width}")
+        self.mix = mix
         self.heads = heads
         self.residual = residual
         self.queries = nn.Linear(width, width, bias=False)
@@ -61,6 +78,10 @@ class LanguageAggregator(nn.Module):
                 table.put(nn.functional.scaled_dot_product_attention(queries, keys, values, attn_mask=table.keys))
             )
         return torch.cat(out)
+
+
+#: Width of the token vectors -> the aggregator.
+MakeAggregator = Callable[[int], LanguageAggregator]
 
 
 def _rows_of(lengths: Tensor, order: Tensor) -> Tensor:

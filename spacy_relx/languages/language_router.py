@@ -262,21 +262,20 @@ class LanguageRouter(BatchedPipe):
 
 def switched(pipes: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
     """(name, component) of the components whose model has language-specific layers."""
-    from ..core.routes import language_shims  # torch, which factories do without
+    from ..core.routes import tells_langs  # torch, which factories do without
 
     models = [(name, pipe, getattr(pipe, "model", None)) for name, pipe in pipes]
-    return [(name, pipe) for name, pipe, model in models if isinstance(model, Model) and language_shims(model)]
+    return [(name, pipe) for name, pipe, model in models if isinstance(model, Model) and tells_langs(model)]
 
 
 def known_languages(nlp: Language) -> tuple[list[str], bool]:
     """While a pipeline is initialised: the languages of its models with language-specific layers that come from another
     pipeline, and whether there are such models that are initialised now. spaCy disables the first while it does so."""
     from ..core.parts import NO_LANGUAGE
-    from ..core.routes import language_shims  # torch, which factories do without
+    from ..core.routes import known_langs  # torch, which factories do without
 
     sourced = [pipe for name, pipe in switched(nlp.components) if name not in nlp.pipe_names]
-    shims = [shim for pipe in sourced for shim in language_shims(pipe.model) if shim.is_built]
-    found = dict.fromkeys(lang for shim in shims for lang in shim.sizes["languages"] if lang != NO_LANGUAGE)
+    found = dict.fromkeys(lang for pipe in sourced for lang in known_langs(pipe.model) or () if lang != NO_LANGUAGE)
     return list(found), bool(switched(nlp.pipeline))
 
 

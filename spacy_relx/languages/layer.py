@@ -1,129 +1,101 @@
-"""thinc layer around `nn.language_layers.LanguageLayers`: an encoder whose token vectors know of languages."""
+"""`spacy_relx.LanguageEncoder.v1`: an encoder whose token vectors know of languages."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Callable, Union, cast
-
 import numpy as np
-import srsly
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, torch2xp, xp2torch
-from thinc.types import Floats2d
+from torch import Tensor
 
+from ..core.layer import Encoder, TokenLayer, given, make_model
 from ..core.parts import part_codes, part_lengths, route_rows, warn_of_unrouted
-from ..core.shim import TorchShim
+from ..core.settings import Count, architecture
+from ..core.task import AnyModel, layers_of
 from ..data.extensions import get_routes
-from ..errors import RelxError
+from .aggregator import MakeAggregator
 from .network import LanguageLayers, is_trained
-
-#: (width, languages, languages that were there before, sub-modules that these may use) -> the network.
-Build = Callable[[int, list[str], int, Union[int, list[int]]], LanguageLayers]
+from .switcher import LanguageSwitcher, MakeSwitcher
 
 
-class LanguageShim(TorchShim):
-    """A `TorchShim` that also keeps the languages, from which it builds itself anew.
+class LanguageLayer(TokenLayer[LanguageLayers]):
+    """Token vectors of an encoder -> what languages share -> what is particular to each.
 
-    sizes: width, languages, n_old and old_modules as in `LanguageSwitcher`.
+    Args:
+        aggregator: Makes the aggregator; None for none.
+        switcher: Makes the switcher; None for none.
+        max_tokens: As of `part_lengths`.
     """
 
-    def __init__(self, make: Build) -> None:
+    name = "language_encoder"
+    tells_langs = True
+
+    def __init__(self, aggregator: MakeAggregator | None, switcher: MakeSwitcher | None, max_tokens: int):
         super().__init__()
-        self.make = make
-        self.warned = False
-        self.sizes: dict[str, Any] = {"width": 0, "languages": [], "n_old": 0, "old_modules": 0}
+        self.aggregator, self.make_switcher, self.max_tokens = aggregator, switcher, max_tokens
+        self.has_warned = False
 
-    def build_from(self, sizes: dict[str, Any]) -> None:
-        self.sizes = {**self.sizes, **sizes}
-        self.build(self.make(*(self.sizes[name] for name in ("width", "languages", "n_old", "old_modules"))))
+    @property
+    def width_out(self) -> int | None:
+        return self.sizes.get("width")
 
-    def to_bytes(self) -> bytes:
-        return srsly.msgpack_dumps({"sizes": self.sizes, "weights": self.weights()} if self.is_built else {})
+    @property
+    def switcher(self) -> LanguageSwitcher | None:
+        return self.network.switcher
 
-    def from_bytes(self, bytes_data: bytes) -> LanguageShim:
-        """Build the network from what was saved. RAISES: RelxError RX051 when the weights do not fit it."""
-        state = srsly.msgpack_loads(bytes_data)
-        if state:
-            if set(state) != {"sizes", "weights"}:
-                raise RelxError("RX051", name="languages", found="missing", wanted="saved with the weights", count=1)
-            self.build_from(state["sizes"])
-            self.load_weights(state["weights"])
-        return self
+    def build(self) -> LanguageLayers:
+        width, task = self.sizes["width"], self.task
+        aggregator = None if self.aggregator is None else self.aggregator(width)
+        switcher = None
+        if self.make_switcher is not None:
+            switcher = self.make_switcher(width, task.langs, task.n_old_langs, task.old_modules)
+        return LanguageLayers(aggregator, switcher)
+
+    def learns(self, model: AnyModel) -> bool:
+        """Whether training moves the encoder: thinc's own parameters it always does, listeners pass the gradient on.
+
+        An encoder that it does not move runs as in prediction.
+        """
+        encoder = model.layers[0]
+        layers = [layer for _, layer in layers_of(encoder)]
+        moved = any(is_trained(layer.network) for layer in layers)
+        return not layers or moved or any(node.param_names for node in encoder.walk())
+
+    def vectors(self, docs: list[Doc], tokens: Tensor | None) -> Tensor:
+        vectors = given(tokens)
+        if not len(vectors):
+            return vectors
+        parts = [part_lengths(doc, self.max_tokens, self.task.by_rule) for doc in docs]
+        lengths, langs, routes = np.concatenate(parts), part_codes(docs, parts), part_codes(docs, parts, get_routes)
+        rows = route_rows(routes, self.task.langs)
+        if not self.has_warned and self.switcher is not None and (rows == len(self.task.langs)).any():
+            self.has_warned = warn_of_unrouted(docs, self.task.langs)
+        numbers: dict[str, int] = {}
+        ids = torch.tensor([numbers.setdefault(lang, len(numbers)) for lang in langs])
+        of_tokens = torch.from_numpy(np.repeat(rows, lengths)).to(self.device)
+        found: Tensor = self.network(vectors, torch.from_numpy(lengths), ids, of_tokens)
+        return found
 
 
-def shim_of(model: Model) -> LanguageShim:
-    return cast(LanguageShim, model.shims[0])
+@architecture
+def build_language_encoder(
+    encoder: Encoder,
+    *,
+    aggregator: MakeAggregator | None = None,
+    switcher: MakeSwitcher | None = None,
+    max_tokens: Count = 256,
+) -> Encoder:
+    """`spacy_relx.LanguageEncoder.v1`: token vectors of an encoder -> what languages share -> what is particular to
+    each. It stands wherever an encoder does, so every extractor that has one can have a switcher.
 
+    The language of a Doc, or of each sentence, is what `language_router` or the data say.
 
-def make_language_layer(
-    encoder: Model[list[Doc], list[Floats2d]], build: Build, max_length: int
-) -> Model[list[Doc], list[Floats2d]]:
-    """encoder: Docs -> token vectors. build: makes the network. max_length: tokens of a sentence, see `part_lengths`.
+    Args:
+        encoder: Any model from Docs to token vectors.
+        aggregator: `spacy_relx.LanguageAggregator.v1`, or null.
+        switcher: `spacy_relx.LanguageSwitcher.v1`, or null.
+        max_tokens: Sentences (Docs, where sentences are not set) of more tokens are read in pieces.
 
-    The languages are to be set as `shim_of(model).sizes` before it is initialised.
+    Returns:
+        The encoder.
     """
-    return Model(
-        "language_encoder",
-        partial(forward, max_length),
-        init=init,
-        layers=[encoder],
-        shims=[LanguageShim(build)],
-        dims={"nO": encoder.maybe_get_dim("nO")},
-        attrs={"by_rule": False},
-    )
-
-
-def init(model: Model, X: Any = None, Y: Any = None) -> None:
-    encoder = model.layers[0]
-    encoder.initialize(X=X)
-    model.set_dim("nO", encoder.get_dim("nO"), force=True)
-    shim_of(model).build_from({"width": encoder.get_dim("nO")})
-
-
-def forward(max_length: int, model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
-    """RETURNS: for each Doc float32, *Shape:* (n_tokens, width), and the backward pass.
-
-    An encoder that training does not move runs as in prediction, and gets no gradient.
-    """
-    shim, encoder = shim_of(model), model.layers[0]
-    learns = is_train and _learns(encoder)
-    vectors, backprop_encoder = encoder(docs, learns)
-    counts = model.ops.asarray1i([len(doc) for doc in docs])
-    parts = [part_lengths(doc, max_length, model.attrs["by_rule"]) for doc in docs]
-    tokens = xp2torch(model.ops.flatten(vectors), requires_grad=learns, device=shim.device)
-    shim.module.train(is_train)
-    with torch.set_grad_enabled(is_train):
-        output = shim.module(tokens, *_places(docs, parts, shim)) if len(tokens) else tokens
-
-    def backprop(grads: list[Floats2d]) -> list[Doc]:
-        if output.requires_grad:
-            torch.autograd.backward(output, xp2torch(model.ops.flatten(grads), device=output.device))
-        if learns:
-            gradient = tokens.grad if tokens.grad is not None else torch.zeros_like(tokens)
-            backprop_encoder(model.ops.unflatten(torch2xp(gradient, ops=model.ops), counts))
-        return docs
-
-    flat: Any = torch2xp(output.detach(), ops=model.ops)
-    return model.ops.unflatten(flat, counts), backprop
-
-
-def _learns(encoder: Model) -> bool:
-    """Whether training moves the encoder: thinc's own parameters it always does, listeners pass the gradient on."""
-    modules = [shim.module for node in encoder.walk() for shim in node.shims if isinstance(shim, TorchShim)]
-    return not modules or any(map(is_trained, modules)) or any(node.param_names for node in encoder.walk())
-
-
-def _places(
-    docs: list[Doc], parts: list[np.ndarray], shim: LanguageShim
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What `LanguageLayers` reads beside the tokens. parts: lengths of the Docs' parts."""
-    lengths, langs, routes = np.concatenate(parts), part_codes(docs, parts), part_codes(docs, parts, get_routes)
-    known = shim.sizes["languages"]
-    rows = route_rows(routes, known)
-    if not shim.warned and shim.module.switcher is not None and (rows == len(known)).any():
-        shim.warned = warn_of_unrouted(docs, known)
-    numbers: dict[str, int] = {}
-    ids = torch.tensor([numbers.setdefault(lang, len(numbers)) for lang in langs])
-    tokens = torch.from_numpy(np.repeat(rows, lengths)).to(shim.device)
-    return torch.from_numpy(lengths), ids, tokens
+    return make_model(LanguageLayer(aggregator, switcher, max_tokens), encoder)

@@ -11,15 +11,13 @@ from .switcher import LanguageSwitcher
 class LanguageLayers(nn.Module):
     """The aggregator, then the switcher (Wang et al. 2023, figure 2); either may be left out.
 
-    mix: sentences of different languages that the aggregator sees at once in training (s in the paper, 2); 1 for each
-    by itself, as in prediction. With an aggregator that is held still in training they are always read so.
+    In training the aggregator sees sentences of different languages at once, unless it is held still.
     """
 
-    def __init__(self, aggregator: LanguageAggregator | None, switcher: LanguageSwitcher | None, *, mix: int):
+    def __init__(self, aggregator: LanguageAggregator | None, switcher: LanguageSwitcher | None):
         super().__init__()
         self.aggregator = aggregator
         self.switcher = switcher
-        self.mix = mix
 
     def forward(self, tokens: Tensor, lengths: Tensor, langs: Tensor, routes: Tensor) -> Tensor:
         """The same tokens, seen with those around them and refined by their language.
@@ -31,8 +29,8 @@ class LanguageLayers(nn.Module):
         """
         if self.aggregator is not None:
             groups = None
-            if self.training and self.mix > 1 and next(self.aggregator.parameters()).requires_grad:
-                groups = mix_languages(langs, self.mix)
+            if self.training and self.aggregator.mix > 1 and next(self.aggregator.parameters()).requires_grad:
+                groups = mix_languages(langs, self.aggregator.mix)
             tokens = self.aggregator(tokens, lengths, groups)
         return tokens if self.switcher is None else self.switcher(tokens, routes)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from ..core.settings import Count, architecture
+from ..core.switcher import Switcher
+from ..errors import RelxError
 
 
 class SubModule(nn.Module):
@@ -24,35 +29,53 @@ class SubModule(nn.Module):
         return tokens
 
 
-class LanguageSwitcher(nn.Module):
-    """Mixes sub-modules, weighted by softmax(E[language] W_f) in training (eq. 5, 8), the best `top_k` of them after.
+@architecture
+class LanguageSwitcher(Switcher):
+    """`spacy_relx.LanguageSwitcher.v1`: sub-modules that languages share in parts of their own (eq. 5-8).
 
-    width: of the token vectors. languages: codes. depths: layers of each sub-module. hidden: see `SubModule`. top_k:
-    None for all; learned routes only. renormalise: make the weights that are kept sum to 1. routing: "learned", or
-    "one_to_one", a sub-module for each language, in their order. n_old: languages that were there before the others
-    were added. old_modules: how many sub-modules were there then, one number for all these languages or one for each,
-    as they may have come at different times; 0 for all. These languages never use those that came later: their outputs
-    stay.
-
-    Each language's row and each sub-module's column of the router are parameters of their own, so that training can
-    hold some of them still.
+    They are weighted by softmax(E[language] W_f) in training (eq. 5, 8), the best `top_k` of them in prediction. Each
+    language's row and each sub-module's column of the router are parameters of their own, so that training can hold
+    some of them still.
     """
 
     def __init__(
         self,
         width: int,
-        languages: Sequence[str],
-        *,
-        depths: Sequence[int],
-        hidden: int,
-        top_k: int | None = None,
-        renormalise: bool = True,
-        routing: str = "learned",
+        langs: Sequence[str],
         n_old: int = 0,
         old_modules: int | Sequence[int] = 0,
+        *,
+        depths: Sequence[int] | None = None,
+        hidden: Count = 512,
+        top_k: Count | None = 3,
+        renormalise: bool = True,
+        routing: Literal["learned", "one_to_one"] = "learned",
     ):
+        """Make the switcher.
+
+        Args:
+            width: Width of the token vectors.
+            langs: Codes of the languages.
+            n_old: The first so many languages were there before the others were added.
+            old_modules: How many sub-modules were there then, one number for all these languages or one for each, as
+                they may have come at different times; 0 for all. These languages never use those that came later:
+                their outputs stay.
+            depths: Layers of each sub-module; null: [2, 2, 2, 1, 1, 1], the paper's.
+            hidden: Inner width of the sub-modules (b).
+            top_k: How many of them a language uses in prediction (k), of learned routes; null: all, as in training.
+            renormalise: Whether the weights of these are made to sum to 1.
+            routing: "learned", or "one_to_one": each language has a sub-module of its own, of depths[0] layers.
+
+        Raises:
+            RelxError: RX021 for fewer sub-modules than the old languages use.
+        """
+        depths = [2, 2, 2, 1, 1, 1] if depths is None else list(depths)
+        reach = max([old_modules] if isinstance(old_modules, int) else old_modules, default=0)
+        if routing == "learned" and reach > len(depths):
+            need = f"layers of {reach} sub-modules or more, as many as the pipeline that training starts from has"
+            raise RelxError("RX021", name="depths", value=depths, need=need)
         super().__init__()
-        self.codes = list(languages)
+        self.codes = list(langs)
         self.top_k = None if routing == "one_to_one" else top_k  # of equal routes any choice would be arbitrary
         self.renormalise = renormalise
         self.one_to_one = routing == "one_to_one"
@@ -66,6 +89,16 @@ class LanguageSwitcher(nn.Module):
             self.router.extend(nn.Parameter(torch.randn(width) * 0.5 / width**0.5) for _ in depths)
         old = [old_modules] * n_old if isinstance(old_modules, int) else old_modules
         self._reach = [count or len(depths) for count in old] + [len(depths)] * (len(self.codes) - len(old))
+
+    @staticmethod
+    def check_settings(*, depths: Sequence[int] | None, **settings: object) -> None:
+        """Check the layers of the sub-modules.
+
+        Raises:
+            RelxError: RX021 for none.
+        """
+        if depths is not None and (not depths or min(depths) < 1):
+            raise RelxError("RX021", name="depths", value=depths, need="layers of each sub-module, 1 or more")
 
     def reach(self) -> list[int]:
         """For each language how many sub-modules it may use, the first so many."""
@@ -117,3 +150,7 @@ class LanguageSwitcher(nn.Module):
                 part = module(tokens.index_select(0, rows)) * weights[rows, t].unsqueeze(1)
                 out = out.index_add(0, rows, part)
         return out
+
+
+#: (width, languages, old languages, sub-modules of these) -> the switcher.
+MakeSwitcher = Callable[[int, Sequence[str], int, "int | Sequence[int]"], LanguageSwitcher]

@@ -18,7 +18,7 @@ class MultiLanguage(SpacyMultiLanguage):
     """
 
     @classmethod
-    def from_config(  # type: ignore[override]
+    def from_config(
         cls, config: Mapping[str, Any] = {}, *, vocab: Vocab | bool = True, **settings: Any
     ) -> SpacyMultiLanguage:
         """As `Language.from_config`, which has the list of settings."""

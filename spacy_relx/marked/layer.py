@@ -1,218 +1,302 @@
-"""thinc layer around `nn.marked.MarkedNetwork`: Docs with candidates -> scores, or a loss to backpropagate."""
+"""`spacy_relx.MarkedModel.v1`: texts in which mentions are marked -> transformer -> pair vectors -> labels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Callable, cast
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..core.docs_to_batch import docs_and_targets, hidden_types, offsets, sub_batches
-from ..core.heads import sample_pairs
-from ..core.parts import codes_at, reads_sentences, route_rows, warn_of_unrouted
+from ..core.classifiers import MakeClassifier, sample_pairs
+from ..core.docs_to_batch import DocBatch, offsets, sub_batches
+from ..core.kernels.flat_transformer import BERT_LIKE
+from ..core.layer import TaskLayer, TaskModel, make_model
+from ..core.parts import Context, codes_at, reads_sentences, route_rows, warn_of_unrouted
+from ..core.precision import Precision
+from ..core.settings import Count, Probability, architecture
 from ..core.transformers.batch import MarkedBatch
-from ..core.transformers.loading import LoadedTransformer, TransformerSource, load_transformer
-from ..core.transformers.shim import TransformerShim
-from ..data.extensions import get_candidates, get_routes
+from ..core.transformers.layer import TransformerLayer
+from ..core.transformers.loading import TransformerSource, set_training, text_length
+from ..data.extensions import get_routes
 from ..data.sentences import sentence_starts
-from ..data.types import Candidates
-from ..relations.layer import RelationInput
-from .marking import MarkedDoc, Marking, cut_sentences
+from ..errors import RelxError
+from ..languages.switcher import LanguageSwitcher, MakeSwitcher
+from ..relations.layer import PairScores
+from .marker_embedding import MarkerEmbedding
+from .marking import MarkedDoc, Marking, Mode, Roles, count_marker_rows, cut_sentences, marker_rows, start_markers
+from .mention_pairs import MakeEntityPairs
 from .mention_texts import MentionPlan
 from .network import MarkedNetwork
 from .pair_texts import PairPlan
+from .pooling import MakePooling
 
 
-@dataclass(frozen=True)
-class MarkedSettings:
-    """mode, inference_mode: how texts are marked in training and prediction. batch_tokens: rows that are worked on at
-    once, which bounds memory. marker_dropout: see `hidden_types`. context: what is read at once, see
-    `parts.CONTEXTS`."""
+class MarkedLayer(TransformerLayer[MarkedNetwork], TaskLayer[MarkedNetwork, np.ndarray, PairScores]):
+    """Candidate pairs -> scores, or a loss, by marked texts. Targets: float32 (n_pairs, n_labels), of all Docs' pairs.
 
-    mode: str
-    inference_mode: str
-    batch_tokens: int
-    marker_dropout: float
-    context: str | None = None
+    Settings: as of `build_marked_model`.
+    """
 
+    name = "marked_relation"
 
-#: (transformer, n_markers, n_labels, sizes) -> the network; sizes: those of its switcher, see `TransformerShim`.
-Build = Callable[..., MarkedNetwork]
-#: (mode, transformer, n_markers) -> how texts are marked.
-MakeMarking = Callable[[str, LoadedTransformer, int], Marking]
-#: (network, the transformer it was built of, names of the markers): first values of the marker tokens.
-StartMarkers = Callable[[MarkedNetwork, LoadedTransformer, Sequence[str]], None]
-
-
-def shim_of(model: Model) -> TransformerShim:
-    return cast(TransformerShim, model.shims[0])
-
-
-def make_marked_layer(
-    source: TransformerSource,
-    build: Build,
-    make_marking: MakeMarking,
-    start_markers: StartMarkers,
-    settings: MarkedSettings,
-    has_switcher: bool = False,
-) -> Model:
-    """The model of a `relation_extractor` that reads marked texts with a transformer. See `RelationInput`."""
-    layer = MarkedLayer(make_marking, settings)
-    shim = TransformerShim()
-    shim.sizes = {"languages": [], "n_old": 0, "old_modules": 0} if has_switcher else None
-    return Model(
-        "marked_relation",
-        layer.forward,  # bound here: what stands in `attrs` is saved and would beat the config
-        init=partial(init, source, start_markers),
-        shims=[shim],
-        dims={"nO": None, "nI": None, "n_markers": None},
-        attrs={"build": build, "build_network": build_network, "marker_names": [], "by_sentence": False},
-    )
-
-
-def init(source: TransformerSource, start_markers: StartMarkers, model: Model, X: Any = None, Y: Any = None) -> None:
-    """Load the pre-trained transformer and build the network; nO and n_markers must be set."""
-    loaded = load_transformer(source)
-    build_network(model, int(loaded.config.hidden_size))
-    shim = shim_of(model)
-    shim.build_from(loaded)
-    start_markers(shim.module, loaded, model.attrs["marker_names"])
-
-
-def build_network(model: Model, width: int) -> None:
-    """Set the last dimension; the network is built when its transformer is there. width: of the transformer."""
-    model.set_dim("nI", width)
-    shim_of(model).make = partial(
-        model.attrs["build"],
-        n_markers=model.get_dim("n_markers"),
-        n_labels=model.get_dim("nO"),
-        sizes=shim_of(model).sizes,
-    )
-
-
-class MarkedLayer:
-    """Forward and backward, with settings that come from the config and are never saved."""
-
-    def __init__(self, make_marking: MakeMarking, settings: MarkedSettings):
-        self.make_marking = make_marking
-        self.settings = settings
-
-    def forward(self, model: Model, inputs: RelationInput, is_train: bool) -> tuple[Any, Callable]:
-        """(Docs, targets) -> (loss, backprop), to be called with 1.0; (Docs, None) -> scores for each Doc."""
-        docs, targets = docs_and_targets(inputs)
-        if targets is None:
-            return self.predict(model, docs), lambda _: docs
-        with hidden_types(docs, self.settings.marker_dropout if is_train else 0.0):
-            return self.loss(model, docs, targets, is_train)
-
-    def plan(
+    def __init__(
         self,
-        model: Model,
-        docs: Sequence[Doc],
-        candidates: Sequence[Candidates],
-        rows: np.ndarray | None,
-        training: bool,
-    ) -> tuple[PairPlan | MentionPlan, np.ndarray]:
+        transformer: TransformerSource,
+        pooling: MakePooling,
+        pairs: MakeEntityPairs,
+        classifier: MakeClassifier,
+        mode: Mode,
+        inference_mode: Mode,
+        inline: bool,
+        roles: Roles,
+        batch_tokens: int,
+        batch_pairs: int,
+        precision: Precision,
+        marker_dropout: float,
+        switcher: MakeSwitcher | None,
+        context: Context | None,
+    ):
+        super().__init__(transformer, marker_dropout)
+        self.pooling, self.pairs, self.classifier, self.make_switcher = pooling, pairs, classifier, switcher
+        self.mode, self.inference_mode, self.inline, self.roles = mode, inference_mode, inline, roles
+        self.batch_tokens, self.batch_pairs = batch_tokens, batch_pairs
+        self.precision, self.context = precision, context
+        self.tells_langs = switcher is not None
+        self.has_warned = False
+
+    @property
+    def switcher(self) -> LanguageSwitcher | None:
+        return self.network.switcher
+
+    def build(self) -> MarkedNetwork:
+        """Make the network around the transformer.
+
+        Raises:
+            RelxError: RX082 for markers beside the text that the transformer cannot have; RX051, RX084 for other layers
+                than it has.
+        """
+        loaded, task = self.loaded, self.task
+        modes = {self.mode, self.inference_mode}
+        if ("packed" in modes or ("shared" in modes and not self.inline)) and not loaded.flat:
+            raise RelxError("RX082", kind=loaded.config.model_type, known=", ".join(sorted(BERT_LIKE)))
+        embedding = MarkerEmbedding(loaded.module.get_input_embeddings(), count_marker_rows(task.n_markers, self.roles))
+        if loaded.has_weights:
+            embedding.start()
+        loaded.module.set_input_embeddings(embedding)
+        set_training(loaded.module, self.source, new=embedding.markers)
+        pooling = self.pooling(loaded.width)
+        pairs = self.pairs(pooling, loaded.width, task.n_markers)
+        switcher = None
+        classifier = self.classifier(pairs.width_out, task.n_labels)
+        if self.make_switcher is not None:
+            switcher = self.make_switcher(pooling.width_out, task.langs, task.n_old_langs, task.old_modules)
+        return MarkedNetwork(
+            loaded.module,
+            pooling,
+            pairs,
+            classifier,
+            flat=loaded.flat,
+            pad_id=loaded.subwords.pad_id,
+            precision=self.precision,
+            batch_pairs=self.batch_pairs,
+            switcher=switcher,
+        )
+
+    def start(self) -> None:
+        """Let typed markers begin as the words of their types' names."""
+        table = self.loaded.module.get_input_embeddings()
+        start_markers(table, self.loaded.subwords, self.roles, self.task.entity_types)
+
+    def marking(self, mode: Mode) -> Marking:
+        """How texts are marked.
+
+        Raises:
+            RelxError: RX021 for max_subwords or a stride that the transformer cannot have.
+        """
+        loaded = self.loaded
+        length, subwords = text_length(loaded, self.source), loaded.subwords
+        # pairs are given the same windows in "packed" as in "single", where four markers stand in the text
+        room = length - len(subwords.prefix) - len(subwords.suffix) - (0 if mode == "shared" else 4)
+        stride = self.source.stride or room // 2
+        if stride > room // 2:
+            raise RelxError("RX021", name="stride", value=stride, need=f"at most {room // 2}, half of a window")
+        ids = marker_rows(self.task.n_markers, self.roles) + loaded.module.get_input_embeddings().first_id
+        of_sentence = self.network.pooling.of_sentence
+        return Marking(mode, self.inline, self.roles, room, stride, ids, subwords, of_sentence)
+
+    def plan(self, docs: DocBatch, rows: np.ndarray | None, mode: Mode) -> tuple[PairPlan | MentionPlan, np.ndarray]:
         """The marked texts of Docs, and for each of their pairs its place among the wanted ones.
 
         Args:
-            model: The model.
             docs: Docs with candidates.
-            candidates: Those of each.
-            rows: Only these of all their pairs, sorted; None for all.
-            training: Whether texts are marked as in training.
+            rows: Only these of all their pairs, ascending; None for all.
+            mode: How texts are marked.
         """
-        shim = shim_of(model)
-        loaded = shim.transformer
-        if shim.sizes is not None and not shim.warned:
-            shim.warned = warn_of_unrouted(docs, shim.sizes["languages"])
-        mode = self.settings.mode if training else self.settings.inference_mode
-        marking = self.make_marking(mode, loaded, model.get_dim("n_markers"))
-        bounds = offsets([len(c) for c in candidates])
-        kept = [np.s_[:]] * len(docs)
+        if self.tells_langs and not self.has_warned:
+            self.has_warned = warn_of_unrouted(docs, self.task.langs)
+        marking = self.marking(mode)
+        bounds = offsets([len(c) for c in docs.candidates])
+        kept: list[Any] = [np.s_[:]] * len(docs)
         if rows is not None:
             cuts = np.searchsorted(rows, bounds)
             kept = [rows[cuts[i] : cuts[i + 1]] - bounds[i] for i in range(len(docs))]
             bounds = cuts
-        used = [i for i in range(len(docs)) if len(candidates[i].pairs[kept[i]])]
-        by_sentence = reads_sentences(model, self.settings.context)
+        pairs = [c.pairs[part].astype("int64") for c, part in zip(docs.candidates, kept)]
+        used = [i for i in range(len(docs)) if len(pairs[i])]
+        by_sentence = reads_sentences(self.task.by_sentence, self.context)
         starts = [sentence_starts(docs[i]) if by_sentence else np.zeros(1, "int64") for i in used]
         texts: list[MarkedDoc] = []
         order = [np.zeros(0, "int64")]
-        for i, at, part in zip(used, starts, loaded.subwords([docs[i] for i in used], starts)):
-            markers = marking.known(candidates[i].markers).astype("int64")
-            pairs = candidates[i].pairs[kept[i]].astype("int64")
-            langs = mention_routes(docs[i], candidates[i], shim.sizes)
-            cut, places = cut_sentences(MarkedDoc(docs[i], part, candidates[i].spans, markers, pairs, langs), at)
+        for i, at, part in zip(used, starts, self.loaded.subwords([docs[i] for i in used], starts)):
+            spans, markers = docs.candidates[i].spans, marking.known(docs.markers_of(i))
+            cut, places = cut_sentences(
+                MarkedDoc(docs[i], part, spans, markers, pairs[i], self._routes(docs[i], spans)), at
+            )
             texts.extend(cut)
             order.append(places + bounds[i])
         if mode == "shared":
             return MentionPlan(texts, marking), np.concatenate(order)
-        return PairPlan(texts, marking, self.settings.batch_tokens), np.concatenate(order)
+        return PairPlan(texts, marking, self.batch_tokens), np.concatenate(order)
 
-    def loss(self, model: Model, docs: Sequence[Doc], targets: np.ndarray, is_train: bool) -> tuple[float, Callable]:
+    def _routes(self, doc: Doc, spans: np.ndarray) -> np.ndarray:
+        """int64 (n_mentions,): row of the language whose route each mention takes."""
+        if not self.tells_langs:
+            return np.zeros(len(spans), dtype="int64")
+        return route_rows(codes_at(doc, spans[:, 0], get_routes), self.task.langs)
+
+    def loss(self, docs: DocBatch, targets: np.ndarray, tokens: Tensor | None) -> Tensor:
         """Mean loss of all pairs. What does not fit `batch_tokens` is computed again for the backward pass."""
         if not len(targets):
-            return 0.0, lambda _: docs
-        shim = shim_of(model)
-        network, device = shim.module.train(is_train), shim.device
+            return torch.zeros(())
         gold = torch.from_numpy(targets)
-        rows = sample_pairs(gold, network.head.negative_ratio)
+        rows = sample_pairs(gold, self.network.classifier.negative_ratio)
         if rows is not None:
             gold = gold[rows]
-        candidates = [get_candidates(doc) for doc in docs]
-        plan, order = self.plan(model, docs, candidates, None if rows is None else rows.numpy(), training=True)
-        steps = _Steps(network, plan, gold[torch.from_numpy(order)], device)
-        batches = sub_batches(plan.sizes, self.settings.batch_tokens, padded=not network.flat)
-        losses = []
-        with torch.set_grad_enabled(is_train):
-            for n, items in enumerate(batches, start=1):
-                losses.append(steps.together(items, again=is_train and n < len(batches)))
-            apart = steps.apart()
-            losses += [] if apart is None else [apart]
-            loss = torch.stack(losses).sum()
+        plan, order = self.plan(docs, None if rows is None else rows.numpy(), self.mode)
+        steps = _Steps(self.network, plan, gold[torch.from_numpy(order)], self.device)
+        batches = sub_batches(plan.sizes, self.batch_tokens, padded=not self.network.flat)
+        losses = [
+            steps.together(items, again=torch.is_grad_enabled() and n < len(batches))
+            for n, items in enumerate(batches, start=1)
+        ]
+        apart = steps.apart()
+        return torch.stack(losses if apart is None else [*losses, apart]).sum()
 
-        def backprop(factor: float) -> Sequence[Doc]:
-            if loss.requires_grad:
-                (loss * factor).backward()
-            return docs
-
-        return float(loss.detach()), backprop
-
-    def predict(self, model: Model, docs: Sequence[Doc]) -> list[np.ndarray]:
+    def predict(self, model: TaskModel, docs: Sequence[Doc]) -> list[PairScores]:
         """Scores of each Doc's candidate pairs, in the order of the Docs.
 
         Texts are read in sub-batches of about `batch_tokens` rows, sorted by length; Docs without pairs not at all.
-        RETURNS: float32 (n_pairs, n_labels + 1) each, column 0 is no-relation.
         """
-        shim = shim_of(model)
-        network, device = shim.module.eval(), shim.device
-        candidates = [get_candidates(doc) for doc in docs]
-        bounds = offsets([len(c) for c in candidates])
-        scores = np.zeros((bounds[-1], model.get_dim("nO") + 1), dtype="float32")
+        batch = DocBatch(docs)
+        bounds = offsets([len(c) for c in batch.candidates])
+        scores = np.zeros((bounds[-1], self.task.n_labels + 1), dtype="float32")
+        self.network.eval()
         if len(scores):
-            plan, order = self.plan(model, docs, candidates, None, training=False)
+            plan, order = self.plan(batch, None, self.inference_mode)
             with torch.inference_mode():
-                for rows, part in _score(network, plan, device, self.settings.batch_tokens):
+                for rows, part in _score(self.network, plan, self.device, self.batch_tokens):
                     scores[order[rows]] = part.cpu().numpy()
         return np.split(scores, bounds[1:-1])
 
 
-def mention_routes(doc: Doc, candidates: Candidates, sizes: dict[str, Any] | None) -> np.ndarray:
-    """int64 (n_mentions,): row of the language whose route each mention takes. sizes: see `TransformerShim`."""
-    if sizes is None:
-        return np.zeros(candidates.n_mentions, dtype="int64")
-    return route_rows(codes_at(doc, candidates.spans[:, 0], get_routes), sizes["languages"])
+@architecture
+def build_marked_model(
+    transformer: TransformerSource,
+    pooling: MakePooling,
+    pairs: MakeEntityPairs,
+    classifier: MakeClassifier,
+    *,
+    mode: Mode = "packed",
+    inference_mode: Mode | None = None,
+    inline: bool = True,
+    roles: Roles | None = None,
+    batch_tokens: Count = 4096,
+    batch_pairs: Count = 8192,
+    precision: Precision = "fp32",
+    marker_dropout: Probability = 0.0,
+    switcher: MakeSwitcher | None = None,
+    context: Context | None = None,
+) -> TaskModel:
+    """`spacy_relx.MarkedModel.v1`: a model of `relation_extractor` that reads marked texts (Ni et al. 2020).
+
+    Whether markers are typed or uniform is a setting of the `entity_type_marker`.
+
+    Args:
+        transformer: `spacy_relx.Transformer.v1`.
+        pooling: How states become entity vectors, for instance `spacy_relx.EntityStart.v1`.
+        pairs: `spacy_relx.ConcatPairs.v1` or `spacy_relx.MentionPairs.v1`.
+        classifier: `spacy_relx.SoftmaxClassifier.v1` or `spacy_relx.MultiLabelClassifier.v1`.
+        mode: "single", one marked text for each pair, as in the paper; "packed", the text once and beside it the
+            markers of all pairs, at the positions of their mentions, so that they see the text and each other and no
+            other pair; or "shared", one pair of markers for each mention, for all its pairs.
+        inference_mode: "single" or "packed" in prediction for a model trained in the other; null: as in training.
+        inline: Whether shared markers stand in the text; false, in mode "shared" only: beside it.
+        roles: Which markers tell head from tail: "uniform" (the paper: typed ones do not), "all", "none"; null: "all"
+            where the pooling shows no direction, else "uniform". Both directions of a pair whose markers do not are
+            read as one.
+        batch_tokens: Subwords and markers that are worked on at once, in training and prediction. It bounds memory and
+            changes no score.
+        batch_pairs: Pairs that are scored at once. It bounds memory and changes no score.
+        precision: "bf16" runs the transformer in bfloat16, "auto" does so where the device computes it in hardware.
+        marker_dropout: Probability that all types of a Doc, and again that a single mention's type, are hidden in
+            training. It teaches the uniform markers, to which types fall back that training never showed.
+        switcher: `spacy_relx.LanguageSwitcher.v1`, which refines the entity vectors by their language, or null.
+        context: What is read at once, each "sentence" by itself (for a pair across sentences all from the first to the
+            last) or the whole "document", in windows; null: as in training, sentences where the training Docs were
+            single sentences.
+
+    Returns:
+        The model.
+
+    Raises:
+        RelxError: RX081 for settings that do not go together.
+    """
+    of_sentence = pooling(1).of_sentence
+    roles = roles or ("all" if of_sentence else "uniform")
+    predicted = mode if inference_mode is None else inference_mode
+    problem = _problem({mode, predicted}, inline, roles, of_sentence)
+    if problem:
+        raise RelxError("RX081", problem=problem)
+    return make_model(
+        MarkedLayer(
+            transformer,
+            pooling,
+            pairs,
+            classifier,
+            mode=mode,
+            inference_mode=predicted,
+            inline=inline,
+            roles=roles,
+            batch_tokens=batch_tokens,
+            batch_pairs=batch_pairs,
+            precision=precision,
+            marker_dropout=marker_dropout,
+            switcher=switcher,
+            context=context,
+        )
+    )
 
 
-def _score(network: MarkedNetwork, plan: Any, device: torch.device, batch_tokens: int):
+def _problem(modes: set[Mode], inline: bool, roles: Roles, of_sentence: bool) -> str:
+    """Why these settings do not go together, "" if they do."""
+    if "shared" in modes and len(modes) > 1:
+        return "mode 'shared' has other markers than 'single' and 'packed' to train"
+    if of_sentence and "shared" in modes:
+        return "spacy_relx.SentenceStart.v1 gives all pairs of a text one vector in mode 'shared'"
+    if of_sentence and roles == "none":
+        return "spacy_relx.SentenceStart.v1 gives both directions of a pair one vector with roles = 'none'"
+    if not inline and "shared" not in modes:
+        return "inline = false is about mode 'shared'; 'single' always has its markers in the text, 'packed' beside it"
+    return ""
+
+
+def _score(
+    network: MarkedNetwork, plan: PairPlan | MentionPlan, device: torch.device, batch_tokens: int
+) -> Iterator[tuple[np.ndarray, Tensor]]:
     """(rows of the pairs, their scores), sub-batch by sub-batch, in no order."""
     vectors = _VectorsApart(plan)
     for items in sub_batches(plan.sizes, batch_tokens, padded=not network.flat):
@@ -259,7 +343,7 @@ class _Steps:
     def __init__(self, network: MarkedNetwork, plan: PairPlan | MentionPlan, gold: Tensor, device: torch.device):
         self._network, self._plan, self._gold, self._device = network, plan, gold, device
         self._vectors = _VectorsApart(plan)
-        self._weights = torch.where(gold.any(dim=1), 1.0, float(network.head.no_relation_weight))
+        self._weights = torch.where(gold.any(dim=1), 1.0, float(network.classifier.no_relation_weight))
 
     def together(self, items: np.ndarray, again: bool) -> Tensor:
         """Loss of the pairs in some texts. again: forget the intermediate values, and compute them again when the

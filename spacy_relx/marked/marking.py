@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,12 +19,12 @@ from .marker_embedding import MarkerEmbedding
 
 #: Columns of the table of marker ids.
 HEAD, TAIL, MENTION = 0, 1, 2
-ROLES = ("uniform", "all", "none")
-MODES = ("single", "packed", "shared")
+Roles = Literal["uniform", "all", "none"]
+Mode = Literal["single", "packed", "shared"]
 _UNIFORM_ROWS = 6
 
 
-def marker_rows(n_markers: int, roles: str) -> np.ndarray:
+def marker_rows(n_markers: int, roles: Roles) -> np.ndarray:
     """Rows of marker tokens, int64 (n_markers, 3, 2): for head, tail and a mention as such, opening and closing.
 
     Row 0 is the uniform marker, [E1] [/E1], [E2] [/E2] (Ni et al. 2020, eq. 1), and one more for a mention as such. An
@@ -40,11 +40,11 @@ def marker_rows(n_markers: int, roles: str) -> np.ndarray:
     return rows
 
 
-def count_marker_rows(n_markers: int, roles: str) -> int:
+def count_marker_rows(n_markers: int, roles: Roles) -> int:
     return _UNIFORM_ROWS + (n_markers - 1) * (2 if roles == "all" else 1)
 
 
-def start_markers(embedding: MarkerEmbedding, subwords: Subwords, roles: str, names: Sequence[str]) -> None:
+def start_markers(embedding: MarkerEmbedding, subwords: Subwords, roles: Roles, names: Sequence[str]) -> None:
     """Let typed markers begin as the mean of the words in their type's name, where it has any. names: of the types."""
     for name, row in zip(names, marker_rows(len(names) + 1, roles)[1:]):
         pieces = subwords.pieces(name.replace("_", " ").replace("-", " "))
@@ -64,9 +64,9 @@ class Marking:
     its text has a copy of the text's first token there, too.
     """
 
-    mode: str
+    mode: Mode
     inline: bool
-    roles: str
+    roles: Roles
     room: int
     stride: int
     ids: np.ndarray
@@ -83,11 +83,6 @@ class Marking:
     def group_size(self) -> int:
         """Tokens that a pair has beside its text, or in it."""
         return 4 + (self.sentence and self.mode == "packed")
-
-    @property
-    def n_frame(self) -> int:
-        """Special tokens around a text."""
-        return len(self.prefix) + len(self.suffix)
 
     def known(self, markers: np.ndarray) -> np.ndarray:
         """Markers, those that the model does not know as the uniform one."""

@@ -1,42 +1,45 @@
-"""Transformer, pooling, pair representation and head together: marked texts in, scores or a loss out."""
+"""Transformer, pooling, pair representation and classifier together: marked texts in, scores or a loss out."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..core.chunks import chunked_logits
+from ..core.classifiers import Classifier
 from ..core.kernels.flat_transformer import flat_states, padded_states
-from ..core.precision import autocast, full_precision
+from ..core.precision import Precision, autocast, full_precision
 from ..core.transformers.batch import MarkedBatch
 from ..languages.switcher import LanguageSwitcher
+from .mention_pairs import EntityPairs
 from .pooling import EntityPooling
 
 
 class MarkedNetwork(nn.Module):
     """Ni et al. 2020, figure 1, for texts with one pair each or with many.
 
-    transformer: an encoder of Hugging Face. pooling: states -> entity vectors. pairs: entity vectors -> pair vectors.
-    head: pair vectors -> labels. flat: whether the transformer is BERT-like (`nn.flat_transformer`). pad_id: for those
-    that are not. precision: "fp32", "bf16" (under PyTorch's autocast), or "auto", bf16 where the device computes it in
-    hardware; what follows the transformer is in full precision. batch_pairs: so many pairs are scored at once.
-    switcher: refines the entity vectors by their language, or None.
+    Args:
+        transformer: An encoder of Hugging Face.
+        pooling: States -> entity vectors.
+        pairs: Entity vectors -> pair vectors.
+        classifier: Pair vectors -> labels.
+        flat: Whether the transformer is BERT-like (`kernels.flat_transformer`).
+        pad_id: Id of padding, for those that are not.
+        precision: As of `precision.autocast`; what follows the transformer is in full precision.
+        batch_pairs: Pairs that are scored at once.
+        switcher: Refines the entity vectors by their language, or None.
     """
-
-    head: Any
 
     def __init__(
         self,
-        transformer: Any,
+        transformer: nn.Module,
         pooling: EntityPooling,
-        pairs: Any,
-        head: Any,
+        pairs: EntityPairs,
+        classifier: Classifier,
         *,
         flat: bool,
         pad_id: int,
-        precision: str,
+        precision: Precision,
         batch_pairs: int,
         switcher: LanguageSwitcher | None = None,
     ):
@@ -44,7 +47,7 @@ class MarkedNetwork(nn.Module):
         self.transformer = transformer
         self.pooling = pooling
         self.pairs = pairs
-        self.head = head
+        self.classifier = classifier
         self.flat = flat
         self.pad_id = pad_id
         self.precision = precision
@@ -73,12 +76,17 @@ class MarkedNetwork(nn.Module):
 
     def loss(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None, targets: Tensor) -> Tensor:
         """targets: *Shape:* (n_pairs, n_labels). RETURNS: weighted mean over the batch's pairs, a scalar."""
-        return self.head.loss(self._logits(entities, batch, states), targets)
+        return self.classifier.loss(self._logits(entities, batch, states), targets)
 
     def scores(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
         """RETURNS: *Shape:* (n_pairs, n_labels + 1), column 0 is no-relation."""
-        return self.head.scores(self._logits(entities, batch, states))
+        return self.classifier.scores(self._logits(entities, batch, states))
 
     def _logits(self, entities: Tensor, batch: MarkedBatch, states: Tensor | None) -> Tensor:
-        context = self.pairs.context(entities, batch, states)
-        return chunked_logits(lambda part: self.head(self.pairs.pair(context, part)), batch, self.batch_pairs)
+        vectors = self.pairs.vectors(entities, batch, states)
+
+        def logits(part: MarkedBatch) -> Tensor:
+            found: Tensor = self.classifier(vectors(part))
+            return found
+
+        return chunked_logits(logits, batch, self.batch_pairs)

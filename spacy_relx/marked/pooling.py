@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from ..core.settings import architecture
 from ..core.spans import span_rows
 from ..core.transformers.batch import MarkedBatch
 
@@ -24,9 +26,18 @@ class EntityPooling(nn.Module, ABC):
     def rows(self, batch: MarkedBatch) -> Tensor:
         """int64: the rows of the states that `forward` reads, which spares the last layer the others."""
 
+    @abstractmethod
+    def forward(self, states: Tensor, batch: MarkedBatch) -> Tensor:
+        """states: *Shape:* (n_rows, width). RETURNS: *Shape:* (n_entities, width_out)."""
 
+
+#: Width of the transformer -> the pooling.
+MakePooling = Callable[[int], EntityPooling]
+
+
+@architecture
 class EntityStart(EntityPooling):
-    """ES: the state of the opening marker, eq. 5."""
+    """`spacy_relx.EntityStart.v1`: the state of the opening marker (ES, eq. 5)."""
 
     def rows(self, batch: MarkedBatch) -> Tensor:
         return batch.opens
@@ -36,9 +47,10 @@ class EntityStart(EntityPooling):
         return states.index_select(0, batch.opens)
 
 
+@architecture
 class EntityEnds(EntityPooling):
-    """The states of the opening and the closing marker, one behind the other (Ye et al. 2022, packed levitated
-    markers)."""
+    """`spacy_relx.EntityEnds.v1`: the states of the opening and the closing marker, one behind the other (Ye et al.
+    2022, packed levitated markers)."""
 
     def __init__(self, width: int):
         super().__init__(width)
@@ -52,8 +64,10 @@ class EntityEnds(EntityPooling):
         return torch.cat([states.index_select(0, batch.opens), states.index_select(0, batch.closes)], dim=1)
 
 
+@architecture
 class EntityMax(EntityPooling):
-    """EMP: element-wise maximum over the opening marker, what stands between, and the closing marker, eq. 6."""
+    """`spacy_relx.EntityMax.v1`: the element-wise maximum over the opening marker, what stands between, and
+    the closing marker (EMP, eq. 6)."""
 
     def rows(self, batch: MarkedBatch) -> Tensor:
         return torch.cat([batch.opens, batch.closes, self._inner(batch)[0]])
@@ -79,9 +93,10 @@ class EntityMax(EntityPooling):
         return torch.maximum(ends, inner.index_select(0, of_entity))
 
 
+@architecture
 class SentenceStart(EntityPooling):
-    """SS: the state of the text's first token, eq. 4; beside a text, of a copy of that token that sees the text and the
-    pair's markers."""
+    """`spacy_relx.SentenceStart.v1`: the state of the text's first token (SS, eq. 4); beside a text, of a copy of that
+    token that sees the text and the pair's markers. For the modes "single" and "packed"."""
 
     of_sentence = True
 

@@ -1,4 +1,4 @@
-"""A small recurrent encoder over hashed word features: no vocabulary, no pre-trained weights, any language."""
+"""A small recurrent network over hashed features of words: no vocabulary, no pre-trained weights, any language."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from ..core.kernels.recurrent import pack, run_packed
 class HashBiGRU(nn.Module):
     """Hashed features of each token -> embeddings, concatenated -> bidirectional GRU.
 
-    rows: size of each feature's embedding table; features arrive already reduced to these sizes. widths: width of
-    each feature's embedding. hidden: width of the GRU in each direction. dropout: probability on its input and output.
-    word_dropout: probability that a token's first feature, the word itself, is replaced by row 0 in training, so that
-    affixes and context have to carry words that were never seen.
+    Args:
+        rows: Size of each feature's embedding table; features arrive already reduced to these sizes.
+        widths: Width of each feature's embedding.
+        hidden: Width of the GRU in each direction.
+        depth: Layers of the GRU.
+        dropout: Probability of dropout on its input and output.
+        word_dropout: Probability that a token's first feature, the word itself, is replaced by row 0 in training, so
+            that affixes and context have to carry words that were never seen.
     """
 
     def __init__(
@@ -31,10 +35,14 @@ class HashBiGRU(nn.Module):
         self.width = 2 * hidden
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Encode Docs laid end to end.
+        """Encode texts laid end to end. A text's vectors do not depend on the others'.
 
-        features: *Shape:* (n_tokens, n_features), int64. lengths: *Shape:* (n_docs,), int64, each at least 1, on the
-        CPU. RETURNS: *Shape:* (n_tokens, 2 * hidden), float32. A Doc's vectors do not depend on the others'.
+        Args:
+            features: *Shape:* (n_tokens, n_features), int64.
+            lengths: *Shape:* (n_texts,), int64, each at least 1, on the CPU.
+
+        Returns:
+            *Shape:* (n_tokens, 2 * hidden), float32.
         """
         if self.training and self.word_dropout:
             keep = torch.rand(len(features), device=features.device) >= self.word_dropout
@@ -43,4 +51,5 @@ class HashBiGRU(nn.Module):
         embedded = self.dropout(embedded)
         packing = pack(lengths.to(embedded.device))
         states = run_packed(self.gru, embedded.index_select(0, packing.rows), packing.sizes)
-        return self.dropout(torch.empty_like(states).index_copy(0, packing.rows, states))
+        encoded: Tensor = self.dropout(torch.empty_like(states).index_copy(0, packing.rows, states))
+        return encoded

@@ -8,6 +8,7 @@ pair is to add rows up. With n mentions that is n projections and not n * (n - 1
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 
 from ..core.kernels.dropout import Dropout
 from ..core.pair_batch import PairBatch
+from ..core.settings import Count, CountOrZero, Probability, architecture
 from ..core.spans import SpanAttention, span_means
+from ..errors import RelxError
 
 #: Log-spaced distances in one direction; the table holds both directions and the overlap in between.
 _DISTANCES = 12
@@ -42,33 +45,48 @@ class PairContext:
     sentences: Tensor | None
 
 
+@architecture
 class PairFeatures(nn.Module):
-    """Token vectors and a `PairBatch` -> one vector a pair.
+    """`spacy_relx.PairFeatures.v1`: token vectors and a `PairBatch` -> one vector a pair.
 
     Parts, each of which can be left out: the two mentions (mean of the tokens, and the means of `window` tokens on
     either side of each), the product of their projections, the text between (attention with `between_heads` queries),
     the whole text, the markers (entity types) of each mention and of the pair, and the signed distance. Direction is
     in the distance's sign and in separate projections of head and tail.
-
-    width: of the token vectors. n_markers: size of the marker vocabulary, row 0 is the uniform marker.
     """
 
     def __init__(
         self,
         width: int,
         n_markers: int,
-        *,
-        hidden: int,
-        marker_width: int,
-        window: int,
-        between_heads: int,
-        sentence: bool,
-        product: bool,
-        distance: bool,
-        pair_rows: int,
-        dropout: float,
         mention_width: int | None = None,
+        *,
+        hidden: Count = 256,
+        marker_width: CountOrZero = 32,
+        window: CountOrZero = 0,
+        between_heads: CountOrZero = 4,
+        sentence: bool = False,
+        product: bool = True,
+        distance: bool = True,
+        pair_rows: CountOrZero = 10_000,
+        dropout: Probability = 0.4,
     ):
+        """Make the pair representation. 0 or false leaves a part out.
+
+        Args:
+            width: Width of the token vectors.
+            n_markers: Size of the marker vocabulary, row 0 is the uniform marker.
+            mention_width: Width of the mention vectors; None where `mentions` makes them.
+            hidden: Width of the pair vector.
+            marker_width: Width of an entity type's embedding.
+            window: Tokens of context on either side of each mention.
+            between_heads: Attention queries over the text between the mentions; `hidden` must be a multiple of it.
+            sentence: Whether to use the whole text's mean.
+            product: Whether to use the element-wise product of head and tail.
+            distance: Whether to use the signed distance.
+            pair_rows: Rows of the table of pairs of types.
+            dropout: Dropout on the pair vector.
+        """
         super().__init__()
         self.width_out = hidden
         self.window = window
@@ -88,6 +106,16 @@ class PairFeatures(nn.Module):
             if table is not None:  # a table that stands for W e: the spread of a linear layer's output
                 nn.init.normal_(table.weight, std=1 / math.sqrt(3))
         self.dropout = Dropout(dropout)
+
+    @staticmethod
+    def check_settings(*, hidden: int, between_heads: int, **settings: object) -> None:
+        """Check the settings that concern each other.
+
+        Raises:
+            RelxError: RX021 for a width that the attention cannot have.
+        """
+        if between_heads and hidden % between_heads:
+            raise RelxError("RX021", name="hidden", value=hidden, need=f"a multiple of between_heads ({between_heads})")
 
     @property
     def reads_texts(self) -> bool:
@@ -159,6 +187,10 @@ class PairFeatures(nn.Module):
         n = len(sums)
         unique, rows = torch.unique(starts * n + ends, return_inverse=True)
         return cast(SpanAttention, self.between).pool(sums, unique // n, unique % n), rows
+
+
+#: (width of the token vectors, n_markers) -> the pair representation.
+MakePairs = Callable[[int, int], PairFeatures]
 
 
 def marker_pair_keys(heads: Tensor, tails: Tensor) -> Tensor:

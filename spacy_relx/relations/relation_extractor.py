@@ -12,12 +12,13 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.util import minibatch
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
+from thinc.api import Config
 
 from ..core.component.cover import Cover
 from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
+from ..core.task import AnyModel, layer_of
 from ..data.extensions import count_candidates, get_candidates, get_lang, get_relations
 from ..data.found import add_relations
 from ..data.loading import require_extras
@@ -32,13 +33,16 @@ DEFAULT_MODEL_CONFIG = """
 @architectures = "spacy_relx.RelationModel.v1"
 
 [model.encoder]
+@architectures = "spacy_relx.WithEntityTypes.v1"
+
+[model.encoder.encoder]
 @architectures = "spacy_relx.HashBiGRU.v1"
 
 [model.pairs]
 @architectures = "spacy_relx.PairFeatures.v1"
 
-[model.head]
-@architectures = "spacy_relx.SoftmaxHead.v1"
+[model.classifier]
+@architectures = "spacy_relx.SoftmaxClassifier.v1"
 """
 DEFAULT_MODEL = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
 #: Docs that show the model its sizes at initialisation.
@@ -65,18 +69,18 @@ PIPE_PAIRS = 200_000
 def make_relation_extractor(
     nlp: Language,
     name: str,
-    model: Model,
+    model: AnyModel,
     threshold: float | None,
     label_thresholds: LabelThresholds,
     lang_thresholds: LangThresholds,
     types: list[list[str]],
     overwrite: bool,
-    scorer: Callable | None,
+    scorer: Callable[..., Any] | None,
 ) -> RelationExtractor:
     """Make the component that classifies candidate pairs.
 
     model: `spacy_relx.RelationModel.v1`. threshold: a label is predicted when its score is greater; None: when it
-    beats no-relation (with a softmax head the pair's most probable outcome, with a multi-label head over .5).
+    beats no-relation (with a softmax the pair's most probable outcome, with a multi-label classifier over .5).
     label_thresholds: thresholds of single labels, before the common one; a table, or pairs of a label and a threshold.
     lang_thresholds: [language, label or None for the others, threshold], by the language of the Doc. types: allowed
     [head type, label, tail type], types as training calls them and "*" for any; a label that is not named may have all.
@@ -112,7 +116,7 @@ class RelationExtractor(TrainedPipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str = "relation_extractor",
         *,
         threshold: float | None = None,
@@ -120,7 +124,7 @@ class RelationExtractor(TrainedPipe):
         lang_thresholds: LangThresholds | None = None,
         types: Sequence[Sequence[str]] = (),
         overwrite: bool = False,
-        scorer: Callable | None = None,
+        scorer: Callable[..., Any] | None = None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 and RX386 for settings of another
         form."""
@@ -169,16 +173,14 @@ class RelationExtractor(TrainedPipe):
             labels, lambda: (r.label for eg in examples for r in get_relations(eg.reference)), "RX053", source
         )
         self.keep_seen(seen, get_examples)
-        unseen = self.set_languages(nlp, get_examples, source)
+        langs = self.find_langs(nlp, get_examples, source)
         marker = self.read_markers(nlp)
-        self.cfg["types"] = list(getattr(marker, "labels", ()))
         docs: Any = weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_")
-        if not self.model.attrs.get("reads_all"):  # a model that collects words reads all of them, once
+        if not layer_of(self.model).needs_all_docs:  # a model that collects words reads all of them, once
             docs = list(islice(docs, N_SAMPLE_DOCS))
-        self.set_sizes()
+        self.set_task(int(getattr(marker, "n_markers", 1)), langs)
         self.model.initialize(X=(docs, None))
-        self.cfg["width"] = self.model.get_dim("nI")
-        self.finish_initialize(source, start_from, train, unseen)
+        self.finish_initialize(source, start_from, train, langs.unseen)
         self.check_settings()
         self.check_cover(marker, get_examples(), nlp)
 
@@ -238,7 +240,7 @@ class RelationExtractor(TrainedPipe):
 
     @property
     def _multi_label(self) -> bool:
-        return self._shim.module.head.multi_label
+        return layer_of(self.model).network.classifier.multi_label
 
     def decode(
         self, candidates: Sequence[Candidates], scores: Sequence[np.ndarray], langs: Sequence[str] | None = None
@@ -267,8 +269,8 @@ class RelationExtractor(TrainedPipe):
     def get_loss(self, examples: Iterable[Example], scores: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """Mean negative log-likelihood of the gold labels under `predict`'s scores, and its gradient to the scores.
 
-        With a multi-label head that is the sum over labels of each one's own. `update` does not use it: it has the
-        head's own loss, weights and sampling included.
+        With a multi-label classifier that is the sum over labels of each one's own. `update` does not use it: it has
+        the classifier's own loss, weights and sampling included.
         """
         targets = self.targets(list(examples))
         flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")

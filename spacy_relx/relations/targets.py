@@ -60,12 +60,12 @@ def pair_cover(eg: Example, labels: Container[str]) -> Cover:
     return Cover(len(relations), len(found), sum(place in pairs for place in found))
 
 
-def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple, int]:
+def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple[object, ...], int]:
     """Rows of mentions by (first character, last character, type), and by characters alone.
 
     The type is that on the Doc or, where no other mention there has it, that of training: gold may have either.
     """
-    rows: dict[tuple, int] = {}
+    rows: dict[tuple[object, ...], int] = {}
     for i, mention in enumerate(candidates.mentions):
         key = _characters(doc, mention)
         rows.setdefault(key, i)
@@ -75,7 +75,7 @@ def _mention_rows(doc: Doc, candidates: Candidates) -> dict[tuple, int]:
     return rows
 
 
-def _find(rows: dict[tuple, int], doc: Doc, mention: Mention) -> int | None:
+def _find(rows: dict[tuple[object, ...], int], doc: Doc, mention: Mention) -> int | None:
     key = _characters(doc, mention)
     return rows.get((*key, mention.label), rows.get(key))
 

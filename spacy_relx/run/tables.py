@@ -12,15 +12,15 @@ from .documents import Document
 TRIPLE_COLUMNS: dict[str, type] = {
     "document": str,
     "place": str,
-    "subject_id": str,
-    "subject": str,
-    "subject_type": str,
-    "subject_kb_id": str,
-    "relation": str,
-    "object_id": str,
-    "object": str,
-    "object_type": str,
-    "object_kb_id": str,
+    "head_id": str,
+    "head": str,
+    "head_type": str,
+    "head_kb_id": str,
+    "label": str,
+    "tail_id": str,
+    "tail": str,
+    "tail_type": str,
+    "tail_kb_id": str,
     "score": float,
     "weight": float,
     "kb_score": float,
@@ -30,10 +30,10 @@ TRIPLE_COLUMNS: dict[str, type] = {
     "sentence": str,
     "sentence_start": int,
     "sentence_end": int,
-    "subject_start": int,
-    "subject_end": int,
-    "object_start": int,
-    "object_end": int,
+    "head_start": int,
+    "head_end": int,
+    "tail_start": int,
+    "tail_end": int,
     "model": str,
     "model_version": str,
 }
@@ -50,9 +50,9 @@ DOCUMENT_COLUMNS: dict[str, type] = {
 
 def triple_row(triple: Triple, place: str) -> tuple[Any, ...]:
     """The values of `TRIPLE_COLUMNS`. place: of the document."""
-    one, other = triple.subject, triple.object
+    one, other = triple.head, triple.tail
     return (
-        *(triple.doc_id, place, one.id, one.text, one.type, one.kb_id, triple.relation),
+        *(triple.doc_id, place, one.id, one.text, one.type, one.kb_id, triple.label),
         *(other.id, other.text, other.type, other.kb_id, triple.score, triple.weight),
         *(triple.kb_score, triple.known, triple.kb_rank),
         *(triple.lang, triple.sentence, triple.sentence_start, triple.sentence_end),

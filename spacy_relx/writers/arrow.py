@@ -88,7 +88,7 @@ def triples_of_parquet(path: Path, *, model: str = "", model_version: str = "") 
     pa = arrow()
     try:
         with parquet().ParquetFile(path) as file:
-            missing = [name for name in ("document", "subject", "relation", "object") if name not in file.schema.names]
+            missing = [name for name in ("document", "head", "label", "tail") if name not in file.schema.names]
             if missing:
                 raise RelxError("RX338", path=path, reason=f"it has no column {missing[0]!r}")
             for batch in file.iter_batches(batch_size=_BATCH):
@@ -101,9 +101,9 @@ def triples_of_parquet(path: Path, *, model: str = "", model_version: str = "") 
 def _triple(row: Mapping[str, Any]) -> Triple:
     score = row.get("evidence_score", row.get("score"))
     return Triple(
-        _entity(row, "subject"),
-        clean_text(row["relation"]),
-        _entity(row, "object"),
+        _entity(row, "head"),
+        clean_text(row["label"]),
+        _entity(row, "tail"),
         row["document"] or "",
         row.get("sentence") or "",
         row.get("sentence_start"),

@@ -144,9 +144,9 @@ class _View:
                 self.set_origin(triple, each)
             yield triple
         if not fact.evidence:
-            subject, other = (EntityMention(name, kb_id=name) for name in map(clean_text, (fact.head, fact.tail)))
+            one, other = (EntityMention(name, kb_id=name) for name in map(clean_text, (fact.head, fact.tail)))
             yield Triple(
-                subject,
+                one,
                 clean_text(fact.label),
                 other,
                 self.doc_id,

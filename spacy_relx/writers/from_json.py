@@ -22,8 +22,9 @@ def triples_of_row(
 ) -> Iterator[Triple]:
     """The triples of one JSON object.
 
-    row: with "relations" and perhaps "facts" (of `relx predict`), with "head" and "evidence" (of `relx facts`) or with
-    "subject" (of `relx export --to jsonl`). number: the id of a row of predictions without one. source: stands before
+    row: a document with "mentions", "relations" and perhaps "facts" (of `relx predict`), or a fact with "evidence": its
+    "head" is an id (of `relx facts`) or an object (of `relx export --to jsonl`). number: the id of a row of
+    predictions without one. source: stands before
     ids that are numbers. model, model_version: for rows that do not say it. The texts of mentions, where they are
     given, must be those at their offsets, and scores must be in [0, 1].
     RAISES: ValueError that says what is wrong; whoever reads the file adds the place.
@@ -37,12 +38,10 @@ def triples_of_row(
             doc_id, origin = document_id(row.get("id"), number, source, text), text_origin(text)
             facts = _rows(row, "facts") if "facts" in row else []
             triples: Iterator[Triple] = chain(_of_prediction(row, doc_id), *(_of_fact(fact, doc_id) for fact in facts))
-        elif "subject" in row:
-            triples = _of_export(row)
         elif "head" in row and "evidence" in row:
-            triples = _of_fact(row)
+            triples = _of_export(row) if isinstance(row["head"], dict) else _of_fact(row)
         else:
-            raise ValueError('there is neither "relations" nor "evidence" nor "subject"')
+            raise ValueError('there is neither "relations" nor "head" with "evidence"')
         for triple in triples:
             triple.origin = origin
             yield set_model(triple, clean_text(model), clean_text(model_version))
@@ -52,16 +51,17 @@ def triples_of_row(
 
 def _of_prediction(row: Row, doc_id: str) -> Iterator[Triple]:
     text, lang = _optional_string(row, "text"), _optional_string(row, "lang")
-    for relation in _rows(row, "relations"):
-        head, tail = (_part(relation, name) for name in ("head", "tail"))
-        places = [_place(part, text) for part in (head, tail)]
-        first, last = min(place[0] for place in places), max(place[1] for place in places)
+    mentions = _rows(row, "mentions") if row.get("mentions") else []
+    places = [_place(mention, text) for mention in mentions]
+    for relation, *ends in relations_of_row(row):
+        first, last = min(places[number][0] for number in ends), max(places[number][1] for number in ends)
         start, end = passage(*line_bounds(text, first, last), first, last)
         entities = []
-        for part, place in zip((head, tail), places):
+        for number in ends:
+            mention, place = mentions[number], places[number]
             inside = start <= place[0] and place[1] <= end
             where = (place[0] - start, place[1] - start) if inside else (None, None)
-            kind, kb_id = _optional_string(part, "label"), _optional_string(part, "kb_id")
+            kind, kb_id = _optional_string(mention, "label"), _optional_string(mention, "kb_id")
             entities.append(EntityMention(text[slice(*place)], kind, kb_id, *where))
         yield Triple(
             entities[0],
@@ -114,21 +114,21 @@ def _of_fact(row: Row, found_in: str | None = None) -> Iterator[Triple]:
 
 
 def _of_export(row: Row) -> Iterator[Triple]:
-    relation, support = _string(row, "relation"), read_support(row)
-    kb_ids = [_optional_string(_part(row, name), "kb_id") for name in ("subject", "object")]
+    label, support = _string(row, "label"), read_support(row)
+    kb_ids = [_optional_string(_part(row, name), "kb_id") for name in ("head", "tail")]
     for piece in _rows(row, "evidence"):
         sentence = _optional_string(piece, "sentence")
         entities = []
-        for name, kb_id in zip(("subject", "object"), kb_ids):
+        for name, kb_id in zip(("head", "tail"), kb_ids):
             part = _part(piece, name)
-            words, kind = _optional_string(part, "text"), _optional_string(part, "type")
+            words, kind = _optional_string(part, "text"), _optional_string(part, "label")
             start, end = _offset(part, "start"), _offset(part, "end")
             if start is not None and end is not None:
                 _check_words(words, sentence, start, end)
             entities.append(EntityMention(words, kind, kb_id, start, end))
         yield Triple(
             entities[0],
-            relation,
+            label,
             entities[1],
             _optional_string(piece, "document"),
             sentence,
@@ -141,6 +141,18 @@ def _of_export(row: Row) -> Iterator[Triple]:
             model_version=_optional_string(piece, "model_version"),
             **support,
         )
+
+
+def relations_of_row(row: Row) -> Iterator[tuple[Row, int, int]]:
+    """Each relation of a record, and the places of its head and its tail in the list of mentions.
+
+    RAISES: ValueError for a head or tail that is not there.
+    """
+    mentions = row.get("mentions") or []
+    names = {each["id"]: number for number, each in enumerate(mentions) if isinstance(each.get("id"), str)}
+    for relation in _rows(row, "relations"):
+        head, tail = (_end(relation, key, names, len(mentions)) for key in ("head", "tail"))
+        yield relation, head, tail
 
 
 # Checks: each says which key is wrong
@@ -178,6 +190,15 @@ def _part(row: Row, key: str) -> Row:
     if not isinstance(value, dict):
         raise ValueError(f'"{key}" must be an object, but is {value!r:.80}')
     return value
+
+
+def _end(relation: Row, key: str, names: Mapping[str, int], n: int) -> int:
+    """The place in the list of mentions of the mention that a relation names, by its place or its id."""
+    value = relation.get(key)
+    number = names.get(value) if isinstance(value, str) else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < n:
+        raise ValueError(f'"{key}" must be the place of one of the {n} mentions, or its id, but is {value!r:.80}')
+    return number
 
 
 def _offset(row: Row, key: str) -> int | None:

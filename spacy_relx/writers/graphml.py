@@ -58,8 +58,8 @@ def _write_graphml(spool: TripleSpool, path: Path, settings: Settings) -> None:
         for fact in spool.facts():
             evidence = dump_json(fact_record(fact)["evidence"])
             support = (fact.score, fact.kb_score, fact.known, fact.kb_rank)
-            data = _data("edge", EDGE_KEYS, (fact.relation, *support, fact.n_evidence, evidence))
-            ends = f'source="{node_id(fact.subject_id)}" target="{node_id(fact.object_id)}"'
+            data = _data("edge", EDGE_KEYS, (fact.label, *support, fact.n_evidence, evidence))
+            ends = f'source="{node_id(fact.head_id)}" target="{node_id(fact.tail_id)}"'
             stream.write(f'<edge id="e{fact.id}" {ends}>{data}</edge>\n')
         stream.write("</graph>\n</graphml>\n")
 

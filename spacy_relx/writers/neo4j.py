@@ -23,7 +23,7 @@ EDGE_HEADER = (
     ":END_ID(Entity)",
     ":TYPE",
     "fact:string",
-    "relation:string",
+    "label:string",
     "score:double",
     "kb_score:double",
     "known:boolean",
@@ -39,12 +39,12 @@ EVIDENCE_HEADER = (
     "sentence:string",
     "sentence_start:long",
     "sentence_end:long",
-    "subject:string",
-    "subject_start:long",
-    "subject_end:long",
-    "object:string",
-    "object_start:long",
-    "object_end:long",
+    "head:string",
+    "head_start:long",
+    "head_end:long",
+    "tail:string",
+    "tail_start:long",
+    "tail_end:long",
     "score:double",
     "weight:double",
     "model:string",
@@ -98,7 +98,7 @@ def _write_neo4j(spool: TripleSpool, path: Path, settings: Settings) -> None:
             row = (entity.name, names, entity.kb_id, ";".join({ENTITY_LABEL: None, **own}))
             nodes.writerow((key_of(entity.id), *map(cell, row)))
         for fact in spool.facts():
-            kind = name_of(fact.relation, "RELATED")
+            kind = name_of(fact.label, "RELATED")
             types.add(kind)
             edges.writerow(_edge(fact, kind))
             evidence.writerows(_evidence(fact))
@@ -108,15 +108,15 @@ def _write_neo4j(spool: TripleSpool, path: Path, settings: Settings) -> None:
 
 def _edge(fact: MergedTriple, kind: str) -> tuple[Any, ...]:
     known = None if fact.known is None else str(fact.known).lower()
-    ends = (key_of(fact.subject_id), key_of(fact.object_id))
+    ends = (key_of(fact.head_id), key_of(fact.tail_id))
     # the relation besides its type, whose characters several relations may share
-    names = (cell(kind), fact.id, cell(fact.relation))
+    names = (cell(kind), fact.id, cell(fact.label))
     return (*ends, *names, fact.score, fact.kb_score, known, fact.kb_rank, fact.n_evidence)
 
 
 def _evidence(fact: MergedTriple) -> Iterator[tuple[Any, ...]]:
     for each in fact.evidence:
-        one, other = each.subject, each.object
+        one, other = each.head, each.tail
         yield (
             *(evidence_id(fact, each), EVIDENCE_LABEL, fact.id, cell(each.doc_id), cell(each.lang)),
             cell(each.sentence),

@@ -10,40 +10,54 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..data.extensions import get_facts, get_lang, get_relations, get_span_lang
-from ..data.types import support_of
+from ..data.places import current_spans
+from ..data.types import MENTIONS_KEY, Mention, rounded, support_of
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
     from ..data.facts import Evidence, Fact
-    from ..data.types import Mention
-
-#: Digits of the scores and weights of facts.
-_DIGITS = 6
+    from ..data.types import Relation
 
 
-def prediction_record(doc: Doc, id: Any, *, facts: bool = False) -> dict[str, Any]:
-    """A text and its relations: id, text, lang, relations (see `relation_records`). facts: add them, see
-    `fact_records`."""
-    record = {"id": id, "text": doc.text, "lang": get_lang(doc), "relations": relation_records(doc)}
-    return {**record, "facts": fact_records(doc)} if facts else record
+def doc_record(doc: Doc, id: Any = None, *, facts: bool = False) -> dict[str, Any]:
+    """A Doc as one JSON record, which `relx data convert jsonl` reads back: see docs/formats.md, "One record".
 
+    Args:
+        doc: The Doc.
+        id: Its id; None for the one in `doc.user_data["id"]`.
+        facts: Whether to add the Doc's facts, see `fact_records`.
 
-def relation_records(doc: Doc) -> list[dict[str, Any]]:
-    """The relations of a Doc as plain data: head, label, tail, score; kb_score, known, kb_rank, where they are set.
-
-    start and end count characters.
+    Returns:
+        id, text, lang, mentions, relations; meta and facts, where there are any. Mentions are those in `doc.ents`, in
+        `doc.spans["mentions"]` and of relations, each once, ordered by their places; relations name them by their
+        places in that list.
     """
-    return [
-        {
-            "head": _mention_record(doc, relation.head),
-            "label": relation.label,
-            "tail": _mention_record(doc, relation.tail),
-            "score": relation.score,
-            **support_of(relation),
-        }
-        for relation in get_relations(doc)
-    ]
+    relations = list(get_relations(doc))
+    spans = [*doc.ents, *current_spans(doc.spans.get(MENTIONS_KEY, ()))]
+    found = [Mention.from_any(span) for span in spans if span.start < span.end]
+    for relation in relations:
+        found += relation.head, relation.tail
+    mentions = sorted(dict.fromkeys(found), key=lambda each: (each.start, each.end, each.label, each.kb_id))
+    places = {mention: number for number, mention in enumerate(mentions)}
+    record = {
+        "id": doc.user_data.get("id") if id is None else id,
+        "text": doc.text,
+        "lang": get_lang(doc),
+        "mentions": [_mention_record(doc, mention) for mention in mentions],
+        "relations": [
+            {
+                "head": places[relation.head],
+                "label": relation.label,
+                "tail": places[relation.tail],
+                **_scores(relation),
+            }
+            for relation in relations
+        ],
+    }
+    if doc.user_data.get("meta"):
+        record["meta"] = doc.user_data["meta"]
+    return {**record, "facts": fact_records(doc)} if facts else record
 
 
 def fact_record(doc: Doc, fact: Fact) -> dict[str, Any]:
@@ -84,17 +98,21 @@ def _mention_record(doc: Doc, mention: Mention) -> dict[str, Any]:
     return {**record, "kb_id": mention.kb_id} if mention.kb_id else record
 
 
-def _fact_fields(doc: Doc, fact: Fact) -> dict[str, Any]:
-    support = support_of(fact)
+def _scores(item: Relation | Fact) -> dict[str, Any]:
+    """score, and those of kb_score, known and kb_rank that are set."""
+    support = support_of(item)
     if "kb_score" in support:
-        support["kb_score"] = round(support["kb_score"], _DIGITS)
+        support["kb_score"] = rounded(support["kb_score"])
+    return {"score": rounded(item.score), **support}
+
+
+def _fact_fields(doc: Doc, fact: Fact) -> dict[str, Any]:
     head_text, _, tail_text = fact.triple(doc)
     return {
         "head": fact.head,
         "label": fact.label,
         "tail": fact.tail,
-        "score": round(fact.score, _DIGITS),
-        **support,
+        **_scores(fact),
         "head_text": head_text,
         "tail_text": tail_text,
     }
@@ -106,7 +124,7 @@ def _evidence_record(doc: Doc, evidence: Evidence) -> dict[str, Any]:
         "text": sentence.text,
         "head": _characters(doc, evidence.head, sentence.start_char),
         "tail": _characters(doc, evidence.tail, sentence.start_char),
-        "weight": round(evidence.weight, _DIGITS),
+        "weight": rounded(evidence.weight),
         "lang": get_span_lang(sentence),
     }
 

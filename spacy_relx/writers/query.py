@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -24,6 +26,8 @@ _NO_NAMES = re.compile(
 #: A name with a prefix, and the declaration of one, outside of what `_NO_NAMES` finds.
 _PREFIXED = re.compile(r"(?<![\w?$:.-])((?!_:)[^\W\d_][\w.-]*)?:")
 _DECLARED = re.compile(r"(?<![\w?$:.-])PREFIX\s+([^\s:]*):", re.IGNORECASE)
+# What would change a terminal instead of being shown, and line breaks, which would break the table.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 #: Memory that a query may take beyond the program itself, in bytes.
 MAX_BYTES = 4 << 30
 #: Characters of a query.
@@ -89,6 +93,44 @@ class Answer:
             return {"head": {}, "boolean": self.yes}
         rows = [{name: term.to_json() for name, term in zip(self.names, row) if term is not None} for row in self.rows]
         return {"head": {"vars": self.names}, "results": {"bindings": rows}}
+
+    def to_csv(self) -> str:
+        """SPARQL 1.1 Query Results CSV Format; lines end in CR LF there."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\r\n")
+        writer.writerow(self.names)
+        for row in [["true" if self.yes else "false"]] if self.yes is not None else self.rows:
+            writer.writerow([cell if isinstance(cell, str) else _cell(cell) for cell in row])
+        return stream.getvalue()
+
+    def to_text(self, width: int = 160) -> str:
+        """A table of about this width, in characters; "yes" or "no" for ASK."""
+        if self.yes is not None:
+            return "yes" if self.yes else "no"
+        if not self.names:
+            return ""
+        from wasabi import table
+
+        rows = [[_UNSHOWN.sub(" ", _cell(term)) for term in row] for row in self.rows]
+        max_col = max(20, width // max(1, len(self.names)) - 3)
+        return table(rows, header=self.names, divider=True, max_col=max_col).strip("\n")
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def _cell(term: Term | None) -> str:
+    return "" if term is None else str(term)
+
+
+def query_text(query: str) -> str:
+    """A query, or that of the file which @FILE names. RAISES: RelxError RX344 for a file that cannot be read."""
+    if not query.startswith("@"):
+        return query
+    try:
+        return Path(query[1:]).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as err:
+        raise RelxError("RX344", reason=f"the file {query[1:]} cannot be read ({err})") from err
 
 
 def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: float | None = 60) -> Answer:

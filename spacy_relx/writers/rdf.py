@@ -31,12 +31,12 @@ TERMS = {
     "weight": "double",
     "sentenceStart": "integer",
     "sentenceEnd": "integer",
-    "subjectStart": "integer",
-    "subjectEnd": "integer",
-    "objectStart": "integer",
-    "objectEnd": "integer",
-    "subjectText": "string",
-    "objectText": "string",
+    "headStart": "integer",
+    "headEnd": "integer",
+    "tailStart": "integer",
+    "tailEnd": "integer",
+    "headText": "string",
+    "tailText": "string",
     "version": "string",
 }
 _LANG_TAG = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*")
@@ -100,8 +100,8 @@ def resources(spool: TripleSpool, iris: Iris, bare: bool) -> Iterator[Resource]:
             pairs = [(TYPE, SOFTWARE_AGENT), (LABEL, Literal(name))]
             yield Resource(iris.own("model", name, version), [*pairs, (terms["version"], Literal(version))])
     for fact in spool.facts():
-        subject, relation = iris.entity(fact.subject_id), iris.relation(fact.relation)
-        yield Resource(subject, [(relation, Iri(iris.entity(fact.object_id)))])
+        subject, relation = iris.entity(fact.head_id), iris.relation(fact.label)
+        yield Resource(subject, [(relation, Iri(iris.entity(fact.tail_id)))])
         if not bare:
             yield from _provenance(fact, iris, terms)
 
@@ -128,9 +128,9 @@ def _provenance(fact: MergedTriple, iris: Iris, terms: dict[str, str]) -> Iterat
     pairs: list[tuple[str, Object]] = [
         (TYPE, STATEMENT),
         (TYPE, PROV_ENTITY),
-        (SUBJECT, Iri(iris.entity(fact.subject_id))),
-        (PREDICATE, Iri(iris.relation(fact.relation))),
-        (OBJECT, Iri(iris.entity(fact.object_id))),
+        (SUBJECT, Iri(iris.entity(fact.head_id))),
+        (PREDICATE, Iri(iris.relation(fact.label))),
+        (OBJECT, Iri(iris.entity(fact.tail_id))),
         (terms["score"], _number(fact.score)),
     ]
     support = {"kbScore": fact.kb_score, "known": fact.known, "kbRank": fact.kb_rank}
@@ -151,15 +151,15 @@ def _evidence(each: Triple, iris: Iris, terms: dict[str, str]) -> list[tuple[str
         pairs.append((QUOTED, Iri(iris.own("document", each.doc_id))))
     if each.model or each.model_version:
         pairs.append((ATTRIBUTED, Iri(iris.own("model", each.model, each.model_version))))
-    pairs.append((terms["subjectText"], Literal(each.subject.text)))
-    pairs.append((terms["objectText"], Literal(each.object.text)))
+    pairs.append((terms["headText"], Literal(each.head.text)))
+    pairs.append((terms["tailText"], Literal(each.tail.text)))
     places = {
         "sentenceStart": each.sentence_start,
         "sentenceEnd": each.sentence_end,
-        "subjectStart": each.subject.start,
-        "subjectEnd": each.subject.end,
-        "objectStart": each.object.start,
-        "objectEnd": each.object.end,
+        "headStart": each.head.start,
+        "headEnd": each.head.end,
+        "tailStart": each.tail.start,
+        "tailEnd": each.tail.end,
         "score": each.score,
         "weight": each.weight,
     }

@@ -86,7 +86,7 @@ class TripleLines:
                     triples = list(triples_of_row(row, number=number, **settings))
                 except (ValueError, RecursionError) as err:
                     reason = str(err).rstrip(" .") or type(err).__name__
-                    if self.on_error is OnError.fail:
+                    if self.on_error == "raise":
                         text = raw[:80].decode("utf8", "replace").rstrip("\r\n")
                         raise RelxError(self.broken, where=where, reason=reason, text=text) from err
                     self.left_out.add(where, reason)
@@ -104,7 +104,7 @@ def file_triples(
     inputs: Sequence[Path],
     *,
     what: str = "all",
-    on_error: OnError = OnError.fail,
+    on_error: OnError = "raise",
     model: str = "",
     model_version: str = "",
 ) -> Iterator[Triple]:

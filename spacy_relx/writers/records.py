@@ -48,19 +48,19 @@ class EntityMention:
 
 @dataclass(slots=True)
 class Triple:
-    """`subject` -relation-> `object`, as one sentence of one document says it.
+    """`head` -label-> `tail`, as one sentence of one document says it.
 
     doc_id: the document. sentence: the passage that says it, "" where there is none; sentence_start, sentence_end: its
-    place in the document (characters, end exclusive), None where not known. So the subject begins at character
-    `sentence_start + subject.start` of the document. lang: of the sentence, "" where unknown. score: the model's, in
+    place in the document (characters, end exclusive), None where not known. So the head begins at character
+    `sentence_start + head.start` of the document. lang: of the sentence, "" where unknown. score: the model's, in
     [0, 1]. weight: how much the sentence counted in the bag that the fact is from, in [0, 1]; None for no bag.
     kb_score, known, kb_rank: as of `spacy_relx.data.facts.Fact`. model, model_version: what made the triple. origin:
     what tells its document from others of the same id, "" where nothing does; it is not exported.
     """
 
-    subject: EntityMention
-    relation: str
-    object: EntityMention
+    head: EntityMention
+    label: str
+    tail: EntityMention
     doc_id: str = ""
     sentence: str = ""
     sentence_start: int | None = None
@@ -79,23 +79,23 @@ class Triple:
         """RAISES: RelxError RX337 for a score that is not finite."""
         for number in (self.score, self.weight, self.kb_score, self.kb_rank):
             if number is not None and not isfinite(number):
-                raise RelxError("RX337", triple=(self.subject.text, self.relation, self.object.text), value=number)
+                raise RelxError("RX337", triple=(self.head.text, self.label, self.tail.text), value=number)
 
 
 @dataclass(slots=True)
 class MergedTriple:
-    """Equal triples as one: subject, relation and object by their ids, with all that speaks for it.
+    """Equal triples as one: head and tail by their ids, and the label, with all that speaks for it.
 
-    id: made of subject_id, relation and object_id alone, so that it is the same in each export (of triples that are
+    id: made of head_id, label and tail_id alone, so that it is the same in each export (of triples that are
     not merged: and of their place). score: the best of the evidence. kb_score, known, kb_rank: of the first piece of
     evidence that has been checked. evidence: best score first, each place once. n_evidence: how many there are, also
     of those that a limit has left out.
     """
 
     id: str
-    subject_id: str
-    relation: str
-    object_id: str
+    head_id: str
+    label: str
+    tail_id: str
     score: float
     kb_score: float | None = None
     known: bool | None = None
@@ -180,7 +180,7 @@ def text_origin(text: str) -> str:
 def evidence_id(fact: MergedTriple, each: Triple) -> str:
     """The id of a piece of evidence of a fact: made of what tells pieces apart, so that it is the same in each
     export."""
-    one, other = each.subject, each.object
+    one, other = each.head, each.tail
     places = (each.sentence_start, one.start, one.end, other.start, other.end)
     texts = (each.doc_id, each.sentence, one.text, one.type, other.text, other.type, each.lang)
     key = repr((texts, each.sentence_end, places, each.model, each.model_version))
@@ -195,17 +195,17 @@ def set_model(triple: Triple, model: str, version: str) -> Triple:
     return triple
 
 
-def passage(start: int, end: int, first: int, last: int, max_length: int = MAX_PASSAGE) -> tuple[int, int]:
+def passage(start: int, end: int, first: int, last: int, max_chars: int = MAX_PASSAGE) -> tuple[int, int]:
     """Cut a passage [start, end) where it is too long to be repeated for each triple of a document.
 
-    first, last: the begin of the first mention and the end of the last. What is cut has max_length characters at most,
+    first, last: the begin of the first mention and the end of the last. What is cut has max_chars characters at most,
     both mentions in the middle where they fit, else from the first mention on.
     RETURNS: (start, end). All numbers count characters, ends exclusive.
     """
-    if end - start > max_length:
-        margin = max(0, max_length - (last - first)) // 2
+    if end - start > max_chars:
+        margin = max(0, max_chars - (last - first)) // 2
         start = max(start, first - margin)
-        end = min(end, start + max_length)
+        end = min(end, start + max_chars)
     return start, end
 
 

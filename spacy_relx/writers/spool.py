@@ -14,16 +14,16 @@ from .records import Entity, EntityMention, MergedTriple, Triple, kb_id_of
 #: Names of an entity that are kept besides the first.
 MAX_NAMES = 100
 _COLUMNS = (
-    "seq INTEGER PRIMARY KEY, sid TEXT, relation TEXT, oid TEXT, stext TEXT, stype TEXT, sstart INT, send INT, "
-    "otext TEXT, otype TEXT, ostart INT, oend INT, doc TEXT, sentence TEXT, sentence_start INT, sentence_end INT, "
+    "seq INTEGER PRIMARY KEY, head_id TEXT, label TEXT, tail_id TEXT, htext TEXT, htype TEXT, hstart INT, hend INT, "
+    "ttext TEXT, ttype TEXT, tstart INT, tend INT, doc TEXT, sentence TEXT, sentence_start INT, sentence_end INT, "
     "lang TEXT, score REAL, weight REAL, kb_score REAL, known INT, kb_rank REAL, model TEXT, version TEXT"
 )
 _INSERT = f"INSERT INTO triples VALUES ({','.join('?' * (_COLUMNS.count(',') + 1))})"
 # of names that are as frequent, the last: small letters come after capitals
 _ENTITIES = """
     SELECT id, text, type, COUNT(*) FROM (
-        SELECT sid AS id, stext AS text, stype AS type FROM triples
-        UNION ALL SELECT oid, otext, otype FROM triples
+        SELECT head_id AS id, htext AS text, htype AS type FROM triples
+        UNION ALL SELECT tail_id, ttext, ttype FROM triples
     ) GROUP BY id, text, type ORDER BY id, COUNT(*) DESC, text DESC, type
 """
 
@@ -32,7 +32,7 @@ class TripleSpool:
     """Takes triples in any order and gives them merged: add all, then read `facts()` and `entities()`. A context
     manager.
 
-    Triples are equal where the ids of subject and object (`records.entity_id`) and the relation are. The triples wait
+    Triples are equal where the ids of head and tail (`records.entity_id`) and the label are. The triples wait
     in a temporary database (SQLite, in the system's folder for temporary files, where TMPDIR leads), which needs about
     twice the room of the texts while it is sorted, and is gone however the process ends. Memory is that of one fact
     with its evidence, and some megabytes.
@@ -74,7 +74,7 @@ class TripleSpool:
         return self
 
     def facts(self) -> Iterator[MergedTriple]:
-        """The merged triples, ordered by the ids of subject, relation and object. RAISES: RelxError RX333."""
+        """The merged triples, ordered by head id, label and tail id. RAISES: RelxError RX333."""
         found = self._merged() if self.merge else self._single()
         return self._progress(found) if self._progress else found
 
@@ -94,7 +94,7 @@ class TripleSpool:
 
     def relations(self) -> Iterator[str]:
         """The relations, each once. RAISES: RelxError RX333."""
-        return (row[0] for row in self._rows.select("SELECT DISTINCT relation FROM triples ORDER BY relation"))
+        return (row[0] for row in self._rows.select("SELECT DISTINCT label FROM triples ORDER BY label"))
 
     def documents(self) -> Iterator[str]:
         """The ids of the documents, each once, but for "". RAISES: RelxError RX333."""
@@ -117,10 +117,10 @@ class TripleSpool:
         if triple.doc_id and triple.origin and self._origin != (triple.doc_id, triple.origin):
             self._origin = triple.doc_id, triple.origin
             self._rows.add("INSERT OR IGNORE INTO origins VALUES (?, ?)", self._origin)
-        one, other = triple.subject, triple.object
+        one, other = triple.head, triple.tail
         triple.check_numbers()
         return (
-            *(self.n_added, one.id, triple.relation, other.id, one.text, one.type, one.start, one.end),
+            *(self.n_added, one.id, triple.label, other.id, one.text, one.type, one.start, one.end),
             *(other.text, other.type, other.start, other.end, triple.doc_id, triple.sentence),
             *(triple.sentence_start, triple.sentence_end, triple.lang, triple.score, triple.weight),
             *(triple.kb_score, triple.known, triple.kb_rank, triple.model, triple.model_version),
@@ -131,7 +131,7 @@ class TripleSpool:
             yield _fact([_triple(row)], 1, row, str(row[0]))
 
     def _merged(self) -> Iterator[MergedTriple]:
-        order = "sid, relation, oid, score DESC, weight DESC, seq"
+        order = "head_id, label, tail_id, score DESC, weight DESC, seq"
         for _, rows in groupby(self._rows.select(f"SELECT * FROM triples ORDER BY {order}"), key=itemgetter(1, 2, 3)):
             evidence: list[Triple] = []
             seen: set[int] = set()
@@ -173,10 +173,10 @@ def _triple(row: Row) -> Triple:
 
 def _fact(evidence: list[Triple], n_evidence: int, support: Row, number: str = "") -> MergedTriple:
     """support: the row whose kb_score, known and kb_rank are taken. number: tells apart what is not merged."""
-    sid, relation, oid = support[1:4]
+    head_id, label, tail_id = support[1:4]
     # lengths first: no two triples give one string
-    key = f"{len(sid)} {len(relation)} {sid}{relation}{oid}"
+    key = f"{len(head_id)} {len(label)} {head_id}{label}{tail_id}"
     digest = blake2b(key.encode(), digest_size=12, salt=number.encode()[-16:]).hexdigest()
     known = None if support[20] is None else bool(support[20])
     score = evidence[0].score
-    return MergedTriple(digest, sid, relation, oid, score, support[19], known, support[21], n_evidence, evidence)
+    return MergedTriple(digest, head_id, label, tail_id, score, support[19], known, support[21], n_evidence, evidence)

@@ -17,11 +17,11 @@ from .writers import Settings, Writer
 #: Columns of CSV and Parquet, a row for each piece of evidence: first those of the fact, then those of the evidence.
 COLUMNS: dict[str, type] = {
     "fact": str,
-    "subject_id": str,
-    "subject_kb_id": str,
-    "relation": str,
-    "object_id": str,
-    "object_kb_id": str,
+    "head_id": str,
+    "head_kb_id": str,
+    "label": str,
+    "tail_id": str,
+    "tail_kb_id": str,
     "score": float,
     "kb_score": float,
     "known": bool,
@@ -32,14 +32,14 @@ COLUMNS: dict[str, type] = {
     "sentence": str,
     "sentence_start": int,
     "sentence_end": int,
-    "subject": str,
-    "subject_type": str,
-    "subject_start": int,
-    "subject_end": int,
-    "object": str,
-    "object_type": str,
-    "object_start": int,
-    "object_end": int,
+    "head": str,
+    "head_type": str,
+    "head_start": int,
+    "head_end": int,
+    "tail": str,
+    "tail_type": str,
+    "tail_start": int,
+    "tail_end": int,
     "evidence_score": float,
     "weight": float,
     "model": str,
@@ -54,10 +54,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def fact_rows(facts: Iterator[MergedTriple]) -> Iterator[tuple[Any, ...]]:
     """A row of `COLUMNS` for each piece of evidence; the rows of a fact stand together."""
     for fact in facts:
-        ids = (fact.id, fact.subject_id, kb_id_of(fact.subject_id), fact.relation, fact.object_id)
-        support = (kb_id_of(fact.object_id), fact.score, fact.kb_score, fact.known, fact.kb_rank, fact.n_evidence)
+        ids = (fact.id, fact.head_id, kb_id_of(fact.head_id), fact.label, fact.tail_id)
+        support = (kb_id_of(fact.tail_id), fact.score, fact.kb_score, fact.known, fact.kb_rank, fact.n_evidence)
         for each in fact.evidence:
-            one, other = each.subject, each.object
+            one, other = each.head, each.tail
             yield (
                 *ids,
                 *support,
@@ -75,9 +75,9 @@ def fact_record(fact: MergedTriple) -> dict[str, Any]:
     best = fact.evidence[0]
     return {
         "id": fact.id,
-        "subject": _entity(fact.subject_id, best.subject),
-        "relation": fact.relation,
-        "object": _entity(fact.object_id, best.object),
+        "head": _entity(fact.head_id, best.head),
+        "label": fact.label,
+        "tail": _entity(fact.tail_id, best.tail),
         "score": fact.score,
         **_present({"kb_score": fact.kb_score, "known": fact.known, "kb_rank": fact.kb_rank}),
         "n_evidence": fact.n_evidence,
@@ -91,8 +91,8 @@ def _entity(id: str, mention: EntityMention) -> dict[str, Any]:
 
 def _evidence(each: Triple) -> dict[str, Any]:
     parts = {
-        name: {"text": part.text, **_present({"type": part.type, "start": part.start, "end": part.end})}
-        for name, part in (("subject", each.subject), ("object", each.object))
+        name: {"text": part.text, **_present({"label": part.type, "start": part.start, "end": part.end})}
+        for name, part in (("head", each.head), ("tail", each.tail))
     }
     places = {"sentence_start": each.sentence_start, "sentence_end": each.sentence_end}
     first = _present({"document": each.doc_id, "lang": each.lang, "sentence": each.sentence, **places})

@@ -1,5 +1,7 @@
 """The discriminator of languages, what fools it, and the penalty on what two spaces have in common."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -7,22 +9,25 @@ from support.bag import random
 from thinc.api import SGD, fix_random_seed
 from torch import nn
 
-from spacy_relx.bags.amnre import Game, MultilingualNetwork
-from spacy_relx.bags.bag_heads import SoftmaxBagHead
+from spacy_relx.bags.amnre import MultilingualNetwork
+from spacy_relx.bags.bag_classifiers import SoftmaxBagClassifier
 from spacy_relx.bags.instance_batch import Bags, InstanceBatch
 from spacy_relx.bags.language_adversary import (
-    FOOLING,
-    PENALTIES,
+    Adversary,
     Discriminator,
+    Fooling,
+    Penalty,
     fooling_loss,
     orthogonality,
     reverse_gradient,
 )
-from spacy_relx.bags.layer import BagShim
+from spacy_relx.bags.layer import BagLayer
 from spacy_relx.bags.positions import PositionFeatures
-from spacy_relx.bags.sentence_encoders import ConvEncoder
+from spacy_relx.bags.sentence_encoders import CNN
 from spacy_relx.bags.sentence_weights import SelectiveAttention
 from spacy_relx.bags.word_table import WordEmbedding
+from spacy_relx.core.layer import TaskLayer
+from spacy_relx.core.shim import TorchShim
 
 LANGS = torch.tensor([0, 2, 1, 1, 0, 2, 2])
 
@@ -44,7 +49,7 @@ def test_discriminator_is_a_perceptron_of_two_layers():
 
 
 @pytest.mark.parametrize("n_langs", [2, 3])
-@pytest.mark.parametrize("kind", FOOLING)
+@pytest.mark.parametrize("kind", get_args(Fooling))
 def test_fooling_losses(kind, n_langs):
     logits, langs = random(7, n_langs), LANGS % n_langs
     wanted = []
@@ -101,7 +106,7 @@ def naive_orthogonality(individual, consistent, kind):
     return sum(products) if kind == "frobenius" else sum(products) / len(products)
 
 
-@pytest.mark.parametrize("kind", PENALTIES)
+@pytest.mark.parametrize("kind", get_args(Penalty))
 def test_orthogonality(kind):
     """Eq. 17, and as the paper's authors published it; the widths of the spaces may differ."""
     individual, consistent = random(5, 3), random(5, 4, seed=1)
@@ -113,7 +118,7 @@ def test_orthogonality(kind):
     assert all(bool(grad.abs().max() > 1e-3) for grad in grads)
 
 
-@pytest.mark.parametrize("kind", PENALTIES)
+@pytest.mark.parametrize("kind", get_args(Penalty))
 def test_orthogonal_spaces_cost_nothing(kind):
     individual, consistent = torch.zeros(4, 6), torch.zeros(4, 6)
     individual[:2, :3], consistent[2:, 3:] = 1.0, 1.0
@@ -149,19 +154,31 @@ def synthetic(n, seed):
     return InstanceBatch(*(torch.from_numpy(array) for array in arrays)), Bags.of_sizes(torch.ones(n).long()), targets
 
 
+class Played(BagLayer):
+    """The layer of a network that is there."""
+
+    def __init__(self, network):
+        TaskLayer.__init__(self)
+        self.made, self.pending = network, []
+
+    def build(self):
+        return self.made
+
+
 def play(game, steps=100):
     """A network without individual encoders, trained on the relations, and with the game."""
     fix_random_seed(0)
     words = WordEmbedding(1 + N_LANGS * (N_RELATIONS + FILLERS), WIDTH, dropout=0.0, word_dropout=0.0, tune=True)
-    settings = {"kernel": 3, "piecewise": False, "activation": "tanh", "dropout": 0.0}
-    encoders = [ConvEncoder(WIDTH, PositionFeatures(2, 4), channels=WIDTH, **settings) for _ in range(N_LANGS)]
+    settings = {"channels": WIDTH, "kernel": 3, "activation": "tanh", "dropout": 0.0}
+    settings["positions"] = PositionFeatures.configure(width=2, max_distance=4)
+    encoders = [CNN(words, 1, **settings) for _ in range(N_LANGS)]
     attention = SelectiveAttention(WIDTH, N_RELATIONS + 1, tanh=False, tied=False)
     network = MultilingualNetwork(
         words,
         individual=None,
         consistent=nn.ModuleList(encoders),
-        heads=None,
-        head=SoftmaxBagHead(attention, WIDTH, N_RELATIONS, dropout=0.0),
+        classifiers=None,
+        classifier=SoftmaxBagClassifier(attention, WIDTH, N_RELATIONS, dropout=0.0),
         combine="product",
         discriminator=None if game is None else Discriminator(WIDTH, N_LANGS, hidden=32, dropout=0.0),
         game=game,
@@ -169,13 +186,14 @@ def play(game, steps=100):
         perturbation=None,
         batch_tokens=10**6,
     )
-    shim, optimizer = BagShim(None), SGD(0.3, grad_clip=1.0)
-    shim.build(network)
+    layer, optimizer = Played(network), SGD(0.3, grad_clip=1.0)
+    shim = TorchShim(layer)
+    shim.build()
     for step in range(steps):
         batch, bags, targets = synthetic(64, step)
         network.loss(batch, bags, targets).backward()
         if network.plays:
-            shim.pending.append(batch)
+            layer.pending.append(batch)
         shim.finish_update(optimizer)
     return network.eval()
 
@@ -209,5 +227,5 @@ def test_the_game_hides_languages():
     right in .91 to 1.0 without the adversary and in .58 to .76 with it."""
     apart, right = probe(play(None))
     assert apart > 0.9 and right > 0.95
-    hidden, right = probe(play(Game(False, 0.0, 3, 1, "uniform")))
+    hidden, right = probe(play(Adversary(steps=3, fooling_steps=1, fooling="uniform")))
     assert hidden < apart - 0.1 and right > 0.95

@@ -67,24 +67,24 @@ def test_overfit_save_reload_score(name, tmp_path):
     assert scores["fact_ap"] == scores["fact_micro_f"] == 1.0
     plays = name in ("amnre", "noO")
     assert ("fact_language_accuracy" in scores) == plays == (network(nlp).discriminator is not None)
-    shared = {id(head) for head in network(reloaded).heads}
+    shared = {id(head) for head in network(reloaded).classifiers}
     assert len(shared) == (1 if name in ("share", "mono") else 3)
     assert network(reloaded).shared == (name == "mnre")
 
 
 def test_shared_parts_stay_shared_in_training(tmp_path):
-    nlp, optimizer, examples = started("mnre", share_heads=True)
+    nlp, optimizer, examples = started("mnre", share_classifiers=True)
     update(nlp, examples, optimizer)
     nlp.to_disk(tmp_path)
     reloaded = spacy.load(tmp_path)
     before = weights(reloaded)
     update(reloaded, make_examples(reloaded.vocab, FACTS), reloaded.resume_training())
     after = weights(reloaded)
-    heads = [name for name in after if name.startswith("heads.0.")]
-    assert heads
-    for name in heads:
+    shared = [name for name in after if name.startswith("classifiers.0.")]
+    assert shared
+    for name in shared:
         assert not torch.equal(before[name], after[name])
-        assert all(torch.equal(after[name], after[name.replace("heads.0", f"heads.{i}")]) for i in (1, 2))
+        assert all(torch.equal(after[name], after[name.replace("classifiers.0", f"classifiers.{i}")]) for i in (1, 2))
 
 
 def test_one_seed_gives_one_model():
@@ -107,7 +107,7 @@ def test_joint_with_one_language_is_the_bag_model():
     plain, both = make_nlp(one, threshold=0.0), make_nlp(several, threshold=0.0)
     for nlp in (plain, both):
         nlp.initialize(lambda nlp=nlp: make_examples(nlp.vocab, ENGLISH))
-    names = {"encoder": "individual.0", "head": "heads.0", "words": "words"}
+    names = {"encoder": "individual.0", "classifier": "classifiers.0", "words": "words"}
     parts = {name: name.split(".", 1) for name in network(plain).state_dict()}
     state = network(plain).state_dict()
     network(both).load_state_dict({f"{names[part]}.{rest}": state[name] for name, (part, rest) in parts.items()})
@@ -142,7 +142,7 @@ def test_evidence(name):
 def steps(monkeypatch):
     """What each step of the optimizer changed, by part of the network, and the gradients that it had."""
     taken = []
-    step = TorchShim.finish_update
+    step = TorchShim.step
 
     def recorded(self, optimizer):
         before = {name: p.detach().clone() for name, p in self.module.named_parameters()}
@@ -151,11 +151,11 @@ def steps(monkeypatch):
         changed = {n.split(".")[0] for n, p in self.module.named_parameters() if not torch.equal(p, before[n])}
         taken.append((changed, grads))
 
-    monkeypatch.setattr(TorchShim, "finish_update", recorded)
+    monkeypatch.setattr(TorchShim, "step", recorded)
     return taken
 
 
-ROUND = [{"words", "individual", "consistent", "heads", "head"}, {"discriminator"}, *[{"consistent"}] * 5]
+ROUND = [{"words", "individual", "consistent", "classifiers", "classifier"}, {"discriminator"}, *[{"consistent"}] * 5]
 
 
 def test_steps_of_an_update(steps):
@@ -214,7 +214,7 @@ def test_steps_of_the_training_loop(steps, accumulate):
     )
     assert len(list(loop)) == 2
     assert [changed for changed, _ in steps] == ROUND * 2
-    assert not nlp.get_pipe("fact_extractor").model.shims[0].pending
+    assert not nlp.get_pipe("fact_extractor").model.shims[0].layer.pending
 
 
 def test_accumulated_steps_of_the_game_are_those_of_the_whole_batch(steps):
@@ -244,11 +244,11 @@ def test_what_is_pending_is_not_copied():
     nlp, optimizer, examples = started()
     update(nlp, examples, False)
     shim = nlp.get_pipe("fact_extractor").model.shims[0]
-    assert len(shim.pending) == 1
-    assert copy.deepcopy(shim).pending == pickle.loads(pickle.dumps(shim)).pending == []
-    assert len(shim.pending) == 1
+    assert len(shim.layer.pending) == 1
+    assert copy.deepcopy(shim).layer.pending == pickle.loads(pickle.dumps(shim)).layer.pending == []
+    assert len(shim.layer.pending) == 1
     nlp.get_pipe("fact_extractor").finish_update(optimizer)
-    assert shim.pending == []
+    assert shim.layer.pending == []
 
 
 @pytest.mark.parametrize("game", ["alternate", "reversal"])

@@ -33,7 +33,8 @@ from spacy_relx.bags.instances import (
     pair_instances,
     sentence_windows,
 )
-from spacy_relx.bags.words_settings import make_word_table
+from spacy_relx.bags.words import WordTable
+from spacy_relx.core.docs_to_batch import DocBatch
 from spacy_relx.data.extensions import set_bag, set_candidates, set_facts, set_lang, set_sentence_langs
 from spacy_relx.data.facts import Fact
 from spacy_relx.data.grouping import group_pairs
@@ -207,7 +208,7 @@ def docs():
 
 def test_instances_of_docs():
     some = docs()
-    found = find_instances(some, "linked", 0)
+    found = find_instances(DocBatch(some), "linked", 0)
     assert found.docs.tolist() == [0, 0, 2, 2, 4, 4, 5]
     assert [bags.keys for bags in found.bags] == [
         [("ann", "acme")],
@@ -230,7 +231,7 @@ def test_instances_of_docs():
 
 def test_every_pair_as_a_bag_of_its_own():
     some = docs()
-    found = pair_instances(some, 0)
+    found = pair_instances(DocBatch(some), 0)
     pairs = [len(doc._.candidates) for doc in some]
     assert pairs == [2, 0, 2, 0, 6, 1]
     assert found.sizes.tolist() == [1] * sum(pairs) and found.docs.tolist() == np.repeat(range(6), pairs).tolist()
@@ -240,13 +241,13 @@ def test_every_pair_as_a_bag_of_its_own():
 @pytest.mark.parametrize("max_tokens", [0, 3])
 def test_a_batch_has_the_words_and_mentions_of_its_instances(max_tokens):
     some = docs()
-    table = make_word_table(width=3, min_count=1, lower=False)
+    table = WordTable(width=3, min_count=1, lower=False)
     module = table.build(table.prepare(iter(some)))
     words = {}
     for doc in some:
         words.update((np.uint64(token.orth).view(np.int64), token.text) for token in doc)
     text = ["?", *(words[key] for key in module.keys.tolist())]
-    found = find_instances(some, "linked", max_tokens)
+    found = find_instances(DocBatch(some), "linked", max_tokens)
     langs = np.arange(len(found))
     batch = table.batch(some, found, langs, module)
     assert batch.langs.tolist() == langs.tolist()
@@ -265,7 +266,7 @@ def test_a_batch_has_the_words_and_mentions_of_its_instances(max_tokens):
 
 def test_no_instances():
     for some in ([], [Doc(VOCAB)], [marked(Doc(VOCAB, words=["a", "b"]))]):
-        found = find_instances(some, "linked", 5)
+        found = find_instances(DocBatch(some), "linked", 5)
         assert len(found) == 0 and found.sizes.tolist() == [] and found.langs == []
         assert found.windows.shape == (0, 2) and found.mentions.shape == (0, 2, 2)
 
@@ -274,7 +275,7 @@ def test_bags_come_back_from_storage():
     nlp = spacy.blank("xx")
     doc = marked(without_facts(make_bag(nlp.vocab, *FACTS[0])))
     again = Doc(nlp.vocab).from_bytes(doc.to_bytes())
-    assert find_instances([again], "linked", 0).bags[0].keys == [("ann", "acme")]
+    assert find_instances(DocBatch([again]), "linked", 0).bags[0].keys == [("ann", "acme")]
 
 
 def test_nested_mentions_and_mentions_over_sentences():
@@ -285,11 +286,11 @@ def test_nested_mentions_and_mentions_over_sentences():
     doc[0].is_sent_start = True
     for token in doc[1:]:
         token.is_sent_start = False
-    found = find_instances([marked(doc)], "linked", 2)
+    found = find_instances(DocBatch([marked(doc)]), "linked", 2)
     assert dict(zip(found.bags[0].keys, found.bags[0].sizes.tolist())) == {("york", "times"): 1, ("times", "york"): 1}
     # of a sentence the nearest two count; with other ids all pairs do
     add_mentions(doc, [(0, 3, "ORG", "times"), (0, 2, "PLACE", "york"), (4, 5, "PLACE", "old_york")])
-    found = find_instances([marked(doc)], "linked", 2)
+    found = find_instances(DocBatch([marked(doc)]), "linked", 2)
     assert len(found) == 6
     for (start, end), spans in zip(found.windows.tolist(), found.mentions.tolist()):
         assert (start, end) == (min(s for s, _ in spans), max(e for _, e in spans))
@@ -298,7 +299,7 @@ def test_nested_mentions_and_mentions_over_sentences():
 def test_candidates_may_come_without_a_marker_component():
     doc = Doc(VOCAB, words=["a", "b"])
     set_candidates(doc, Candidates([Mention(0, 1, "", "x"), Mention(1, 2, "", "y")], np.zeros(2), np.array([[1, 0]])))
-    assert find_instances([doc], "linked", 0).bags[0].keys == [("y", "x")]
+    assert find_instances(DocBatch([doc]), "linked", 0).bags[0].keys == [("y", "x")]
 
 
 # Training
@@ -408,8 +409,8 @@ def test_marker_dropout_leaves_the_docs_alone():
         ("encoder", {"channels": 0}),
         ("encoder", {"activation": "gelu"}),
         ("encoder", {"dropout": 1.0}),
-        ("head", {"loss": "hinge"}),
-        ("head", {"no_relation_weight": 0.0}),
+        ("classifier", {"loss": "hinge"}),
+        ("classifier", {"no_relation_weight": 0.0}),
         ("", {"entities": "names"}),
         ("", {"batch_tokens": 0}),
         ("", {"max_tokens": -1}),

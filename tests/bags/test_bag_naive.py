@@ -5,15 +5,16 @@ import pytest
 import torch
 from support.bag import INSTANCES, N_MARKERS, N_WORDS, SIZES, WIDTH, make_bags, make_batch, random
 
-from spacy_relx.bags.bag_heads import SigmoidBagHead, SoftmaxBagHead
+from spacy_relx.bags.bag_classifiers import SigmoidBagClassifier, SoftmaxBagClassifier
 from spacy_relx.bags.instance_batch import Bags
-from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, TypeFeatures, relative_positions
-from spacy_relx.bags.sentence_encoders import ConvEncoder, PieceMax, RecurrentEncoder, windows
+from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, relative_positions
+from spacy_relx.bags.sentence_encoders import CNN, PCNN, BiGRU, BiLSTM, PieceMax, windows
 from spacy_relx.bags.sentence_weights import AtLeastOne, AverageSentences, SelectiveAttention, bag_softmax
 from spacy_relx.bags.word_table import WordEmbedding
 
 N_TOKENS = sum(length for length, _, _ in INSTANCES)
 N_LABELS, VECTOR = 3, 5
+WORDS = WordEmbedding(3, WIDTH, dropout=0.0, word_dropout=0.0, tune=True)  # for its width
 
 
 def distance(place, mention):
@@ -46,7 +47,7 @@ def test_relative_positions():
 
 @pytest.mark.parametrize("max_distance", [2, 60])
 def test_position_features(max_distance):
-    module = PositionFeatures(3, max_distance)
+    module = PositionFeatures(N_MARKERS, width=3, max_distance=max_distance)
     head, tail = module.head.weight.detach().numpy(), module.tail.weight.detach().numpy()
     expected = []
     for n, *mentions in INSTANCES:
@@ -59,7 +60,7 @@ def test_position_features(max_distance):
 
 @pytest.mark.parametrize("roles", [False, True])
 def test_indicator_features(roles):
-    module = IndicatorFeatures(2, roles)
+    module = IndicatorFeatures(N_MARKERS, width=2, roles=roles)
     expected = []
     for n, (hs, he), (ts, te) in INSTANCES:
         for i in range(n):
@@ -71,13 +72,13 @@ def test_indicator_features(roles):
 
 
 def test_type_features_and_markers_that_are_not_known():
-    inner = PositionFeatures(1, 60)
-    module = TypeFeatures(inner, N_MARKERS - 1, 2)  # the last marker is beyond the table: taken for the uniform one
+    # the last marker is beyond the table: taken for the uniform one
+    module = PositionFeatures(N_MARKERS - 1, width=1, type_width=2)
     batch = make_batch()
-    head, tail = module.head.weight.detach().numpy(), module.tail.weight.detach().numpy()
+    head, tail = (types.weight.detach().numpy() for types in (module.head_types, module.tail_types))
     known = [[0 if m == N_MARKERS - 1 else m for m in row] for row in batch.markers.tolist()]
     types = [np.concatenate([head[known[i][0]], tail[known[i][1]]]) for i in batch.owners().tolist()]
-    expected = np.concatenate([inner(batch).detach().numpy(), np.array(types)], axis=1)
+    expected = np.concatenate([module.places(batch).detach().numpy(), np.array(types)], axis=1)
     np.testing.assert_array_equal(module(batch).detach(), expected)
     assert module.width == expected.shape[1]
     assert {m for row in batch.markers.tolist() for m in row} == {0, 1, 2}
@@ -129,8 +130,9 @@ def naive_conv(module, tokens, piecewise, activation):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 def test_cnn_and_pcnn(piecewise, activation, kernel):
-    settings = {"channels": 4, "kernel": kernel, "piecewise": piecewise, "activation": activation, "dropout": 0.0}
-    module = ConvEncoder(WIDTH, PositionFeatures(2, 5), **settings).double()
+    settings = {"channels": 4, "kernel": kernel, "activation": activation, "dropout": 0.0}
+    positions = PositionFeatures.configure(width=2, max_distance=5)
+    module = (PCNN if piecewise else CNN)(WORDS, N_MARKERS, positions=positions, **settings).double()
     module.convolution.bias.data.normal_()
     words, batch = random(N_TOKENS, WIDTH), make_batch()
     tokens = torch.cat([words, module.positions(batch)], dim=1).detach()
@@ -179,7 +181,8 @@ def lstm_states(p, x, suffix):
 @pytest.mark.parametrize("pool", ["last", "attention"])
 def test_bigru_and_bilstm(kind, pool):
     torch.manual_seed(3)
-    module = RecurrentEncoder(WIDTH, IndicatorFeatures(2, True), hidden=3, kind=kind, pool=pool, dropout=0.0).double()
+    settings = {"positions": IndicatorFeatures.configure(width=2, roles=True), "hidden": 3, "dropout": 0.0}
+    module = {"gru": BiGRU, "lstm": BiLSTM}[kind](WORDS, N_MARKERS, pooling=pool, **settings).double()
     words, batch = random(N_TOKENS, WIDTH), make_batch()
     tokens, p = torch.cat([words, module.positions(batch)], dim=1), arrays(module)
     run, expected = {"gru": gru_states, "lstm": lstm_states}[kind], []
@@ -228,7 +231,7 @@ def at_least_one(head, vectors):
     for group in groups():
         for r in range(N_LABELS + 1):
             logits = [p["classifier.weight"] @ vectors[i] + p["classifier.bias"] for i in group]
-            said = [softmax(each)[r] if isinstance(head, SoftmaxBagHead) else sigmoid(each)[r] for each in logits]
+            said = [softmax(each)[r] if isinstance(head, SoftmaxBagClassifier) else sigmoid(each)[r] for each in logits]
             weights[group[int(np.argmax(said))], r] = 1.0
     return weights
 
@@ -267,7 +270,7 @@ def make_head(kind, name, **settings):
     return head
 
 
-@pytest.mark.parametrize("kind", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("kind", [SoftmaxBagClassifier, SigmoidBagClassifier])
 @pytest.mark.parametrize("name", list(AGGREGATORS))
 def test_weights_of_a_bag(kind, name):
     head, vectors, bags = make_head(kind, name), random(sum(SIZES), VECTOR, seed=2), make_bags()
@@ -282,7 +285,7 @@ def test_weights_of_a_bag(kind, name):
 @pytest.mark.parametrize("weight", [1.0, 0.25])
 @pytest.mark.parametrize("name", list(AGGREGATORS))
 def test_softmax_loss_and_scores(name, weight):
-    head = make_head(SoftmaxBagHead, name, no_relation_weight=weight)
+    head = make_head(SoftmaxBagClassifier, name, no_relation_weight=weight)
     vectors, bags = random(sum(SIZES), VECTOR, seed=2), make_bags()
     logits = bag_logits(head, vectors.numpy(), naive_weights(name, head, vectors.numpy()))
     p = np.array([[softmax(of_query)[r] for r, of_query in enumerate(of_bag)] for of_bag in logits])
@@ -300,7 +303,7 @@ def test_softmax_loss_and_scores(name, weight):
 @pytest.mark.parametrize("weight", [1.0, 0.25])
 @pytest.mark.parametrize("name", list(AGGREGATORS))
 def test_sigmoid_loss_and_scores(name, weight):
-    head = make_head(SigmoidBagHead, name, no_relation_weight=weight)
+    head = make_head(SigmoidBagClassifier, name, no_relation_weight=weight)
     vectors, bags = random(sum(SIZES), VECTOR, seed=2), make_bags()
     logits = bag_logits(head, vectors.numpy(), naive_weights(name, head, vectors.numpy()))
     p = np.array([[sigmoid(of_bag[r, r]) for r in range(1, N_LABELS + 1)] for of_bag in logits])
@@ -313,14 +316,14 @@ def test_sigmoid_loss_and_scores(name, weight):
 
 @pytest.mark.parametrize("name", list(AGGREGATORS))
 def test_scores_in_parts_are_the_same(name, monkeypatch):
-    head, vectors, bags = make_head(SoftmaxBagHead, name), random(sum(SIZES), VECTOR), make_bags()
+    head, vectors, bags = make_head(SoftmaxBagClassifier, name), random(sum(SIZES), VECTOR), make_bags()
     whole = head.scores(vectors, bags)
-    monkeypatch.setattr("spacy_relx.bags.bag_heads._ROOM", 1)
+    monkeypatch.setattr("spacy_relx.bags.bag_classifiers._ROOM", 1)
     torch.testing.assert_close(head.scores(vectors, bags), whole)
 
 
 def test_at_least_one_takes_the_first_of_equals():
-    head = make_head(SoftmaxBagHead, "one")
+    head = make_head(SoftmaxBagClassifier, "one")
     row = random(1, VECTOR)
     vectors = torch.cat([random(1, VECTOR, seed=1), row, row, row, row])
     bags = Bags.of_sizes(torch.tensor([3, 2]))
@@ -330,14 +333,14 @@ def test_at_least_one_takes_the_first_of_equals():
     assert weights[3].tolist() == [1.0] * (N_LABELS + 1)
 
 
-@pytest.mark.parametrize("kind", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("kind", [SoftmaxBagClassifier, SigmoidBagClassifier])
 @pytest.mark.parametrize("name", list(AGGREGATORS))
 def test_a_bag_without_sentences_is_the_classifiers_bias(kind, name):
     head = make_head(kind, name)
     vectors = random(3, VECTOR)
     scores = head.scores(vectors, Bags.of_sizes(torch.tensor([0, 3, 0])))
     bias = arrays(head)["classifier.bias"]
-    expected = softmax(bias) if kind is SoftmaxBagHead else np.append(0.5, sigmoid(bias[1:]))
+    expected = softmax(bias) if kind is SoftmaxBagClassifier else np.append(0.5, sigmoid(bias[1:]))
     for row in (0, 2):
         np.testing.assert_allclose(scores[row].detach(), expected, atol=1e-9)
     torch.testing.assert_close(scores[1:2], head.scores(vectors, Bags.of_sizes(torch.tensor([3]))))
@@ -345,7 +348,7 @@ def test_a_bag_without_sentences_is_the_classifiers_bias(kind, name):
 
 def test_dropout_is_on_the_bags_vector():
     """With everything dropped but the bias, all bags look alike; the weights of their sentences do not."""
-    for kind in (SoftmaxBagHead, SigmoidBagHead):
+    for kind in (SoftmaxBagClassifier, SigmoidBagClassifier):
         head, vectors, bags = make_head(kind, "tanh"), random(sum(SIZES), VECTOR), make_bags()
         targets = torch.from_numpy(TARGETS)
         kept = head.loss(vectors, bags, targets)
@@ -356,7 +359,7 @@ def test_dropout_is_on_the_bags_vector():
         mask = head.dropout(torch.ones(len(SIZES), VECTOR, dtype=torch.float64))
         assert dropped != kept and {0.0, 2.0} == set(mask.unique().tolist())
         assert head.eval().loss(vectors, bags, targets) == kept
-        if kind is SigmoidBagHead:  # one mask a bag, for all its relations
+        if kind is SigmoidBagClassifier:  # one mask a bag, for all its relations
             weights = head.weights(vectors, bags).detach().numpy()
             expected = 0.0
             for row, group in enumerate(groups()):

@@ -1,18 +1,19 @@
 """Networks over bags: gradients, adversarial training, and what must not change a score."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 from support.bag import INSTANCES, N_MARKERS, N_WORDS, SIZES, WIDTH, make_bags, make_batch, random
 from torch.func import functional_call
 
-from spacy_relx.bags.bag_heads import SigmoidBagHead, SoftmaxBagHead
+from spacy_relx.bags.bag_classifiers import SigmoidBagClassifier, SoftmaxBagClassifier
 from spacy_relx.bags.instance_batch import Bags
 from spacy_relx.bags.network import BagNetwork, encode_in_parts, word_groups
-from spacy_relx.bags.perturbation import SCOPES, Perturbation
-from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures, TypeFeatures
-from spacy_relx.bags.sentence_encoders import ConvEncoder, RecurrentEncoder, piece_max
+from spacy_relx.bags.perturbation import Perturbation, Scope
+from spacy_relx.bags.positions import IndicatorFeatures, PositionFeatures
+from spacy_relx.bags.sentence_encoders import CNN, PCNN, BiGRU, BiLSTM, piece_max
 from spacy_relx.bags.sentence_weights import AtLeastOne, AverageSentences, SelectiveAttention
 from spacy_relx.bags.word_table import WordEmbedding
 from spacy_relx.core.precision import computes_bf16
@@ -26,11 +27,16 @@ def make_encoder(name, dropout=0.0):
     torch.manual_seed(1)
     if name in ("cnn", "pcnn"):
         settings = {"channels": 3, "kernel": 3, "activation": "tanh", "dropout": dropout}
-        positions = TypeFeatures(PositionFeatures(2, 4), N_MARKERS, 1)
-        return ConvEncoder(WIDTH, positions, piecewise=name == "pcnn", **settings).double()
-    kind, pool = name.split("-")
-    positions = IndicatorFeatures(1, True)
-    return RecurrentEncoder(WIDTH, positions, hidden=2, kind=kind, pool=pool, dropout=dropout).double()
+        positions = PositionFeatures.configure(width=2, max_distance=4, type_width=1)
+        encoder = {"cnn": CNN, "pcnn": PCNN}[name]
+        return encoder(make_words(), N_MARKERS, positions=positions, **settings).double()
+    kind, pooling = name.split("-")
+    settings = {"positions": IndicatorFeatures.configure(width=1, roles=True), "hidden": 2, "dropout": dropout}
+    return {"gru": BiGRU, "lstm": BiLSTM}[kind](make_words(), N_MARKERS, pooling=pooling, **settings).double()
+
+
+def make_words(dropout=0.0):
+    return WordEmbedding(N_WORDS, WIDTH, dropout=dropout, word_dropout=0.0, tune=True)
 
 
 ENCODERS = ["cnn", "pcnn", "gru-last", "gru-attention", "lstm-last", "lstm-attention"]
@@ -50,15 +56,15 @@ AGGREGATORS = ["tanh", "plain", "tied", "average", "one"]
 def make_network(
     encoder="pcnn",
     aggregator="tanh",
-    head=SoftmaxBagHead,
+    classifier=SoftmaxBagClassifier,
     perturbation=None,
     dropout=0.0,
     batch_tokens=1000,
 ):
     sentences = make_encoder(encoder, dropout)
-    words = WordEmbedding(N_WORDS, WIDTH, dropout=dropout, word_dropout=0.0, tune=True)
-    heads = head(make_aggregator(aggregator, sentences.width_out), sentences.width_out, N_LABELS, dropout=dropout)
-    return BagNetwork(words, sentences, heads, perturbation, batch_tokens).double()
+    weights = make_aggregator(aggregator, sentences.width_out)
+    of_bags = classifier(weights, sentences.width_out, N_LABELS, dropout=dropout)
+    return BagNetwork(make_words(dropout), sentences, of_bags, perturbation, batch_tokens).double()
 
 
 def check_gradients(module, function, *inputs):
@@ -133,7 +139,7 @@ class Loss(torch.nn.Module):
         return self.head.loss(vectors, bags, targets)
 
 
-@pytest.mark.parametrize("head", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("head", [SoftmaxBagClassifier, SigmoidBagClassifier])
 @pytest.mark.parametrize("aggregator", AGGREGATORS)
 def test_gradient_of_heads(head, aggregator):
     torch.manual_seed(2)
@@ -158,11 +164,11 @@ def norms(change, scope):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("eps", [0.01, 0.5, 20.0])
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", get_args(Scope))
 def test_the_perturbation_is_as_long_as_eps(scope, eps, dtype):
     groups, n = word_groups(scope, make_batch(), make_bags())
     gradient = random(N_TOKENS, WIDTH, seed=7).to(dtype)
-    change = Perturbation(eps, scope).change(gradient, groups, n)
+    change = Perturbation(eps=eps, scope=scope).change(gradient, groups, n)
     assert change.dtype == dtype
     lengths = norms(change.double(), scope)
     assert len(lengths) == {"sentence": len(INSTANCES), "bag": len(SIZES), "batch": 1}[scope]
@@ -176,28 +182,28 @@ def test_the_perturbation_is_as_long_as_eps(scope, eps, dtype):
 def test_gradients_of_any_size_count_alike(size):
     groups, n = word_groups("bag", make_batch(), make_bags())
     gradient = (random(N_TOKENS, WIDTH) * size).float()
-    lengths = norms(Perturbation(0.1, "bag").change(gradient, groups, n).double(), "bag")
+    lengths = norms(Perturbation(eps=0.1, scope="bag").change(gradient, groups, n).double(), "bag")
     assert (lengths - 0.1).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", get_args(Scope))
 def test_no_change_where_the_gradient_is_zero(scope):
     groups, n = word_groups(scope, make_batch(), make_bags())
     gradient = random(N_TOKENS, WIDTH)
     silent = make_batch().owners() == 3  # a sentence, and a bag of its own
     gradient[silent] = 0.0
-    change = Perturbation(0.1, scope).change(gradient, groups, n)
+    change = Perturbation(eps=0.1, scope=scope).change(gradient, groups, n)
     assert not change[silent].any() and torch.isfinite(change).all()
-    assert not Perturbation(0.1, scope).change(torch.zeros_like(gradient), groups, n).any()
+    assert not Perturbation(eps=0.1, scope=scope).change(torch.zeros_like(gradient), groups, n).any()
     expected = [0.0 if scope != "batch" and silent[groups == i].all() else 0.1 for i in range(n)]
     assert norms(change, scope).tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("encoder", ["pcnn", "gru-last"])
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", get_args(Scope))
 def test_only_the_loss_at_the_changed_words_is_optimised(encoder, scope):
     """Against eq. 2-4 of the paper, step by step: e is a constant, and the first pass leaves no gradient."""
-    network = make_network(encoder, perturbation=Perturbation(0.3, scope))
+    network = make_network(encoder, perturbation=Perturbation(eps=0.3, scope=scope))
     batch, bags = make_batch(), make_bags()
     loss = network.loss(batch, bags, TARGETS)
     loss.backward()
@@ -205,13 +211,13 @@ def test_only_the_loss_at_the_changed_words_is_optimised(encoder, scope):
     network.zero_grad()
 
     words = network.words(batch).detach().requires_grad_()
-    base = network.head.loss(network.encoder(words, batch), bags, TARGETS)
+    base = network.classifier.loss(network.encoder(words, batch), bags, TARGETS)
     (gradient,) = torch.autograd.grad(base, words)
     change = torch.zeros_like(gradient)
     groups = {"sentence": batch.owners(), "bag": bags.owners()[batch.owners()], "batch": torch.zeros(N_TOKENS)}[scope]
     for group in groups.unique():
         change[groups == group] = 0.3 * gradient[groups == group] / gradient[groups == group].norm()
-    expected = network.head.loss(network.encoder(network.words(batch) + change, batch), bags, TARGETS)
+    expected = network.classifier.loss(network.encoder(network.words(batch) + change, batch), bags, TARGETS)
     expected.backward()
     torch.testing.assert_close(loss, expected)
     assert loss > base
@@ -219,9 +225,9 @@ def test_only_the_loss_at_the_changed_words_is_optimised(encoder, scope):
         torch.testing.assert_close(got[name], parameter.grad)
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", get_args(Scope))
 def test_without_length_it_is_the_base_loss(scope):
-    clean, changed = make_network(), make_network(perturbation=Perturbation(0.0, scope))
+    clean, changed = make_network(), make_network(perturbation=Perturbation(eps=0.0, scope=scope))
     changed.load_state_dict(clean.state_dict())
     losses = [network.loss(make_batch(), make_bags(), TARGETS) for network in (clean, changed)]
     assert losses[0] == losses[1]
@@ -232,10 +238,11 @@ def test_without_length_it_is_the_base_loss(scope):
 
 
 @pytest.mark.parametrize("batch_tokens", [1000, 5])
-@pytest.mark.parametrize("head", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("head", [SoftmaxBagClassifier, SigmoidBagClassifier])
 def test_both_passes_have_the_same_dropout_masks(head, batch_tokens):
-    network = make_network(head=head, perturbation=Perturbation(0.1, "bag"), dropout=0.5, batch_tokens=batch_tokens)
-    masks = {"words": [], "encoder": [], "head": []}
+    settings = {"perturbation": Perturbation(eps=0.1, scope="bag"), "dropout": 0.5, "batch_tokens": batch_tokens}
+    network = make_network(classifier=head, **settings)
+    masks = {"words": [], "encoder": [], "classifier": []}
     for name, seen in masks.items():
         dropout = getattr(network, name).dropout
         dropout.register_forward_hook(lambda _, given, out, seen=seen: seen.append((given[0].detach(), out.detach())))
@@ -243,10 +250,13 @@ def test_both_passes_have_the_same_dropout_masks(head, batch_tokens):
     network.loss(make_batch(), make_bags(), TARGETS)
     after = torch.rand(1)
     assert len(masks["words"]) == 1  # the words are drawn once, and both passes take the result
-    assert len(masks["head"]) == 2
+    assert len(masks["classifier"]) == 2
     n = len(masks["encoder"]) // 2
     assert n == (1 if batch_tokens == 1000 else 5)
-    for first, second in ((masks["encoder"][:n], masks["encoder"][-n:]), (masks["head"][:1], masks["head"][1:])):
+    for first, second in (
+        (masks["encoder"][:n], masks["encoder"][-n:]),
+        (masks["classifier"][:1], masks["classifier"][1:]),
+    ):
         for (given, out), (changed, of_changed) in zip(first, second):
             both = (given != 0) & (changed != 0)
             assert torch.equal((out != 0)[both], (of_changed != 0)[both])
@@ -259,7 +269,7 @@ def test_both_passes_have_the_same_dropout_masks(head, batch_tokens):
 
 
 def test_positions_are_not_changed():
-    network = make_network(perturbation=Perturbation(5.0, "batch"))
+    network = make_network(perturbation=Perturbation(eps=5.0, scope="batch"))
     seen = []
     network.encoder.positions.register_forward_hook(lambda module, given, out: seen.append(out.detach()))
     read = []
@@ -271,7 +281,10 @@ def test_positions_are_not_changed():
 
 
 def test_out_of_training_the_words_are_as_they_are():
-    clean, changed = make_network(dropout=0.5), make_network(dropout=0.5, perturbation=Perturbation(5.0, "bag"))
+    clean, changed = (
+        make_network(dropout=0.5),
+        make_network(dropout=0.5, perturbation=Perturbation(eps=5.0, scope="bag")),
+    )
     changed.load_state_dict(clean.state_dict())
     batch, bags = make_batch(), make_bags()
     clean.eval(), changed.eval()
@@ -282,7 +295,7 @@ def test_out_of_training_the_words_are_as_they_are():
 
 
 def test_frozen_words_can_be_perturbed():
-    network = make_network(perturbation=Perturbation(0.3, "bag"))
+    network = make_network(perturbation=Perturbation(eps=0.3, scope="bag"))
     network.words.table.weight.requires_grad_(False)
     network.loss(make_batch(), make_bags(), TARGETS).backward()
     assert network.words.table.weight.grad is None
@@ -297,7 +310,7 @@ def bag_alone(batch, bags, row):
     return batch.select(rows), Bags.of_sizes(bags.sizes[row : row + 1])
 
 
-@pytest.mark.parametrize("head", [SoftmaxBagHead, SigmoidBagHead])
+@pytest.mark.parametrize("head", [SoftmaxBagClassifier, SigmoidBagClassifier])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_batched_equals_bag_by_bag(encoder, head):
     """So adding other bags changes nothing, and neither does the length of other sentences."""

@@ -28,6 +28,7 @@ from support.bag import (
 from support.fact_extractor import scores, trained_nlp
 from thinc.api import Config
 
+from spacy_relx.core.task import layer_of
 from spacy_relx.data.extensions import has_fact_scores, set_bag, set_facts
 from spacy_relx.data.facts import Bag, Fact
 from spacy_relx.errors import RelxError, RelxWarning
@@ -102,8 +103,8 @@ def test_a_config_with_dropout_everywhere_trains():
     model = model_config("BiGRU", adversarial=ADVERSARIAL, batch_tokens=32, marker_dropout=0.2, max_tokens=4)
     model["words"].update(dropout=0.2, word_dropout=0.1)
     model["encoder"].update(dropout=0.2)
-    model["head"].update(dropout=0.2, no_relation_weight=0.5)
-    model["head"]["aggregator"].update(tanh=False, tied=True)
+    model["classifier"].update(dropout=0.2, no_relation_weight=0.5)
+    model["classifier"]["aggregator"].update(tanh=False, tied=True)
     nlp = make_nlp(model)
     losses = train(nlp, steps=25, rate=0.02)
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
@@ -125,8 +126,9 @@ def test_same_seed_same_weights(adversarial):
 def test_labels_and_sizes(trained):
     facts = extractor(trained)
     assert facts.labels == LABELS and facts.label_data == list(LABELS)
-    assert facts.cfg["n_markers"] == trained.get_pipe("entity_type_marker").n_markers == 4
-    assert facts.cfg["width"] == network(trained).words.table.num_embeddings
+    layer = layer_of(facts.model)
+    assert layer.task.n_markers == trained.get_pipe("entity_type_marker").n_markers == 4
+    assert layer.sizes["n_words"] == network(trained).words.table.num_embeddings
 
 
 def test_labels_can_be_given():
@@ -313,7 +315,7 @@ def test_evidence_is_what_the_relations_own_query_looks_at(trained):
         column = 1 + facts.labels.index(fact.label)
         weights = {tuple(w): scored.weights[i, column] for i, w in enumerate(scored.windows.tolist())}
         assert {(e.start, e.end): pytest.approx(e.weight) for e in fact.evidence} == weights
-    assert len(doc._.facts) == 3 and module.head.aggregator.queries.shape[0] == 4
+    assert len(doc._.facts) == 3 and module.classifier.aggregator.queries.shape[0] == 4
 
 
 def test_at_most_so_much_evidence(trained):

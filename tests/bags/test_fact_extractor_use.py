@@ -157,7 +157,7 @@ def test_evaluate_says_that_sentences_are_no_bags(trained):
         with pytest.warns(RelxWarning) as caught:
             evaluate(trained, [doc], gold_mentions=given)
         said = [str(each.message) for each in caught]
-        assert re.search(r"RX199.*none of the 1 documents.*1 gold relations.*relx bags", said[-1])
+        assert re.search(r"RX199.*none of the 1 documents.*1 gold relations.*relx data bags", said[-1])
         assert [each[1:6] for each in said[:-1]] == ([] if given else ["RX505"])
     doc._.facts = [Fact("ann", "works_for", "acme")]
     assert evaluate(trained, [doc], gold_mentions=True)["gold_mentions_fact_micro_f"] == 1
@@ -176,7 +176,7 @@ def test_evaluate_refuses_bags_that_are_not_made_as_they_must_be(trained, change
     doc = make_bag(trained.vocab, *FACTS[0])
     change(doc)
     set_facts(doc, [])
-    with pytest.raises(RelxError, match=rf"RX144.*{problem}.*relx bags"):
+    with pytest.raises(RelxError, match=rf"RX144.*{problem}.*relx data bags"):
         evaluate(trained, [doc])
 
 

@@ -91,7 +91,7 @@ def test_predict_writes_facts_and_export_reads_them(nlp, tmp_path):
     found = {(fact["head"], fact["label"], fact["tail"]) for fact in row["facts"]}
     assert row["relations"] == [] and ("ann", "works_for", "acme") in found
     triples = list(triples_of_row(row))
-    assert {(t.subject.kb_id, t.relation, t.object.kb_id) for t in triples} == found
+    assert {(t.head.kb_id, t.label, t.tail.kb_id) for t in triples} == found
     assert len(triples) == sum(len(fact["evidence"]) for fact in row["facts"])
     for triple in triples:
         assert triple.doc_id == "d1" and row["text"][triple.sentence_start : triple.sentence_end] == triple.sentence

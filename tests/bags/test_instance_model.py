@@ -58,9 +58,9 @@ def loss_and_gradients(nlp, docs, targets):
 
 
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
-@pytest.mark.parametrize("head", [SOFTMAX, MULTILABEL])
-def test_learns_by_heart(encoder, head):
-    nlp = make_nlp(config(encoder, head))
+@pytest.mark.parametrize("classifier", [SOFTMAX, MULTILABEL])
+def test_learns_by_heart(encoder, classifier):
+    nlp = make_nlp(config(encoder, classifier))
     losses = model_util.train(nlp, steps=80)
     assert losses[-1] < 0.1 < losses[0]
     assert run(nlp) == [gold(sentence) for sentence in SENTENCES]
@@ -164,7 +164,7 @@ def test_long_sentences_are_cut_around_the_pair():
 
 
 def test_only_sampled_pairs_are_encoded():
-    nlp, examples = initialized(config(head_settings={"negative_ratio": 1.0}))
+    nlp, examples = initialized(config(classifier_settings={"negative_ratio": 1.0}))
     docs, targets = marked(nlp, examples)
     seen = []
     network(nlp).words.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
@@ -213,7 +213,7 @@ def test_adversarial_loss(scope):
     gold_targets = torch.from_numpy(targets)
 
     def loss_of(vectors):
-        return module.head.loss(module.head(module.encoder(vectors, batch)), gold_targets)
+        return module.classifier.loss(module.classifier(module.encoder(vectors, batch)), gold_targets)
 
     leaf = words.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss_of(leaf), leaf)
@@ -257,7 +257,7 @@ def test_config_trains(tmp_path):
     loaded = spacy.load(path)
     doc = loaded(make_doc(loaded.vocab, *SENTENCES[0][:2]))
     assert len(doc._.candidates) == 6
-    assert type(network(loaded).encoder).__name__ == "ConvEncoder" and network(loaded).encoder.piecewise
+    assert type(network(loaded).encoder).__name__ == "PCNN"
 
 
 class NoOutput:

@@ -1,6 +1,7 @@
 """Bags in several languages against the paper's formulas, computed bag by bag and language by language."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from spacy.util import registry
 from support.bag import N_MARKERS, N_WORDS, SIZES, make_bags, make_batch
 from thinc.api import Config, fix_random_seed
 
-from spacy_relx.bags.amnre import COMBINE, combine
+from spacy_relx.bags.amnre import Combine, combine
 from spacy_relx.bags.instance_batch import Bags
-from spacy_relx.bags.language_adversary import FOOLING, PENALTIES, orthogonality
+from spacy_relx.bags.language_adversary import Fooling, Penalty, orthogonality
+from spacy_relx.core.task import Task, layer_of
 from spacy_relx.errors import RelxError
 
 #: Of the sentences of `bag_util`: a bag in all three languages, two in one each, and one twice in the same.
@@ -48,11 +50,11 @@ dropout = 0.0
 @architectures = "spacy_relx.PositionFeatures.v1"
 width = 2
 
-[model.head]
-@architectures = "spacy_relx.BagHead.v1"
+[model.classifier]
+@architectures = "spacy_relx.BagClassifier.v1"
 no_relation_weight = 0.25
 
-[model.head.aggregator]
+[model.classifier.aggregator]
 @architectures = "spacy_relx.SelectiveAttention.v1"
 tanh = false
 """
@@ -62,7 +64,7 @@ ABLATIONS = {
     "noA": {"orthogonality": 0.1},
     "noBoth": {},
     "joint": {"consistent": None, "combine": "average"},
-    "share": {"consistent": None, "combine": "average", "share_heads": True},
+    "share": {"consistent": None, "combine": "average", "share_classifiers": True},
     "consistent": {"individual": None},
     "mnre": {"consistent": None, "share_encoders": True},
 }
@@ -78,7 +80,9 @@ def build(**settings):
 def make_network(seed=0, **settings):
     """The network alone, in double precision and out of training. Biases are not 0, as they are at first."""
     fix_random_seed(seed)
-    network = build(**settings).attrs["build"](N_WORDS, N_MARKERS, N_LABELS).double().eval()
+    layer = layer_of(build(**settings))
+    layer.task, layer.sizes = Task(labels=tuple("abcdefgh"[:N_LABELS]), n_markers=N_MARKERS), {"n_words": N_WORDS}
+    network = layer.build().double().eval()
     for name, parameter in network.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter)
@@ -130,11 +134,11 @@ def factors(network, batch):
     for rows in bags_of():
         of_bag = []
         for query in range(N_LABELS + 1):
-            each = [] if consistent is None else [probability(network.head, [consistent[i] for i in rows], query)]
+            each = [] if consistent is None else [probability(network.classifier, [consistent[i] for i in rows], query)]
             for lang in range(1, N_LANGS + 1) if individual is not None else ():
                 mine = [individual[i] for i in rows if int(batch.langs[i]) == lang]
                 if mine:
-                    each.append(probability(network.heads[lang - 1], mine, query))
+                    each.append(probability(network.classifiers[lang - 1], mine, query))
             of_bag.append(each)
         out.append(of_bag)
     return out
@@ -147,7 +151,7 @@ JOINING = {
 }
 
 
-@pytest.mark.parametrize("how", COMBINE)
+@pytest.mark.parametrize("how", get_args(Combine))
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_scores_are_those_of_the_formulas(name, how):
     """Eq. 6-12, each relation under its own query; a language that a bag lacks has no factor."""
@@ -198,11 +202,11 @@ def test_evidence_weights(name):
         for query in range(N_LABELS + 1):
             if common is not None:
                 np.testing.assert_allclose(
-                    weights[rows, query], attention(network.head, [vectors[i] for i in rows], query), atol=1e-10
+                    weights[rows, query], attention(network.classifier, [vectors[i] for i in rows], query), atol=1e-10
                 )
             for lang in langs if common is None else ():
                 mine = [i for i in rows if LANGS[i] == lang]
-                wanted = attention(network.heads[lang - 1], [vectors[i] for i in mine], query) / len(langs)
+                wanted = attention(network.classifiers[lang - 1], [vectors[i] for i in mine], query) / len(langs)
                 np.testing.assert_allclose(weights[mine, query], wanted, atol=1e-10)
 
 
@@ -217,7 +221,7 @@ def naive_relation_loss(network, batch, weight=0.25):
     return total / norm
 
 
-@pytest.mark.parametrize("how", COMBINE)
+@pytest.mark.parametrize("how", get_args(Combine))
 @pytest.mark.parametrize("name", ["noBoth", "joint", "share", "consistent", "mnre"])
 def test_loss_is_that_of_the_formula(name, how):
     """Bags with one relation, with two and with none; `combine` is a matter of prediction."""
@@ -226,7 +230,7 @@ def test_loss_is_that_of_the_formula(name, how):
     assert float(loss.detach()) == pytest.approx(naive_relation_loss(network, batch), abs=1e-10)
 
 
-@pytest.mark.parametrize("kind", PENALTIES)
+@pytest.mark.parametrize("kind", get_args(Penalty))
 def test_penalty_is_a_sum_over_languages(kind):
     """Eq. 17 and 18."""
     settings = {"orthogonality": 0.3, "penalty": kind}
@@ -246,7 +250,7 @@ def test_penalty_is_a_sum_over_languages(kind):
     network._penalty(*network.encode(network.words(batch), batch), batch.langs).backward()
     for encoders in (network.individual, network.consistent):
         assert all(float(encoder.positions.head.weight.grad.abs().max()) > 0 for encoder in encoders)
-    assert network.head.classifier.weight.grad is None
+    assert network.classifier.classifier.weight.grad is None
 
 
 def test_reversal_adds_the_discriminators_loss_and_turns_its_gradient():
@@ -292,7 +296,7 @@ def test_gradients_equal_finite_differences(name):
         assert (sides[0] - sides[1]) / 2e-5 == pytest.approx(expected, rel=1e-4, abs=1e-7), part
 
 
-@pytest.mark.parametrize("kind", FOOLING)
+@pytest.mark.parametrize("kind", get_args(Fooling))
 def test_each_step_of_the_game_moves_its_own_part_only(kind):
     """Check 3: gradients that a step leaves out are none, not zero, so that no momentum can move anything."""
     network, batch = make_network(adversary={**ADVERSARY, "fooling": kind, "steps": 2, "fooling_steps": 3}), batch_of()
@@ -373,7 +377,7 @@ def test_order_of_languages_does_not_matter(name):
     with torch.no_grad():
         scores = network(batch, make_bags())[0]
         order = [2, 0, 1]  # the language that was third is now first
-        for part in ("individual", "consistent", "heads"):
+        for part in ("individual", "consistent", "classifiers"):
             modules = getattr(network, part)
             if modules is not None:
                 setattr(network, part, torch.nn.ModuleList([modules[i] for i in order]))
@@ -386,14 +390,14 @@ def test_order_of_languages_does_not_matter(name):
 
 def test_shared_parts_are_one():
     network = make_network(**ABLATIONS["share"])
-    assert len({id(head) for head in network.heads}) == 1
+    assert len({id(head) for head in network.classifiers}) == 1
     network = make_network(**ABLATIONS["mnre"])
     assert network.shared and not any(name.startswith("consistent") for name in network.state_dict())
     assert len({id(encoder) for encoder in network.individual}) == N_LANGS
 
 
 SIGMOID = {
-    "@architectures": "spacy_relx.BagHead.v1",
+    "@architectures": "spacy_relx.BagClassifier.v1",
     "loss": "sigmoid",
     "aggregator": {"@architectures": "spacy_relx.AverageSentences.v1"},
 }
@@ -408,8 +412,8 @@ SIGMOID = {
         ({"share_encoders": True}, "RX066"),
         ({"share_encoders": True, "individual": None}, "RX066"),
         ({"share_encoders": True, "individual": None, "consistent": None}, "RX066"),
-        ({"share_heads": True, "individual": None}, "RX066"),
-        ({"head": SIGMOID}, "RX066"),
+        ({"share_classifiers": True, "individual": None}, "RX066"),
+        ({"classifier": SIGMOID}, "RX066"),
         ({"langs": []}, "RX021"),
         ({"langs": ["en", ""]}, "RX021"),
         ({"langs": ["en", "en"]}, "RX021"),

@@ -18,8 +18,9 @@ from support.instances import (
 )
 from support.tiny_transformer import KINDS
 
-from spacy_relx.bags.layer import Reader
 from spacy_relx.bags.subwords import excerpts, mention_limit
+from spacy_relx.core.docs_to_batch import DocBatch
+from spacy_relx.core.task import layer_of
 from spacy_relx.errors import RelxWarning
 from spacy_relx.marked.marking import HEAD, TAIL, marker_rows
 
@@ -33,9 +34,9 @@ def folders(tmp_path_factory):
 
 def encode(nlp, docs, max_tokens=0):
     """The batch of the Docs' instances, and their vectors."""
-    reader = Reader(model_of(nlp).shims[0].text, "linked", (), max_tokens)
-    module = network(nlp).eval()
-    instances, batch, _ = reader(docs, module)
+    layer, module = layer_of(model_of(nlp)), network(nlp).eval()
+    layer.max_tokens = max_tokens
+    instances, batch, _ = layer.read(DocBatch(docs))
     with torch.inference_mode():
         return instances, batch, module.encoder(module.words(batch), batch)
 
@@ -56,7 +57,7 @@ class Naive:
         markers = module.words.table.markers.weight.data
         self.model.resize_token_embeddings(first + len(markers))
         self.model.get_input_embeddings().weight.data[first:] = markers
-        self.ids = marker_rows(model_of(nlp).get_dim("n_markers") if typed else 1, roles) + first
+        self.ids = marker_rows(layer_of(model_of(nlp)).task.n_markers if typed else 1, roles) + first
 
     def vector(self, doc, window, mentions, markers):
         """window: tokens. mentions: head and tail, tokens. markers: rows of their types."""

@@ -43,7 +43,7 @@ def folders(tmp_path_factory):
 
 def instance_config(folder, words=None, encoder=None, **settings):
     parts = bag_config(folder, words, encoder, **settings)
-    return {**parts, "@architectures": "spacy_relx.InstanceModel.v1", "head": {"@architectures": SOFTMAX}}
+    return {**parts, "@architectures": "spacy_relx.InstanceModel.v1", "classifier": {"@architectures": SOFTMAX}}
 
 
 def adversarial(eps, scope="sentence"):
@@ -232,7 +232,7 @@ def test_parts_that_do_not_go_together(folders):
         "stride": bag_config(folders["bert"], {"transformer": {"stride": 8}}),
         "markers": bag_config(folders["bert"], {"markers": "some"}),
         "precision": bag_config(folders["bert"], None, {"precision": "int8"}),
-        "max_length": bag_config(folders["bert"], {"transformer": {"max_length": 65}}),
+        "max_subwords": bag_config(folders["bert"], {"transformer": {"max_subwords": 65}}),
     }
     for name, each in wrong.items():
         with pytest.raises(RelxError, match="RX021") as error:
@@ -245,7 +245,7 @@ def test_the_config(folders):
     config = config.interpolate()
     parts = Config({name: config[name] for name in ("nlp", "components")})
     parts["components"]["fact_extractor"].update(scorer=None)
-    parts["components"]["fact_extractor"]["model"]["words"]["transformer"]["max_length"] = 60
+    parts["components"]["fact_extractor"]["model"]["words"]["transformer"]["max_subwords"] = 60
     set_extensions()
     fix_random_seed(0)
     nlp = load_model_from_config(parts, auto_fill=True, validate=True)

@@ -21,7 +21,7 @@ from support.bag import (
 )
 
 from spacy_relx.bags.instances import Instances
-from spacy_relx.bags.words_settings import make_word_table
+from spacy_relx.bags.words import WordTable
 from spacy_relx.data.extensions import set_lang, set_sentence_langs
 from spacy_relx.data.grouping import DocBags
 from spacy_relx.errors import RelxError
@@ -54,7 +54,7 @@ def rows(table, module, *docs):
 
 
 def prepared(docs, **settings):
-    table = make_word_table(**{"width": WIDTH, "min_count": 1, **settings})
+    table = WordTable(**{"width": WIDTH, "min_count": 1, **settings})
     return table, table.build(table.prepare(iter(docs)))
 
 
@@ -235,29 +235,29 @@ def test_vectors_that_cannot_be_used(tmp_path):
     docs = [doc_of(nlp.vocab, "a b")]
     path = vectors_file(tmp_path / "vectors.txt")
     with pytest.raises(RelxError, match=r"RX061.*4 numbers each, but 'width' is 5"):
-        make_word_table(width=5, vectors=path).prepare(docs)
+        WordTable(width=5, vectors=path).prepare(docs)
     with pytest.raises(RelxError, match=r"RX061.*missing\.txt.*no such file or folder"):
-        make_word_table(width=4, vectors=str(tmp_path / "missing.txt")).prepare(docs)
+        WordTable(width=4, vectors=str(tmp_path / "missing.txt")).prepare(docs)
     with pytest.raises(RelxError, match=r"RX061.*vocab has no vectors"):
-        make_word_table(width=4, vectors="vocab").prepare(docs)
+        WordTable(width=4, vectors="vocab").prepare(docs)
     broken = tmp_path / "broken.txt"
     broken.write_text("2 4\nthe 1 2 3 4\ncat 1 2 x 4\n", encoding="utf8")
     with pytest.raises(RelxError, match=r"RX061.*ValueError"):
-        make_word_table(width=4, vectors=str(broken)).prepare(docs)
+        WordTable(width=4, vectors=str(broken)).prepare(docs)
     nlp.to_disk(tmp_path / "none")  # a pipeline without vectors
     with pytest.raises(RelxError, match="RX061"):
-        make_word_table(width=4, vectors=str(tmp_path / "none")).prepare(docs)
+        WordTable(width=4, vectors=str(tmp_path / "none")).prepare(docs)
 
 
 def test_no_docs():
     with pytest.raises(RelxError, match="RX060"):
-        make_word_table().prepare([])
+        WordTable().prepare([])
 
 
 @pytest.mark.parametrize("setting", [{"width": 0}, {"min_count": 0}, {"dropout": 1.0}, {"word_dropout": -0.1}], ids=str)
 def test_settings_that_make_no_sense(setting):
     with pytest.raises(RelxError, match=f"RX021.*{next(iter(setting))}"):
-        make_word_table(**setting)
+        WordTable(**setting)
 
 
 def words_config(**settings):

@@ -16,12 +16,23 @@ import pytest
 import spacy
 import srsly
 from spacy.tokens import Doc, DocBin
-from support.commands import CODE, EXPECTED, TEXT, invoke
+from support.commands import CODE, EXPECTED, MENTIONS, TEXT, invoke
 from support.scorer import check_keys
 
 from spacy_relx.data.tables import Table, shortened
 from spacy_relx.data.types import Relation
 from spacy_relx.evaluation.report import _by_support
+
+
+def call(command, model, *args, **more):
+    """A command whose pipeline is an argument, or an option."""
+    return invoke(
+        command,
+        *(args[:1] if command == "show" else (model, *args[:1])),
+        *args[1:],
+        *(("--model", model) if command == "show" else ()),
+        **more,
+    )
 
 
 def rows(text):
@@ -121,8 +132,8 @@ def test_predict_txt_to_file(model, tmp_path):
     result = invoke("predict", model, texts, "-o", out, "--batch-size", 1)
     assert result.stdout == ""
     assert rows(out.read_text(encoding="utf8").replace("\u2028", " ")) == [
-        {"id": 1, "text": TEXT, "lang": "", "relations": EXPECTED},
-        {"id": 4, "text": "Nobody here", "lang": "", "relations": []},
+        {"id": 1, "text": TEXT, "lang": "", "mentions": MENTIONS, "relations": EXPECTED},
+        {"id": 4, "text": "Nobody here", "lang": "", "mentions": [], "relations": []},
     ]
 
 
@@ -131,11 +142,11 @@ def test_blank_lines_are_counted(model, tmp_path, command):
     """Whoever puts lines of texts and of results side by side has to know."""
     texts = tmp_path / "texts.txt"
     texts.write_text(f"{TEXT}\n\n  \n{TEXT}\n\n", encoding="utf8")
-    message = invoke(command, model, texts, "-o", tmp_path / "out.html").stderr
+    message = call(command, model, texts, "-o", tmp_path / "out.html").stderr
     assert f"[RX184] 3 texts were left out, the first at {texts}:2: the line is blank." in message
     assert message.count("RX184") == 1
     texts.write_text(f"{TEXT}\n{TEXT}\n", encoding="utf8")
-    assert "RX184" not in invoke(command, model, texts, "-o", tmp_path / "out.html").stderr
+    assert "RX184" not in call(command, model, texts, "-o", tmp_path / "out.html").stderr
 
 
 def test_predict_jsonl_to_stdout(model, tmp_path):
@@ -145,7 +156,7 @@ def test_predict_jsonl_to_stdout(model, tmp_path):
     found = rows(invoke("predict", model, texts).stdout)
     assert [(row["id"], row["lang"]) for row in found] == [("a", "en"), (2, ""), (3, "")]
     assert found[0]["relations"] == EXPECTED
-    tail = found[1]["relations"][0]["tail"]
+    tail = found[1]["mentions"][found[1]["relations"][0]["tail"]]
     assert found[1]["text"][tail["start"] : tail["end"]] == tail["text"] == "東京"
 
 
@@ -225,7 +236,7 @@ def test_model_that_is_none(command, data, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.cfg").write_text("[nlp]\nlang = 3\n", encoding="utf8")
     for model in (tmp_path, tmp_path / "absent", data, "no_such_package", tmp_path / "broken"):
-        result = invoke(command, model, data, *rest, exit_code=1)
+        result = call(command, model, data, *rest, exit_code=1)
         assert "[RX180]" in result.stderr and str(model) in result.stderr
         assert "Traceback" not in result.output
 
@@ -257,7 +268,7 @@ def test_data_that_is_none_is_named_rightly(model, tmp_path):
     fake = tmp_path / "fake.spacy"
     for content in (b"{}", zlib.compress(srsly.msgpack_dumps({"a": 1}))):
         fake.write_bytes(content)
-        broken = invoke("show", "-", fake, "-o", tmp_path / "x.html", exit_code=1).stderr
+        broken = invoke("show", fake, "-o", tmp_path / "x.html", exit_code=1).stderr
         assert "[RX132]" in broken and "E1014" not in broken and "spacy convert" not in broken
 
 
@@ -265,14 +276,14 @@ def test_data_that_is_none_is_named_rightly(model, tmp_path):
 def test_output_that_cannot_be_written(command, model, data, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf8")
     for path in (tmp_path / "file" / "out", tmp_path):
-        result = invoke(command, tmp_path / "no_model", data, "-o", path, exit_code=1)
+        result = call(command, tmp_path / "no_model", data, "-o", path, exit_code=1)
         assert "[RX186]" in result.stderr  # said before anything is loaded
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "show"])
 def test_output_in_a_new_folder(command, model, data, tmp_path):
     out = tmp_path / "new" / "folder" / "out"
-    invoke(command, model, data, "-o", out)
+    call(command, model, data, "-o", out)
     assert out.stat().st_size > 0
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
@@ -285,10 +296,10 @@ def test_output_that_is_an_input(command, model, data, code, tmp_path):
     link.symlink_to(copy)
     hard.hardlink_to(copy)
     for out in (copy, copy.parent / ".." / "in" / "gold.spacy", link, hard):
-        assert "[RX189]" in invoke(command, model, copy, "-o", out, exit_code=1).stderr
+        assert "[RX189]" in call(command, model, copy, "-o", out, exit_code=1).stderr
     if command == "evaluate":
-        assert "[RX189]" in invoke(command, model, copy.parent, "-o", copy, exit_code=1).stderr
-    assert "[RX189]" in invoke(command, model, copy, "--code", code, "-o", code, exit_code=1).stderr
+        assert "[RX189]" in call(command, model, copy.parent, "-o", copy, exit_code=1).stderr
+    assert "[RX189]" in call(command, model, copy, "--code", code, "-o", code, exit_code=1).stderr
     assert copy.read_bytes() == data.read_bytes() and code.read_text(encoding="utf8") == CODE
 
 
@@ -296,7 +307,7 @@ def test_output_that_is_an_input(command, model, data, code, tmp_path):
 def test_output_in_the_folder_of_the_pipeline(command, model, data):
     before = {path: path.stat().st_mtime_ns for path in model.rglob("*")}
     for name in ("config.cfg", "new.out", "vocab/new"):
-        assert "[RX181]" in invoke(command, model, data, "-o", model / name, exit_code=1).stderr
+        assert "[RX181]" in call(command, model, data, "-o", model / name, exit_code=1).stderr
     assert {path: path.stat().st_mtime_ns for path in model.rglob("*")} == before
 
 
@@ -320,7 +331,7 @@ def test_a_failed_write_leaves_what_was_there(command, model, data, tmp_path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("spacy_relx.data.files.os.replace", fail)
-    result = invoke(command, model, data, "-o", out, exit_code=1)
+    result = call(command, model, data, "-o", out, exit_code=1)
     assert "[RX186]" in result.stderr and "No space left" in result.stderr
     assert "Overall" in result.stdout or command == "show"  # the report is not lost with its file
     assert out.read_text(encoding="utf8") == "old" and [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -343,34 +354,45 @@ def test_code_and_gpu_that_do_not_work(model, data, tmp_path):
 # show
 
 
-@pytest.mark.parametrize("command", ["show", "visualize"])
-def test_show(model, tmp_path, command):
+def test_show(model, tmp_path):
     texts, out = tmp_path / "texts.txt", tmp_path / "page.html"
     texts.write_text("\n".join([TEXT] * 5), encoding="utf8")
-    result = invoke(command, model, texts, "-o", out, "--limit", 2, "--title", "A <title>")
+    result = invoke("show", texts, "--model", model, "-o", out, "--limit", 2, "--title", "A <title>")
     html = out.read_text(encoding="utf8")
     assert html.count("<article") == 2 and "works_for" in html and "A &lt;title&gt;" in html
     assert "--limit is 2" in result.stderr
-    assert "--limit" not in invoke(command, model, texts, "-o", out, "--limit", 5).stderr
+    assert "--limit" not in invoke("show", texts, "--model", model, "-o", out, "--limit", 5).stderr
 
 
 def test_show_prints_triples(model, data, tmp_path):
     texts, out = tmp_path / "texts.jsonl", tmp_path / "page.html"
     rows = [{"text": TEXT, "lang": "en"}, {"text": "Nobody"}, {"text": "Ann at Acme"}]
     texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf8")
-    printed = invoke("show", model, texts, "-o", out, "--triples", "--limit", 2).stdout
-    assert printed == f"\nen  {TEXT}\n    Ann --works_for--> Acme  (0.50)\n\n??  Nobody\n"
-    assert invoke("show", model, texts, "-o", out).stdout == ""
-    assert "Bob --works_for--> Initech  (1.00)" in invoke("show", "-", data, "-o", out, "--triples").stdout
+    printed = invoke("show", texts, "--model", model, "--limit", 2).stdout
+    assert printed == f"en  {TEXT}\n    Ann --works_for--> Acme  (0.50)\n??  Nobody\n"
+    assert invoke("show", texts, "--model", model, "-o", out).stdout == ""
+    assert "Bob --works_for--> Initech  (1.00)" in invoke("show", data).stdout
 
 
 def test_show_without_a_model(data, tmp_path):
     out = tmp_path / "page.html"
-    invoke("show", "-", data, "-o", out)
+    invoke("show", data, "-o", out)
     assert out.read_text(encoding="utf8").count("works_for") == 2
     texts = tmp_path / "texts.txt"
     texts.write_text(TEXT, encoding="utf8")
-    assert "[RX185]" in invoke("show", "-", texts, "-o", out, exit_code=1).stderr
+    assert "[RX185]" in invoke("show", texts, "-o", out, "--style", "rows", exit_code=1).stderr
+    assert "[RX338]" in invoke("show", texts, "-o", out, exit_code=1).stderr
+
+
+def test_show_predictions(model, data, tmp_path):
+    """What `relx predict` wrote is browsed; with a pipeline, texts are too."""
+    found, out = tmp_path / "found.jsonl", tmp_path / "page.html"
+    invoke("predict", model, data, "-o", found)
+    assert "2 documents, 2 triples" in invoke("show", found, "-o", out).stderr
+    assert "Ann --works_for--> Acme  (0.50)" in invoke("show", found).stdout
+    shown = invoke("show", data, "--model", model, "--style", "browse", "-o", out).stderr
+    assert "2 documents, 2 triples" in shown
+    assert "[RX367]" in invoke("show", found, "-o", out, "--width", 300, exit_code=1).stderr
 
 
 # as processes
@@ -383,7 +405,7 @@ def command(*args):
 @pytest.mark.process
 def test_help_names_the_commands():
     done = subprocess.run(command("--help"), capture_output=True, encoding="utf8", timeout=60, check=True)
-    for name in ("convert", "evaluate", "predict", "show", "transfer"):
+    for name in ("data", "train", "evaluate", "compare", "predict", "show"):
         assert f"\n  {name} " in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""`relx evaluate` on bags, and `relx curves` on what it writes."""
+"""`relx evaluate` on bags, and `relx compare --curves` on what it writes."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_evaluate_bags_without_gold_facts(model, tmp_path):
     out = tmp_path / "metrics.json"
     stdout = invoke("evaluate", model, path, "--output", out).stdout
     assert "0 gold and 1 predicted facts" in stdout and "Facts per relation" not in stdout
-    assert "RX194" in invoke("curves", f"a={out}", "--output", tmp_path / "a.svg", exit_code=1).stderr
+    assert "RX194" in invoke("compare", f"a={out}", "--curves", tmp_path / "a.svg", exit_code=1).stderr
 
 
 def test_evaluate_across_docs(model, tmp_path):
@@ -196,7 +196,7 @@ def test_curves_of_several_runs(metrics, tmp_path):
     folder, scores = metrics
     out, numbers = tmp_path / "new" / "curves.svg", tmp_path / "curves.json"
     runs = [f"PCNN={folder}/pcnn-*.json", f"GRU & more={folder}/gru.json"]
-    result = invoke("curves", *runs, "-o", out, "--title", "Bags", "--recall-max", "0.5", "--json", numbers)
+    result = invoke("compare", *runs, "--curves", out, "--title", "Bags", "--recall-max", "0.5", "--output", numbers)
     texts, curves, bands = shapes(out)
     assert {"Bags", "PCNN (3 runs)", "GRU & more", "0.5", "AP", "AUC"} <= set(texts)
     assert texts.count("0.6") == 1  # of precision
@@ -205,10 +205,12 @@ def test_curves_of_several_runs(metrics, tmp_path):
     mean, sd = np.mean(aps), np.std(aps, ddof=1)
     assert f"{mean:.3f} ± {sd:.3f}" in texts and f"{scores['gru']['fact_ap']:.3f}" in texts
     assert f"{100 * mean:.1f} ± {100 * sd:.1f}" in result.stdout and "P at R 40" in result.stdout
-    data = json.loads(numbers.read_text(encoding="utf8"))
+    whole = json.loads(numbers.read_text(encoding="utf8"))
+    data = whole["curves"]
+    assert len(whole["files"]["PCNN"]) == 3 and whole["runs"]["PCNN"] == 3
     assert data["recall_max"] == 0.5 and list(data["runs"]) == ["PCNN", "GRU & more"]
     row = data["runs"]["PCNN"]
-    assert (row["n"], len(row["files"])) == (3, 3)
+    assert row["n"] == 3
     assert row["numbers"]["fact_ap"] == {"mean": pytest.approx(mean), "sd": pytest.approx(sd)}
     assert data["runs"]["GRU & more"]["numbers"]["fact_ap"]["sd"] is None
     at = row["recall"].index(0.4)  # the mean curve goes through the mean of precision at recall 0.4
@@ -220,22 +222,24 @@ def test_curves_of_several_runs(metrics, tmp_path):
 def test_recall_that_is_not_reached_is_null(tmp_path):
     write_metrics(tmp_path / "a.json", 0, n_gold=800)
     numbers = tmp_path / "numbers.json"
-    invoke("curves", f"a={tmp_path}/a.json", "-o", tmp_path / "a.svg", "--json", numbers)
-    row = json.loads(numbers.read_text(encoding="utf8"))["runs"]["a"]
+    invoke("compare", f"a={tmp_path}/a.json", "--curves", tmp_path / "a.svg", "--output", numbers)
+    row = json.loads(numbers.read_text(encoding="utf8"))["curves"]["runs"]["a"]
     assert row["precision"][0] is not None and row["precision"][-1] is row["sd"][-1] is None
 
 
 def test_one_name_given_twice_and_a_file_given_twice(metrics, tmp_path):
     folder, _ = metrics
     out = tmp_path / "a.svg"
-    invoke("curves", f"a={folder}/pcnn-0.json", f"a={folder}/pcnn-1.json", f"a={folder}/./pcnn-0.json", "-o", out)
+    invoke(
+        "compare", f"a={folder}/pcnn-0.json", f"a={folder}/pcnn-1.json", f"a={folder}/./pcnn-0.json", "--curves", out
+    )
     assert "a (2 runs)" in shapes(out)[0]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.pdf"])
 def test_other_pictures(metrics, tmp_path, name):
     folder, _ = metrics
-    invoke("curves", f"a={folder}/gru.json", "-o", tmp_path / name)
+    invoke("compare", f"a={folder}/gru.json", "--curves", tmp_path / name)
     assert (tmp_path / name).read_bytes()[:4] in (b"\x89PNG", b"%PDF")
 
 
@@ -244,7 +248,7 @@ def test_without_matplotlib(metrics, model, data, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     folder, _ = metrics
     out = tmp_path / "a.svg"
-    for args in (["curves", f"a={folder}/gru.json", "-o", out], ["evaluate", model, data, "--reliability", out]):
+    for args in (["compare", f"a={folder}/gru.json", "--curves", out], ["evaluate", model, data, "--reliability", out]):
         result = invoke(*args, exit_code=1)
         assert "RX005" in result.stderr and not result.stdout and not out.exists()
 
@@ -252,9 +256,9 @@ def test_without_matplotlib(metrics, model, data, tmp_path, monkeypatch):
 def test_runs_of_other_data_get_a_warning(metrics, tmp_path):
     write_metrics(tmp_path / "other.json", 0, n_gold=500)
     folder, _ = metrics
-    run = invoke("curves", f"a={folder}/gru.json", f"b={tmp_path}/other.json", "-o", tmp_path / "a.svg")
+    run = invoke("compare", f"a={folder}/gru.json", f"b={tmp_path}/other.json", "--curves", tmp_path / "a.svg")
     assert "RX196" in run.stderr and "400" in run.stderr and "500" in run.stderr
-    assert "RX196" not in invoke("curves", f"a={folder}/*.json", "-o", tmp_path / "a.svg").stderr
+    assert "RX196" not in invoke("compare", f"a={folder}/*.json", "--curves", tmp_path / "a.svg").stderr
 
 
 def test_a_number_that_one_run_lacks_has_no_mean(metrics, tmp_path):
@@ -263,22 +267,20 @@ def test_a_number_that_one_run_lacks_has_no_mean(metrics, tmp_path):
     (tmp_path / "few.json").write_text(json.dumps({**data, "fact_p_at_300": None}), encoding="utf8")
     numbers = tmp_path / "numbers.json"
     run = [f"a={folder}/gru.json", f"a={tmp_path}/few.json"]
-    invoke("curves", *run, "-o", tmp_path / "a.svg", "--json", numbers)
-    means = json.loads(numbers.read_text(encoding="utf8"))["runs"]["a"]["numbers"]
+    invoke("compare", *run, "--curves", tmp_path / "a.svg", "--output", numbers)
+    means = json.loads(numbers.read_text(encoding="utf8"))["curves"]["runs"]["a"]["numbers"]
     assert means["fact_p_at_300"] is None and means["fact_p_at_200"] is not None
 
 
 @pytest.mark.parametrize("arg", ["metrics.json", "=x.json", "a=", "a=nowhere/*.json"])
 def test_arguments_that_name_no_file(arg, tmp_path):
-    assert "RX193" in invoke("curves", arg, "-o", tmp_path / "a.svg", exit_code=1).stderr
+    assert "RX176" in invoke("compare", arg, "--curves", tmp_path / "a.svg", exit_code=1).stderr
 
 
 @pytest.mark.parametrize(
     "text, part",
     [
-        ("[1]", "no 'fact_curve'"),
         ('{"rel_micro_f": 0.5}', "no 'fact_curve'"),
-        ("{", "line 1"),
         ('{"fact_curve": [1]}', "recall and precision"),
         ('{"fact_curve": {"recall": [0.1], "precision": ["x"]}}', "recall and precision"),
         ('{"fact_curve": {"recall": [0.1], "precision": []}}', "recall and precision"),
@@ -286,19 +288,34 @@ def test_arguments_that_name_no_file(arg, tmp_path):
 )
 def test_files_without_a_curve(text, part, tmp_path):
     (tmp_path / "a.json").write_text(text, encoding="utf8")
-    stderr = invoke("curves", f"a={tmp_path}/a.json", "-o", tmp_path / "a.svg", exit_code=1).stderr
+    stderr = invoke("compare", f"a={tmp_path}/a.json", "--curves", tmp_path / "a.svg", exit_code=1).stderr
     assert "RX194" in stderr and part in stderr
+
+
+def test_options_of_a_view_that_was_not_asked_for(metrics):
+    folder, _ = metrics
+    run = f"a={folder}/gru.json"
+    for options in (("--title", "x"), ("--recall-max", "0"), ("--metric", "macro"), ("--langs", "de"), ("--types",)):
+        assert "RX651" in invoke("compare", run, *options, exit_code=1).stderr
+
+
+@pytest.mark.parametrize("text, part", [("[1]", "no object of scores"), ("{", "line 1")])
+def test_files_that_are_no_metrics(text, part, tmp_path):
+    (tmp_path / "a.json").write_text(text, encoding="utf8")
+    stderr = invoke("compare", f"a={tmp_path}/a.json", exit_code=1).stderr
+    assert "RX615" in stderr and part in stderr
 
 
 def test_outputs_that_cannot_be(metrics, tmp_path):
     folder, _ = metrics
     run = f"a={folder}/gru.json"
-    assert "RX368" in invoke("curves", run, "-o", tmp_path / "a.gif", exit_code=1).stderr
-    assert "RX197" in invoke("curves", run, "-o", tmp_path / "a.svg", "--recall-max", "0", exit_code=1).stderr
+    assert "RX368" in invoke("compare", run, "--curves", tmp_path / "a.gif", exit_code=1).stderr
+    assert "RX197" in invoke("compare", run, "--curves", tmp_path / "a.svg", "--recall-max", "0", exit_code=1).stderr
     assert (
-        "RX189" in invoke("curves", run, "-o", tmp_path / "a.svg", "--json", f"{folder}/gru.json", exit_code=1).stderr
+        "RX189"
+        in invoke("compare", run, "--curves", tmp_path / "a.svg", "--output", f"{folder}/gru.json", exit_code=1).stderr
     )
-    same = invoke("curves", run, "-o", tmp_path / "a.svg", "--json", tmp_path / "a.svg", exit_code=1)
+    same = invoke("compare", run, "--curves", tmp_path / "a.svg", "--output", tmp_path / "a.svg", exit_code=1)
     assert "RX186" in same.stderr and not (tmp_path / "a.svg").exists()
 
 
@@ -311,9 +328,9 @@ def test_a_failed_write_leaves_what_was_there(metrics, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    assert "RX186" in invoke("curves", f"a={folder}/gru.json", "-o", out, exit_code=1).stderr
+    assert "RX186" in invoke("compare", f"a={folder}/gru.json", "--curves", out, exit_code=1).stderr
     assert out.read_text(encoding="utf8") == "before" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_help_names_the_command():
-    assert "curves" in invoke("--help").stdout
+    assert "compare" in invoke("--help").stdout

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from spacy.tokens import DocBin
-from support.bag import FACTS, LABELS, make_nlp, text_doc, train
+from support.bag import FACTS, LABELS, facts_folder, make_nlp, text_doc
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
@@ -31,24 +30,7 @@ def invoke(*args, exit_code=0):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A pipeline, and two files of ordinary documents; each pair of `FACTS` has its sentences in both."""
-    path = tmp_path_factory.mktemp("facts")
-    nlp = make_nlp()
-    train(nlp, steps=40)
-    nlp.to_disk(path / "pipeline")
-    bins = [DocBin(store_user_data=True), DocBin(store_user_data=True)]
-    for number, (head, tail, _, sentences) in enumerate(FACTS):
-        for i, sentence in enumerate(sentences):
-            tokens = sentence.split()
-            words = [token.removesuffix("|h").removesuffix("|t") for token in tokens]
-            places = {token[-2:]: j + 1 for j, token in enumerate(tokens) if token.endswith(("|h", "|t"))}
-            mentions = [(places["|h"], places["|h"] + 1, "", head), (places["|t"], places["|t"] + 1, "", tail)]
-            doc = text_doc(nlp.vocab, " ".join(["Then", *words, "."]), [(s, e, "ENT", n) for s, e, _, n in mentions])
-            doc.user_data["id"] = f"d{number}"
-            bins[i % 2].add(doc)
-    for i, docbin in enumerate(bins):
-        docbin.to_disk(path / f"part{i}.spacy")
-    return path
+    return facts_folder(tmp_path_factory.mktemp("facts"))
 
 
 def read(path):
@@ -173,7 +155,7 @@ def triple(fact):
 def test_facts_are_checked(folder, base, tmp_path):
     kb, known = base
     plain, _ = facts_of(folder, tmp_path / "plain.jsonl")
-    facts, output = facts_of(folder, tmp_path / "all.jsonl", "--kb", kb, "--known", known)
+    facts, output = facts_of(folder, tmp_path / "all.jsonl", "--embeddings", kb, "--known", known)
     n = len(facts)
     assert [triple(fact) for fact in facts] == [triple(fact) for fact in plain] and n > 4
     assert not any(key in fact for fact in plain for key in ("kb_score", "known", "kb_rank"))
@@ -190,16 +172,18 @@ def test_facts_are_checked(folder, base, tmp_path):
 
 def test_facts_are_chosen(folder, base, tmp_path):
     kb, known = base
-    facts, _ = facts_of(folder, tmp_path / "all.jsonl", "--kb", kb, "--known", known)
+    facts, _ = facts_of(folder, tmp_path / "all.jsonl", "--embeddings", kb, "--known", known)
     new, output = facts_of(folder, tmp_path / "new.jsonl", "--known", known, "--new")
     assert [triple(fact) for fact in new] == [triple(fact) for fact in facts if not fact["known"]]
     assert not any("kb_score" in fact for fact in new) and f"Saved {len(new)} facts" in output
     scores = sorted(fact["kb_score"] for fact in facts if "kb_score" in fact)
     bar = scores[len(scores) // 2] - 1e-5  # what is written is rounded
-    plausible, _ = facts_of(folder, tmp_path / "plausible.jsonl", "--kb", kb, "--min-kb-score", bar)
+    plausible, _ = facts_of(folder, tmp_path / "plausible.jsonl", "--embeddings", kb, "--min-kb-score", bar)
     assert [triple(fact) for fact in plausible] == [triple(fact) for fact in facts if fact.get("kb_score", -1) >= bar]
     assert 0 < len(plausible) < len(scores) and "known" not in plausible[0]
-    both, _ = facts_of(folder, tmp_path / "2.jsonl", "--kb", kb, "--known", known, "--new", "--min-kb-score", bar)
+    both, _ = facts_of(
+        folder, tmp_path / "2.jsonl", "--embeddings", kb, "--known", known, "--new", "--min-kb-score", bar
+    )
     assert both == [fact for fact in facts if fact.get("kb_score", -1) >= bar and not fact["known"]]
 
 
@@ -211,7 +195,7 @@ def test_the_checker_of_the_pipeline(folder, base, tmp_path):
     args = (tmp_path / "pipeline", folder / "part0.spacy", *MANY, "--output")
     invoke(*args, tmp_path / "own.jsonl")
     facts = read(tmp_path / "own.jsonl")
-    assert facts == facts_of(folder, tmp_path / "options.jsonl", "--kb", base[0], "--known", base[1])[0]
+    assert facts == facts_of(folder, tmp_path / "options.jsonl", "--embeddings", base[0], "--known", base[1])[0]
     other = tmp_path / "other.tsv"
     new = next(triple(fact) for fact in facts if not fact["known"])
     other.write_text("\t".join(new) + "\n", encoding="utf8")
@@ -225,10 +209,10 @@ def test_what_cannot_be_chosen_is_said_first(folder, base, tmp_path):
     kb, known = base
     args = (folder / "pipeline", folder / "part0.spacy", "--output", tmp_path / "facts.jsonl")
     least = ["--min-kb-score", 0.1]
-    for options in (["--new"], ["--new", "--kb", kb], least, [*least, "--known", known]):
+    for options in (["--new"], ["--new", "--embeddings", kb], least, [*least, "--known", known]):
         output = invoke(*args, *options, exit_code=1).output
         assert "RX251" in output and options[0] in output
-    assert "RX250" in invoke(*args, "--kb", tmp_path / "nowhere", exit_code=1).output
-    assert "RX231" in invoke(*args, "--kb", tmp_path, exit_code=1).output
+    assert "RX250" in invoke(*args, "--embeddings", tmp_path / "nowhere", exit_code=1).output
+    assert "RX231" in invoke(*args, "--embeddings", tmp_path, exit_code=1).output
     assert "RX189" in invoke(*args[:3], known, "--known", known, exit_code=1).output
     assert not (tmp_path / "facts.jsonl").exists()

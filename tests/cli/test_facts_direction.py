@@ -156,8 +156,8 @@ def world(tmp_path_factory):
 
 def learn(folder, *options):
     """Train a small extractor on aligned bags. Returns its scores on the test bags, and the facts it reads."""
-    bags = [folder / "train.spacy", "--aliases", folder / "names.tsv", "--test", folder / "test.spacy"]
-    invoke("align", folder / "kb.tsv", folder / "texts.jsonl", *bags, *options)
+    bags = ["--output", folder / "train.spacy", "--aliases", folder / "names.tsv", "--test", folder / "test.spacy"]
+    invoke("data", "align", folder / "kb.tsv", folder / "texts.jsonl", *bags, *options)
     nlp = make_nlp(threshold=0.5)
     fix_random_seed(0)
     train(nlp, list(BagCorpus(folder / "train.spacy")(nlp)), steps=45)

@@ -1,4 +1,4 @@
-"""`relx transfer`, the command: its tables, its sources and options, and what it refuses."""
+"""`relx compare --transfer`, the command: its tables, its sources and options, and what it refuses."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def lines_of(text):
 def test_command(metrics, tmp_path):
     out, page = tmp_path / "new" / "report.json", tmp_path / "new" / "report.md"
     args = [f"en={metrics}/en-*.json", f"de={metrics}/de-0.json", f"joint={metrics}/joint-*.json", "--types"]
-    printed = invoke("transfer", *args, "--output", out, "--markdown", page).stdout
+    printed = invoke("compare", "--transfer", *args, "--output", out, "--markdown", page).stdout
     lines = lines_of(printed)
     for line in (
         "micro F1 en de Average rho runs",
@@ -99,27 +99,29 @@ def test_command(metrics, tmp_path):
 
 def test_command_options(metrics):
     args = [f"en={metrics}/en-0.json", f"en={metrics}/en-*.json", f"de={metrics}/de-0.json"]
-    lines = lines_of(invoke("transfer", *args, "--metric", "macro", "--languages", "de, en").stdout)
+    lines = lines_of(invoke("compare", "--transfer", *args, "--metric", "macro", "--langs", "de, en").stdout)
     assert " ".join(lines[0]) == "macro F1 de en Average rho runs"
     assert " ".join(lines[1]) == "en 22.5 ± 3.5 40.0 ± 7.1 22.5 90.0 2"  # a file that is named twice counts once
     assert not any("monolingual" in line or "relation" in line for line in lines)
-    alone = invoke("transfer", f"en={metrics}/en-0.json", "--languages", "en").stdout
+    alone = invoke("compare", "--transfer", f"en={metrics}/en-0.json", "--langs", "en").stdout
     assert "supervised" not in alone and lines_of(alone)[1] == ["en", "70.0", "-", "-"]
 
 
 def test_command_names_of_sources(metrics):
-    lines = lines_of(invoke("transfer", f" en ={metrics}/en-0.json", f"en={metrics}/en-1.json").stdout)
+    lines = lines_of(invoke("compare", "--transfer", f" en ={metrics}/en-0.json", f"en={metrics}/en-1.json").stdout)
     assert lines[1][:4] == ["en", "80.0", "±", "14.1"]
-    assert "[RX178]" in invoke("transfer", f"En={metrics}/en-0.json", exit_code=1).stderr
+    assert "[RX178]" in invoke("compare", "--transfer", f"En={metrics}/en-0.json", exit_code=1).stderr
 
 
 def test_command_counts_a_file_once(metrics, tmp_path):
     (tmp_path / "link.json").symlink_to(metrics / "en-0.json")
-    alone = invoke("transfer", f"en={metrics}/en-0.json").stdout
+    alone = invoke("compare", "--transfer", f"en={metrics}/en-0.json").stdout
     same = [f"en={metrics}/../metrics/en-0.json", f"en={tmp_path}/link.json"]
-    assert invoke("transfer", f"en={metrics}/en-0.json", *same).stdout == alone
-    message = invoke("transfer", f"en={metrics}/en-*.json", f"joint={tmp_path}/link.json", exit_code=1).stderr
-    assert "[RX178]" in message and "two sources, 'en' and 'joint'" in message
+    assert invoke("compare", "--transfer", f"en={metrics}/en-0.json", *same).stdout == alone
+    message = invoke(
+        "compare", "--transfer", f"en={metrics}/en-*.json", f"joint={tmp_path}/link.json", exit_code=1
+    ).stderr
+    assert "[RX178]" in message and "two names, 'en' and 'joint'" in message
 
 
 @pytest.mark.parametrize(
@@ -128,27 +130,27 @@ def test_command_counts_a_file_once(metrics, tmp_path):
     ids=lambda option: option[0],
 )
 def test_command_options_for_pipelines_only(metrics, option):
-    message = invoke("transfer", f"en={metrics}/en-0.json", *option, exit_code=1).stderr
-    assert "[RX178]" in message and option[0] in message
+    message = invoke("compare", "--transfer", f"en={metrics}/en-0.json", *option, exit_code=1).stderr
+    assert "[RX178]" in message and option[0].lstrip("-").replace("-", "_") in message
 
 
 def test_command_match_of_metrics_files(pipelines, corpus, tmp_path):
     """Files cannot be scored anew: --match may only say what they say."""
     strict = f"en={save(tmp_path / 'strict.json', {**GOOD, 'match': 'strict'})}"
     silent = f"de={save(tmp_path / 'silent.json', GOOD)}"
-    assert "50.0" in invoke("transfer", strict, "--match", "strict").stdout
-    for sources, part in (([strict], "--match strict"), ([silent], "does not say")):
-        message = invoke("transfer", *sources, "--match", "boundary", exit_code=1).stderr
+    assert "50.0" in invoke("compare", "--transfer", strict, "--match", "strict").stdout
+    for sources, part in (([strict], "match = strict"), ([silent], "does not say")):
+        message = invoke("compare", "--transfer", *sources, "--match", "boundary", exit_code=1).stderr
         assert "[RX178]" in message and part in message
     mixed = [f"both={pipelines}/de/model-best", "--test", corpus, "--gold-mentions", "--match", "boundary"]
-    assert "[RX178]" in invoke("transfer", strict, *mixed, exit_code=1).stderr
-    assert "both" in invoke("transfer", silent, *mixed).stdout
+    assert "[RX178]" in invoke("compare", "--transfer", strict, *mixed, exit_code=1).stderr
+    assert "both" in invoke("compare", "--transfer", silent, *mixed).stdout
 
 
 def test_command_with_brackets_in_a_name(metrics):
     path = metrics / "run[1].json"
     path.write_bytes((metrics / "en-0.json").read_bytes())
-    assert "70.0" in invoke("transfer", f"en={path}").stdout
+    assert "70.0" in invoke("compare", "--transfer", f"en={path}").stdout
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +192,9 @@ class Circular:
 
 
 def test_command_runs_pipelines(pipelines, corpus, tmp_path, monkeypatch):
-    from spacy_relx.cli import evaluate
+    from spacy_relx.library import inputs
 
-    load, loaded = evaluate.load_pipeline, []
+    load, loaded = inputs.load_pipeline, []
 
     def load_alone(path):
         assert [ref() for ref in loaded] == [None] * len(loaded), "the pipeline before is still there"
@@ -207,14 +209,14 @@ def test_command_runs_pipelines(pipelines, corpus, tmp_path, monkeypatch):
     assert expected["gold_mentions_rel_per_lang"]["en"]["f"] == 1.0
     out = tmp_path / "out.json"
     args = [f"en={pipelines}/en/model-best", f"both={pipelines}/*/model-best", f"file={own}"]
-    monkeypatch.setattr(evaluate, "load_pipeline", load_alone)
+    monkeypatch.setattr(inputs, "load_pipeline", load_alone)
     gc.disable()  # so that only the command itself can have collected them
     try:
-        result = invoke("transfer", *args, "--test", corpus, "--gold-mentions", "--types", "--output", out)
+        result = invoke("compare", "--transfer", *args, "--test", corpus, "--gold-mentions", "--types", "--output", out)
     finally:
         gc.enable()
     report = json.loads(out.read_text(encoding="utf8"))
-    assert len(loaded) == 3 and f"both: {pipelines}/de/model-best" in result.stderr
+    assert len(loaded) == 3 and "F1 per relation" in result.stdout
     for lang in ("en", "de"):
         f = expected["gold_mentions_rel_per_lang"][lang]["f"]
         assert report["f"]["en"][lang]["mean"] == report["f"]["file"][lang]["mean"] == f
@@ -226,25 +228,25 @@ def test_command_runs_pipelines(pipelines, corpus, tmp_path, monkeypatch):
 def test_command_settings_reach_the_pipelines(pipelines, corpus, tmp_path):
     """Without gold mentions these pipelines find nothing; how they are scored must fit the metrics files."""
     source = f"en={pipelines}/en/model-best"
-    assert "RX171" in invoke("transfer", source, "--test", corpus).stderr
+    assert "RX171" in invoke("compare", "--transfer", source, "--test", corpus).stderr
     metrics = tmp_path / "strict.json"
     invoke("evaluate", pipelines / "de" / "model-best", corpus, "--gold-mentions", "--match", "strict", "-o", metrics)
     args = [f"de={metrics}", source, "-t", corpus, "--gold-mentions"]
-    assert "RX" not in invoke("transfer", *args, "-m", "strict").stderr
-    assert "match is strict for the source 'de' and boundary for 'en'" in invoke("transfer", *args).stderr
+    assert "RX" not in invoke("compare", "--transfer", *args, "--match", "strict").stderr
+    assert "match is strict for the source 'de' and boundary for 'en'" in invoke("compare", "--transfer", *args).stderr
 
 
 @pytest.mark.parametrize(
     ("arg", "code", "part"),
     [
-        ("metrics.json", "RX176", "not SOURCE=PATH"),
-        ("=metrics.json", "RX176", "not SOURCE=PATH"),
-        ("en=", "RX176", "not SOURCE=PATH"),
+        ("metrics.json", "RX176", "not NAME=PATH"),
+        ("=metrics.json", "RX176", "not NAME=PATH"),
+        ("en=", "RX176", "not NAME=PATH"),
         ("en={0}/absent.json", "RX176", "no such file"),
         ("en={0}/absent-*.json", "RX176", "no such file"),
         ("en={0}", "RX176", "no config.cfg"),
-        ("en={0}/broken.json", "RX177", "broken.json"),
-        ("en={0}/binary.json", "RX177", "utf-8"),
+        ("en={0}/broken.json", "RX615", "broken.json"),
+        ("en={0}/binary.json", "RX615", "utf-8"),
         ("en={0}/other.json", "RX177", "rel_per_lang"),
         ("en={0}/none.json", "RX177", "no gold"),
     ],
@@ -254,20 +256,20 @@ def test_command_with_a_bad_source(metrics, arg, code, part):
     (metrics / "binary.json").write_bytes(b"\xff\xfe")
     save(metrics / "other.json", {"ents_f": 1.0})
     save(metrics / "none.json", {"rel_per_lang": None})
-    message = invoke("transfer", f"de={metrics}/de-0.json", arg.format(metrics), exit_code=1).stderr
+    message = invoke("compare", "--transfer", f"de={metrics}/de-0.json", arg.format(metrics), exit_code=1).stderr
     assert f"[{code}]" in message and part in message
 
 
 def test_command_that_cannot_report(metrics, pipelines, tmp_path):
     good = f"en={metrics}/en-0.json"
-    assert "--test" in invoke("transfer", good, f"de={pipelines}/de/model-best", exit_code=1).stderr
-    assert "'fr'" in invoke("transfer", good, "--languages", "fr", exit_code=1).stderr
+    assert "Give 'test'" in invoke("compare", "--transfer", good, f"de={pipelines}/de/model-best", exit_code=1).stderr
+    assert "'fr'" in invoke("compare", "--transfer", good, "--langs", "fr", exit_code=1).stderr
     old = save(tmp_path / "old.json", GOOD)
-    assert "relx evaluate" in invoke("transfer", f"en={old}", "--types", exit_code=1).stderr
-    warned = invoke("transfer", f"en={save(tmp_path / 'strict.json', {**GOOD, 'match': 'strict'})}", good)
+    assert "relx evaluate" in invoke("compare", "--transfer", f"en={old}", "--types", exit_code=1).stderr
+    warned = invoke("compare", "--transfer", f"en={save(tmp_path / 'strict.json', {**GOOD, 'match': 'strict'})}", good)
     assert "RX179" not in warned.stderr  # only one of them says how it was scored
     loose = save(tmp_path / "loose.json", {**GOOD, "match": "boundary"})
-    assert "RX179" in invoke("transfer", f"en={tmp_path}/strict.json", f"en={loose}").stderr
+    assert "RX179" in invoke("compare", "--transfer", f"en={tmp_path}/strict.json", f"en={loose}").stderr
 
 
 def test_command_never_overwrites_an_input(metrics, pipelines, corpus, tmp_path):
@@ -276,7 +278,7 @@ def test_command_never_overwrites_an_input(metrics, pipelines, corpus, tmp_path)
     for option in ("--output", "--markdown"):
         for path in (metrics / "en-1.json", corpus, model / "meta.json", model / "vocab" / "strings.json"):
             args = [f"en={metrics}/en-*.json", f"de={model}", "--test", corpus, option, path]
-            assert "[RX189]" in invoke("transfer", *args, exit_code=1).stderr, path
+            assert "[RX189]" in invoke("compare", "--transfer", *args, exit_code=1).stderr, path
     both = ["--output", tmp_path / "out", "--markdown", tmp_path / "." / "out"]
-    assert "[RX186]" in invoke("transfer", f"en={metrics}/en-0.json", *both, exit_code=1).stderr
+    assert "[RX186]" in invoke("compare", "--transfer", f"en={metrics}/en-0.json", *both, exit_code=1).stderr
     assert before == {path: path.read_bytes() for path in metrics.iterdir()}

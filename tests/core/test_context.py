@@ -32,7 +32,7 @@ def joined(vocab, boundaries=False):
 
 def relation_model(context=None, **pairs):
     model = model_config()
-    model["encoder"]["context"] = context
+    model["encoder"]["encoder"]["context"] = context
     model["pairs"].update(pairs)
     return model
 
@@ -180,14 +180,14 @@ def test_one_instance_a_pair():
             "dropout": 0.0,
             "positions": {"@architectures": "spacy_relx.PositionFeatures.v1"},
         },
-        "head": {"@architectures": "spacy_relx.SoftmaxHead.v1"},
+        "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1"},
     }
     np.testing.assert_allclose(*both(initialized(model)), atol=1e-5)
 
 
 def test_joint_extractor():
     """Mentions and relations of a document are those of its sentences."""
-    nlp = make_joint(joint_model(mention_threshold=0.0, max_mention=2))
+    nlp = make_joint(joint_model(mention_threshold=0.0, max_mention_tokens=2))
     nlp.initialize(lambda: make_examples(nlp.vocab))
     joint = nlp.get_pipe("joint_extractor")
     assert joint.cfg["seen"]["single_sentence_docs"] == len(SENTENCES)
@@ -202,7 +202,7 @@ def test_joint_extractor():
 def test_a_joint_extractor_of_relations_across_sentences():
     """Trained on Docs without boundaries that have such relations, it reads these as one text, as before."""
     words = "Ann left . Acme fell ."
-    nlp = make_joint(joint_model(mention_threshold=0.0, max_mention=1))
+    nlp = make_joint(joint_model(mention_threshold=0.0, max_mention_tokens=1))
     gold = make_example(nlp.vocab, words, [(0, 1, "PERSON"), (3, 4, "ORG")], [(0, "r", 1)])
     nlp.initialize(lambda: [gold])
     joint = nlp.get_pipe("joint_extractor")

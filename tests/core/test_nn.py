@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from spacy_relx.core.heads import MultiLabelHead, SoftmaxHead, sample_pairs
+from spacy_relx.core.classifiers import MultiLabelClassifier, SoftmaxClassifier, sample_pairs
 from spacy_relx.core.pair_batch import PairBatch
 from spacy_relx.core.spans import SpanAttention, span_means
 from spacy_relx.relations.hash_bigru import HashBiGRU
@@ -188,7 +188,7 @@ def test_pairs_of_types_count_without_embeddings_of_types():
 
 def test_chunks_change_nothing():
     torch.manual_seed(0)
-    network = RelationNetwork(make_features(), SoftmaxHead(8, 3).double(), batch_pairs=1000)
+    network = RelationNetwork(make_features(), SoftmaxClassifier(8, 3).double(), batch_pairs=1000)
     targets = torch.zeros(len(make_batch()), 3)
     targets[0, 1] = targets[3, 2] = 1
     results = []
@@ -230,7 +230,7 @@ TARGETS = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1], [0, 0]])
 
 def test_softmax_loss_equals_the_naive_computation():
     torch.manual_seed(0)
-    head = SoftmaxHead(8, 2, no_relation_weight=0.3).double()
+    head = SoftmaxClassifier(8, 2, no_relation_weight=0.3).double()
     logits = head(torch.randn(5, 8, dtype=torch.float64))
     p = torch.softmax(logits, dim=1)
     gold = [p[0, 0], p[1, 1], p[2, 2], p[3, 1] + p[3, 2], p[4, 0]]
@@ -242,7 +242,7 @@ def test_softmax_loss_equals_the_naive_computation():
 
 def test_label_smoothing_equals_the_naive_computation():
     torch.manual_seed(0)
-    plain, smooth = SoftmaxHead(8, 2).double(), SoftmaxHead(8, 2, label_smoothing=0.1).double()
+    plain, smooth = SoftmaxClassifier(8, 2).double(), SoftmaxClassifier(8, 2, label_smoothing=0.1).double()
     logits = plain(torch.randn(5, 8, dtype=torch.float64))
     uniform = -torch.log_softmax(logits, dim=1).mean()
     torch.testing.assert_close(smooth.loss(logits, TARGETS), 0.9 * plain.loss(logits, TARGETS) + 0.1 * uniform)
@@ -250,7 +250,7 @@ def test_label_smoothing_equals_the_naive_computation():
 
 def test_multilabel_loss_equals_the_naive_computation():
     torch.manual_seed(0)
-    head = MultiLabelHead(8, 2, no_relation_weight=0.3, positive_weight=2.0).double()
+    head = MultiLabelClassifier(8, 2, no_relation_weight=0.3, positive_weight=2.0).double()
     logits = head(torch.randn(5, 8, dtype=torch.float64))
     p = torch.sigmoid(logits)
     losses = -(2.0 * TARGETS * torch.log(p) + (1 - TARGETS) * torch.log(1 - p)).sum(1)
@@ -259,7 +259,7 @@ def test_multilabel_loss_equals_the_naive_computation():
     assert (head.scores(logits)[:, 0] == 0.5).all()
 
 
-@pytest.mark.parametrize("head", [SoftmaxHead, MultiLabelHead])
+@pytest.mark.parametrize("head", [SoftmaxClassifier, MultiLabelClassifier])
 def test_heads_gradient(head):
     torch.manual_seed(0)
     module = head(8, 2).double()
@@ -283,7 +283,7 @@ def test_negative_sampling_keeps_all_related_pairs():
 def test_negative_sampling_changes_the_batch_of_the_loss():
     torch.manual_seed(0)
     seen = []
-    head = SoftmaxHead(8, 2, negative_ratio=1.0).double()
+    head = SoftmaxClassifier(8, 2, negative_ratio=1.0).double()
     network = RelationNetwork(make_features(), head, batch_pairs=10)
     head.register_forward_hook(lambda module, inputs, output: seen.append(len(output)))
     targets = torch.zeros(len(make_batch()), 2)
@@ -321,7 +321,7 @@ def test_a_forked_process_computes(run_python):
             """
 import os
 import torch
-import spacy_relx.nn
+import spacy_relx.core.layer
 
 torch.set_num_threads(2)
 torch.ones(1 << 22).exp_()

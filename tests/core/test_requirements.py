@@ -26,7 +26,7 @@ INSTANCES = {
     "@architectures": "spacy_relx.InstanceModel.v1",
     "words": words_config(NAME),
     "encoder": encoder_config(),
-    "head": {"@architectures": "spacy_relx.SoftmaxHead.v1"},
+    "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1"},
 }
 NO_DETECTOR = {"detector": None, "default": "en"}
 

@@ -42,7 +42,7 @@ def docs_of(*texts):
 
 def test_vectors_are_means_of_the_subwords_states(folder):
     model = make_encoder(folder)
-    loaded = model.shims[0].transformer
+    loaded = model.shims[0].layer.loaded
     doc = docs_of("ann works for zyx acme")[0]
     part = loaded.subwords([doc])[0]
     ids = [*loaded.subwords.prefix, *part.ids.tolist(), *loaded.subwords.suffix]
@@ -64,7 +64,7 @@ def test_batches_and_order_change_nothing(folder):
 
 
 def test_long_docs_are_read_in_windows(folder):
-    model = make_encoder(folder, max_length=32)
+    model = make_encoder(folder, max_subwords=32)
     words = (WORDS * 20)[:150]
     doc = Doc(Vocab(), words=words)
     vectors = model.predict([doc])[0]
@@ -75,7 +75,7 @@ def test_long_docs_are_read_in_windows(folder):
 
 
 def test_a_word_longer_than_a_window_and_spaces(folder):
-    model = make_encoder(folder, max_length=32)
+    model = make_encoder(folder, max_subwords=32)
     doc = Doc(Vocab(), words=["ann", "x" * 200, " ", "acme"], spaces=[True, False, False, False])
     vectors = model.predict([doc])[0]
     assert np.isfinite(vectors).all() and not vectors[2].any()
@@ -116,4 +116,4 @@ def test_settings_that_make_no_sense(tmp_path):
     with pytest.raises(ValueError, match="RX021"):
         registry.resolve({"model": {**encoder_config(tmp_path), "precision": "fp8"}})
     with pytest.raises(ValueError, match="RX021"):
-        make_encoder(make_transformer(tmp_path), max_length=5000)
+        make_encoder(make_transformer(tmp_path), max_subwords=5000)

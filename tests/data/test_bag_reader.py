@@ -190,7 +190,7 @@ def test_what_is_wrong(tmp_path, path, nlp):
     with pytest.raises(RelxError, match="RX120"):
         list(BagCorpus(tmp_path / "none.spacy")(nlp))
     save(tmp_path / "plain.spacy", [sentence("Ann likes Ulm", label="x")])
-    with pytest.raises(RelxError, match=r"RX143.*plain\.spacy.*relx bags"):
+    with pytest.raises(RelxError, match=r"RX143.*plain\.spacy.*relx data bags"):
         list(BagCorpus(tmp_path / "plain.spacy")(nlp))
     save(tmp_path / "empty.spacy", [])
     with pytest.raises(RelxError, match="RX134"):

@@ -1,4 +1,4 @@
-"""Bags: made of sentences, taken apart, grouped, written, compared; the commands `relx bags` and `relx leakage`."""
+"""Bags: made of sentences, taken apart, grouped, written, compared; `relx data bags`, `relx data check`."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def test_sources_go_with_their_sentences():
 
 
 def test_what_is_no_bag():
-    with pytest.raises(RelxError, match=r"RX143.*relx bags"):
+    with pytest.raises(RelxError, match=r"RX143.*relx data bags"):
         bag_sentences(sentence("Ann likes Ulm"))
     doc = one_bag(sentence("Ann likes Ulm"), sentence("Ann left Ulm"))
     for change in (

@@ -207,7 +207,14 @@ def test_scores_of_all_pairs_are_of_each_extractor(two):
 def test_calibrate_asks_which_extractor(two, tmp_path):
     two.to_disk(tmp_path / "two")
     DocBin(docs=[make_doc(two.vocab, *row) for row in SENTENCES], store_user_data=True).to_disk(tmp_path / "d.spacy")
-    args = ["calibrate", str(tmp_path / "two"), str(tmp_path / "d.spacy"), str(tmp_path / "out"), "--gold-mentions"]
+    args = [
+        "calibrate",
+        str(tmp_path / "two"),
+        str(tmp_path / "d.spacy"),
+        "--output",
+        str(tmp_path / "out"),
+        "--gold-mentions",
+    ]
     for options in ([], ["--component", "third"]):
         done = RUNNER.invoke(relx_app, [*args, *options])
         assert done.exit_code == 1 and "RX532" in done.stderr and "first, second" in done.stderr
@@ -419,17 +426,17 @@ def test_candidates_are_those_of_the_mentions_that_are_there(doc):
     "command",
     [
         ["predict", "{model}", "{texts}"],
-        ["show", "{model}", "{texts}", "-o", "{out}.html"],
-        ["prelabel", "{model}", "{texts}", "{out}.jsonl", "--to", "doccano"],
-        ["annotate", "{model}", "{texts}", "{out}", "--workers", "0"],
-        ["annotate", "{model}", "{texts}", "{out}", "--workers", "0", "--what", "facts"],
+        ["show", "{texts}", "--model", "{model}", "-o", "{out}.html"],
+        ["data", "prelabel", "{texts}", "--model", "{model}", "--output", "{out}.jsonl", "--to", "doccano"],
+        ["annotate", "{model}", "{texts}", "--output", "{out}", "--workers", "0"],
+        ["annotate", "{model}", "{texts}", "--output", "{out}", "--workers", "0", "--what", "facts"],
         ["serve", "{model}"],
         ["facts", "{model}", "{texts}"],
         ["evaluate", "{model}", "{gold}"],
-        ["errors", "{model}", "{gold}", "-o", "{out}.html"],
+        ["error-report", "{model}", "{gold}", "-o", "{out}.html"],
         ["challenge", "{model}", "{gold}"],
-        ["calibrate", "{model}", "{gold}", "{out}"],
-        ["transfer", "en={model}", "--test", "{gold}"],
+        ["calibrate", "{model}", "{gold}", "--output", "{out}"],
+        ["compare", "--transfer", "en={model}", "--test", "{gold}"],
     ],
     ids=lambda command: " ".join(part for part in command if "{" not in part),
 )

@@ -105,7 +105,7 @@ def test_missing_and_broken_files(nlp, tmp_path):
     with pytest.raises(RelxError, match="RX130"):
         make_relation_corpus(None)
     with pytest.raises(RelxError, match="RX021"):
-        make_relation_corpus(tmp_path, max_length=-1)
+        make_relation_corpus(tmp_path, max_tokens=-1)
     for path, code in ((tmp_path / "none.spacy", "RX120"), (tmp_path, "RX131")):
         with pytest.raises(RelxError, match=code):
             list(make_relation_corpus(path)(nlp))
@@ -139,6 +139,27 @@ def test_caching(path, nlp):
     assert len(list(corpus(nlp))) == len(SENTENCES)
     with pytest.raises(RelxError, match="RX120"):
         list(corpus(spacy.blank("xx")))  # of another vocab
+
+
+def test_docs_of_one_language_are_joined(tmp_path, nlp):
+    """To texts of several sentences; nothing is lost, and the draws are the seed's."""
+    docs = []
+    for lang in ("en", "de"):
+        for words, entities, relations in SENTENCES:
+            docs.append(make_doc(nlp.vocab, words, entities, relations))
+            docs[-1]._.lang = lang
+    path = save(tmp_path / "train.spacy", docs)
+    single = [eg.reference for eg in make_relation_corpus(path)(nlp)]
+    joined = [eg.reference for eg in make_relation_corpus(path, join=3, seed=1)(nlp)]
+    again = [eg.reference for eg in make_relation_corpus(path, join=3, seed=1)(nlp)]
+    assert 2 < len(joined) < len(single)
+    assert {doc._.lang for doc in joined} == {"en", "de"}
+    assert [t.text for doc in joined for t in doc] == [t.text for doc in single for t in doc]
+    assert [t for doc in joined for t in doc._.triples] == [t for doc in single for t in doc._.triples]
+    assert sum(len(mentions(doc)) for doc in joined) == sum(len(mentions(doc)) for doc in single) > 0
+    assert [len(doc) for doc in again] == [len(doc) for doc in joined]
+    with pytest.raises(RelxError, match="RX021"):
+        make_relation_corpus(path, join=0)
 
 
 def test_training_leaves_cached_examples_alone(path, nlp):
@@ -182,7 +203,7 @@ def test_long_docs_are_split_and_reported(nlp, tmp_path):
         long_doc(nlp.vocab, [4, 4, 3, 20, 5]),
         long_doc(nlp.vocab, [15], bounds=False),
     ]
-    corpus = RelationCorpus(save(tmp_path / "x.spacy", docs), max_length=10)
+    corpus = RelationCorpus(save(tmp_path / "x.spacy", docs), max_tokens=10)
     # Two Docs are long, a sentence and a Doc are lost, and of the four relations three.
     with pytest.warns(RelxWarning, match=r"RX133.* 2 Docs.* 2 sentences.* 3 relations"):
         examples = list(corpus(nlp))
@@ -196,22 +217,22 @@ def test_long_docs_are_split_and_reported(nlp, tmp_path):
 
 
 def test_nothing_but_long_docs(nlp, tmp_path):
-    corpus = RelationCorpus(save(tmp_path / "x.spacy", [long_doc(nlp.vocab, [9], False)]), max_length=3)
-    with pytest.warns(RelxWarning, match="RX133"), pytest.raises(RelxError, match=r"RX134.*max_length"):
+    corpus = RelationCorpus(save(tmp_path / "x.spacy", [long_doc(nlp.vocab, [9], False)]), max_tokens=3)
+    with pytest.warns(RelxWarning, match="RX133"), pytest.raises(RelxError, match=r"RX134.*max_tokens"):
         list(corpus(nlp))
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(1, 12))
 @settings(max_examples=40, deadline=None)
-def test_runs_cover_the_doc(lengths, max_length):
+def test_runs_cover_the_doc(lengths, max_tokens):
     doc = long_doc(spacy.blank("xx").vocab, lengths)
-    runs = sentence_runs(doc, max_length)
+    runs = sentence_runs(doc, max_tokens)
     assert [start for start, _ in runs] == [0, *(end for _, end in runs[:-1])]
     assert runs[-1][1] == len(doc)
     starts = {sent.start for sent in doc.sents}
     for start, end in runs:
         assert start in starts
-        assert end - start <= max_length or end - start in lengths
+        assert end - start <= max_tokens or end - start in lengths
 
 
 # copies

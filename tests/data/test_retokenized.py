@@ -86,7 +86,7 @@ def texts(doc: Doc) -> dict:
         "pairs": [(pair.head.text(doc), pair.tail.text(doc)) for pair in doc._.candidates],
         "langs": [(doc[start:end].text, lang) for start, end, lang in get_sentence_langs(doc)],
         "routes": [(doc[start:end].text, lang) for start, end, lang in get_routes(doc)],
-        "exported": [(t.subject.text, t.relation, t.object.text, t.sentence) for t in iter_triples([doc])],
+        "exported": [(t.head.text, t.label, t.tail.text, t.sentence) for t in iter_triples([doc])],
         "shown": [mention.text(doc) for mention in mentions_of(doc)],
         "written": [doc.text[start:end] for start, end in annotations_of(doc).spans],
     }

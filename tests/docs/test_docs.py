@@ -137,19 +137,22 @@ WRONG = {
     "unknown language": ("```cobol\nx\n```", "this language"),
     "no reason": ("<!-- not run: because -->\n```python\nx\n```", "why"),
     "a command that is not run, and wrong": (
-        "<!-- not run: needs a cluster -->\n```bash\npython -m spacy relx convert --nope\n```",
+        "<!-- not run: needs a cluster -->\n```bash\npython -m spacy relx data convert --nope\n```",
         "No such option",
     ),
     "files that nothing has made": ("```text\ncorpus/nope.spacy   a file\n```", "nothing above has made"),
     "python that fails": ("```python\nraise ValueError('so')\n```", "so"),
     "a wrong value": ("```python\n1 + 1  # 3\n```", "it is 2, not 3"),
     "a wrong value that is printed": ("```python\nprint([1, 2])  # [1, 3]\n```", "not [1, 3]"),
-    "an unknown option": ("```bash\npython -m spacy relx convert jsonl my.jsonl a.spacy --nope\n```", "No such option"),
-    "a missing argument": ("```bash\npython -m spacy relx convert jsonl\n```", "Missing argument"),
+    "an unknown option": (
+        "```bash\npython -m spacy relx data convert jsonl my.jsonl --output a.spacy --nope\n```",
+        "No such option",
+    ),
+    "a missing argument": ("```bash\npython -m spacy relx data convert jsonl\n```", "Missing argument"),
     "an unknown command": ("```bash\npython -m spacy relx nope\n```", "no such command"),
     "an unknown program": ("```bash\nnope -x\n```", "nope: No such file"),
-    "a missing input": ("```bash\npython -m spacy relx convert jsonl nope.jsonl a.spacy\n```", "RX120"),
-    "an unset variable": ("```bash\npython -m spacy relx convert jsonl $NOPE a.spacy\n```", "unbound"),
+    "a missing input": ("```bash\npython -m spacy relx data convert jsonl nope.jsonl --output a.spacy\n```", "RX120"),
+    "an unset variable": ("```bash\npython -m spacy relx data convert jsonl $NOPE --output a.spacy\n```", "unbound"),
     "a missing config": ("```bash\npython -m spacy train configs/nope.cfg\n```", "does not exist"),
     "an unknown setting": (
         "```bash\npython -m spacy train configs/cpu.cfg --training.nope.x 1\n```",
@@ -202,7 +205,8 @@ def test_a_wrong_block_is_found(text, reason, run):
 
 def test_right_blocks_are_executed(run):
     text = (
-        "```bash\nfor name in train dev; do\n  python -m spacy relx convert jsonl my.jsonl $name.out.spacy\ndone\n```\n"
+        "```bash\nfor name in train dev; do\n"
+        "  python -m spacy relx data convert jsonl my.jsonl -o $name.out.spacy\ndone\n```\n"
         "```python\nx = [1, 2.0, 3]\nx  # [1, 2.001, ...]\nprint(len(x))  # 3; so many\n```\n"
         '```ini\n[components.entity_type_marker]\nmarkers = "uniform"\n```\n'
     )

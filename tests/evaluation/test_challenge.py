@@ -73,7 +73,7 @@ def test_each_kind_by_hand(nlp):
     together = found["cooccurrence"]
     # Bob-Initech and Bob-Acme; Bob-Eve and Eve-Bob, whose types those of spouses are: nothing is predicted there
     assert numbers(together) == (4, 2) and together["rate"] == 0.5
-    assert {label: numbers(row) for label, row in together["per_relation"].items()} == {
+    assert {label: numbers(row) for label, row in together["per_label"].items()} == {
         "spouse": (2, 0),
         "works_for": (2, 2),
     }
@@ -84,7 +84,7 @@ def test_each_kind_by_hand(nlp):
     denial = found["negation"]
     assert (denial["n_gold"], *numbers(denial)) == (5, 6, 4)
     assert {lang: numbers(row) for lang, row in denial["per_lang"].items()} == {"de": (2, 2), "en": (4, 2)}
-    assert denial["per_relation"]["works_for"]["rate"] == pytest.approx(4 / 6)
+    assert denial["per_label"]["works_for"]["rate"] == pytest.approx(4 / 6)
 
 
 def test_symmetric_and_languages(nlp):

@@ -413,14 +413,14 @@ def test_reading_in_chunks_gives_every_doc(tmp_path, nlp):
 
 
 def run(*arguments) -> tuple[int, str]:
-    result = CliRunner().invoke(relx_app, ["convert", *map(str, arguments)])
+    result = CliRunner().invoke(relx_app, ["data", "convert", *map(str, arguments)])
     return result.exit_code, result.output
 
 
 def test_the_command(tmp_path):
     files = [write(tmp_path / f"{name}.jsonl", row(f"Ann works for Acme {name}.")) for name in "ab"]
     output = tmp_path / "o.spacy"
-    code, text = run("jsonl", *files, output, "--lang", "en", "--limit", "5")
+    code, text = run("jsonl", *files, "--output", output, "--lang", "en", "--limit", "5")
     assert code == 0
     assert "records written    2" in text
     assert f"Saved 2 documents to {output}" in text
@@ -431,15 +431,17 @@ def test_the_command_fails_with_a_message(tmp_path):
     path = write(tmp_path / "a.jsonl", row(), "{")
     output = tmp_path / "o.spacy"
     for arguments, expected in (
-        (("jsonl", path, output), "RX101"),
-        (("nope", path, output), "RX100"),
-        (("jsonl", path, path), "RX122"),
-        (("jsonl", path, output, "--model", "blank:zzz"), "RX180"),
+        (("jsonl", path, "--output", output), "RX101"),
+        (("nope", path, "--output", output), "RX100"),
+        (("jsonl", path, "--output", path), "RX122"),
+        (("jsonl", path, "--output", output, "--model", "blank:zzz"), "RX180"),
     ):
         code, text = run(*arguments)
         assert (code, expected in text) == (1, True), text
         assert "Traceback" not in text
     assert run("jsonl", path)[0] == 2
-    code, text = run("jsonl", path, output, "--on-error", "skip", "--model", "blank:en", "--alignment", "expand")
+    code, text = run(
+        "jsonl", path, "--output", output, "--on-error", "skip", "--model", "blank:en", "--alignment", "expand"
+    )
     assert code == 0
     assert "broken 1" in text

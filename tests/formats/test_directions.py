@@ -248,7 +248,7 @@ def run(*args):
 
 def test_the_options_of_relx_bags(source, tmp_path):
     out = tmp_path / "bags.spacy"
-    done = run("bags", source, out, "--reversed-negatives", 1, "--symmetric", " born_in, ")
+    done = run("data", "bags", source, "--output", out, "--reversed-negatives", 1, "--symmetric", " born_in, ")
     assert done.exit_code == 0, done.output
     assert len(contents(read_bags(out, VOCAB))) == 60 and "hold both ways     born_in, married_to" in done.output
     for options, code in (
@@ -256,7 +256,7 @@ def test_the_options_of_relx_bags(source, tmp_path):
         (["--symmetric", "born_in"], "RX021"),
         (["--symmetric", "x", "--reversed-negatives", 1], "RX397"),
     ):
-        done = run("bags", source, tmp_path / "none.spacy", *options)
+        done = run("data", "bags", source, "--output", tmp_path / "none.spacy", *options)
         assert done.exit_code == 1 and code in done.output and not (tmp_path / "none.spacy").exists()
 
 
@@ -282,8 +282,15 @@ def world(tmp_path):
 
 
 def align(world: Path, *options, exit_code=0):
-    files = [world / "kb.tsv", world / "texts.jsonl", world / "bags.spacy", "--aliases", world / "names.tsv"]
-    done = run("align", *files, *options)
+    files = [
+        world / "kb.tsv",
+        world / "texts.jsonl",
+        "--output",
+        world / "bags.spacy",
+        "--aliases",
+        world / "names.tsv",
+    ]
+    done = run("data", "align", *files, *options)
     assert done.exit_code == exit_code, done.output
     return (contents(read_bags(world / "bags.spacy", VOCAB)) if not exit_code else {}), done.output
 

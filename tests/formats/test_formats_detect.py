@@ -1,4 +1,4 @@
-"""`relx convert auto`: the format told by the content."""
+"""`relx data convert auto`: the format told by the content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.detect_samples import MARKED, SAMPLES, save
+from support.detect_samples import MARKED, SAMPLES, name_of, save
 from support.format_samples import docbin
 from support.formats import FORMATS
 from support.tool_samples import ANN, TEXT
@@ -18,10 +18,6 @@ from spacy_relx.errors import RelxError
 from spacy_relx.formats.convert import choose_inputs, convert
 
 GIDS = "m.1\tm.2\tAnn_Bee\tUlm\t/r\tAnn_Bee lives in Ulm . ###END###\n"
-
-
-def name_of(format: str) -> str:
-    return "x.ann" if format == "brat" else "x.txt"
 
 
 def choose(*paths: Path) -> str:
@@ -147,7 +143,9 @@ def test_a_brat_folder(tmp_path):
 
 def test_the_command_says_what_it_chose(tmp_path):
     path = save(tmp_path / "x.json", SAMPLES["spert"])
-    result = CliRunner().invoke(relx_app, ["convert", "auto", str(path), str(tmp_path / "o.spacy")])
+    result = CliRunner().invoke(relx_app, ["data", "convert", "auto", str(path), "--output", str(tmp_path / "o.spacy")])
     assert result.exit_code == 0 and "format             spert" in result.output
-    result = CliRunner().invoke(relx_app, ["convert", "auto", str(save(path, GIDS)), str(tmp_path / "o.spacy")])
+    result = CliRunner().invoke(
+        relx_app, ["data", "convert", "auto", str(save(path, GIDS)), "--output", str(tmp_path / "o.spacy")]
+    )
     assert result.exit_code == 1 and "RX300" in result.output

@@ -327,7 +327,7 @@ def test_webanno_escapes_of_early_versions(tmp_path):
     raises(
         "RX103", "webanno", tsv(tmp_path / "a.tsv", header.replace("3.1", "3.2"), lines[0], "1-1 | 0-99 | Zoë | _ | ")
     )
-    assert "'Zou'" in raises("RX417", "webanno", tsv(tmp_path / "a.tsv", header.replace("3.1", "3.2"), *lines))
+    assert "'Zou'" in raises("RX102", "webanno", tsv(tmp_path / "a.tsv", header.replace("3.1", "3.2"), *lines))
 
 
 # DyGIE++, SpERT, TACRED, the rel_component tutorial

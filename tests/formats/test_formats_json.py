@@ -83,7 +83,7 @@ def test_ace(tmp_path):
     ("change", "code"),
     [
         ({"ner": [[[1, 12, "PER"]], [], []], "relations": [[], [], []]}, "RX103"),
-        ({"ner": [[], [[0, 0, "PER"]], []], "relations": [[], [], []]}, "RX326"),  # counted from its sentence
+        ({"ner": [[], [[0, 0, "PER"]], []], "relations": [[], [], []]}, "RX102"),  # counted from its sentence
         ({"relations": [[[1, 2, 4, 44, "met"]], [], []]}, "RX103"),
         ({"relations": [[[2, 1, 4, 4, "met"]], [], []]}, "RX103"),
         ({"ner": [[[1, 2]], [], []]}, "RX102"),
@@ -200,12 +200,12 @@ def test_spacy_llm(tmp_path):
 @pytest.mark.parametrize(
     ("name", "rel", "code"),
     [
-        ("rel_component", [{"dep": 0, "dest": 1, "relation": "met"}], "RX316"),
+        ("rel_component", [{"dep": 0, "dest": 1, "relation": "met"}], "RX102"),
         ("rel_component", {(2, 4): {"met": 1.0}}, "RX104"),
         ("rel_component", {"a": {"met": 1.0}}, "RX102"),
         ("rel_component", {(1, 4): ["met"]}, "RX102"),
         ("rel_component", {(1, 4): {"met": "yes"}}, "RX102"),
-        ("spacy_llm", {(1, 4): {"met": 1.0}}, "RX316"),
+        ("spacy_llm", {(1, 4): {"met": 1.0}}, "RX102"),
         ("spacy_llm", [{"dep": 0, "dest": 5, "relation": "met"}], "RX104"),
         ("spacy_llm", [{"dep": 0, "dest": 1}], "RX102"),
         ("spacy_llm", ["met"], "RX102"),
@@ -229,5 +229,5 @@ def test_broken_docbins(tmp_path, name):
 @pytest.mark.parametrize("name", ["rel_component", "spacy_llm"])
 def test_docbins_without_relations(tmp_path, name):
     """A file whose relations are elsewhere, or were not saved, would give documents without any."""
-    raises("RX317", name, docbin(tmp_path / "x.spacy", None, None))
-    raises("RX317", name, docbin(tmp_path / "y.spacy", [], user_data=False))
+    raises("RX102", name, docbin(tmp_path / "x.spacy", None, None))
+    raises("RX102", name, docbin(tmp_path / "y.spacy", [], user_data=False))

@@ -257,7 +257,7 @@ def test_labelstudio_a_relation_without_a_label(tmp_path):
 @pytest.mark.parametrize(
     ("row", "code"),
     [
-        ({"id": 1, "text": "Ann", "label": [], "annotator": 1, "annotation_id": 2, "lead_time": 1.0}, "RX310"),
+        ({"id": 1, "text": "Ann", "label": [], "annotator": 1, "annotation_id": 2, "lead_time": 1.0}, "RX102"),
         ({"text": "Ann"}, "RX102"),
         (task(region("a", 2, 99, "Ann", "P")), "RX103"),
         (task(region("a", 3, 6, "Ann", "P"), region("b", 2, 5, "Ann", "P")), "RX105"),
@@ -322,14 +322,14 @@ def test_doccano_says_what_is_wrong(tmp_path, change, code):
 def test_a_huge_line(tmp_path, monkeypatch):
     monkeypatch.setattr(_read, "MAX_LINE", 600)
     path = write(tmp_path / "x.jsonl", doccano_row(), doccano_row(text="x" * 2000), doccano_row())
-    assert "line 2" in raises("RX309", "doccano", path)
+    assert "line 2" in raises("RX602", "doccano", path)
     assert [record.place.line for record in read("doccano", path, "skip")[0]] == [1, 3]
 
 
 def test_a_huge_file(tmp_path, monkeypatch):
     monkeypatch.setattr(_read, "MAX_FILE", 100)
-    raises("RX309", "labelstudio", listed(tmp_path / "x.json", task(*REGIONS)))
-    assert "a.b.ann" in raises("RX309", "brat", collection(tmp_path, ann=ANN))
+    raises("RX602", "labelstudio", listed(tmp_path / "x.json", task(*REGIONS)))
+    assert "a.b.ann" in raises("RX602", "brat", collection(tmp_path, ann=ANN))
 
 
 def test_from_a_tool_to_a_doc(tmp_path):

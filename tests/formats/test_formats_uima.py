@@ -218,7 +218,7 @@ def test_webanno_relation_without_features_on_tokens(tmp_path):
     ("old", "new", "code", "place"),
     [
         ("#FORMAT=WebAnno TSV 3.3", "#FORMAT=WebAnno TSV 2.0", "RX311", "line 1"),
-        ("1-3\t7-12\t[Bee]", "1-3\t7-12\tBee", "RX417", "line 13"),
+        ("1-3\t7-12\t[Bee]", "1-3\t7-12\tBee", "RX102", "line 13"),
         ("1-3\t7-12\t", "1-3\t7-99\t", "RX103", "line 13"),
         ("1-3\t7-12\t", "1-2\t7-12\t", "RX102", "line 13"),
         ("1-3\t7-12\t", "1-3\t712\t", "RX102", "line 13"),

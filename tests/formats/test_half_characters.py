@@ -28,7 +28,16 @@ def test_align(tmp_path):
     texts = write_lines(tmp_path / "in.jsonl", {"text": TEXT}, {"text": f"Ann {HALF} Bob"}, {"text": TEXT})
     (tmp_path / "kb.tsv").write_text("a\tmet\tb\n")
     (tmp_path / "names.tsv").write_text("a\tAnn\nb\tBob\n")
-    command = ("align", tmp_path / "kb.tsv", texts, tmp_path / "o.spacy", "--aliases", tmp_path / "names.tsv")
+    command = (
+        "data",
+        "align",
+        tmp_path / "kb.tsv",
+        texts,
+        "--output",
+        tmp_path / "o.spacy",
+        "--aliases",
+        tmp_path / "names.tsv",
+    )
     result = invoke(*command, exit_code=1)
     assert "[RX183]" in result.stderr and "in.jsonl:2" in result.stderr
     result = invoke(*command, "--on-error", "skip")
@@ -43,9 +52,9 @@ def test_export(tmp_path, broken):
     half["relations"][0].update({"label": HALF} if broken == "label" else {})
     half["relations"][0]["head"].update({"kb_id": HALF} if broken == "kb_id" else {})
     path = write_lines(tmp_path / "in.jsonl", line, half, {**line, "id": "c"})
-    result = invoke("export", path, tmp_path / "o.jsonl", exit_code=1)
+    result = invoke("export", path, "--output", tmp_path / "o.jsonl", exit_code=1)
     assert "[RX339]" in result.stderr and "in.jsonl:2" in result.stderr and "half of a character" in result.stderr
-    result = invoke("export", path, tmp_path / "o.jsonl", "--on-error", "skip")
+    result = invoke("export", path, "--output", tmp_path / "o.jsonl", "--on-error", "skip")
     (fact,) = map(json.loads, (tmp_path / "o.jsonl").read_text(encoding="utf8").splitlines())
     assert [each["document"] for each in fact["evidence"]] == ["b", "c"] and "in.jsonl:2" in result.stderr
 
@@ -59,9 +68,9 @@ def test_convert(tmp_path, broken):
     line["mentions"][0].update({"label": HALF} if broken == "type" else {"kb_id": HALF} if broken == "kb_id" else {})
     line["relations"][0].update({"label": HALF} if broken == "label" else {})
     path = write_lines(tmp_path / "in.jsonl", good, line, good)
-    result = invoke("convert", "jsonl", path, tmp_path / "o.spacy", exit_code=1)
+    result = invoke("data", "convert", "jsonl", path, "--output", tmp_path / "o.spacy", exit_code=1)
     assert result.stderr.startswith("✘ [RX1") and "in.jsonl, line 2" in result.stderr
-    result = invoke("convert", "jsonl", path, tmp_path / "o.spacy", "--on-error", "skip")
+    result = invoke("data", "convert", "jsonl", path, "--output", tmp_path / "o.spacy", "--on-error", "skip")
     assert "records found      3 (broken 1)" in result.stdout
     assert [doc.text for doc in read_docs(tmp_path / "o.spacy", spacy.blank("en").vocab)] == [TEXT, TEXT]
 

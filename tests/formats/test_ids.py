@@ -90,7 +90,7 @@ def test_what_is_no_id(value, tmp_path):
     for code, make in (
         ("RX206", lambda: KnowledgeBase.from_rows([("a", "r", value)])),
         ("RX206", lambda: KnowledgeBase.from_rows([("a", value, "b")])),
-        ("RX211", lambda: Aliases([("Q1", "a"), (value, "b")])),
+        ("RX102", lambda: Aliases([("Q1", "a"), (value, "b")])),
         ("RX580", lambda: Mention.from_any({"start": 0, "end": 1, "kb_id": value})),
     ):
         with pytest.raises(RelxError, match=rf"^\[{code}\]"):
@@ -234,7 +234,7 @@ def test_prelabel_keeps_the_ids_of_documents_through_brat(tmp_path):
             doc.user_data["id"] = id
         docs.add(doc)
     docs.to_disk(tmp_path / "x.spacy")
-    invoke("prelabel", "-", tmp_path / "x.spacy", tmp_path / "out", "--to", "brat")
+    invoke("data", "prelabel", tmp_path / "x.spacy", "--output", tmp_path / "out", "--to", "brat")
     table = json.loads((tmp_path / "out" / "relx-names.json").read_text(encoding="utf8"))
     assert sorted(map(str, table["documents"].values())) == ["7", "a/b c", "d1"]
     ids = {doc.user_data["id"] for doc in docs_of("brat", tmp_path / "out", output=tmp_path / "o.spacy")}
@@ -300,9 +300,9 @@ def test_numbers_are_ids_of_one_file_alone(tmp_path, id):
     one = save_docs(tmp_path / "a" / "x.spacy", made("Ann met Bob.", id))
     two = save_docs(tmp_path / "b" / "x.spacy", made("Ann met Bob.", id))
     three = save_docs(tmp_path / "c" / "x.spacy", made("Ann met Zoë.", id))
-    invoke("export", one, tmp_path / "o.jsonl")
+    invoke("export", one, "--output", tmp_path / "o.jsonl")
     (alone,) = documents(tmp_path / "o.jsonl")
-    invoke("export", three, one, two, tmp_path / "o.jsonl")
+    invoke("export", three, one, two, "--output", tmp_path / "o.jsonl")
     assert alone in documents(tmp_path / "o.jsonl") and len(documents(tmp_path / "o.jsonl")) == 3
     assert alone.partition("~")[0] == f"a/x.spacy#{7 if id else 1}"
 
@@ -312,9 +312,9 @@ def test_documents_of_predictions_in_several_runs(tmp_path):
     found = []
     for text in ("Ann met Bob.", "Zoë met Bob."):
         ends = [{"text": text[s:e], "start": s, "end": e, "label": "P"} for s, e in ((0, 3), (8, 11))]
-        relation = {"head": ends[0], "label": "met", "tail": ends[1], "score": 1.0}
-        path = write(tmp_path / "p.jsonl", {"text": text, "relations": [relation]})
-        invoke("export", path, tmp_path / "o.jsonl")
+        relation = {"head": 0, "label": "met", "tail": 1, "score": 1.0}
+        path = write(tmp_path / "p.jsonl", {"text": text, "mentions": ends, "relations": [relation]})
+        invoke("export", path, "--output", tmp_path / "o.jsonl")
         found.append(documents(tmp_path / "o.jsonl"))
     assert not found[0] & found[1]
 
@@ -337,9 +337,9 @@ def test_exports_of_annotated_corpora_tell_of_equal_ids(tmp_path):
     from pyarrow import parquet
 
     columns = {"document": ["d1", "d1", "d2"], "place": ["a.jsonl:1", "b.jsonl:1", "a.jsonl:2"]}
-    columns |= {"subject": ["Ann"] * 3, "relation": ["met"] * 3, "object": ["Bob"] * 3}
+    columns |= {"head": ["Ann"] * 3, "label": ["met"] * 3, "tail": ["Bob"] * 3}
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
-    assert "RX578" in invoke("export", tmp_path / "t.parquet", tmp_path / "o.jsonl").output
+    assert "RX578" in invoke("export", tmp_path / "t.parquet", "--output", tmp_path / "o.jsonl").output
 
 
 def test_documents_of_facts(tmp_path):

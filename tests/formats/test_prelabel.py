@@ -296,7 +296,7 @@ def test_the_command(tool, model, code, tmp_path):  # noqa: F811
     rows = [{"text": "Ann works for Acme 😀", "id": "a", "lang": "en"}, {"text": "Nobody."}, {"text": "Ann: 東京"}]
     texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf8")
     output = tmp_path / "new" / f"out{SUFFIX[tool]}"
-    result = invoke("prelabel", model, texts, output, "--to", tool, "--code", code)
+    result = invoke("data", "prelabel", texts, "--model", model, "--output", output, "--to", tool, "--code", code)
     assert f"3 texts for {tool}" in result.output
     report = convert(tool, [output], tmp_path / "x.spacy")
     assert (report.records_written, report.relations_kept) == (3, 2)
@@ -309,7 +309,7 @@ def test_the_command(tool, model, code, tmp_path):  # noqa: F811
 
 def test_the_command_without_a_pipeline(data, tmp_path):  # noqa: F811
     output = tmp_path / "x.jsonl"
-    invoke("prelabel", "-", data, output, "--to", "prodigy")
+    invoke("data", "prelabel", data, "--output", output, "--to", "prodigy")
     records, _ = read("prodigy", output)
     assert [(record.lang, len(record.relations)) for record in records] == [("en", 1), ("de", 1)]
 
@@ -322,7 +322,7 @@ def test_the_command_says_what_is_wrong(data, model, code, tmp_path):  # noqa: F
     empty = tmp_path / "empty.txt"
     empty.write_text(" \n")
     for arguments, expected_code in (
-        (("-", texts, tmp_path / "o.jsonl", "--to", "prodigy"), "RX185"),
+        ((None, texts, tmp_path / "o.jsonl", "--to", "prodigy"), "RX185"),
         ((model, texts, tmp_path / "o.json", "--to", "doccano"), "RX325"),
         ((model, texts, tmp_path / "o.jsonl", "--to", "labelstudio"), "RX325"),
         ((model, texts, tmp_path / "full", "--to", "brat"), "RX320"),
@@ -333,13 +333,31 @@ def test_the_command_says_what_is_wrong(data, model, code, tmp_path):  # noqa: F
         ((model, empty, tmp_path / "o.jsonl", "--to", "prodigy", "--code", code), "RX324"),
         ((model, texts, texts / "o.jsonl", "--to", "prodigy"), "RX186"),
     ):
-        result = invoke("prelabel", *arguments, exit_code=1)
+        pipeline, source, output, *options = arguments
+        named = ["--model", pipeline] if pipeline else []
+        result = invoke("data", "prelabel", source, *named, "--output", output, *options, exit_code=1)
         assert expected_code in result.output, result.output
     assert sorted(file.name for file in tmp_path.iterdir()) == ["empty.txt", "full", "x.txt"]
-    invoke("prelabel", model, texts, tmp_path / "o", "--to", "excel", exit_code=2)
+    invoke("data", "prelabel", texts, "--model", model, "--output", tmp_path / "o", "--to", "excel", exit_code=2)
 
 
 def test_the_output_may_not_be_the_input(model, code, tmp_path):  # noqa: F811
     texts = tmp_path / "x.jsonl"
     texts.write_text('{"text": "Ann"}\n')
-    assert "RX189" in invoke("prelabel", model, texts, texts, "--to", "prodigy", "--code", code, exit_code=1).output
+    assert (
+        "RX189"
+        in invoke(
+            "data",
+            "prelabel",
+            texts,
+            "--model",
+            model,
+            "--output",
+            texts,
+            "--to",
+            "prodigy",
+            "--code",
+            code,
+            exit_code=1,
+        ).output
+    )

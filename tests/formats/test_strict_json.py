@@ -52,7 +52,7 @@ def test_data_with_nan_are_refused_with_their_line(tmp_path):
     path = tmp_path / "in.jsonl"
     rows = ['{"text": "fine"}', '{"text": "a", "meta": {"weight": NaN}}']
     path.write_text("\n".join(rows), encoding="utf8")
-    result = invoke("convert", "jsonl", path, tmp_path / "o.spacy", exit_code=1)
+    result = invoke("data", "convert", "jsonl", path, "--output", tmp_path / "o.spacy", exit_code=1)
     assert "[RX101]" in result.stderr and "in.jsonl, line 2" in result.stderr and "NaN is no value" in result.stderr
 
 

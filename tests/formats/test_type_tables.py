@@ -1,4 +1,4 @@
-"""`relx convert --types`, and unknown entity types in the reports of `relx evaluate` and `relx predict`."""
+"""`relx data convert --types`, and unknown entity types in the reports of `relx evaluate` and `relx predict`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_table_for_other_data(data, tmp_path):
 @pytest.mark.parametrize(
     "types, code, text",
     [
-        ("none.tsv", "RX124", "There is no table of entity types at none.tsv.*ontonotes:conll"),
+        ("none.tsv", "RX120", "There is no file or folder none.tsv"),
         ("ontonote:conll", "RX511", "'ontonote'.*ontonotes, conll, docred, wikidata, spacy, auto"),
         ("conll:auto", "RX511", "'auto'.*ontonotes, conll, docred, wikidata\\."),
     ],
@@ -112,9 +112,9 @@ def test_tables_that_do_not_exist(data, tmp_path, types, code, text):
 
 def test_messages_say_what_the_table_is_for(tmp_path):
     broken = table(tmp_path / "x.tsv", "A\tB\tC")
-    with pytest.raises(RelxError, match=r"RX125.*table of entity types has the name of the entity type in the data"):
+    with pytest.raises(RelxError, match=r"RX102.*table of entity types has the old name"):
         types_renaming(broken)
-    with pytest.raises(RelxError, match=r"RX125.*table of labels has the name of the relation in the data"):
+    with pytest.raises(RelxError, match=r"RX102.*table of labels has the name of the relation in the data"):
         read_labels(broken)
 
 
@@ -125,11 +125,11 @@ def test_the_output_must_not_be_the_table(data, tmp_path):
 
 
 def test_the_command(data, tmp_path):
-    result = invoke("convert", "jsonl", data, tmp_path / "o.spacy", "--types", "ontonotes:conll")
+    result = invoke("data", "convert", "jsonl", data, "--output", tmp_path / "o.spacy", "--types", "ontonotes:conll")
     assert "types              renamed 1 (mentions 1)" in result.stdout
     assert "entity types       PER 1, ORG 1, DATE 1, ENT 1" in result.stdout
     assert types_of(tmp_path / "o.spacy")[0] == ["PER", "ORG", "DATE"]
-    plain = invoke("convert", "jsonl", data, tmp_path / "o.spacy").stdout
+    plain = invoke("data", "convert", "jsonl", data, "--output", tmp_path / "o.spacy").stdout
     assert "entity types       PERSON 1, " in plain and "renamed" not in plain
 
 

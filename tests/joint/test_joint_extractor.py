@@ -201,12 +201,12 @@ def test_labels_that_are_not_known():
 
 
 def test_gold_out_of_reach():
-    nlp = make_joint(joint_model(max_mention=1))
+    nlp = make_joint(joint_model(max_mention_tokens=1))
     with pytest.warns(RelxWarning, match="RX265"):
         nlp.initialize(lambda: [make_example(nlp.vocab, "a b c", [(0, 2, "A"), (2, 3, "A")], [(0, "r", 1)])])
 
 
-@pytest.mark.parametrize("name, value", [("max_mention", 0), ("overlap", "some"), ("mention_threshold", 1.5)])
+@pytest.mark.parametrize("name, value", [("max_mention_tokens", 0), ("overlap", "some"), ("mention_threshold", 1.5)])
 def test_settings_that_make_no_sense(name, value):
     with pytest.raises(RelxError, match="RX021"):
         make_joint(joint_model(**{name: value}))
@@ -322,7 +322,11 @@ def test_a_language_added_later_moves_no_other(trained, tmp_path):
     examples = examples_in(nlp.vocab, ["it", "sv"])
     new = ["*.languages.it", "*.languages.sv", "*.submodules.3.*", "*.router.3"]
     optimizer = start(nlp, examples, tmp_path, new)
-    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].sizes["languages"] == [*LANGS, "it", "sv"]
+    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == (
+        *LANGS,
+        "it",
+        "sv",
+    )
     old = outputs(trained)
     assert outputs(nlp) == old
     before = outputs(nlp, ["it"])

@@ -7,11 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_relx.core.heads import MultiLabelHead, SoftmaxHead
+from spacy_relx.core.classifiers import MultiLabelClassifier, SoftmaxClassifier
 from spacy_relx.joint.batch import JointBatch, JointTargets
 from spacy_relx.joint.pointers import OneTriple, apart, best_spans, draw_relations
-from spacy_relx.joint.span_triples import AllTriples, SpanScorer, pairs_within, without_conflicts
-from spacy_relx.relations.network import RelationNetwork
+from spacy_relx.joint.span_triples import AllTriples, pairs_within, without_conflicts
 from spacy_relx.relations.pair_features import PairFeatures
 
 WIDTH, N_TYPES, N_LABELS = 8, 3, 4
@@ -26,25 +25,11 @@ def one_triple(**settings):
     return OneTriple(WIDTH, N_TYPES + 1, N_LABELS, **{"dropout": 0.0, **settings})
 
 
-def all_triples(head=SoftmaxHead, **settings):
-    pairs = PairFeatures(
-        WIDTH,
-        N_TYPES + 1,
-        hidden=12,
-        marker_width=4,
-        window=0,
-        between_heads=2,
-        sentence=False,
-        product=True,
-        distance=True,
-        pair_rows=100,
-        dropout=0.0,
-    )
-    relations = RelationNetwork(pairs, head(12, N_LABELS), batch_pairs=7)
-    spans = SpanScorer(WIDTH, N_TYPES, hidden=10, max_length=3, dropout=0.0)
-    defaults = {"mention_weight": 1.0, "threshold": 0.3, "overlap": "none", "max_mentions": 8, "max_noise": 1.0}
-    defaults["type_noise"] = 0.0
-    return AllTriples(spans, relations, **{**defaults, **settings})
+def all_triples(classifier=SoftmaxClassifier, **settings):
+    pairs = PairFeatures.configure(hidden=12, marker_width=4, between_heads=2, pair_rows=100, dropout=0.0)
+    defaults = {"hidden": 10, "max_mention_tokens": 3, "mention_threshold": 0.3, "max_mentions": 8, "batch_pairs": 7}
+    parts = {"pairs": pairs, "classifier": classifier, "dropout": 0.0}
+    return AllTriples(WIDTH, N_TYPES + 1, N_LABELS, **{**parts, **defaults, **settings})
 
 
 def data(*lengths):
@@ -98,7 +83,7 @@ def test_a_sentence_without_a_triple_teaches_no_relation_alone():
 
 
 def test_one_triple_finds_the_best_relation_and_the_best_spans():
-    model = one_triple(max_length=3).eval()
+    model = one_triple(max_mention_tokens=3).eval()
     tokens, batch = data(*LENGTHS)
     with torch.no_grad():
         found = model(tokens, batch)
@@ -230,7 +215,7 @@ def test_span_logits_are_those_of_a_plain_loop():
         assert torch.allclose(scorer.output(vector), scorer(tokens, spans)[row], atol=1e-5)
 
 
-@pytest.mark.parametrize("head", [SoftmaxHead, MultiLabelHead])
+@pytest.mark.parametrize("head", [SoftmaxClassifier, MultiLabelClassifier])
 def test_all_triples_loss(head):
     """With no wrong mention among the pairs: the spans' cross-entropy and the head's loss over all gold pairs."""
     model = all_triples(head, max_noise=0.0, mention_weight=0.7)
@@ -252,7 +237,7 @@ def test_all_triples_loss(head):
 
 
 def test_wrong_mentions_join_the_pairs():
-    model = all_triples(threshold=0.0)
+    model = all_triples(mention_threshold=0.0)
     tokens, batch = data(*LENGTHS)
     seen = []
     model.relations.loss = lambda tokens, pairs, labels: seen.append((pairs, labels)) or tokens.sum()
@@ -274,7 +259,7 @@ def test_gold_mentions_are_paired_under_other_types():
 
 
 def test_found_scores_are_products_of_probabilities():
-    model = all_triples(threshold=0.0, overlap="any").eval()
+    model = all_triples(mention_threshold=0.0, overlap="any").eval()
     tokens, batch = data(*LENGTHS)
     with torch.no_grad():
         found = model(tokens, batch)

@@ -24,6 +24,7 @@ from support.joint import (
     train_joint,
 )
 
+from spacy_relx.core.task import layer_of
 from spacy_relx.data.extensions import get_routes, merge_docs
 from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError, RelxWarning
@@ -73,7 +74,7 @@ def crossing(vocab):
 
 @pytest.mark.parametrize("finder", [ONE, None])
 def test_mentions_that_cross_a_border_are_left_out_and_counted(finder):
-    model = {**joint_model(finder), "max_length": 4}
+    model = {**joint_model(finder), "max_tokens": 4}
     nlp = make_joint(model)
     long = make_example(nlp.vocab, "a b c d e f", [(0, 1, "ORG"), (3, 5, "ORG")], [(0, "acquired", 1)])
     examples = [crossing(nlp.vocab), long, *(make_example(nlp.vocab, *row) for row in SENTENCES[1:2])]
@@ -135,9 +136,9 @@ def test_masks_are_those_of_the_setting_at_loading(tmp_path):
         nlp.to_disk(tmp_path)
         loaded = spacy.load(tmp_path, config={"components": {JOINT: {"mask_labels": wanted}}})
         for each, masked in ((nlp, saved), (loaded, wanted)):
-            assert set(each.get_pipe(JOINT).model.attrs["label_masks"]) == (set(LANGS) if masked else set())
+            assert set(layer_of(each.get_pipe(JOINT).model).label_masks) == (set(LANGS) if masked else set())
         copied = loaded.get_pipe(JOINT).from_bytes(nlp.get_pipe(JOINT).to_bytes())
-        assert bool(copied.model.attrs["label_masks"]) is wanted
+        assert bool(layer_of(copied.model).label_masks) is wanted
 
 
 @pytest.mark.parametrize("labels", [["a"], {"labels": "abc"}, {"labels": ["a"], "more": []}])

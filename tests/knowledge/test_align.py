@@ -13,7 +13,6 @@ from spacy.tokens import Doc, Span
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli.align import _default_pipeline
 from spacy_relx.errors import RelxError
 from spacy_relx.formats.bag_files import read_bags
 from spacy_relx.formats.bag_spool import BagSpool
@@ -25,6 +24,7 @@ from spacy_relx.knowledge.align import align
 from spacy_relx.knowledge.align_files import align_to_bags
 from spacy_relx.knowledge.negatives import Instance, NegativeSpool
 from spacy_relx.knowledge.triples import KnowledgeBase
+from spacy_relx.library.corpora import sentence_nlp
 
 KB = [
     ("acme", "based_in", "rome"),
@@ -58,7 +58,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def nlp():
-    return _default_pipeline()
+    return sentence_nlp()
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +288,7 @@ def files(tmp_path):
     names = [*ALIASES, *[(name, f"{name.upper()}x") for pair in pairs for name in pair]]
     texts = [*TEXTS, *[(f"{head.upper()}x is from {tail.upper()}x, not from C0x.", "en") for head, tail in pairs]]
     return {
-        "kb": write("kb.tsv", ["head\trelation\ttail", *["\t".join(row) for row in rows]]),
+        "kb": write("kb.tsv", ["head\tlabel\ttail", *["\t".join(row) for row in rows]]),
         "aliases": write("names.tsv", ["\t".join(row) for row in names]),
         "jsonl": write("texts.jsonl", [json.dumps({"text": t, "lang": lang}) for t, lang in texts]),
         "txt": write("more.txt", ["Bob was never in Lima, says Ann of Acme.", "", "Acme bought Globex."]),
@@ -298,11 +298,25 @@ def files(tmp_path):
 
 
 def invoke(*args):
-    return CliRunner().invoke(relx_app, ["align", *map(str, args)])
+    return CliRunner().invoke(relx_app, ["data", "align", *map(str, args)])
+
+
+def written(files):
+    return ["--output", files["out"], "--aliases", files["aliases"]]
 
 
 def everything(files, *options):
-    args = [files["kb"], files["jsonl"], files["txt"], files["out"], "-a", files["aliases"], "--test", files["test"]]
+    args = [
+        files["kb"],
+        files["jsonl"],
+        files["txt"],
+        "--output",
+        files["out"],
+        "--aliases",
+        files["aliases"],
+        "--test",
+        files["test"],
+    ]
     return invoke(*args, "--test-share", "0.3", "--negatives", "2", *options)
 
 
@@ -344,7 +358,16 @@ def test_two_runs_are_the_same(files):
 
 def test_saved_knowledge_base_shards_and_splitting(files, tmp_path):
     KnowledgeBase.from_rows(KB).save(tmp_path / "kb")
-    args = [tmp_path / "kb", files["jsonl"], tmp_path / "bags", "-a", files["aliases"], "--shard-size", "2"]
+    args = [
+        tmp_path / "kb",
+        files["jsonl"],
+        "--output",
+        tmp_path / "bags",
+        "--aliases",
+        files["aliases"],
+        "--shard-size",
+        "2",
+    ]
     result = invoke(*args, "--max-sentences", "1", "--negatives", "0", "--reversed-negatives", "0")
     assert result.exit_code == 0, result.output
     assert len(list((tmp_path / "bags").iterdir())) == 4  # 7 sentences, each a bag
@@ -357,7 +380,9 @@ def test_spacy_files_with_links(files, tmp_path, nlp):
     doc.ents = [Span(doc, 0, 1, "P", kb_id="ann"), Span(doc, 2, 3, "C", kb_id="rome")]
     docbin.add(doc)
     write_docbin(docbin, tmp_path / "docs.spacy")
-    result = invoke(files["kb"], tmp_path / "docs.spacy", files["out"], "--lang", "en", "--reversed-negatives", "0")
+    result = invoke(
+        files["kb"], tmp_path / "docs.spacy", "--output", files["out"], "--lang", "en", "--reversed-negatives", "0"
+    )
     assert result.exit_code == 0, result.output
     (bag,) = load(files["out"])
     assert bag_labels(bag) == ["born_in", "lives_in"] and bag._.lang == "en"
@@ -366,42 +391,44 @@ def test_spacy_files_with_links(files, tmp_path, nlp):
 def test_ignore_case_and_iris(files, tmp_path):
     (tmp_path / "kb.nt").write_text("<http://x/ann> <http://x/p#knows> <http://x/bob> .\n")
     (tmp_path / "texts.txt").write_text("ANN knows bob.\n")
-    result = invoke(tmp_path / "kb.nt", tmp_path / "texts.txt", files["out"], "-a", files["aliases"], "--shorten")
+    result = invoke(
+        tmp_path / "kb.nt", tmp_path / "texts.txt", "--output", files["out"], "--aliases", files["aliases"], "--shorten"
+    )
     assert result.exit_code == 1 and "RX220" in result.output
-    args = [tmp_path / "kb.nt", tmp_path / "texts.txt", files["out"], "-a", files["aliases"]]
+    args = [tmp_path / "kb.nt", tmp_path / "texts.txt", *written(files)]
     assert invoke(*args, "--shorten", "--ignore-case").exit_code == 0
     assert bag_labels(load(files["out"])[0]) == ["knows"]
 
 
 def test_errors(files, tmp_path):
-    def output(*args):
-        result = invoke(*args)
+    def output(kb, texts, out, *args):
+        result = invoke(kb, texts, "--output", out, *args)
         assert result.exit_code == 1 and "Traceback" not in result.output
         return result.output
 
     kb, texts, out, names = files["kb"], files["txt"], files["out"], files["aliases"]
     assert "RX220" in output(kb, texts, out) and "There are no mentions in the 2 texts" in output(kb, texts, out)
     (tmp_path / "empty.txt").write_text("\n \n")
-    message = output(kb, tmp_path / "empty.txt", out, "-a", names)
+    message = output(kb, tmp_path / "empty.txt", out, "--aliases", names)
     assert "RX220" in message and "There are no texts in the inputs" in message
     (tmp_path / "strange.txt").write_text("Nobody here.\n")
-    assert "None of the names is found in the 1 texts" in output(kb, tmp_path / "strange.txt", out, "-a", names)
+    assert "None of the names is found in the 1 texts" in output(kb, tmp_path / "strange.txt", out, "--aliases", names)
     (tmp_path / "ghost.txt").write_text("Ghost is here.\n")
-    assert "None of the 1 mentions in 1 texts" in output(kb, tmp_path / "ghost.txt", out, "-a", names)
-    assert "RX021" in output(kb, texts, out, "-a", names, "--test-share", "0.2")
+    assert "None of the 1 mentions in 1 texts" in output(kb, tmp_path / "ghost.txt", out, "--aliases", names)
+    assert "RX021" in output(kb, texts, out, "--aliases", names, "--test-share", "0.2")
     assert "RX145" in output(kb, texts, texts, "-a", names) or "RX145" in output(kb, texts, kb, "-a", names)
-    assert "RX042" in output(kb, texts, out, "-a", names, "--lang", "English")
-    assert "RX120" in output(tmp_path / "none.tsv", texts, out, "-a", names)
+    assert "RX042" in output(kb, texts, out, "--aliases", names, "--lang", "English")
+    assert "RX120" in output(tmp_path / "none.tsv", texts, out, "--aliases", names)
     assert "RX120" in output(kb, texts, out, "-a", tmp_path / "none.tsv")
     (tmp_path / "other.tsv").write_text("bob\tknows\tglobex\n")
-    assert "RX221" in output(tmp_path / "other.tsv", texts, out, "-a", names)
+    assert "RX221" in output(tmp_path / "other.tsv", texts, out, "--aliases", names)
     with open(kb, "a", encoding="utf8") as stream:
         stream.write("ann\tborn_in\n")
-    assert "kb.tsv, line 38:" in output(kb, texts, out, "-a", names)
+    assert "kb.tsv, line 38:" in output(kb, texts, out, "--aliases", names)
     with open(names, "a", encoding="utf8") as stream:
         stream.write("ann\tAnn\tPERSON\tEnglish\n")
-    assert "names.tsv, line 72:" in output(tmp_path / "other.tsv", texts, out, "-a", names)
-    result = invoke(kb, files["jsonl"], out, "-a", names, "--on-error", "skip")
+    assert "names.tsv, line 72:" in output(tmp_path / "other.tsv", texts, out, "--aliases", names)
+    result = invoke(kb, files["jsonl"], out, "--aliases", names, "--on-error", "skip")
     assert result.exit_code == 0 and "broken 1" in result.output and "broken lines 1" in result.output
 
 

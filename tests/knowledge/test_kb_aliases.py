@@ -71,12 +71,12 @@ def test_regular_chunks_are_read_as_others_are(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "line, code, words",
     [
-        (b"Q1", "RX210", "1 columns"),
-        (b"Q1\ta\tb\ten\te", "RX210", "5 columns"),
-        (b"\ta", "RX211", "the entity id is empty"),
-        (b"Q1\t \tb", "RX211", "the name is empty"),
-        ("Q1\t\u3000".encode(), "RX211", "the name is empty"),
-        (b"Q1\ta\tb\tEnglish", "RX211", "'English'"),
+        (b"Q1", "RX111", "1 columns"),
+        (b"Q1\ta\tb\ten\te", "RX111", "5 columns"),
+        (b"\ta", "RX102", "the entity id is empty"),
+        (b"Q1\t \tb", "RX102", "the name is empty"),
+        ("Q1\t\u3000".encode(), "RX102", "the name is empty"),
+        (b"Q1\ta\tb\tEnglish", "RX102", "'English'"),
         (b"Q1\t\xfe", "RX108", "UTF-8"),
     ],
 )
@@ -127,7 +127,7 @@ def test_no_names(tmp_path):
     (tmp_path / "names.tsv").write_text("id\tname\n")
     with raises("RX212"):
         read_aliases(tmp_path / "names.tsv")
-    with raises("RX211"):
+    with raises("RX102"):
         Aliases([("Q1", "a"), ("", "b")])
 
 

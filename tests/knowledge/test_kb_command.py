@@ -47,7 +47,7 @@ def files(tmp_path_factory):
 def trained(files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("embeddings") / "kb"
     train, valid, _ = files
-    output = invoke("train", train, folder, "--valid", valid, *FAST).output
+    output = invoke("train", train, "--output", folder, "--valid", valid, *FAST).output
     return folder, output
 
 
@@ -72,7 +72,7 @@ def test_evaluate(trained, files, tmp_path):
     folder, _ = trained
     train, valid, test = files
     path = tmp_path / "new" / "scores.json"
-    result = invoke("evaluate", folder, test, "--filter", train, "--filter", valid, "--output", path)
+    result = invoke("evaluate", folder, test, "--known", train, "--known", valid, "--output", path)
     assert "Hits@10 %" in result.output and "RX239" not in result.output
     scores = json.loads(path.read_text())
     assert scores["mean"]["n"] == 4 and scores["tail"]["n"] == scores["head"]["n"] == 2
@@ -83,25 +83,25 @@ def test_evaluate(trained, files, tmp_path):
 
 def test_evaluate_what_was_trained_on(trained, files, tmp_path):
     folder, _ = trained
-    assert "[RX235]" in invoke("evaluate", folder, files[0], "--filter", files[0]).output
+    assert "[RX235]" in invoke("evaluate", folder, files[0], "--known", files[0]).output
     assert "[RX239]" in invoke("evaluate", folder, files[2]).output
     part = tsv(tmp_path / "part.txt", [*OPPOSITE[10:], ("e1", "next", "nobody")])
-    output = invoke("evaluate", folder, part, "--filter", files[0]).output
+    output = invoke("evaluate", folder, part, "--known", files[0]).output
     assert "[RX234]" in output and "1 of 3" in output
     other = tsv(tmp_path / "other.txt", [("a", "b", "c")])
-    assert "[RX233]" in invoke("evaluate", folder, other, "--filter", files[0], exit_code=1).output
+    assert "[RX233]" in invoke("evaluate", folder, other, "--known", files[0], exit_code=1).output
     assert "[RX189]" in invoke("evaluate", folder, other, "--output", other, exit_code=1).output
 
 
 def test_leakage_of_validation(files, tmp_path):
     leaky = tsv(tmp_path / "leaky.txt", [*OPPOSITE[8:10], ("e1", "eats", "e2")])
-    output = invoke("train", files[0], tmp_path / "kb", "--valid", leaky, *FAST, "--epochs", 1).output
+    output = invoke("train", files[0], "--output", tmp_path / "kb", "--valid", leaky, *FAST, "--epochs", 1).output
     assert "[RX235]" in output and "1 of its 3" in output and "[RX234]" in output
 
 
 def test_predict(trained, files):
     folder, _ = trained
-    lines = invoke("predict", folder, "e3", "next", "--top", 3, "--known", files[0]).output.splitlines()
+    lines = invoke("predict", folder, "e3", "next", "--limit", 3, "--known", files[0]).output.splitlines()
     rows = [line.split() for line in lines if line.startswith("e")]
     assert rows[0][0] == "e4" and rows[0][2] == "known" and {row[2] for row in rows[1:]} == {"new"} and len(rows) == 3
     rows = [line.split() for line in invoke("predict", folder, "e3", "next", "--tail").output.splitlines()]
@@ -121,26 +121,26 @@ def test_resume(files, trained, tmp_path):
     """In two parts, the second with more epochs, as in one."""
     train, valid, _ = files
     folder = tmp_path / "kb"
-    invoke("train", train, folder, "--valid", valid, *FAST, "--epochs", 10)
-    output = invoke("train", train, folder, "--valid", valid, *FAST, "--resume").output
+    invoke("train", train, "--output", folder, "--valid", valid, *FAST, "--epochs", 10)
+    output = invoke("train", train, "--output", folder, "--valid", valid, *FAST, "--resume").output
     assert "epoch 11:" in output and "epoch 10:" not in output
     one, two = KBEmbeddings.load(folder), KBEmbeddings.load(trained[0])
     np.testing.assert_allclose(one.model.entities.detach(), two.model.entities.detach(), atol=1e-6)
-    assert "[RX236]" in invoke("train", train, folder, *FAST, "--lr", 0.3, "--resume", exit_code=1).output
+    assert "[RX236]" in invoke("train", train, "--output", folder, *FAST, "--lr", 0.3, "--resume", exit_code=1).output
     shutil.rmtree(folder / "training")
-    assert "[RX248]" in invoke("train", train, folder, *FAST, "--resume", exit_code=1).output
+    assert "[RX248]" in invoke("train", train, "--output", folder, *FAST, "--resume", exit_code=1).output
 
 
 def test_sampled_loss(files, tmp_path):
-    invoke("train", files[0], tmp_path / "kb", *FAST, "--loss", "sampled", "--lr", 0.3, "--negatives", 4)
+    invoke("train", files[0], "--output", tmp_path / "kb", *FAST, "--loss", "sampled", "--lr", 0.3, "--negatives", 4)
     embeddings = KBEmbeddings.load(tmp_path / "kb")
     assert not embeddings.model.reciprocal and embeddings.settings["loss"] == "sampled"
     assert embeddings.predict_tails("e3", "next", 1)[0][0] == "e4"
 
 
 def test_a_folder_that_cannot_be_made(files):
-    assert "[RX335]" in invoke("train", files[0], files[1], *FAST, exit_code=1).output
-    assert "[RX021]" in invoke("train", files[0], files[1].parent / "kb", "--lr", 0, exit_code=1).output
+    assert "[RX335]" in invoke("train", files[0], "--output", files[1], *FAST, exit_code=1).output
+    assert "[RX021]" in invoke("train", files[0], "--output", files[1].parent / "kb", "--lr", 0, exit_code=1).output
 
 
 DATA = Path(os.environ.get("RELX_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -153,9 +153,9 @@ def test_umls(tmp_path):
         archive.extractall(tmp_path, filter="data")
     files = [next(tmp_path.rglob(f"{name}.txt")) for name in ("train", "valid", "test")]
     fast = ("--dim", 50, "--epochs", 10, "--n3", 0.01, "--threads", 1)
-    invoke("train", files[0], tmp_path / "kb", *fast)
+    invoke("train", files[0], "--output", tmp_path / "kb", *fast)
     output = tmp_path / "scores.json"
-    invoke("evaluate", tmp_path / "kb", files[2], "--filter", files[0], "--filter", files[1], "--output", output)
+    invoke("evaluate", tmp_path / "kb", files[2], "--known", files[0], "--known", files[1], "--output", output)
     scores = json.loads(output.read_text())
     assert scores["mean"]["mrr"] > 0.85 and scores["mean"]["hits_at_10"] > 0.98
     assert scores["leakage"]["same"] == 0
@@ -184,13 +184,13 @@ def naive_ranks(embeddings, *known, test):
 def test_a_folder_of_something_else_is_not_written_over(files, tmp_path):
     read_triples(files[0]).save(tmp_path / "kb")
     before = {path.name: path.read_bytes() for path in (tmp_path / "kb").iterdir()}
-    assert "RX246" in invoke("train", files[0], tmp_path / "kb", *FAST, exit_code=1).output
+    assert "RX246" in invoke("train", files[0], "--output", tmp_path / "kb", *FAST, exit_code=1).output
     assert {path.name: path.read_bytes() for path in (tmp_path / "kb").iterdir()} == before
 
 
 def test_scores_are_not_written_into_the_embeddings(files, tmp_path):
     folder = tmp_path / "embeddings"
-    invoke("train", files[0], folder, *FAST)
+    invoke("train", files[0], "--output", folder, *FAST)
     before = (folder / "meta.json").read_bytes()
     scores = ("evaluate", folder, files[2], "--output")
     assert "RX189" in invoke(*scores, folder / "meta.json", exit_code=1).output

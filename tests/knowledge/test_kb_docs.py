@@ -16,7 +16,7 @@ from spacy_relx.knowledge.read import read_triples
 from spacy_relx.knowledge.triples import KnowledgeBase
 
 VOCAB = spacy.blank("xx").vocab
-HEADER = "head\trelation\ttail\n"
+HEADER = "head\tlabel\ttail\n"
 ROWS = [(head, label, tail) for head, tail, labels, *_ in FACTS for label in labels]
 
 
@@ -30,7 +30,11 @@ def save(path, docs):
 
 
 def invoke(*args):
-    return CliRunner().invoke(relx_app, ["kb", *map(str, args)])
+    return CliRunner().invoke(relx_app, [str(arg) for arg in args])
+
+
+def collect(data, output, *options):
+    return invoke("kb", "triples", data, "--output", output, *options)
 
 
 def test_triples_of_bags_and_of_relations_between_linked_mentions():
@@ -60,29 +64,29 @@ def test_commands(tmp_path):
         save(tmp_path / "test.spacy", bags(FACTS[:2])),
         tmp_path / "kb.tsv",
     )
-    leaky = invoke("triples", train, kb)
+    leaky = collect(train, kb)
     assert leaky.exit_code == 0 and kb.read_text() == HEADER + "".join("\t".join(row) + "\n" for row in ROWS)
-    assert "RX245" in invoke("leakage", kb, test).output
-    assert invoke("triples", train, kb, "--exclude", test).exit_code == 0
+    assert "RX245" in invoke("data", "check", test, "--kb", kb).output
+    assert collect(train, kb, "--exclude", test).exit_code == 0
     assert kb.read_text() == HEADER + "".join("\t".join(row) + "\n" for row in ROWS[3:])
-    clean = invoke("leakage", kb, test)
+    clean = invoke("data", "check", test, "--kb", kb)
     assert clean.exit_code == 0 and "RX245" not in clean.output and "facts that it has already: 0" in clean.output
 
 
 def test_bad_input(tmp_path):
     train = save(tmp_path / "train.spacy", bags())
-    assert "RX243" in invoke("triples", train, tmp_path / "kb.tsv", "--exclude", train).output
-    assert "RX120" in invoke("triples", tmp_path / "no.spacy", tmp_path / "kb.tsv").output
-    assert "RX189" in invoke("triples", train, train).output
+    assert "RX243" in collect(train, tmp_path / "kb.tsv", "--exclude", train).output
+    assert "RX120" in collect(tmp_path / "no.spacy", tmp_path / "kb.tsv").output
+    assert "RX189" in collect(train, train).output
     for name in ("a\tb", " a", "a\u2028 "):
         odd = save(tmp_path / "odd.spacy", [make_bag(VOCAB, name, "c", ["r"], ["A|h met C|t"])])
-        assert "RX244" in invoke("triples", odd, tmp_path / "kb.tsv").output
-    assert "RX247" in invoke("triples", train, tmp_path / "kb.nt").output
+        assert "RX244" in collect(odd, tmp_path / "kb.tsv").output
+    assert "RX247" in collect(train, tmp_path / "kb.nt").output
     assert not (tmp_path / "kb.tsv").exists() and not (tmp_path / "kb.nt").exists()
 
 
 def test_triples_that_look_like_a_header_are_read_back(tmp_path):
     docs = save(tmp_path / "docs.spacy", [make_bag(VOCAB, "h", "t", ["r"], ["A|h met C|t"])])
-    assert invoke("triples", docs, tmp_path / "kb.tsv").exit_code == 0
+    assert collect(docs, tmp_path / "kb.tsv").exit_code == 0
     base = read_triples(tmp_path / "kb.tsv")
     assert base.decode(base.triples) == [("h", "r", "t")]

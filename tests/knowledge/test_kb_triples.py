@@ -119,7 +119,7 @@ def test_what_is_no_knowledge_base(entities, relations, triples, words):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("header", [[], [("head", "relation", "tail")], [("Subject", "Predicate", "Object")]])
+@pytest.mark.parametrize("header", [[], [("head", "label", "tail")], [("Subject", "Predicate", "Object")]])
 def test_read_columns(tmp_path, header, end):
     kb = read_triples(tsv(tmp_path / "kb.tsv", [*header, *ROWS], end))
     assert kb.decode(kb.triples) == ROWS
@@ -151,16 +151,16 @@ def test_columns_in_the_order_of_their_names(tmp_path, monkeypatch, header, orde
     path, report = tmp_path / "kb.tsv", TripleReport("skip")
     path.write_text("\n".join([header, *lines, "\t".join("x" for _ in order) + "\tmore"]) + "\n", encoding="utf8")
     kb = read_triples(path, report=report)
-    assert kb.decode(kb.triples) == ROWS and report.problem_counts == {"RX200": 1}
+    assert kb.decode(kb.triples) == ROWS and report.problem_counts == {"RX111": 1}
 
 
 @pytest.mark.parametrize(
     "header, words",
     [
-        ("head\trelation_name\ttail", "is the relation"),
+        ("head\trelation_name\ttail", "is the label"),
         ("head\trelation\tsomething", "is the tail"),
         ("x\tpredicate\tobject", "is the head"),
-        ("head\thead\trelation\ttail", "two columns are called 'head'"),
+        ("head\thead\tlabel\ttail", "two columns are called 'head'"),
     ],
 )
 def test_names_of_columns_that_are_not_known(tmp_path, header, words):
@@ -203,10 +203,10 @@ def test_small_chunks_give_the_same(tmp_path, monkeypatch):
 
 
 BROKEN = {
-    2: (b"a\tr", "RX200", "2 columns"),
-    3: (b"a\tr\tb\tc", "RX200", "4 columns"),
-    5: (b"a\t \tb", "RX201", "relation"),
-    6: (b"a\tr\t", "RX201", "tail"),
+    2: (b"a\tr", "RX111", "2 columns"),
+    3: (b"a\tr\tb\tc", "RX111", "4 columns"),
+    5: (b"a\t \tb", "RX102", "label"),
+    6: (b"a\tr\t", "RX102", "tail"),
     7: (b"a\tr\t\xff", "RX108", "invalid UTF-8"),
 }
 
@@ -239,7 +239,7 @@ def test_no_file_and_no_triples(tmp_path):
     with raises("RX120"):
         read_triples(tmp_path / "none.tsv")
     with raises("RX204"):
-        read_triples(tsv(tmp_path / "kb.tsv", [("head", "relation", "tail")]))
+        read_triples(tsv(tmp_path / "kb.tsv", [("head", "label", "tail")]))
     with raises("RX021"):
         read_triples(tsv(tmp_path / "kb.tsv", ROWS), on_error="ignore")
 

@@ -26,13 +26,13 @@ from support.bag import (
 from support.bag import run as run_bags
 from support.bag import train as train_bags
 
-from spacy_relx.bags.bag_heads import SoftmaxBagHead
+from spacy_relx.bags.bag_classifiers import SoftmaxBagClassifier
 from spacy_relx.bags.sentence_weights import SelectiveAttention
 from spacy_relx.errors import RelxError
 from spacy_relx.knowledge.complex import ComplExSettings, train_complex
 from spacy_relx.knowledge.embeddings import KBEmbeddings
-from spacy_relx.knowledge.hrere import Knowledge, KnowledgeBagHead, KnowledgeTables
-from spacy_relx.knowledge.hrere_architecture import make_complex_knowledge, make_knowledge_head, read_tables
+from spacy_relx.knowledge.hrere import Knowledge, KnowledgeClassifier, KnowledgeTables
+from spacy_relx.knowledge.hrere_tables import make_complex_knowledge, read_tables
 from spacy_relx.knowledge.triples import KnowledgeBase
 
 DIM, N_LABELS, WIDTH = 3, 4, 5
@@ -47,18 +47,20 @@ def softmax(x):
 def knowledge(tune="all"):
     tables = KnowledgeTables(torch.arange(6) * 10, random(6, 2 * DIM), random(N_LABELS + 1, 2 * DIM, seed=1))
     module = Knowledge(N_LABELS, lambda labels: tables, tune=tune, lr_scale=0.5)
-    module.start_from_labels(())
+    module.start(())
     return module
 
 
 def make_head(**settings):
     torch.manual_seed(0)
     attention = SelectiveAttention(WIDTH, N_LABELS + 1, tanh=False, tied=False)
-    text = SoftmaxBagHead(attention, WIDTH, N_LABELS, dropout=0.0).double()
+    text = SoftmaxBagClassifier(attention, WIDTH, N_LABELS, dropout=0.0).double()
     torch.nn.init.normal_(text.classifier.bias)
     defaults = {"text_weight": 1.0, "knowledge_weight": 1.0, "agreement_weight": 1.0, "alpha": 0.6}
     defaults |= {"combine": "probabilities", "double_softmax": False}
-    return KnowledgeBagHead(text, knowledge(settings.pop("tune", "all")), **{**defaults, **settings})
+    parts = {"text": lambda width, n: text, "knowledge": lambda n: knowledge(tune)}
+    tune = settings.pop("tune", "all")
+    return KnowledgeClassifier(WIDTH, N_LABELS, **{**parts, **defaults, **settings})
 
 
 #: The third bag's head is not known.
@@ -207,9 +209,14 @@ def test_tables_follow_the_labels(embeddings):
 
 def hrere(folder, **settings):
     model = model_config()
-    text, known = model["head"], settings.pop("knowledge", {})
+    text, known = model["classifier"], settings.pop("knowledge", {})
     source = {"@architectures": "spacy_relx.ComplExKnowledge.v1", "path": str(folder), "lr_scale": 1.0, **known}
-    model["head"] = {"@architectures": "spacy_relx.KnowledgeHead.v1", "text": text, "knowledge": source, **settings}
+    model["classifier"] = {
+        "@architectures": "spacy_relx.KnowledgeClassifier.v1",
+        "text": text,
+        "knowledge": source,
+        **settings,
+    }
     return model
 
 
@@ -223,7 +230,7 @@ def test_overfit_save_reload_score(embeddings, tmp_path):
     losses = train_bags(nlp)
     assert losses[-1] < 0.25 * losses[0] and run_bags(nlp) == gold()
     start = read_tables(embeddings, "error", LABELS)
-    assert not torch.equal(network(nlp).head.knowledge.entities, start.entities)
+    assert not torch.equal(network(nlp).classifier.knowledge.entities, start.entities)
     shutil.rmtree(copied)  # a trained pipeline needs no embeddings but its own
     before = scores(nlp)
     nlp.to_disk(tmp_path / "pipeline")
@@ -255,7 +262,7 @@ def test_a_relation_that_the_base_lacks(embeddings):
         train_bags(make_nlp(hrere(folder)), steps=1)
     nlp = make_nlp(hrere(folder, knowledge={"missing": "random"}))
     train_bags(nlp, steps=1)
-    assert network(nlp).head.knowledge.relations.shape == (1 + len(LABELS), 12)
+    assert network(nlp).classifier.knowledge.relations.shape == (1 + len(LABELS), 12)
 
 
 def test_bad_embeddings_and_settings(embeddings, tmp_path):
@@ -267,16 +274,16 @@ def test_bad_embeddings_and_settings(embeddings, tmp_path):
     np.save(broken / "entities.npy", np.zeros((2, 3), "float32"))
     with pytest.raises(RelxError, match="RX231"):
         read_tables(broken, "error", LABELS)
-    source = make_complex_knowledge(embeddings)
-    build = partial(make_knowledge_head, lambda width, n: None, source)
+    source = make_complex_knowledge(path=embeddings)
+    build = partial(KnowledgeClassifier.configure, text=lambda width, n: None, knowledge=source)
     for name, value in (("alpha", 1.5), ("text_weight", -1.0), ("combine", "sum")):
         with pytest.raises(RelxError, match=f"RX021.*{name}"):
             build(**{name: value})
     for name, value in (("tune", "some"), ("missing", "skip"), ("lr_scale", 0.0)):
         with pytest.raises(RelxError, match=f"RX021.*{name}"):
-            make_complex_knowledge(embeddings, **{name: value})
+            make_complex_knowledge(path=embeddings, **{name: value})
     model = hrere(embeddings)
-    model["head"]["text"]["loss"] = "sigmoid"
+    model["classifier"]["text"]["loss"] = "sigmoid"
     with pytest.raises(RelxError, match=r"RX021.*loss"):
         train_bags(make_nlp(model), steps=1)
 
@@ -286,6 +293,6 @@ def test_saved_tables_of_another_size_are_refused(embeddings):
     train_bags(nlp, steps=1)
     shim = extractor(nlp).model.shims[0]
     weights = shim.weights()
-    weights["head.knowledge.relations"] = weights["head.knowledge.relations"][:-1]
+    weights["classifier.tables.relations"] = weights["classifier.tables.relations"][:-1]
     with pytest.raises(RelxError, match=r"RX051.*relations"):
         shim.load_weights(weights)

@@ -12,7 +12,7 @@ from spacy.tokens import Doc, Span
 from support.examples import make_doc, make_example, triples
 
 from spacy_relx import Mention, Relation
-from spacy_relx.cli._app import split_names
+from spacy_relx.cli._options import split_names
 from spacy_relx.data.facts import Bag, Fact
 from spacy_relx.data.text_forms import folded_form, normal_form, normal_forms, normal_text, surrogate_fault
 from spacy_relx.formats.convert import default_nlp

@@ -206,7 +206,7 @@ def test_submodule_is_residual():
 
 
 def test_a_frozen_aggregator_reads_sentences_alone():
-    layers = LanguageLayers(LanguageAggregator(6), None, mix=2).train()
+    layers = LanguageLayers(LanguageAggregator(6, mix=2), None).train()
     tokens, lengths = sentences(3, 4)
     args = (tokens, lengths, torch.tensor([0, 1]), torch.zeros(7, dtype=torch.int64))
     mixed = layers(*args)

@@ -74,7 +74,7 @@ def test_what_is_held_still_without_weights_is_said(first):
     nlp = pipeline()
     new = make_example(nlp.vocab, "Ann adores Bob", [(0, 1, "PERSON"), (2, 3, "PERSON")], [(0, "adores", 1)])
     new.reference._.lang = new.predicted._.lang = "it"
-    with pytest.warns(RelxWarning, match=r"RX275.*joint.relations.head"):
+    with pytest.warns(RelxWarning, match=r"RX275.*joint.relations.classifier"):
         initialize(nlp, [new], start_from=str(path), train=["*.languages.it"])
 
 

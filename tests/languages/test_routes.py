@@ -25,10 +25,10 @@ from support.model import model_config as pair_model
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
-from spacy_relx.cli.routes import spread
 from spacy_relx.data.extensions import get_routes, set_sentence_langs
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.languages.language_router import LanguageRouter
+from spacy_relx.library.routes import spread
 
 MODEL = joint_model(encoder=language_encoder())
 
@@ -60,8 +60,7 @@ def routed(nlp, lang):
 def test_the_router_learns_the_languages_where_a_model_asks(trained, saved):
     assert trained.get_pipe("language_router").languages == list(LANGS)
     assert spacy.load(saved).get_pipe("language_router").languages == list(LANGS)
-    shim = trained.get_pipe("joint_extractor").model.layers[0].shims[0]
-    assert shim.sizes["languages"] == list(LANGS)
+    assert trained.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == tuple(LANGS)
     plain = make_joint(router={"default": "en"})
     plain.initialize(lambda: examples_in(plain.vocab))
     assert plain.get_pipe("language_router").languages is None
@@ -71,13 +70,13 @@ def test_languages_of_the_config_hold():
     nlp = make_joint(MODEL, router={"default": "en", "languages": ["en", "de", "fr", "it"]})
     with pytest.warns(RelxWarning, match="RX276.* is in it,"):  # there are no examples in Italian
         nlp.initialize(lambda: examples_in(nlp.vocab))
-    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].sizes["languages"] == ["en", "de", "fr", "it"]
+    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == ("en", "de", "fr", "it")
 
 
 def test_without_a_router_the_data_say_the_languages():
     nlp = make_joint(MODEL)
     nlp.initialize(lambda: examples_in(nlp.vocab))
-    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].sizes["languages"] == list(LANGS)
+    assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == tuple(LANGS)
 
 
 def test_data_without_languages():

@@ -11,12 +11,10 @@ import sys
 import pytest
 import spacy
 import srsly
-import typer
 from spacy.tokens import Doc
 from support.examples import SENTENCES, make_doc, triples
 
 import spacy_relx as sr
-from spacy_relx.cli import relx_app
 from spacy_relx.data.relation_list import Relations
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.formats.docbin import new_docbin, write_docbin
@@ -52,39 +50,6 @@ def test_importing_costs_nothing_but_spacy(run_python):
     assert "spacy_relx.registrations" in loaded
     heavy = ("torch", "transformers", "pandas", "matplotlib", "spacy_relx.library", "spacy_relx.formats")
     assert not [name for name in loaded if name.startswith((*heavy, "spacy_relx.evaluation", "spacy_relx.cli"))]
-
-
-#: Calls of the library, and arguments of their command that they name otherwise or do without.
-COMMANDS = {
-    "convert": {"inputs", "problems"},
-    "align": {"code", "gpu"},
-    "evaluate": {"output", "reliability", "rows", "code", "gpu"},
-    "calibrate": {"best_f1", "rows", "code", "gpu"},
-    "challenge": {"output", "rows", "code", "gpu"},
-    "facts": {"output", "code", "gpu"},
-    "annotate": {"gpu"},
-    "export": {"inputs"},
-}
-#: The function whose settings a call takes besides its own.
-SETTINGS = {
-    "convert": "spacy_relx.formats.convert:convert",
-    "align": "spacy_relx.knowledge.align_files:align_to_bags",
-    "evaluate": "spacy_relx.evaluation.evaluate:evaluate",
-    "calibrate": "spacy_relx.evaluation.calibrate:calibrate",
-    "annotate": "spacy_relx.run.run:annotate_corpus",
-}
-
-
-@pytest.mark.parametrize("name", list(COMMANDS))
-def test_calls_have_the_options_of_their_commands(name):
-    command = typer.main.get_command(relx_app).commands[name]
-    wanted = {max(p.opts, key=len).lstrip("-").replace("-", "_") for p in command.params} - {"help"}
-    wanted = {{"gpu_id": "gpu"}.get(option, option) for option in wanted}
-    known = set(inspect.signature(getattr(sr, name)).parameters)
-    if name in SETTINGS:
-        known |= set(inspect.signature(pkgutil.resolve_name(SETTINGS[name])).parameters)
-    assert wanted - known <= COMMANDS[name]
-    assert COMMANDS[name] <= wanted
 
 
 # Filters
@@ -193,12 +158,12 @@ def test_markup_in_tables_is_escaped():
 
 def test_calibrate(folder, docs, data, tmp_path):
     settings = {"gold_mentions": True, "min_examples": 2}
-    result = shows(sr.calibrate(folder, data, tmp_path / "calibrated", per="relation", **settings))
+    result = shows(sr.calibrate(folder, data, tmp_path / "calibrated", per="label", **settings))
     assert "Fitted to" in str(result) and result.to_dict()["method"] == "temperature"
     saved = spacy.load(tmp_path / "calibrated")
     assert saved.meta["calibration"]["relation_extractor"] == result.record
     nlp = spacy.load(folder)
-    again = sr.calibrate(nlp, iter(docs), per=["relation"], **settings)  # a stream is read twice, too
+    again = sr.calibrate(nlp, iter(docs), per=["label"], **settings)  # a stream is read twice, too
     assert again.record == result.record and again.nlp is nlp
     assert nlp.get_pipe("relation_extractor").thresholds == result.fitted.thresholds
     with pytest.raises(RelxError, match="RX320"):
@@ -340,7 +305,7 @@ def test_show(docs, data, tmp_path):
     picture = sr.show(docs[:2], title="Mine")
     html = picture._repr_html_()
     assert "<html" not in html and "Content-Security-Policy" not in html and "works_for" in html
-    assert str(picture).splitlines()[:2] == ["Ann works for Acme in Rome ", "    Ann --works_for--> Acme  (1.00)"]
+    assert str(picture).splitlines()[:2] == ["en  Ann works for Acme in Rome ", "    Ann --works_for--> Acme  (1.00)"]
     picture.save(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf8")
     assert "<title>Mine</title>" in page and "Content-Security-Policy" in page

@@ -58,7 +58,7 @@ def test_a_pipeline_needs_neither_its_source_nor_a_network(tmp_path):
         source = make_transformer(tmp_path / "source", kind)
         nlp = make_nlp(model_config(source, transformer={"use_fast": use_fast}))
         train(nlp, 1)
-        assert nlp.get_pipe("relation_extractor").model.shims[0].transformer.use_fast == use_fast
+        assert nlp.get_pipe("relation_extractor").model.shims[0].layer.loaded.use_fast == use_fast
         expected[name] = np.concatenate(nlp.get_pipe("relation_extractor").predict(marked_docs(nlp)))
         shutil.rmtree(source)
         nlp.to_disk(tmp_path / name)  # the tokenizer's files are gone, too
@@ -98,7 +98,7 @@ def test_markers_are_tokens_that_no_text_can_spell(folder):
     assert len(types) == 3
     assert embedding.markers.num_embeddings == 6 + len(types)
     doc = spacy.tokens.Doc(nlp.vocab, words=["[E1]", "[ORG]", "ann", "[/E1]"])
-    assert shim.transformer.subwords([doc])[0].ids.max() < embedding.first_id
+    assert shim.layer.loaded.subwords([doc])[0].ids.max() < embedding.first_id
 
 
 def test_typed_markers_begin_as_the_words_of_their_types(tmp_path):
@@ -107,7 +107,7 @@ def test_typed_markers_begin_as_the_words_of_their_types(tmp_path):
     examples = [make_example(nlp.vocab, "ann met bob", [(0, 1, "acme_rome"), (2, 3, "bob")], [(0, "met", 1)])]
     nlp.initialize(lambda: examples)
     embedding = network(nlp).transformer.get_input_embeddings()
-    subwords = nlp.get_pipe("relation_extractor").model.shims[0].transformer.subwords
+    subwords = nlp.get_pipe("relation_extractor").model.shims[0].layer.loaded.subwords
     words = embedding.words.weight
     spread = words.std(0).mean()
     for name, rows in (("acme rome", (6, 7)), ("bob", (8, 9))):
@@ -192,7 +192,7 @@ def test_settings_that_make_no_sense(folder):
         {"batch_tokens": 0},
         {"batch_pairs": 0},
         {"marker_dropout": 1.0},
-        {"transformer": {"max_length": 8}},
+        {"transformer": {"max_subwords": 8}},
         {"transformer": {"stride": 0}},
         {"transformer": {"dropout": 1.0}},
         {"transformer": {"lr_scale": 0.0}},
@@ -209,7 +209,7 @@ def test_settings_that_make_no_sense(folder):
     for settings in wrong:
         with pytest.raises(RelxError, match="RX021"):
             make_nlp(model_config(folder, **settings))
-    for settings in ({"max_length": 65}, {"stride": 40}):
+    for settings in ({"max_subwords": 65}, {"stride": 40}):
         nlp = make_nlp(model_config(folder, transformer=settings))
         with pytest.raises(RelxError, match="RX021"):
             train(nlp, 1)
@@ -269,7 +269,7 @@ def test_what_a_saved_transformer_keeps_whatever_the_config_says(folder, tmp_pat
     override = {"transformer": {"dropout": 0.5, "use_fast": True, "name": "nowhere"}}
     loaded = spacy.load(tmp_path, config={"components": {"relation_extractor": {"model": override}}})
     shim = loaded.get_pipe("relation_extractor").model.shims[0]
-    assert not shim.transformer.use_fast
+    assert not shim.layer.loaded.use_fast
     assert {m.p for m in shim.module.transformer.modules() if isinstance(m, torch.nn.Dropout)} == {0.25}
 
 

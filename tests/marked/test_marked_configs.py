@@ -60,7 +60,7 @@ def test_variants_of_entity_type_markers(folder, data, markers, pooling, mode):
     extractor = nlp.get_pipe("relation_extractor")
     network = extractor.model.shims[0].module
     assert type(network.pooling).__name__ == pooling
-    assert (network.head.negative_ratio, network.head.no_relation_weight) == (2.0, 4.0)
+    assert (network.classifier.negative_ratio, network.classifier.no_relation_weight) == (2.0, 4.0)
     assert len(network.transformer.encoder.layer) == 1
     doc = nlp(make_doc(nlp.vocab, *SENTENCES[0][:2]))
     assert all(row > 0 for row in doc._.candidates.markers) == (markers == "typed")
@@ -94,7 +94,7 @@ def test_a_transformer_shared_through_a_listener(folder, tmp_path):
         "@architectures": "spacy_relx.RelationModel.v1",
         "encoder": listener,
         "pairs": {"@architectures": "spacy_relx.PairFeatures.v1", "hidden": 32, "dropout": 0.0},
-        "head": {"@architectures": "spacy_relx.SoftmaxHead.v1"},
+        "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1"},
     }
     nlp.add_pipe("relation_extractor", config={"model": model, "scorer": None})
     examples = make_examples(nlp.vocab)

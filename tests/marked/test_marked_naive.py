@@ -9,6 +9,8 @@ from support.examples import SENTENCES, make_doc, make_examples
 from support.tiny_transformer import BERT_LIKE, KINDS, MENTION_PAIRS, make_transformer, model_config
 from thinc.api import fix_random_seed
 
+from spacy_relx.core.docs_to_batch import DocBatch
+from spacy_relx.core.task import layer_of
 from spacy_relx.marked.marking import HEAD, MENTION, TAIL, marker_rows
 
 pytest.importorskip("transformers")
@@ -50,9 +52,9 @@ class Naive:
     def __init__(self, nlp, roles="uniform"):
         model = nlp.get_pipe("relation_extractor").model
         self.network = model.shims[0].module.eval()
-        self.loaded = model.shims[0].transformer
+        self.loaded = model.shims[0].layer.loaded
         first = self.network.transformer.get_input_embeddings().first_id
-        self.ids = marker_rows(model.get_dim("n_markers"), roles) + first
+        self.ids = marker_rows(model.shims[0].layer.task.n_markers, roles) + first
 
     def words(self, doc):
         parts = self.loaded.subwords([doc])[0]
@@ -85,7 +87,7 @@ class Naive:
 
     def classify(self, head, tail):
         vector = head if self.network.pooling.of_sentence else torch.cat([head, tail])
-        return torch.softmax(self.network.head.output(vector), dim=0)
+        return torch.softmax(self.network.classifier.output(vector), dim=0)
 
     def sorted_pair(self, candidates, head, tail, roles):
         """The pair in the order of its text, and its markers."""
@@ -258,7 +260,7 @@ def test_flat_and_padded_passes_agree_in_their_gradients(folders):
     layer = nlp.get_pipe("relation_extractor").model
     docs = marked(nlp, *SENTENCES)
     network = layer.shims[0].module.double().train()
-    plan, _ = layer._func.__self__.plan(layer, docs, [d._.candidates for d in docs], None, training=True)
+    plan, _ = layer_of(layer).plan(DocBatch(docs), None, "single")
     batch, _ = plan.build(np.arange(len(plan.sizes)))
     weights = torch.randn(int(batch.lengths.sum()), 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     gradients = []
@@ -286,7 +288,7 @@ def test_gradient_equals_finite_differences(folders, name):
     backprop(1.0)
     embedding = network.transformer.get_input_embeddings().markers.weight
     query = network.transformer.encoder.layer[0].attention.self.query.weight
-    for parameter in (embedding, query, network.head.output.weight):
+    for parameter in (embedding, query, network.classifier.output.weight):
         direction = torch.randn(parameter.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
         values = []
         for step in (1e-7, -1e-7):  # small, so that few units cross zero

@@ -24,11 +24,11 @@ def folder(tmp_path_factory):
 
 
 def training_step(folder, sentences=CUED, scored=None, **settings):
-    """(loss, gradients by name) of one step. scored: a list to write to how many pairs the head scores at once."""
+    """(loss, gradients by name) of one step. scored: a list for how many pairs the classifier scores at once."""
     nlp = make_nlp(model_config(folder, **settings))
     nlp.initialize(lambda: make_examples(nlp.vocab))
     if scored is not None:
-        network(nlp).head.register_forward_hook(lambda module, inputs, output: scored.append(len(output)))
+        network(nlp).classifier.register_forward_hook(lambda module, inputs, output: scored.append(len(output)))
     marker, extractor = nlp.get_pipe("entity_type_marker"), nlp.get_pipe("relation_extractor")
     examples = [make_example(nlp.vocab, *sentence) for sentence in sentences]
     for eg in examples:
@@ -40,7 +40,10 @@ def training_step(folder, sentences=CUED, scored=None, **settings):
 
 @pytest.mark.parametrize("name", ["single", "packed", "inline", "beside"])
 def test_sub_batches_do_not_change_the_gradient(folder, name):
-    settings = {**MODELS[name], "head": {"@architectures": "spacy_relx.SoftmaxHead.v1", "no_relation_weight": 0.3}}
+    settings = {
+        **MODELS[name],
+        "classifier": {"@architectures": "spacy_relx.SoftmaxClassifier.v1", "no_relation_weight": 0.3},
+    }
     loss, gradients = training_step(folder, **settings)
     small_loss, small = training_step(folder, **settings, batch_tokens=30, batch_pairs=2)
     assert small_loss == pytest.approx(loss, rel=1e-5)
@@ -84,7 +87,7 @@ def test_gradients_accumulate_until_the_update_is_finished(folder):
     nlp = make_nlp(model_config(folder))
     examples = [make_example(nlp.vocab, *sentence) for sentence in CUED]
     optimizer = nlp.initialize(lambda: examples)
-    parameter = network(nlp).head.output.weight
+    parameter = network(nlp).classifier.output.weight
     before, gradients = parameter.detach().clone(), []
     for _ in range(2):
         nlp.update(examples, sgd=False)
@@ -112,7 +115,7 @@ def test_freezing_and_learning_rates(folder):
     assert any(name.startswith("transformer.encoder.layer.1") for name in moved)
     for holder in (network(nlp), copy.deepcopy(nlp.get_pipe("relation_extractor").model.shims[0]).module):
         rates = {name: getattr(p, "lr_scale", 1.0) for name, p in holder.named_parameters()}
-        assert rates["head.output.weight"] == 1.0
+        assert rates["classifier.output.weight"] == 1.0
         assert rates["transformer.encoder.layer.1.output.dense.weight"] == pytest.approx(0.2)
         assert rates["transformer.encoder.layer.0.output.dense.weight"] == pytest.approx(0.1)
         assert rates[f"{embeddings}position_embeddings.weight"] == pytest.approx(0.05)

@@ -1,4 +1,4 @@
-"""`relation_constraints` and `relx constraints`: by hand, and what must hold for any relations."""
+"""`relation_constraints` and `relx data constraints`: by hand, and what must hold for any relations."""
 
 from __future__ import annotations
 
@@ -301,12 +301,12 @@ def test_learned_constraints():
 def test_constraints_command(tmp_path):
     data, out = tmp_path / "train.spacy", tmp_path / "schema.json"
     DocBin(docs=annotated(), store_user_data=True).to_disk(data)
-    result = invoke("constraints", data, out)
+    result = invoke("data", "constraints", data, "--output", out)
     assert "born_in" in result.stdout and "functional" in result.stdout
     config = json.loads(out.read_text(encoding="utf8"))["config"]
     assert config == json.loads(json.dumps(learn_constraints(annotated())["config"]))
     none = tmp_path / "none.spacy"
     DocBin(docs=[Doc(VOCAB, words=["a"])], store_user_data=True).to_disk(none)
-    assert "RX394" in invoke("constraints", none, out, exit_code=1).output
-    assert "RX189" in invoke("constraints", data, data, exit_code=1).output
-    assert "RX120" in invoke("constraints", tmp_path / "missing.spacy", out, exit_code=1).output
+    assert "RX394" in invoke("data", "constraints", none, "--output", out, exit_code=1).output
+    assert "RX189" in invoke("data", "constraints", data, "--output", data, exit_code=1).output
+    assert "RX120" in invoke("data", "constraints", tmp_path / "missing.spacy", "--output", out, exit_code=1).output

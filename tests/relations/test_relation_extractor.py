@@ -10,9 +10,11 @@ from support.examples import SENTENCES, make_doc, make_example, make_examples
 from support.model import MULTILABEL, SOFTMAX, TOK2VEC, gold, make_nlp, model_config, run, train
 from thinc.api import Config, Model, fix_random_seed
 
-from spacy_relx.core.docs_to_batch import hidden_types
+from spacy_relx.core.docs_to_batch import DocBatch
+from spacy_relx.core.layer import make_model
+from spacy_relx.core.task import layer_of
 from spacy_relx.errors import RelxWarning
-from spacy_relx.relations.layer import make_relation_layer
+from spacy_relx.relations.encoders import type_rows
 
 
 @pytest.mark.parametrize(
@@ -86,9 +88,7 @@ def test_an_update_without_pairs_still_sends_others_gradients_upstream():
         return [np.ones((len(doc), 3), "float32") for doc in docs], lambda grads: sent.append(grads) or docs
 
     extractor = nlp.get_pipe("relation_extractor")
-    extractor.model = make_relation_layer(Model("fixed", forward, dims={"nO": 3}), extractor.model.attrs["build"], 1000)
-    extractor.model.set_dim("nO", len(extractor.labels))
-    extractor.model.set_dim("n_markers", 4)
+    extractor.model = make_model(layer_of(extractor.model).copy(), Model("fixed", forward, dims={"nO": 3}))
     extractor.model.initialize()
     nlp.update([make_example(nlp.vocab, "a b c", [(0, 1, "ORG")])])
     assert [[part.shape for part in grads] for grads in sent] == [[(3, 3)]]
@@ -111,10 +111,7 @@ def test_gradient_to_the_encoder_equals_finite_differences():
     def forward(model, docs, is_train):
         return vectors, lambda grads: received.append(grads) or docs
 
-    network = extractor.model.attrs["build"]
-    model = make_relation_layer(Model("fixed", forward, dims={"nO": width}), network, 1000)
-    model.set_dim("nO", len(extractor.labels))
-    model.set_dim("n_markers", marker.n_markers)
+    model = make_model(layer_of(extractor.model).copy(), Model("fixed", forward, dims={"nO": width}))
     model.initialize()
     _, backprop = model.begin_update((docs, targets))
     backprop(1.0)
@@ -133,7 +130,7 @@ def test_gradient_to_the_encoder_equals_finite_differences():
 
 def test_the_network_knows_the_marker_vocabulary(trained):
     extractor, marker = trained.get_pipe("relation_extractor"), trained.get_pipe("entity_type_marker")
-    assert extractor.cfg["n_markers"] == marker.n_markers == 4
+    assert layer_of(extractor.model).task.n_markers == marker.n_markers == 4
     assert extractor.model.shims[0].module.pairs.markers.num_embeddings == 4
 
 
@@ -155,10 +152,12 @@ def test_marker_dropout_leaves_the_docs_alone():
     train(nlp, steps=1)
     docs = [nlp.get_pipe("entity_type_marker")(eg.predicted) for eg in make_examples(nlp.vocab)]
     before = [doc._.candidates.markers.tolist() for doc in docs]
-    seen = []
-    with hidden_types(docs, 0.9):
-        seen = [doc._.candidates.markers.tolist() for doc in docs]
-    assert seen != before
+    batch, shown = DocBatch(docs, hide_types=0.9), DocBatch(docs)
+    assert np.array_equal(shown.markers, np.concatenate(before)) and not np.array_equal(batch.markers, shown.markers)
+    hidden = (batch.markers == 0) & (shown.markers > 0)
+    assert np.array_equal(np.where(hidden, 0, shown.markers), batch.markers)
+    # the encoder sees what the network sees: the uniform marker where a type is hidden
+    assert set(type_rows(batch, 64)[type_rows(shown, 64) > 0].tolist()) == {1, *(1 + batch.markers).tolist()}
     assert [doc._.candidates.markers.tolist() for doc in docs] == before
 
 
@@ -245,9 +244,9 @@ def test_gold_is_matched_by_characters():
     assert (pair.head.text(predicted), pair.tail.text(predicted)) == ("Ann", "Acme")
 
 
-@pytest.mark.parametrize("head", [SOFTMAX, MULTILABEL])
-def test_get_loss_gradient(head):
-    nlp = make_nlp(model_config(head))
+@pytest.mark.parametrize("classifier", [SOFTMAX, MULTILABEL])
+def test_get_loss_gradient(classifier):
+    nlp = make_nlp(model_config(classifier))
     train(nlp, steps=1)
     examples = make_examples(nlp.vocab)
     extractor = nlp.get_pipe("relation_extractor")

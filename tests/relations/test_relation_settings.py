@@ -10,9 +10,10 @@ from support.examples import SENTENCES, make_doc, make_example, make_examples
 from support.model import MULTILABEL, gold, make_nlp, model_config, run, train
 from thinc.api import Model
 
+from spacy_relx.core.task import layer_of
 from spacy_relx.errors import RelxError, RelxWarning
-from spacy_relx.relations.architecture import build_relation_model
 from spacy_relx.relations.generators import make_typed_pairs
+from spacy_relx.relations.layer import build_relation_model
 
 
 def test_a_second_initialisation_starts_anew():
@@ -128,7 +129,8 @@ def test_a_marker_that_is_not_initialised_anew(trained, how):
         nlp.get_pipe("entity_type_marker").initialize(lambda: make_examples(nlp.vocab))
     with nlp.select_pipes(disable=["entity_type_marker"]):
         nlp.initialize(lambda: make_examples(nlp.vocab))
-    assert nlp.get_pipe("relation_extractor").cfg["n_markers"] == nlp.get_pipe("entity_type_marker").n_markers > 1
+    task = layer_of(nlp.get_pipe("relation_extractor").model).task
+    assert task.n_markers == nlp.get_pipe("entity_type_marker").n_markers == len(task.entity_types) + 1 > 1
 
 
 def test_several_relations_on_one_pair():
@@ -173,7 +175,7 @@ def test_decoding_by_hand(trained):
 
 def test_no_setting_is_saved(trained):
     """What is saved beats the config, so it is what training found alone."""
-    assert set(trained.get_pipe("relation_extractor").cfg) == {"labels", "types", "n_markers", "width", "seen"}
+    assert set(trained.get_pipe("relation_extractor").cfg) == {"labels", "types", "seen"}
 
 
 def test_errors_say_what_to_do(trained):
@@ -222,18 +224,21 @@ def test_model_settings_that_make_no_sense():
         with pytest.raises(RelxError, match="RX021"):
             build_relation_model(encoder, None, None, **settings)
     for part, settings in (
-        ("encoder", {"word_rows": 1}),
+        ("encoder", {"rows": 1}),
         ("pairs", {"hidden": 30, "between_heads": 4}),
         ("pairs", {"dropout": 1.0}),
         ("pairs", {"window": -1}),
-        ("encoder", {"hidden": 0}),
-        ("encoder", {"word_dropout": 1.0}),
-        ("head", {"no_relation_weight": 0.0}),
-        ("head", {"negative_ratio": 0.0}),
-        ("head", {"label_smoothing": 1.0}),
+        ("classifier", {"no_relation_weight": 0.0}),
+        ("classifier", {"negative_ratio": 0.0}),
+        ("classifier", {"label_smoothing": 1.0}),
     ):
         model = model_config()
         model[part].update(settings)
+        with pytest.raises(RelxError, match="RX021"):
+            make_nlp(model)
+    for settings in ({"word_rows": 1}, {"hidden": 0}, {"word_dropout": 1.0}, {"context": "paragraph"}):
+        model = model_config()
+        model["encoder"]["encoder"].update(settings)
         with pytest.raises(RelxError, match="RX021"):
             make_nlp(model)
 

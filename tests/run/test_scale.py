@@ -48,7 +48,7 @@ def test_each_document_once_whatever_the_input(annotate, tmp_path, nlp):
         (content_id("in/e.spacy#1", TEXT), "in/e.spacy, document 1"),
     ]
     found = rows(tmp_path / "out" / "triples")
-    assert [row["sentence"][row["subject_start"] : row["subject_end"]] for row in found] == ["Ann"] * 8
+    assert [row["sentence"][row["head_start"] : row["head_end"]] for row in found] == ["Ann"] * 8
     assert {row["model"] for row in found} == {"xx_scale"} and {row["model_version"] for row in found} == {"1.2.3"}
     assert [row["triples"] for row in rows(tmp_path / "out" / "documents")].count(1) == 8
     assert not (tmp_path / "out" / "_work").exists()

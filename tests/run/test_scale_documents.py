@@ -36,7 +36,7 @@ def test_one_text_that_fails_takes_no_other_with_it(nlp, size):
         "",
         "RuntimeError: this text is poison",
     ]
-    assert found[5].triples[0].object.text == "東京" and found[5].triples[0].doc_id == "t5"
+    assert found[5].triples[0].tail.text == "東京" and found[5].triples[0].doc_id == "t5"
 
 
 def test_a_text_longer_than_the_pipeline_allows(nlp, monkeypatch):

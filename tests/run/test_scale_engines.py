@@ -30,8 +30,8 @@ def check(found):
     assert "this text is poison" in found[1]["error"]
     assert [len(row["triples"]) for row in found] == [1, 0, 0, 1, 2]  # pairs of one sentence, as in training
     triple = found[3]["triples"][0]
-    assert (triple["subject"], triple["relation"], triple["object"]) == ("Ann", "works_for", "東京")
-    assert triple["sentence"][triple["subject_start"] : triple["subject_end"]] == "Ann"
+    assert (triple["head"], triple["label"], triple["tail"]) == ("Ann", "works_for", "東京")
+    assert triple["sentence"][triple["head_start"] : triple["head_end"]] == "Ann"
     assert (triple["model"], triple["model_version"], triple["lang"]) == ("xx_scale", "1.2.3", "en")
 
 

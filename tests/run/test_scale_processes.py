@@ -71,7 +71,17 @@ def test_a_run_that_is_ended_goes_on(scale_model, scale_code, tmp_path, how):
     """The command is ended in the middle, its processes with it; then it is given again."""
     texts = write_texts(tmp_path / "in.jsonl", [f"{TEXT} {number}" for number in range(4000)])
     output = tmp_path / "out"
-    arguments = ["annotate", str(scale_model), str(texts), str(output), "--code", str(scale_code), "--workers", "1"]
+    arguments = [
+        "annotate",
+        str(scale_model),
+        str(texts),
+        "--output",
+        str(output),
+        "--code",
+        str(scale_code),
+        "--workers",
+        "1",
+    ]
     arguments += ["--shard-size", "100", "--batch-size", "10"]
     process = subprocess.Popen(
         [sys.executable, "-m", "spacy", "relx", *arguments],
@@ -108,17 +118,17 @@ def invoke(*arguments):
 def test_the_command(scale_model, scale_code, tmp_path):
     texts = write_texts(tmp_path / "in.jsonl", [TEXT, "poison", "Ann met 東京"])
     out = tmp_path / "out"
-    result = invoke("annotate", scale_model, texts, out, "--code", scale_code, "--workers", 0)
+    result = invoke("annotate", scale_model, texts, "--output", out, "--code", scale_code, "--workers", 0)
     assert result.exit_code == 0, result.output
     assert (
         "2 triples of 3 documents" in result.output and "in.jsonl:2: RuntimeError: this text is poison" in result.output
     )
-    again = invoke("annotate", scale_model, texts, out, "--code", scale_code, "--workers", 0)
+    again = invoke("annotate", scale_model, texts, "--output", out, "--code", scale_code, "--workers", 0)
     assert "1 of 1 shards by earlier runs" in again.output
-    exported = invoke("export", out / "triples", tmp_path / "facts.jsonl")
+    exported = invoke("export", out / "triples", "--output", tmp_path / "facts.jsonl")
     assert exported.exit_code == 0, exported.output
     facts = [json.loads(line) for line in (tmp_path / "facts.jsonl").read_text(encoding="utf8").splitlines()]
-    assert {(fact["subject"]["text"], fact["object"]["text"]) for fact in facts} == {("Ann", "Acme"), ("Ann", "東京")}
+    assert {(fact["head"]["text"], fact["tail"]["text"]) for fact in facts} == {("Ann", "Acme"), ("Ann", "東京")}
     assert {fact["evidence"][0]["document"] for fact in facts} == {"t0", "t2"}
 
 
@@ -128,7 +138,18 @@ def test_progress_is_for_terminals(scale_model, scale_code, tmp_path):
     import termios
 
     texts = write_texts(tmp_path / "in.jsonl", [TEXT] * 150)
-    words = ["annotate", scale_model, texts, tmp_path / "out", "--code", scale_code, "--workers", 0, "--overwrite"]
+    words = [
+        "annotate",
+        scale_model,
+        texts,
+        "--output",
+        tmp_path / "out",
+        "--code",
+        scale_code,
+        "--workers",
+        0,
+        "--overwrite",
+    ]
     command = [sys.executable, "-m", "spacy", "relx", *map(str, words)]
     env = {**os.environ, "RELX_TEST_SECONDS": "0.01"}
     ours, theirs = os.openpty()
@@ -149,10 +170,14 @@ def test_progress_is_for_terminals(scale_model, scale_code, tmp_path):
 def test_the_command_says_what_is_broken(scale_model, scale_code, tmp_path):
     write_texts(tmp_path / "in" / "a.jsonl", [TEXT])
     (tmp_path / "in" / "b.spacy").write_bytes(b"no DocBin")
-    result = invoke("annotate", scale_model, tmp_path / "in", tmp_path / "out", "--code", scale_code, "--workers", 0)
+    result = invoke(
+        "annotate", scale_model, tmp_path / "in", "--output", tmp_path / "out", "--code", scale_code, "--workers", 0
+    )
     assert result.exit_code == 1
     assert "RX409" in result.output and "b.spacy" in result.output and "1 triples of 1 documents" in result.output
-    wrong = invoke("annotate", scale_model, tmp_path / "in", tmp_path / "new", "--option", "what", "--workers", 0)
+    wrong = invoke(
+        "annotate", scale_model, tmp_path / "in", "--output", tmp_path / "new", "--option", "what", "--workers", 0
+    )
     assert wrong.exit_code == 1 and "NAME=VALUE" in wrong.output
 
 

@@ -23,7 +23,7 @@ uvicorn = pytest.importorskip("uvicorn")
 import spacy
 from spacy.language import Language
 from spacy.tokens import Span
-from support.commands import EXPECTED, TEXT, invoke
+from support.commands import EXPECTED, MENTIONS, TEXT, invoke
 from support.model import make_nlp, train
 from support.serving import GATE, LIMITS, STARTED, ask, client_of, code_of, pieces, pipeline, post, wait_until
 
@@ -51,10 +51,11 @@ def client(app):
 
 def test_records_are_those_of_predict(client):
     first, second, third = ask(client, TEXT, {"text": "Nobody", "lang": "de", "id": "x"}, {"text": "No", "id": None})
-    assert {key: first[key] for key in ("id", "text", "lang", "relations")} == {
+    assert {key: first[key] for key in ("id", "text", "lang", "mentions", "relations")} == {
         "id": 0,
         "text": TEXT,
         "lang": "",
+        "mentions": MENTIONS,
         "relations": EXPECTED,
     }
     assert (second["id"], second["lang"], second["relations"], third["id"]) == ("x", "de", [], 2)
@@ -91,7 +92,7 @@ def test_no_facts_where_no_component_finds_them():
         create_app(nlp)
     nlp.add_pipe("relx_test_finds_nothing")
     (record,) = ask(client_of(create_app(nlp)), "Ann")
-    assert record == {"id": 0, "text": "Ann", "lang": "", "relations": []}
+    assert record == {"id": 0, "text": "Ann", "lang": "", "mentions": [], "relations": []}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_offsets_count_code_points(client, text):
     (record,) = ask(client, text)
     (relation,) = record["relations"]
     assert record["text"] == text
-    for part in (relation["head"], relation["tail"]):
+    for part in (record["mentions"][relation[end]] for end in ("head", "tail")):
         assert text[part["start"] : part["end"]] == part["text"]
 
 
@@ -109,7 +110,7 @@ def test_info_and_health(client):
     assert client.get("/health").json() == {"status": "ok"}
     assert client.head("/health").status_code == 200
     info = client.get("/info").json()
-    assert info["name"] == "xx_pipeline" and info["languages"] == [] and info["labels"] == {}
+    assert info["name"] == "xx_pipeline" and info["langs"] == [] and info["labels"] == {}
     assert info["limits"] == LIMITS.to_dict() and info["limits"]["max_bytes"] > LIMITS.max_total
 
 
@@ -118,7 +119,7 @@ def test_info_names_languages_and_labels():
     nlp.add_pipe("language_router", first=True, config={"detector": None, "languages": ["en", "de"]})
     train(nlp, steps=1)
     info = client_of(create_app(nlp)).get("/info").json()
-    assert info["languages"] == ["en", "de"]
+    assert info["langs"] == ["en", "de"]
     assert info["labels"] == {"relation_extractor": ["acquired", "based_in", "founder_of", "works_for"]}
 
 

@@ -43,7 +43,7 @@ def holding_code(tmp_path):
 def test_a_thread_does_not_hold_a_run(scale_model, holding_code, tmp_path, workers, text):
     """One in the processes that work, or in that of the command."""
     texts = write_texts(tmp_path / "in.jsonl", [text] * 3)
-    words = ["annotate", scale_model, texts, tmp_path / "out", "--code", holding_code, "--workers", workers]
+    words = ["annotate", scale_model, texts, "--output", tmp_path / "out", "--code", holding_code, "--workers", workers]
     words += ["--max-errors", 0]
     command = [sys.executable, "-c", COMMAND, *map(str, words)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -108,9 +108,13 @@ def test_a_file_without_relations_is_said(tmp_path):
     with pytest.raises(RelxError, match=r"b\.jsonl") as info:
         convert("opennre", paths, tmp_path / "strict.spacy", strict=True)
     assert info.value.code == "RX601" and not (tmp_path / "strict.spacy").exists()
-    result = CliRunner().invoke(relx_app, ["convert", "opennre", str(paths[1]), str(tmp_path / "o.spacy")])
+    result = CliRunner().invoke(
+        relx_app, ["data", "convert", "opennre", str(paths[1]), "--output", str(tmp_path / "o.spacy")]
+    )
     assert result.exit_code == 0 and "RX601" in result.output
-    strict = CliRunner().invoke(relx_app, ["convert", "opennre", str(paths[1]), str(tmp_path / "o.spacy"), "--strict"])
+    strict = CliRunner().invoke(
+        relx_app, ["data", "convert", "opennre", str(paths[1]), "--output", str(tmp_path / "o.spacy"), "--strict"]
+    )
     assert strict.exit_code == 1 and "RX601" in strict.output
 
 

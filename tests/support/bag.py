@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import spacy
 import torch
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import filter_spans
 from thinc.api import Config, fix_random_seed
@@ -135,7 +135,7 @@ def model_config(
     sizes = {"channels": 16} if "CNN" in encoder else {"hidden": 12}
     places = {"@architectures": f"spacy_relx.{positions}.v1"}
     config["encoder"] = {"@architectures": f"spacy_relx.{encoder}.v1", "positions": places, "dropout": 0.0, **sizes}
-    config["head"].update(loss=loss, aggregator={"@architectures": f"spacy_relx.{aggregator}.v1"})
+    config["classifier"].update(loss=loss, aggregator={"@architectures": f"spacy_relx.{aggregator}.v1"})
     return {**config, **model}
 
 
@@ -182,3 +182,24 @@ def extractor(nlp):
 
 def network(nlp):
     return extractor(nlp).model.shims[0].module
+
+
+def facts_folder(path):
+    """A pipeline, and two files of ordinary documents; each pair of `FACTS` has its sentences in both."""
+    nlp = make_nlp()
+    train(nlp, steps=40)
+    nlp.to_disk(path / "pipeline")
+    bins = [DocBin(store_user_data=True), DocBin(store_user_data=True)]
+    for number, (head, tail, _, sentences) in enumerate(FACTS):
+        for i, sentence in enumerate(sentences):
+            tokens = sentence.split()
+            words = [token.removesuffix("|h").removesuffix("|t") for token in tokens]
+            places = {token[-2:]: j + 1 for j, token in enumerate(tokens) if token.endswith(("|h", "|t"))}
+            ends = ((places["|h"], head), (places["|t"], tail))
+            mentions = [(place, place + 1, TYPES.get(name, "ORG"), name) for place, name in ends]
+            doc = text_doc(nlp.vocab, " ".join(["Then", *words, "."]), mentions)
+            doc.user_data["id"] = f"d{number}"
+            bins[i % 2].add(doc)
+    for i, docbin in enumerate(bins):
+        docbin.to_disk(path / f"part{i}.spacy")
+    return path

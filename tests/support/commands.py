@@ -34,14 +34,12 @@ ANN, ACME = Mention(0, 1, "PERSON"), Mention(3, 4, "ORG")
 TEXT = "Ann works for Acme"
 
 
-EXPECTED = [
-    {
-        "head": {"text": "Ann", "start": 0, "end": 3, "label": "PERSON"},
-        "label": "works_for",
-        "tail": {"text": "Acme", "start": 14, "end": 18, "label": "ORG"},
-        "score": 0.5,
-    }
+#: The record of `TEXT`.
+MENTIONS = [
+    {"text": "Ann", "start": 0, "end": 3, "label": "PERSON"},
+    {"text": "Acme", "start": 14, "end": 18, "label": "ORG"},
 ]
+EXPECTED = [{"head": 0, "label": "works_for", "tail": 1, "score": 0.5}]
 
 
 @pytest.fixture(scope="module")

@@ -46,3 +46,7 @@ def save(path: Path, content) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content.encode())
     return path
+
+
+def name_of(format: str) -> str:
+    return "x.ann" if format == "brat" else "x.txt"

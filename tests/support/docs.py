@@ -4,7 +4,7 @@ A comment right above a block says more about it than its language does:
 
     <!-- file: NAME -->          the block is the file NAME, which something below it on the page reads
     <!-- output: NAME -->        its lines are in the file NAME that a command above has written; -: in what it printed
-    <!-- feeds: FORMAT -->       the importer FORMAT of `relx convert` reads it without a problem
+    <!-- feeds: FORMAT -->       the importer FORMAT of `relx data convert` reads it without a problem
     <!-- not run: REASON -->     nothing is checked, for that reason
 
 And one anywhere on a page:

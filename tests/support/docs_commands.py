@@ -151,6 +151,9 @@ class Commands:
     def _relx(self, args: list[str]) -> None:
         line = "relx " + " ".join(args)
         context = parse(typer.main.get_command(relx_app), args)
+        if args[0] == "train":
+            self._train(args[1:], ["relx", "train"])
+            return
         if args[0] == "serve":
             self._serve(context.params)
             self.ran.append(line)
@@ -199,14 +202,15 @@ class Commands:
         self.output += answer.text + "\n"
         self.ran.append(line)
 
-    def _train(self, args: list[str]) -> None:
+    def _train(self, args: list[str], command: list[str] = ["train"]) -> None:  # noqa: B006
         """Check config, settings and options, and train a little; put a small trained pipeline where one is given."""
-        context = read_spacy(["train", *args])
-        config, output = context.params["config_path"], context.params["output_path"]
+        params = read_spacy([*command, *args]).params
+        config = params.get("config_path", params.get("config"))
+        output = params.get("output_path", params.get("output"))
         path = str(config)
         if not (ROOT / path).is_file():
             raise Wrong(f"no such config: {path}")
-        line = " ".join(["python -m spacy train", *map(quoted, args)])
+        line = " ".join(["python -m spacy", *command, *map(quoted, args)])
         check_settings(path, line)
         seen = self.pipelines and path in self.trained
         heavy = "--gpu-id" in args or re.search("[tT]ransformer", Path(path).read_text(encoding="utf8"))
@@ -214,7 +218,7 @@ class Commands:
             self.read.append(line)
         else:
             settings = QUICK if self.pipelines else LEARN
-            run_spacy("train", *args, *options({**installed_paths(path, args), **settings}))
+            run_spacy(*command, *args, *options({**installed_paths(path, args), **settings}))
             self.trained.add(path)
             self.ran.append(line)
         if output is not None and self.pipelines:

@@ -175,7 +175,9 @@ def write_tools(folder: Path, gold: Path) -> None:
     outputs = {"labelstudio": "project-1.json", "doccano": "admin.jsonl", "brat": "NEREL-v1.1/train"}
     (folder / "NEREL-v1.1").mkdir()
     for tool, name in outputs.items():
-        done = CliRunner().invoke(relx_app, ["prelabel", "-", str(gold), str(folder / name), "--to", tool])
+        done = CliRunner().invoke(
+            relx_app, ["data", "prelabel", str(gold), "--output", str(folder / name), "--to", tool]
+        )
         assert done.exit_code == 0, done.output
 
 

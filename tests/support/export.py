@@ -29,15 +29,15 @@ ODD = [
 ]
 
 
-def triple(subject="Ann", relation="works_for", object="Acme", **fields) -> Triple:
+def triple(head="Ann", label="works_for", tail="Acme", **fields) -> Triple:
     """A triple with all that a triple can have."""
-    values = {"doc_id": "d1", "sentence": f"{subject} works for {object}.", "sentence_start": 10, "lang": "en"}
+    values = {"doc_id": "d1", "sentence": f"{head} works for {tail}.", "sentence_start": 10, "lang": "en"}
     values.update({"score": 0.75, "model": "xx_relx", "model_version": "0.1.0"})
     values["sentence_end"] = 10 + len(values["sentence"])
     values.update(fields)
-    start = len(subject) + 11
-    one = EntityMention(subject, "PERSON", "", 0, len(subject))
-    return Triple(one, relation, EntityMention(object, "ORG", "", start, start + len(object)), **values)
+    start = len(head) + 11
+    one = EntityMention(head, "PERSON", "", 0, len(head))
+    return Triple(one, label, EntityMention(tail, "ORG", "", start, start + len(tail)), **values)
 
 
 def odd_triples() -> list[Triple]:

@@ -6,11 +6,11 @@ ENCODERS = {
     "CNN": {"channels": 24},
     "PCNN": {"channels": 16},
     "BiGRU": {"hidden": 16},
-    "BiLSTM": {"hidden": 16, "pool": "attention"},
+    "BiLSTM": {"hidden": 16, "pooling": "attention"},
 }
 
 
-def config(encoder="PCNN", head=SOFTMAX, type_width=4, head_settings=None, **settings):
+def config(encoder="PCNN", classifier=SOFTMAX, type_width=4, classifier_settings=None, **settings):
     words = {"@architectures": "spacy_relx.WordTable.v1", "width": 16, "min_count": 1}
     positions = {"@architectures": "spacy_relx.PositionFeatures.v1", "width": 4, "type_width": type_width}
     return {
@@ -22,6 +22,6 @@ def config(encoder="PCNN", head=SOFTMAX, type_width=4, head_settings=None, **set
             "positions": positions,
             **ENCODERS[encoder],
         },
-        "head": {"@architectures": head, **(head_settings or {})},
+        "classifier": {"@architectures": classifier, **(classifier_settings or {})},
         **settings,
     }

@@ -43,8 +43,8 @@ def encoder_config(pooling="EntityStart", **settings):
     return {"@architectures": "spacy_relx.TransformerEncoder.v1", "pooling": pooled, **defaults}
 
 
-BAG_HEAD = {
-    "@architectures": "spacy_relx.BagHead.v1",
+BAG_CLASSIFIER = {
+    "@architectures": "spacy_relx.BagClassifier.v1",
     "aggregator": {"@architectures": "spacy_relx.SelectiveAttention.v1"},
 }
 
@@ -54,7 +54,7 @@ def bag_config(folder, words=None, encoder=None, **settings):
         "@architectures": "spacy_relx.BagModel.v1",
         "words": words_config(folder, **(words or {})),
         "encoder": encoder_config(**(encoder or {})),
-        "head": BAG_HEAD,
+        "classifier": BAG_CLASSIFIER,
         **settings,
     }
 

@@ -16,8 +16,11 @@ MODELS = {
     "mixed": {"mode": "single", "inference_mode": "packed", "pooling": "EntityMax"},
     "inline": {"mode": "shared", "pairs": MENTION_PAIRS, "pooling": "EntityEnds"},
     "beside": {"mode": "shared", "inline": False, "pairs": MENTION_PAIRS},
-    "multilabel": {"mode": "packed", "head": {"@architectures": "spacy_relx.MultiLabelHead.v1", "negative_ratio": 5.0}},
-    "windows": {"mode": "shared", "transformer": {"max_length": 32}, "batch_tokens": 40},
+    "multilabel": {
+        "mode": "packed",
+        "classifier": {"@architectures": "spacy_relx.MultiLabelClassifier.v1", "negative_ratio": 5.0},
+    },
+    "windows": {"mode": "shared", "transformer": {"max_subwords": 32}, "batch_tokens": 40},
 }
 
 

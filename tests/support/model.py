@@ -6,8 +6,8 @@ from thinc.api import Config, fix_random_seed
 from spacy_relx.relations.relation_extractor import DEFAULT_MODEL_CONFIG
 from support.examples import SENTENCES, make_doc, make_examples, triples
 
-SOFTMAX = "spacy_relx.SoftmaxHead.v1"
-MULTILABEL = "spacy_relx.MultiLabelHead.v1"
+SOFTMAX = "spacy_relx.SoftmaxClassifier.v1"
+MULTILABEL = "spacy_relx.MultiLabelClassifier.v1"
 TOK2VEC = """
 @architectures = "spacy.HashEmbedCNN.v2"
 pretrained_vectors = null
@@ -20,11 +20,11 @@ subword_features = true
 """
 
 
-def model_config(head=SOFTMAX, **head_settings):
+def model_config(classifier=SOFTMAX, **settings):
     config = Config().from_str(DEFAULT_MODEL_CONFIG)["model"]
-    config["encoder"].update(hidden=16, dropout=0.0)
+    config["encoder"]["encoder"].update(hidden=16, dropout=0.0)
     config["pairs"].update(hidden=32, dropout=0.0)
-    config["head"] = {"@architectures": head, **head_settings}
+    config["classifier"] = {"@architectures": classifier, **settings}
     return config
 
 

@@ -98,7 +98,7 @@ def write_world(folder: Path, **settings) -> set[tuple[str, str, str]]:
     """
     triples, texts = make_world(**settings)
     lines = {
-        "kb.tsv": ["\t".join(row) for row in [("head", "relation", "tail"), *triples]],
+        "kb.tsv": ["\t".join(row) for row in [("head", "label", "tail"), *triples]],
         "names.tsv": ["\t".join((n, n, kind)) for kind, names in make_names().items() for n in names],
         "texts.jsonl": [json.dumps({"text": text, "lang": "en"}) for text in texts],
     }

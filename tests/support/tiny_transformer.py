@@ -105,7 +105,9 @@ def _sentencepiece(folder):
 _TOKENIZERS = {"roberta": _byte_level, "xlm-roberta": _sentencepiece}
 
 
-def model_config(folder, mode="packed", pooling="EntityStart", pairs=None, head=None, transformer=None, **settings):
+def model_config(
+    folder, mode="packed", pooling="EntityStart", pairs=None, classifier=None, transformer=None, **settings
+):
     """The model part of a `relation_extractor`'s config, without dropout."""
     pairs = dict(pairs or {"@architectures": "spacy_relx.ConcatPairs.v1"})
     return {
@@ -115,7 +117,7 @@ def model_config(folder, mode="packed", pooling="EntityStart", pairs=None, head=
         "transformer": {"@architectures": "spacy_relx.Transformer.v1", "name": str(folder), **(transformer or {})},
         "pooling": {"@architectures": f"spacy_relx.{pooling}.v1"},
         "pairs": {"dropout": 0.0, **pairs},
-        "head": head or {"@architectures": "spacy_relx.SoftmaxHead.v1"},
+        "classifier": classifier or {"@architectures": "spacy_relx.SoftmaxClassifier.v1"},
     }
 
 

@@ -1,4 +1,4 @@
-"""Metrics of invented runs, for the tests of `relx transfer`."""
+"""Metrics of invented runs, for the tests of `relx compare --transfer`."""
 
 
 def scores(f, types=None, **more):

@@ -247,20 +247,20 @@ def gold(tmp_path_factory):
 
 def test_page_of_docs(gold, tmp_path):
     out = tmp_path / "page.html"
-    result = invoke("page", gold, "-o", out, "--title", "A <title>")
+    result = invoke("show", gold, "-o", out, "--title", "A <title>", "--style", "browse")
     assert "2 documents, 2 triples" in result.stderr and "A &lt;title&gt;" in out.read_text(encoding="utf8")
     data = data_of(out)
     assert [doc[0].partition("~")[0] for doc in data["docs"]] == ["first", f"{gold.parent.name}/gold.spacy#2"]
     assert data["labels"] == ["works_for", "leads"]
-    assert "--limit is 1" in invoke("page", gold, "-o", out, "--limit", 1).stderr
+    assert "--limit is 1" in invoke("show", gold, "-o", out, "--limit", 1, "--style", "browse").stderr
     assert len(data_of(out)["docs"]) == 1
 
 
 def test_page_of_lines(tmp_path):
     ann = {"text": "Ann", "start": 0, "end": 3, "label": "PERSON"}
     acme = {"text": "Acme", "start": 14, "end": 18, "label": "ORG"}
-    row = {"id": "p", "text": "Ann works for Acme", "lang": "en"}
-    row["relations"] = [{"head": ann, "label": "works_for", "tail": acme, "score": 0.5, "known": True}]
+    row = {"id": "p", "text": "Ann works for Acme", "lang": "en", "mentions": [ann, acme]}
+    row["relations"] = [{"head": 0, "label": "works_for", "tail": 1, "score": 0.5, "known": True}]
     piece = {"id": "d", "text": "Ann owns Acme", "lang": "en", "head": {"start": 0, "end": 3}}
     piece.update(tail={"start": 9, "end": 13}, weight=1.0)
     fact = {"head": "Q1", "label": "owns", "tail": "Q2", "score": 0.8, "evidence": [piece]}
@@ -268,7 +268,7 @@ def test_page_of_lines(tmp_path):
     path, out = tmp_path / "rows.jsonl", tmp_path / "page.html"
     lines = [json.dumps(each) for each in (row, fact, fact2, bare)]
     path.write_text("\n".join(lines), encoding="utf8")
-    result = invoke("page", path, "-o", out)
+    result = invoke("show", path, "-o", out, "--style", "browse")
     data = data_of(out)
     assert [(doc[0], doc[3], len(doc[5])) for doc in data["docs"]] == [
         ("p", "Ann works for Acme", 1),
@@ -277,11 +277,11 @@ def test_page_of_lines(tmp_path):
     assert data["docs"][0][4] == [[0, 3, 0], [14, 18, 1]] and data["docs"][0][5][0][6] == 1
     assert "[RX365] 1 triples" in result.stderr
     assert len(data_of(out)["docs"]) == 2
-    invoke("page", "-", "-o", out, stdin=lines[0])
+    invoke("show", "-", "-o", out, "--style", "browse", stdin=lines[0])
     assert len(data_of(out)["docs"]) == 1
     path.write_text(f"{lines[0]}\n{{broken\n", encoding="utf8")
-    assert "rows.jsonl:2" in invoke("page", path, "-o", out, exit_code=1).stderr
-    assert "[RX348] 1 broken" in invoke("page", path, "-o", out, "--on-error", "skip").stderr
+    assert "rows.jsonl:2" in invoke("show", path, "-o", out, "--style", "browse", exit_code=1).stderr
+    assert "[RX348] 1 broken" in invoke("show", path, "-o", out, "--on-error", "skip", "--style", "browse").stderr
 
 
 def fact_line(id, label="owns", text="Ann owns Acme"):
@@ -294,10 +294,10 @@ def test_documents_behind_the_limit_take_nothing_from_those_before(tmp_path, gol
     lines = [fact_line("d1"), fact_line("d2"), fact_line("d3"), fact_line("d1", "leads")]
     path.write_text("\n".join(lines), encoding="utf8")
     for inputs, limit, sizes in (((path,), 1, [2]), ((path, gold), 3, [2, 1, 1]), ((gold, path), 1, [1])):
-        result = invoke("page", *inputs, "-o", out, "--limit", limit)
+        result = invoke("show", *inputs, "-o", out, "--limit", limit, "--style", "browse")
         assert [len(doc[5]) for doc in data_of(out)["docs"]] == sizes
         assert f"--limit is {limit}" in result.stderr
-    assert "--limit" not in invoke("page", path, "-o", out, "--limit", 3).stderr
+    assert "--limit" not in invoke("show", path, "-o", out, "--limit", 3, "--style", "browse").stderr
 
 
 def test_page_of_tables_and_folders(tmp_path, gold):
@@ -311,7 +311,7 @@ def test_page_of_tables_and_folders(tmp_path, gold):
         for label, doc_id in (("works_for", "d1"), ("leads", "d1"), ("works_for", "d2"))
     ]
     export(made, folder / "a.parquet")
-    invoke("page", folder / "a.parquet", "-o", out)
+    invoke("show", folder / "a.parquet", "-o", out, "--style", "browse")
     data = data_of(out)
     assert [(doc[0], doc[3], len(doc[5])) for doc in data["docs"]] == [("d1", sentence, 2), ("d2", sentence, 1)]
     # the sentence is all of the evidence, whatever its marks look like
@@ -319,12 +319,12 @@ def test_page_of_tables_and_folders(tmp_path, gold):
     (folder / "b.jsonl").write_text(fact_line("d3"), encoding="utf8")
     (folder / "sub" / "gold.spacy").write_bytes(gold.read_bytes())
     (folder / "readme.md").touch()
-    assert "[RX410] 1 of the files" in invoke("page", folder, "-o", out).stderr
+    assert "[RX410] 1 of the files" in invoke("show", folder, "-o", out, "--style", "browse").stderr
     names = [doc[0].partition("~")[0] for doc in data_of(out)["docs"]]
     assert sorted(names) == ["d1", "d2", "d3", "first", "triples/sub/gold.spacy#2"]
 
 
-@pytest.mark.parametrize("args", [("page",), ("errors", "no_model"), ("show", "-")])
+@pytest.mark.parametrize("args", [("error-report", "no_model"), ("show",)])
 def test_outputs_that_are_named_wrongly(gold, tmp_path, monkeypatch, args):
     monkeypatch.chdir(tmp_path)
     names = ("p.png", "p.pdf", "-", *(("p.svg",) if args[0] != "show" else ()))
@@ -336,10 +336,10 @@ def test_outputs_that_are_named_wrongly(gold, tmp_path, monkeypatch, args):
 def test_page_of_nothing(tmp_path):
     path, out = tmp_path / "rows.jsonl", tmp_path / "page.html"
     path.write_text("", encoding="utf8")
-    assert "[RX173]" in invoke("page", path, "-o", out, exit_code=1).stderr
-    assert "[RX120]" in invoke("page", tmp_path / "no.jsonl", "-o", out, exit_code=1).stderr
-    assert "[RX120]" in invoke("page", tmp_path / "no.txt", "-o", out, exit_code=1).stderr
-    assert "[RX189]" in invoke("page", path, "-o", path, exit_code=1).stderr and not out.exists()
+    assert "[RX173]" in invoke("show", path, "-o", out, "--style", "browse", exit_code=1).stderr
+    assert "[RX120]" in invoke("show", tmp_path / "no.jsonl", "-o", out, "--style", "browse", exit_code=1).stderr
+    assert "[RX120]" in invoke("show", tmp_path / "no.txt", "-o", out, "--style", "browse", exit_code=1).stderr
+    assert "[RX189]" in invoke("show", path, "-o", path, "--style", "browse", exit_code=1).stderr and not out.exists()
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def works(doc):
 
 def test_errors(model, gold, tmp_path):
     out = tmp_path / "errors.html"
-    result = invoke("errors", model, gold, "-o", out)
+    result = invoke("error-report", model, gold, "-o", out)
     assert "2 documents, 1 right, 1 missed, 1 wrong" in result.stderr
     html, data = out.read_text(encoding="utf8"), data_of(out)
     assert "pipeline: P 50.00, R 50.00, F 50.00; 1 right, 1 missed, 1 wrong" in html
@@ -384,8 +384,8 @@ def test_errors(model, gold, tmp_path):
         ("first", "works_for", "wrong", "no such relation in gold"),
         ("2", "leads", "missed", "mention not found"),
     ]
-    assert "1 right, 1 missed, 3 wrong" in invoke("errors", model, gold, "-o", out, "--gold-mentions").stderr
-    assert "--limit is 1" in invoke("errors", model, gold, "-o", out, "-n", 1).stderr
+    assert "1 right, 1 missed, 3 wrong" in invoke("error-report", model, gold, "-o", out, "--gold-mentions").stderr
+    assert "--limit is 1" in invoke("error-report", model, gold, "-o", out, "-n", 1).stderr
     scores = tmp_path / "scores.json"
     invoke("evaluate", model, gold, "--output", scores)
     assert json.loads(scores.read_text(encoding="utf8"))["rel_micro_f"] == pytest.approx(0.5)
@@ -394,21 +394,23 @@ def test_errors(model, gold, tmp_path):
 def test_errors_of_nothing(model, tmp_path):
     empty = tmp_path / "empty.spacy"
     DocBin().to_disk(empty)
-    assert "[RX173]" in invoke("errors", model, empty, "-o", tmp_path / "x.html", exit_code=1).stderr
-    assert "[RX120]" in invoke("errors", model, tmp_path / "no.spacy", "-o", tmp_path / "x.html", exit_code=1).stderr
+    assert "[RX173]" in invoke("error-report", model, empty, "-o", tmp_path / "x.html", exit_code=1).stderr
+    assert (
+        "[RX120]" in invoke("error-report", model, tmp_path / "no.spacy", "-o", tmp_path / "x.html", exit_code=1).stderr
+    )
 
 
 def test_show_arcs(gold, tmp_path):
     page, picture = tmp_path / "page.html", tmp_path / "picture.svg"
-    invoke("show", "-", gold, "-o", page, "--style", "arcs", "--width", 500)
+    invoke("show", gold, "-o", page, "--style", "arcs", "--width", 500)
     assert page.read_text(encoding="utf8").count('width="500"') == 2
-    invoke("show", "-", gold, "-o", picture)
+    invoke("show", gold, "-o", picture)
     docs = list(DocBin(store_user_data=True).from_disk(gold).get_docs(spacy.blank("xx").vocab))
     docs[1].user_data["id"] = 2
     assert picture.read_text(encoding="utf8") == arcs_svg(docs, width=920)
-    assert "[RX367]" in invoke("show", "-", gold, "-o", picture, "--style", "rows", exit_code=1).stderr
-    assert "[RX367]" in invoke("show", "-", gold, "-o", page, "--width", 300, exit_code=1).stderr
-    assert "[RX360]" in invoke("show", "-", gold, "-o", picture, "--width", 3, exit_code=1).stderr
+    assert "[RX367]" in invoke("show", gold, "-o", picture, "--style", "rows", exit_code=1).stderr
+    assert "[RX367]" in invoke("show", gold, "-o", page, "--width", 300, exit_code=1).stderr
+    assert "[RX360]" in invoke("show", gold, "-o", picture, "--width", 3, exit_code=1).stderr
 
 
 def test_relations_of_a_mention_that_no_group_holds():

@@ -57,10 +57,10 @@ def predictions(tmp_path):
 
 
 def test_spacy_files(tmp_path, data):
-    result = relx("export", data, tmp_path / "facts.csv", "--model", "mine", "--model-version", "2")
+    result = relx("export", data, "--output", tmp_path / "facts.csv", "--model", "mine", "--model-version", "2")
     assert "Saved 7 facts from 7 triples" in result.output
     rows = list(csv.DictReader(io.StringIO((tmp_path / "facts.csv").read_text(encoding="utf8"))))
-    named = {(row["subject"], row["relation"], row["object"]) for row in rows}
+    named = {(row["head"], row["label"], row["tail"]) for row in rows}
     assert named == {
         *(("Ann", "works_for", "Acme"), ("Bob", "founder_of", "Initech"), ("Eve", "founder_of", "Globex")),
         *(("Acme", "acquired", "Globex"), ("Initech", "acquired", "Globex"), ("Acme Rome", "based_in", "Rome")),
@@ -69,28 +69,35 @@ def test_spacy_files(tmp_path, data):
     assert rows[0]["document"].startswith(f"{tmp_path.name}/data.spacy#")
     assert (rows[0]["model"], rows[0]["model_version"]) == ("mine", "2")
     for option, n in (("--what=facts", 0), ("--what=relations", 7)):
-        assert f"Saved {n} facts" in relx("export", data, tmp_path / "x.jsonl", option).output
+        assert f"Saved {n} facts" in relx("export", data, "--output", tmp_path / "x.jsonl", option).output
 
 
 def test_pipeline_names_itself(tmp_path, predictions):
     (tmp_path / "pipeline").mkdir()
     (tmp_path / "pipeline" / "meta.json").write_text('{"lang": "xx", "name": "relx", "version": "3"}', encoding="utf8")
-    relx("export", predictions, tmp_path / "x.jsonl", "--model", tmp_path / "pipeline")
+    relx("export", predictions, "--output", tmp_path / "x.jsonl", "--model", tmp_path / "pipeline")
     row = json.loads((tmp_path / "x.jsonl").read_text(encoding="utf8").splitlines()[0])
     assert (row["evidence"][0]["model"], row["evidence"][0]["model_version"]) == ("xx_relx", "3")
     (tmp_path / "pipeline" / "meta.json").write_text("{", encoding="utf8")
-    assert "RX350" in relx("export", predictions, tmp_path / "y.jsonl", "--model", tmp_path / "pipeline", code=1).output
+    assert (
+        "RX350"
+        in relx(
+            "export", predictions, "--output", tmp_path / "y.jsonl", "--model", tmp_path / "pipeline", code=1
+        ).output
+    )
 
 
 def test_standard_input_and_options(tmp_path, predictions):
     lines = predictions.read_text(encoding="utf8")
-    result = relx("export", "-", tmp_path / "x.nt", "--bare", "--ids", "wikidata", "--min-score", "0.9", input=lines)
+    result = relx(
+        "export", "-", "--output", tmp_path / "x.nt", "--bare", "--ids", "wikidata", "--min-score", "0.9", input=lines
+    )
     assert "Saved 1 facts from 1 triples" in result.output
     text = (tmp_path / "x.nt").read_text(encoding="utf8")
     assert "<http://www.wikidata.org/entity/Q901> <http://example.org/relation/works_for>" in text
-    relx("export", predictions, tmp_path / "x.jsonl", "--no-merge")
+    relx("export", predictions, "--output", tmp_path / "x.jsonl", "--no-merge")
     assert len((tmp_path / "x.jsonl").read_text(encoding="utf8").splitlines()) == 3
-    relx("export", tmp_path / "x.jsonl", tmp_path / "y.jsonl", "--max-evidence", "1")
+    relx("export", tmp_path / "x.jsonl", "--output", tmp_path / "y.jsonl", "--max-evidence", "1")
     rows = [json.loads(line) for line in (tmp_path / "y.jsonl").read_text(encoding="utf8").splitlines()]
     assert [(len(row["evidence"]), row["n_evidence"]) for row in rows] == [(1, 1), (1, 2)]
 
@@ -123,7 +130,8 @@ def test_bad_calls(tmp_path, monkeypatch, args, code):
     Path("in.jsonl").write_text('{"text": "a", "relations": []}\n', encoding="utf8")
     Path("broken.jsonl").write_text('{"text": "a", "relations": []}\n\n{"text": "a"}\n', encoding="utf8")
     Path("empty").mkdir()
-    result = relx("export", *args, code=1)
+    source, output, *options = args
+    result = relx("export", source, "--output", output, *options, code=1)
     assert f"[{code}]" in result.output and "Traceback" not in result.output
     assert sorted(path.name for path in Path().iterdir()) == ["broken.jsonl", "empty", "in.jsonl"]
     assert args[0][0] != "x" or "There is no file or folder x" in result.output
@@ -134,7 +142,7 @@ def test_broken_lines_can_be_left_out(tmp_path, predictions):
     rows = predictions.read_bytes().splitlines()
     broken = [b"\xff", b"{", b"[" * 100_000, rows[0][:-3], b'{"text": "a", "relations": [{}]}', b'{"a": 1, "a": 2}']
     predictions.write_bytes(b"\n".join([*broken, *rows]))
-    result = relx("export", predictions, tmp_path / "x.csv", "--on-error", "skip")
+    result = relx("export", predictions, "--output", tmp_path / "x.csv", "--on-error", "skip")
     assert "[RX348] 6 broken lines were left out, the first at" in result.output and "2 facts from 3" in result.output
 
 
@@ -158,19 +166,19 @@ def rows_of(path):
 
 def test_folders(tmp_path, corpus):
     out = tmp_path / "out.jsonl"
-    result = relx("export", corpus, out)
+    result = relx("export", corpus, "--output", out)
     assert "[RX410] 1 of the files" in result.output and "notes.txt" in result.output
     assert "Saved 10 facts from 18 triples" in result.output
     rows = rows_of(out)
-    zoe = next(row for row in rows if row["subject"]["text"] == "Zoe")
-    assert zoe["evidence"][0]["document"] == "z" and any(row["relation"] == "born_in" for row in rows)
-    twice = next(row for row in rows if row["relation"] == "based_in")
+    zoe = next(row for row in rows if row["head"]["text"] == "Zoe")
+    assert zoe["evidence"][0]["document"] == "z" and any(row["label"] == "born_in" for row in rows)
+    twice = next(row for row in rows if row["label"] == "based_in")
     # equal names and sentences, and no ids: two documents all the same
     found = sorted(each["document"].split("#")[0] for each in twice["evidence"])
     assert twice["n_evidence"] == 2 and found == ["corpus/a/dev.spacy", "corpus/b/dev.spacy"]
     # an output that would be among the inputs is refused
-    relx("export", corpus, corpus / "new.jsonl")
-    assert "[RX189]" in relx("export", corpus, corpus / "new.jsonl", code=1).output
+    relx("export", corpus, "--output", corpus / "new.jsonl")
+    assert "[RX189]" in relx("export", corpus, "--output", corpus / "new.jsonl", code=1).output
 
 
 def test_files_of_one_name(tmp_path, corpus):
@@ -180,7 +188,7 @@ def test_files_of_one_name(tmp_path, corpus):
         ((corpus / "b", one), {"b/dev.spacy", "a/dev.spacy", "z"}),
         ((one,), {"a/dev.spacy"}),
     ):
-        relx("export", *inputs, out)
+        relx("export", *inputs, "--output", out)
         assert {each["document"].split("#")[0] for row in rows_of(out) for each in row["evidence"]} == names
 
 
@@ -192,28 +200,28 @@ def test_output_of_annotate(tmp_path, corpus):
     (whole / "_plan.json").write_text("{}", encoding="utf8")
     (corpus / "b" / "old.parquet").rename(whole / "triples" / "00000-x.parquet")
     for path in (whole, whole / "triples", whole / "triples" / "00000-x.parquet"):
-        result = relx("export", path, tmp_path / "x.jsonl", "--model", "mine", "--model-version", "2")
+        result = relx("export", path, "--output", tmp_path / "x.jsonl", "--model", "mine", "--model-version", "2")
         assert "1 facts from 1 triples" in result.output and "RX410" not in result.output
     (row,) = rows_of(tmp_path / "x.jsonl")
     assert row["evidence"][0]["model"] == "xx_relx"  # what the table says itself
     (tmp_path / "nest").mkdir()
     whole.rename(tmp_path / "nest" / "run1")
-    result = relx("export", tmp_path / "nest", tmp_path / "y.jsonl")
+    result = relx("export", tmp_path / "nest", "--output", tmp_path / "y.jsonl")
     assert "1 facts from 1 triples" in result.output and "RX410" not in result.output
 
 
 def test_model_of_tables_that_say_none(tmp_path):
     pytest.importorskip("pyarrow")
     export([triple(model="", model_version="")], tmp_path / "a.parquet")
-    relx("export", tmp_path / "a.parquet", tmp_path / "b.jsonl", "--model", "mine", "--model-version", "2")
+    relx("export", tmp_path / "a.parquet", "--output", tmp_path / "b.jsonl", "--model", "mine", "--model-version", "2")
     (row,) = rows_of(tmp_path / "b.jsonl")
     assert (row["evidence"][0]["model"], row["evidence"][0]["model_version"]) == ("mine", "2")
 
 
 def test_standard_output(tmp_path, monkeypatch, predictions):
     monkeypatch.chdir(tmp_path)
-    relx("export", predictions, "facts.jsonl")
-    result = relx("export", predictions, "-", "--to", "jsonl")
+    relx("export", predictions, "--output", "facts.jsonl")
+    result = relx("export", predictions, "--output", "-", "--to", "jsonl")
     assert result.stdout_bytes == Path("facts.jsonl").read_bytes()
     assert "Saved 2 facts from 3 triples to standard output" in result.stderr and not Path("-").exists()
 
@@ -223,13 +231,13 @@ def test_lines_that_contradict_themselves(tmp_path, predictions):
     lines[0] = lines[0].replace('"text": "Marta Quill", "start"', '"text": "Marta Quirk", "start"')
     lines[1] = lines[1].replace("0.84", "84")
     predictions.write_text("\n".join(lines), encoding="utf8")
-    result = relx("export", predictions, tmp_path / "x.csv", "--on-error", "skip")
+    result = relx("export", predictions, "--output", tmp_path / "x.csv", "--on-error", "skip")
     assert "[RX348] 2 broken lines" in result.output and "'Marta Quirk'" in result.output
 
 
 def test_nothing_is_said(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text": "a", "relations": []}\n', encoding="utf8")
-    assert "[RX336]" in relx("export", tmp_path / "in.jsonl", tmp_path / "x.csv").output
+    assert "[RX336]" in relx("export", tmp_path / "in.jsonl", "--output", tmp_path / "x.csv").output
 
 
 # relx graph
@@ -251,8 +259,8 @@ def test_graph(graph, tmp_path):
     assert query_graph(graph, "ASK { ?x rdfs:label 'Ann' }").yes is True
     table = relx("graph", "query", graph, NAMES).output.split()
     assert table[0] == "name" and table[-2:] == ["Ann", "Bob"]
-    assert relx("graph", "query", graph, NAMES, "-f", "csv").stdout_bytes == b"name\r\nAnn\r\nBob\r\n"
-    found = json.loads(relx("graph", "query", graph, NAMES, "-f", "json").output)
+    assert relx("graph", "query", graph, NAMES, "--format", "csv").stdout_bytes == b"name\r\nAnn\r\nBob\r\n"
+    found = json.loads(relx("graph", "query", graph, NAMES, "--format", "json").output)
     assert found["results"]["bindings"][1] == {"name": {"type": "literal", "value": "Bob"}}
     assert "yes" in relx("graph", "query", graph, "ASK {}").output
     (tmp_path / "q.rq").write_text(NAMES, encoding="utf8")
@@ -293,7 +301,7 @@ def test_prefixes_of_other_files(graph, tmp_path):
     two.write_text(
         "@prefix p: <http://two.example/> . @prefix : <http://two.example/#> . p:a :b p:c .", encoding="utf8"
     )
-    result = relx("graph", "build", one, two, graph)
+    result = relx("graph", "build", one, two, "--output", graph)
     assert "[RX563]" in result.stderr and "http://one.example/" in result.stderr and "two.ttl" in result.stderr
     assert "prefixes that queries know: rdf, rdfs" in result.stdout and ", p," in result.stdout
     assert query_graph(graph, "ASK { p:a p:b p:c }").yes is True
@@ -318,7 +326,7 @@ def test_unknown_prefixes_are_named(graph, query, unknown):
 
 @pytest.mark.process
 def test_too_many_rows_are_cut(graph):
-    result = relx("graph", "query", graph, "SELECT ?s WHERE { ?s ?p ?o }", "--limit", "3", "-f", "csv")
+    result = relx("graph", "query", graph, "SELECT ?s WHERE { ?s ?p ?o }", "--limit", "3", "--format", "csv")
     assert len(result.stdout.splitlines()) == 4 and "[RX349]" in result.stderr
     everything = query_graph(graph, "SELECT ?s WHERE { ?s ?p ?o }", limit=0)
     assert len(everything.rows) > 30 and not everything.cut
@@ -387,11 +395,11 @@ except RelxError as err:
 @pytest.mark.process
 def test_building_again_replaces_graphs_alone(graph, tmp_path):
     export([triple("Eve")], tmp_path / "eve.ttl", settings=Settings(bare=True))
-    assert "Saved" in relx("graph", "build", tmp_path / "eve.ttl", graph).output
+    assert "Saved" in relx("graph", "build", tmp_path / "eve.ttl", "--output", graph).output
     assert [str(row[0].value) for row in query_graph(graph, NAMES).rows] == ["Eve"]
     (tmp_path / "other" / "store").mkdir(parents=True)
     for folder in (tmp_path / "other", tmp_path):
-        result = relx("graph", "build", tmp_path / "eve.ttl", folder, code=1)
+        result = relx("graph", "build", tmp_path / "eve.ttl", "--output", folder, code=1)
         assert "[RX342]" in result.output or "[RX335]" in result.output
     assert (tmp_path / "other" / "store").is_dir()
 
@@ -402,7 +410,7 @@ def test_builds_that_fail_leave_the_graph(graph, tmp_path):
     (tmp_path / "broken.nt").write_text("<http://a.example/> <b> .\n", encoding="utf8")
     (tmp_path / "x.csv").touch()
     for inputs, code in ((["broken.nt"], "RX341"), (["x.csv"], "RX340"), (["none.nt"], "RX354")):
-        result = relx("graph", "build", *[tmp_path / each for each in inputs], graph, code=1)
+        result = relx("graph", "build", *[tmp_path / each for each in inputs], "--output", graph, code=1)
         assert f"[{code}]" in result.output and query_graph(graph, NAMES).rows == names
 
     class Stop:
@@ -442,10 +450,10 @@ def test_without_oxigraph(tmp_path, monkeypatch):
 def test_examples_of_the_docs(tmp_path, predictions):
     """Each line of output that is shown is in the output."""
     shown = {"jsonl": "jsonl", "csv": "csv", "turtle": "ttl", "ntriples": "nt", "jsonld": "jsonld", "xml": "graphml"}
-    relx("export", predictions, tmp_path / "neo4j", "--to", "neo4j")
+    relx("export", predictions, "--output", tmp_path / "neo4j", "--to", "neo4j")
     graph = "".join(path.read_text(encoding="utf8") for path in (tmp_path / "neo4j").iterdir())
     for kind, ending in shown.items():
-        relx("export", predictions, tmp_path / f"facts.{ending}")
+        relx("export", predictions, "--output", tmp_path / f"facts.{ending}")
         text = (tmp_path / f"facts.{ending}").read_text(encoding="utf8") + graph
         examples = [line for block in blocks(kind) for line in block.splitlines()]
         assert examples and [line for line in examples if line not in text] == []
@@ -454,8 +462,8 @@ def test_examples_of_the_docs(tmp_path, predictions):
 @pytest.mark.process
 def test_sparql_of_the_docs(tmp_path, predictions):
     pytest.importorskip("pyoxigraph")
-    relx("export", predictions, tmp_path / "facts.ttl")
-    relx("graph", "build", tmp_path / "facts.ttl", tmp_path / "graph")
+    relx("export", predictions, "--output", tmp_path / "facts.ttl")
+    relx("graph", "build", tmp_path / "facts.ttl", "--output", tmp_path / "graph")
     queries = blocks("sparql")
     found = [
         [[str(term.value) for term in row] for row in query_graph(tmp_path / "graph", each).rows] for each in queries

@@ -106,7 +106,7 @@ def test_rdf_readers_agree_on_anything(tmp_path, triples):
 def test_rdf_says_it_all(tmp_path):
     support = {"kb_score": 0.25, "known": False, "kb_rank": 3.0, "weight": 0.5}
     made = triple(**support)
-    made.subject.kb_id = "Q1"
+    made.head.kb_id = "Q1"
     found = check_rdf([made], tmp_path, iris=Iris("http://a.example/", ids=["wikidata"]))
     wikidata, base = "<http://www.wikidata.org/entity/Q1>", "<http://a.example/"
     acme, works = f"{base}entity/ORG/acme>", f"{base}relation/works_for>"
@@ -118,7 +118,7 @@ def test_rdf_says_it_all(tmp_path):
     shown = {re.split("[#/]", verb)[-1][:-1]: other for one, verb, other in found if one == said["wasDerivedFrom"]}
     assert shown["value"] == '"Ann works for Acme."@en' and shown["wasQuotedFrom"] == f"{base}document/d1>"
     assert shown["wasAttributedTo"] == said["wasAttributedTo"] == f"{base}model/xx_relx/0.1.0>"
-    numbers = [shown[name].split('"')[1] for name in ("sentenceStart", "objectStart", "objectEnd", "weight")]
+    numbers = [shown[name].split('"')[1] for name in ("sentenceStart", "tailStart", "tailEnd", "weight")]
     assert numbers == ["10", "14", "18", "0.5"]
 
 
@@ -142,7 +142,7 @@ def test_rdflib_finds_one_graph(tmp_path):
 
 def test_relation_with_the_iri_of_a_label(tmp_path):
     rules = ["label=http://www.w3.org/2000/01/rdf-schema#label", "x=http://www.w3.org/1999/02/22-rdf-syntax-ns#"]
-    made = [triple(relation="label"), triple(relation="xobject")]
+    made = [triple(label="label"), triple(label="xobject")]
     check_rdf(made, tmp_path, iris=Iris(relations=[each + "s" for each in rules]))
 
 
@@ -157,7 +157,7 @@ def test_json_lines_can_be_exported_again(tmp_path):
     made = [triple(), triple("Bob", weight=0.5, known=True), triple("ANN", doc_id="d2", score=0.5)]
     export(made, tmp_path / "a.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf8").splitlines()]
-    assert [(row["subject"]["id"], row["score"], row["n_evidence"]) for row in rows] == [
+    assert [(row["head"]["id"], row["score"], row["n_evidence"]) for row in rows] == [
         ("text:PERSON/ann", 0.75, 2),
         ("text:PERSON/bob", 0.75, 1),
     ]
@@ -170,7 +170,7 @@ def test_csv(tmp_path):
     rows = read_csv(tmp_path / "x.csv")
     assert len(rows) == report.triples == report.facts == 3 * len(ODD) and list(rows[0]) == list(COLUMNS)
     controls = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-    assert [row["subject"] for row in rows[::3]] == [controls.sub("\ufffd", text) for text in ODD]
+    assert [row["head"] for row in rows[::3]] == [controls.sub("\ufffd", text) for text in ODD]
     assert {row["known"] for row in rows} == {"", "true", "false"}
     data = (tmp_path / "x.csv").read_bytes()
     assert data.count(b"\r\n") >= len(rows) + 1 and not data.startswith(b"\xef\xbb\xbf")
@@ -178,10 +178,10 @@ def test_csv(tmp_path):
 
 def test_csv_has_no_formulas(tmp_path):
     cells = ["=1+1", "+1", "-1", "@cmd", "\t=1", "\r=1", "＝1", "Ann", "a=b"]
-    export([triple(each, relation=each) for each in cells], tmp_path / "x.csv", merge=False)
+    export([triple(each, label=each) for each in cells], tmp_path / "x.csv", merge=False)
     rows = read_csv(tmp_path / "x.csv")
-    assert [row["subject"] for row in rows] == ["'" + each for each in cells[:7]] + cells[7:]
-    assert rows[0]["relation"] == "'=1+1" and rows[0]["score"] == "0.75"
+    assert [row["head"] for row in rows] == ["'" + each for each in cells[:7]] + cells[7:]
+    assert rows[0]["label"] == "'=1+1" and rows[0]["score"] == "0.75"
     assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row.values())
 
 
@@ -193,8 +193,8 @@ def test_parquet(tmp_path, monkeypatch):
     file = parquet.ParquetFile(tmp_path / "x.parquet")
     assert file.metadata.num_row_groups == -(-len(triples) // 20) and file.schema_arrow.names == list(COLUMNS)
     rows = file.read().to_pylist()
-    assert [(row["subject"], row["subject_type"], row["subject_kb_id"], row["relation"]) for row in rows] == [
-        (each.subject.text, each.subject.type, each.subject.kb_id, each.relation) for each in triples
+    assert [(row["head"], row["head_type"], row["head_kb_id"], row["label"]) for row in rows] == [
+        (each.head.text, each.head.type, each.head.kb_id, each.label) for each in triples
     ]
     assert [(row["known"], row["kb_rank"], row["weight"], row["sentence_end"]) for row in rows] == [
         (each.known, each.kb_rank, each.weight, each.sentence_end) for each in triples
@@ -216,7 +216,7 @@ def test_graphml(tmp_path):
     edges = graph.findall(f"{space}edge")
     assert all(edge.get("source") in nodes and edge.get("target") in nodes for edge in edges)
     assert all(re.fullmatch("n[0-9a-f]+", name) for name in nodes)
-    ids = {xml_text(each.id) for made in odd_triples() for each in (made.subject, made.object)}
+    ids = {xml_text(each.id) for made in odd_triples() for each in (made.head, made.tail)}
     assert {node["node_id"] for node in nodes.values()} == ids
     for edge in edges:
         data = {each.get("key"): each.text for each in edge}
@@ -247,7 +247,7 @@ def test_neo4j_headers():
 
 
 def test_neo4j(tmp_path):
-    triples = [*odd_triples(), triple("Q", relation="a;b`c"), triple("ANN"), triple("Ann", doc_id="d2")]
+    triples = [*odd_triples(), triple("Q", label="a;b`c"), triple("ANN"), triple("Ann", doc_id="d2")]
     triples.append(triple("Eve", lang='no "language"\\\n'))
     export(triples, tmp_path / "graph", "neo4j")
     assert sorted(path.name for path in (tmp_path / "graph").iterdir()) == [
@@ -257,14 +257,14 @@ def test_neo4j(tmp_path):
         read_csv(tmp_path / "graph" / f"{name}.csv") for name in ("nodes", "relationships", "evidence")
     )
     ids = [node["id:ID(Entity)"] for node in nodes]
-    assert len(set(ids)) == len(ids) == len({each.id for made in triples for each in (made.subject, made.object)})
+    assert len(set(ids)) == len(ids) == len({each.id for made in triples for each in (made.head, made.tail)})
     for edge in edges:
         assert edge[":START_ID(Entity)"] in ids and edge[":END_ID(Entity)"] in ids and edge[":TYPE"]
         float(edge["score:double"]), int(edge["n_evidence:long"])
     assert {each["fact:string"] for each in evidence} == {edge["fact:string"] for edge in edges}
     assert len(evidence) == sum(int(edge["n_evidence:long"]) for edge in edges)
     assert len({each["id:string"] for each in evidence}) == len(evidence)
-    assert {edge["relation:string"] for edge in edges} == {cell(each.relation) for each in triples}
+    assert {edge["label:string"] for edge in edges} == {cell(each.label) for each in triples}
     export(triples, tmp_path / "again", "neo4j", merge=True)  # ids are the same, so that loading twice adds nothing
     assert (tmp_path / "again" / "evidence.csv").read_bytes() == (tmp_path / "graph" / "evidence.csv").read_bytes()
     ann = next(node for node in nodes if node["id:ID(Entity)"] == entity_id("Ann", "PERSON"))
@@ -290,9 +290,9 @@ def check_script(script, nodes, edges, evidence):
 
 
 def test_neo4j_relations_of_one_type(tmp_path):
-    export([triple(relation="a;b"), triple(relation="a_b")], tmp_path / "graph", "neo4j")
+    export([triple(label="a;b"), triple(label="a_b")], tmp_path / "graph", "neo4j")
     edges = read_csv(tmp_path / "graph" / "relationships.csv")
-    assert [(edge[":TYPE"], edge["relation:string"]) for edge in edges] == [("a_b", "a;b"), ("a_b", "a_b")]
+    assert [(edge[":TYPE"], edge["label:string"]) for edge in edges] == [("a_b", "a;b"), ("a_b", "a_b")]
 
 
 @given(texts)

@@ -19,13 +19,15 @@ from spacy_relx.data.text_forms import folded_form
 from spacy_relx.data.types import Mention, Relation
 from spacy_relx.errors import RelxError
 from spacy_relx.writers import EntityMention, Iris, Triple, TripleSpool, entity_id, export, iter_triples, triples_of_row
-from spacy_relx.writers.predictions import fact_record, relation_records
+from spacy_relx.writers.predictions import doc_record, fact_record
 from spacy_relx.writers.records import MAX_PASSAGE, clean_text, kb_id_of, line_bounds, passage, set_model
 from spacy_relx.writers.tables import fact_record as export_record
 
 VOCAB = spacy.blank("xx").vocab
 #: In a line with the text "a b".
-RELATION = {"head": {"start": 0, "end": 1}, "label": "r", "tail": {"start": 2, "end": 3}}
+RELATION = {"head": 0, "label": "r", "tail": 1}
+MENTIONS = [{"start": 0, "end": 1}, {"start": 2, "end": 3}]
+RECORD = {"text": "a b", "mentions": MENTIONS, "relations": [RELATION]}
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
@@ -39,7 +41,7 @@ def make_doc(words, starts=(), **user_data):
 
 def spans(triple):
     """What the offsets of a triple point at: in its sentence."""
-    return [triple.sentence[part.start : part.end] for part in (triple.subject, triple.object)]
+    return [triple.sentence[part.start : part.end] for part in (triple.head, triple.tail)]
 
 
 # From Docs
@@ -106,7 +108,7 @@ def test_ids_of_documents():
 
 def test_ids_of_lines():
     doc = predicted()
-    row = {"text": doc.text, "relations": relation_records(doc)}
+    row = doc_record(doc)
     for id in (None, ""):
         found = [each.doc_id for n in (3, 4) for each in triples_of_row({**row, "id": id}, number=n, source="p.jsonl")]
         assert found == [content_id("p.jsonl#3", doc.text), content_id("p.jsonl#4", doc.text)]
@@ -119,7 +121,7 @@ def test_ids_of_lines():
 
 def test_models_of_rows_that_say_none():
     row = {"text": "", "relations": []}
-    (one,) = triples_of_row({**row, "text": "a b", "relations": [RELATION]}, model="m", model_version="2")
+    (one,) = triples_of_row({**row, **RECORD}, model="m", model_version="2")
     assert (one.model, one.model_version) == ("m", "2")
     assert set_model(replace(one, model="other", model_version=""), "m", "2").model_version == ""
     assert set_model(replace(one, model_version=""), "", "3").model_version == "3"
@@ -135,8 +137,8 @@ def test_facts_with_evidence_and_without():
     one, two, three = iter_triples([doc], what="facts")
     assert [one.sentence, two.sentence] == ["Acme and Ann .", "Ann of Acme ."] and spans(one) == ["Ann", "Acme"]
     assert [one.weight, two.weight] == [0.75, 0.25] and one.score == two.score == 0.5
-    assert one.subject.kb_id == two.subject.kb_id == "Q1" and one.object.kb_id == "Q2"
-    assert (three.subject.text, three.subject.start, three.sentence, three.known) == ("Q1", None, "", True)
+    assert one.head.kb_id == two.head.kb_id == "Q1" and one.tail.kb_id == "Q2"
+    assert (three.head.text, three.head.start, three.sentence, three.known) == ("Q1", None, "", True)
     assert list(iter_triples([doc], what="relations")) == []
 
 
@@ -169,10 +171,10 @@ def test_document_with_hundreds_of_relations():
     found, text = list(iter_triples([doc])), doc.text
     assert len(found) == 800 and all(len(each.sentence) <= MAX_PASSAGE for each in found)
     for each in found:
-        for part in (each.subject, each.object):
+        for part in (each.head, each.tail):
             assert part.start is None or each.sentence[part.start : part.end] == part.text
         assert text[each.sentence_start : each.sentence_end] == each.sentence
-    assert sum(each.subject.start is not None or each.object.start is not None for each in found) == 800
+    assert sum(each.head.start is not None or each.tail.start is not None for each in found) == 800
 
 
 @given(st.integers(0, 50), st.integers(1, 20), st.integers(0, 50), st.integers(5, 60))
@@ -200,7 +202,7 @@ def predicted():
 
 def test_predictions_give_the_same_as_their_docs():
     doc = predicted()
-    row = {"id": 4, "text": doc.text, "lang": "en", "relations": relation_records(doc)}
+    row = doc_record(doc, 4)
     (found,) = triples_of_row(row, source="p.jsonl", model="m")
     (expected,) = iter_triples([doc], model="m")
     assert found == replace(expected, doc_id=content_id("p.jsonl#4", doc.text))
@@ -214,8 +216,8 @@ def test_facts_of_the_command():
     assert [(each.doc_id, each.sentence, each.weight, each.kb_score) for each in one] == [
         ("a.txt#3", "Ann of Acme .", 0.5, 0.25)
     ]
-    assert spans(one[0]) == ["Ann", "Acme"] and one[0].subject.kb_id == "Q1"
-    assert [(each.subject.text, each.sentence) for each in two] == [("Q1", "")]
+    assert spans(one[0]) == ["Ann", "Acme"] and one[0].head.kb_id == "Q1"
+    assert [(each.head.text, each.sentence) for each in two] == [("Q1", "")]
 
 
 def test_exported_lines_come_back():
@@ -233,25 +235,28 @@ def test_exported_lines_come_back():
         ({"a": 1}, "neither"),
         ({"text": "Ann", "relations": [1]}, '"relations" must be a list of objects'),
         ({"text": 1, "relations": []}, '"text" must be a string'),
+        ({**RECORD, "mentions": [{"start": 0, "end": 9}, {"start": 0, "end": 1}]}, "does not fit"),
+        ({**RECORD, "mentions": [{"start": -1, "end": 2}, {}]}, '"start" must be a number'),
         (
-            {"text": "Ann", "relations": [{"head": {"start": 0, "end": 9}, "tail": {"start": 0, "end": 1}}]},
-            "does not fit",
+            {**RECORD, "mentions": MENTIONS[:1]},
+            '"tail" must be the place of one of the 1 mentions, or its id, but is 1',
         ),
-        ({"text": "Ann", "relations": [{"head": {"start": -1, "end": 2}, "tail": {}}]}, '"start" must be a number'),
+        ({**RECORD, "relations": [{**RELATION, "head": "m"}]}, "\"head\" must be .* but is 'm'"),
+        ({**RECORD, "relations": [{**RELATION, "head": True}]}, '"head" must be .* but is True'),
         ({"head": "Q1", "tail": "", "label": "r", "evidence": []}, '"tail" must be a string'),
         ({"head": "Q1", "tail": "Q2", "label": "r", "score": "x", "evidence": []}, '"score" must be a number'),
         ({"head": "Q1", "tail": "Q2", "label": "r", "score": float("nan"), "evidence": []}, '"score" must be a number'),
         ({"head": "Q1", "tail": "Q2", "label": "r", "kb_score": 7, "evidence": []}, "RX254"),
-        ({"subject": {}, "relation": "r", "evidence": []}, '"object" must be an object'),
-        ({"text": "a b", "relations": [{**RELATION, "head": {"text": "x", "start": 0, "end": 1}}]}, "text says 'x'"),
-        ({"text": "a b", "relations": [{**RELATION, "score": 7}]}, "from 0 to 1, but is 7"),
-        ({"text": "a b", "relations": [{**RELATION, "score": -0.1}]}, "from 0 to 1"),
-        ({"id": True, "text": "a b", "relations": [RELATION]}, "id must be a string or a whole number, but is True"),
-        ({"id": 1.5, "text": "a b", "relations": [RELATION]}, "but is 1.5"),
+        ({"head": {}, "label": "r", "evidence": []}, '"tail" must be an object'),
+        ({**RECORD, "mentions": [{"text": "x", "start": 0, "end": 1}]}, "text says 'x'"),
+        ({**RECORD, "relations": [{**RELATION, "score": 7}]}, "from 0 to 1, but is 7"),
+        ({**RECORD, "relations": [{**RELATION, "score": -0.1}]}, "from 0 to 1"),
+        ({**RECORD, "id": True}, "id must be a string or a whole number, but is True"),
+        ({**RECORD, "id": 1.5}, "but is 1.5"),
         (
             {
-                **{"subject": {}, "relation": "r", "object": {}},
-                "evidence": [{"sentence": "a b", "subject": {"text": "b", "start": 0, "end": 1}, "object": {}}],
+                **{"head": {}, "label": "r", "tail": {}},
+                "evidence": [{"sentence": "a b", "head": {"text": "b", "start": 0, "end": 1}, "tail": {}}],
             },
             r"\[0, 1\) is 'a', and its text says 'b'",
         ),
@@ -351,7 +356,7 @@ def test_merging_keeps_evidence():
         entities = list(spool.entities())
         assert list(spool.documents()) == ["d1", "d2", "d3", "d4"] and list(spool.relations()) == ["knows", "works_for"]
         assert list(spool.models()) == [("xx_relx", "0.1.0")]
-    assert [(fact.subject_id, fact.relation, fact.n_evidence) for fact in facts] == [
+    assert [(fact.head_id, fact.label, fact.n_evidence) for fact in facts] == [
         ("text:PERSON/ann", "knows", 1),
         ("text:PERSON/ann", "works_for", 2),
         ("text:PERSON/bob", "works_for", 1),
@@ -400,11 +405,11 @@ def test_merging_loses_nothing(rows):
     ]
     with TripleSpool() as spool:
         facts = list(spool.add(triples).facts())
-    keys = [(fact.subject_id, fact.relation, fact.object_id) for fact in facts]
+    keys = [(fact.head_id, fact.label, fact.tail_id) for fact in facts]
     assert len(set(keys)) == len(keys) == len({fact.id for fact in facts})
     back = [each for fact in facts for each in fact.evidence]
     assert all(each in triples for each in back) and all(each in back for each in triples)
-    assert set(keys) == {(each.subject.id, each.relation, each.object.id) for each in triples}
+    assert set(keys) == {(each.head.id, each.label, each.tail.id) for each in triples}
 
 
 def test_memory_does_not_grow():
@@ -452,7 +457,7 @@ def test_one_doc_and_a_part_of_what_it_has(tmp_path):
     for what, relation in (("relations", "works_for"), ("facts", "knows")):
         export(linked_doc(), path, what=what)
         (row,) = map(json.loads, path.read_text("utf8").splitlines())
-        assert row["relation"] == relation
+        assert row["label"] == relation
 
 
 @pytest.mark.parametrize(

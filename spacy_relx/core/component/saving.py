@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import numpy as np
 import srsly
 from spacy import util
-from thinc.api import Model
 
 from ...errors import RelxError, sentence
+from ..task import AnyModel, layers_of
 
 CHECKSUMS = "checksums.json"
 _VERSION = 1
@@ -222,12 +222,7 @@ def read_cfg(data: bytes, lists: Iterable[str] = ()) -> dict[str, Any]:
     return cfg
 
 
-def labels_digest(label_data: Any) -> str:
-    """A digest of labels in their order. Saved with the weights, it tells whether labels beside them are theirs."""
-    return hashlib.sha256(json.dumps(label_data, sort_keys=True).encode("utf8")).hexdigest()
-
-
-def check_finite(name: str, model: Model) -> None:
+def check_finite(name: str, model: AnyModel) -> None:
     """Check the weights of a model: thinc's parameters, and those of torch modules in our shims.
 
     Raises:
@@ -239,15 +234,15 @@ def check_finite(name: str, model: Model) -> None:
             raise RelxError("RX594", name=name, param=param, count=count, size=array.size)
 
 
-def _weights(model: Model) -> Iterator[tuple[str, np.ndarray]]:
+def _weights(model: AnyModel) -> Iterator[tuple[str, np.ndarray]]:
     for node in model.walk():
         for param in node.param_names:
             if node.has_param(param):
                 yield f"{node.name}.{param}", node.ops.to_numpy(node.get_param(param))
-        shims: list[Any] = node.shims
-        for shim in shims:
-            if getattr(shim, "is_built", False):
-                yield from ((f"{node.name}.{param}", array) for param, array in shim.weights().items())
+    for node, layer in layers_of(model):
+        if layer.is_built:
+            for name, tensor in layer.network.state_dict().items():
+                yield f"{node.name}.{name}", tensor.detach().cpu().numpy()
 
 
 def _read_parts(data: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer, set_dropout_rate
+from thinc.api import Optimizer, set_dropout_rate
 
 from ...data.calibration import Calibration, PairScores, items_of
 from ...data.extensions import GoldMentions, get_candidates, get_gold_mentions, get_lang, has_candidates, set_extensions
@@ -21,26 +21,26 @@ from ...data.text_forms import normal_form, normal_forms
 from ...data.thresholds import LabelThresholds, LangThresholds, Thresholds
 from ...data.types import NO_RELATION, Mention
 from ...errors import RelxError, warn
+from ..task import AnyModel, Task, layer_of, layers_of, set_task
 from .cover import Cover, CoverChecks
 from .order import components_before
-from .saving import Saved, check_finite, labels_digest, read_cfg, save_bytes, save_folder
+from .saving import Saved, check_finite, read_cfg, save_bytes, save_folder
 from .seen import SeenPairs
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: Attribute of the model, saved with its weights: a digest of the labels that they were trained for.
-_DIGEST = "labels_digest"
+    from .warm_start import Langs
 
 
-def extras_of(model: Model) -> set[str]:
+def extras_of(model: AnyModel) -> set[str]:
     """The extras of this package that the parts of a model need."""
-    return {getattr(shim, "extra", "") for node in model.walk() for shim in node.shims}
+    return {layer.package_extra for _, layer in layers_of(model)}
 
 
 class TrainedPipe(TrainablePipe):
-    """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, n_markers (size of
-    the marker vocabulary), width (the model's dimension nI) and seen (what training saw of pairs, see `SeenPairs`)."""
+    """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, types (the entity
+    types) and seen (what training saw of pairs, see `SeenPairs`)."""
 
     #: Code of the error where no component has proposed candidates.
     unmarked: str
@@ -60,13 +60,13 @@ class TrainedPipe(TrainablePipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model,
+        model: AnyModel,
         name: str,
         *,
         threshold: float | None,
         label_thresholds: LabelThresholds | None,
         lang_thresholds: LangThresholds | None = None,
-        scorer: Callable | None,
+        scorer: Callable[..., Any] | None,
     ):
         """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 for settings of another form."""
         set_extensions()
@@ -75,7 +75,7 @@ class TrainedPipe(TrainablePipe):
         self.name = name
         self.set_thresholds(Thresholds.from_settings(name, threshold, label_thresholds, lang_thresholds))
         self.scorer = scorer
-        self.cfg = {"labels": [], "n_markers": None, "width": None, "seen": None}
+        self.cfg = {"labels": [], "seen": None}
         self.seen = SeenPairs()
         self.checks = CoverChecks(self)
 
@@ -89,14 +89,9 @@ class TrainedPipe(TrainablePipe):
         return tuple(self.cfg.get("types", ()))
 
     @property
-    def _shim(self) -> Any:
-        """What holds the torch network: `is_built`, and `module`."""
-        return self.model.shims[0]
-
-    @property
     def is_built(self) -> bool:
         """Whether the model has its network, by initialisation or from a saved pipeline."""
-        return self._shim.is_built
+        return layer_of(self.model).is_built
 
     @property
     def label_data(self) -> list[str]:
@@ -107,7 +102,7 @@ class TrainedPipe(TrainablePipe):
         label = normal_form(label)
         if label in self.labels:
             return 0
-        if self._shim.is_built:
+        if self.is_built:
             raise RelxError("RX052", label=label, name=self.name)
         self.cfg["labels"].append(label)
         return 1
@@ -120,16 +115,13 @@ class TrainedPipe(TrainablePipe):
 
         return load_source(path, self.name, type(self))
 
-    def set_languages(
+    def find_langs(
         self, nlp: Language | None, get_examples: Callable[[], Iterable[Example]], source: Any = None
-    ) -> list[str]:
-        """Tell language-specific layers of the model which languages there are, see `transfer.set_languages`.
+    ) -> Langs:
+        """The languages that layers of the model tell apart, see `warm_start.find_langs`."""
+        from .warm_start import find_langs
 
-        RETURNS: those without training data.
-        """
-        from .warm_start import set_languages
-
-        return set_languages(self, nlp, get_examples, source)
+        return find_langs(self, nlp, get_examples, source)
 
     def finish_initialize(
         self, source: Any, path: Union[str, Path, None], train: Sequence[str] | None, unseen: Sequence[str] = ()
@@ -155,7 +147,7 @@ class TrainedPipe(TrainablePipe):
 
         RAISES: RelxError `code` without any.
         """
-        if self._shim.is_built:  # anew, not on top of what an earlier initialisation found
+        if self.is_built:  # anew, not on top of what an earlier initialisation found
             self.cfg["labels"] = []
         self.set_calibration(None)
         if labels is None:
@@ -166,16 +158,14 @@ class TrainedPipe(TrainablePipe):
             raise RelxError(code, name=self.name)
 
     def read_markers(self, nlp: Language | None) -> Any:
-        """Take the size of the marker vocabulary from the component before this one that proposes candidates.
+        """Find the component before this one that proposes candidates; its entity types are kept.
 
-        RETURNS: that component. RAISES: RelxError `unmarked` where there is none.
+        Raises:
+            RelxError: `unmarked` where there is none.
         """
         for name, pipe in reversed(components_before(nlp, self.name)):
             if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:  # type: ignore[union-attr]
-                names = list(getattr(pipe, "labels", ()))
-                self.cfg["n_markers"] = int(getattr(pipe, "n_markers", 1))
-                if len(names) + 1 == self.cfg["n_markers"]:
-                    self.model.attrs["marker_names"] = names  # for models that can make something of a type's name
+                self.cfg["types"] = list(getattr(pipe, "labels", ()))
                 self.marker = pipe
                 return pipe
         raise RelxError(self.unmarked, name=self.name)
@@ -192,38 +182,51 @@ class TrainedPipe(TrainablePipe):
             if waiting and not doc.has_annotation("ENT_IOB") and not doc.spans:
                 raise RelxError("RX530", name=self.name)
 
-    def mark(self, docs: Iterable[Doc]) -> None:
+    def mark(self, examples: Iterable[Example]) -> None:
         """Let the marker propose candidates for Docs of a training step that it has not seen.
 
         In `nlp.update` it has: it marks the Docs itself. Where the component is updated alone (`spacy debug model`), or
         the marker is frozen, nobody else does.
         """
-        if self.marker is not None:
-            for doc in docs:
-                if len(doc) and not has_candidates(doc):
-                    self.marker(doc)
+        unmarked = [eg for eg in examples if len(eg.predicted) and not has_candidates(eg.predicted)]
+        if self.marker is None or not unmarked:
+            return
+        if hasattr(self.marker, "update"):
+            self.marker.update(unmarked)  # which knows the gold mentions
+            return
+        for eg in unmarked:
+            self.marker(eg.predicted)
 
-    def set_sizes(self) -> None:
-        self.model.set_dim("nO", len(self.labels), force=True)
-        self.model.attrs["label_names"] = list(self.labels)  # for models that know of relations by their names
-        self.model.set_dim("n_markers", self.cfg["n_markers"], force=True)
+    def set_task(self, n_markers: int, langs: Langs | None = None) -> None:
+        """Tell the model's layers what they are for, before they are initialised.
+
+        Args:
+            n_markers: Rows of the marker vocabulary.
+            langs: Languages that layers tell apart.
+        """
+        named = n_markers == len(self.entity_types) + 1
+        task = Task(
+            labels=self.labels,
+            n_markers=n_markers,
+            entity_types=self.entity_types if named else (),
+            by_sentence=self.seen.single_sentences,
+            by_rule=not self.seen.crosses,
+        )
+        set_task(self.model, task if langs is None else langs.added_to(task))
 
     def cover(self, example: Example) -> Cover:
         """How many gold relations with known labels the Doc has, and how many of them have a candidate pair."""
         raise NotImplementedError
 
     def keep_seen(self, seen: SeenPairs, get_examples: Callable[[], Iterable[Example]]) -> None:
-        """Keep what training saw, and let the model read Docs as they are in training.
+        """Keep what training saw.
 
         Args:
             seen: Counts of all training Docs; without any, since labels were given, those of the first are taken.
             get_examples: The training data.
         """
-        from ..parts import set_reading  # torch, which factories do without
-
         self.seen = seen if seen.docs else SeenPairs.first_of(get_examples())
         self.cfg["seen"] = self.seen.to_dict()
-        set_reading(self.model, by_sentence=self.seen.single_sentences, by_rule=not self.seen.crosses)
 
     def check_cover(self, marker: Any, examples: Iterable[Example], nlp: Language | None) -> None:
         """Gold relations or facts that no candidate pair covers cannot be learned: say so before hours of training.
@@ -247,7 +250,7 @@ class TrainedPipe(TrainablePipe):
 
     def check_built(self) -> None:
         """RAISES: RelxError RX050 for a model that was never initialised."""
-        if not self._shim.is_built:
+        if not self.is_built:
             raise RelxError("RX050")
 
     @property
@@ -337,7 +340,7 @@ class TrainedPipe(TrainablePipe):
         docs = [eg.predicted for eg in examples]  # empty ones too: a listener wants the batch that its source had
         if not any(len(doc) for doc in docs):
             return losses
-        self.mark(docs)
+        self.mark(examples)
         self.check_marked(docs)
         self.check_gold_mentions(docs)
         targets = self.targets(examples)
@@ -377,7 +380,7 @@ class TrainedPipe(TrainablePipe):
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         getters: dict[str, Callable[[], Any]] = {
             "cfg": lambda: srsly.json_dumps(self.cfg).encode("utf8"),
-            "model": self._model_bytes,
+            "model": self.model.to_bytes,
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
         }
         return save_bytes(self, getters, exclude)
@@ -390,7 +393,7 @@ class TrainedPipe(TrainablePipe):
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         writers: dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: srsly.write_json(p, self.cfg),
-            "model": lambda p: p.write_bytes(self._model_bytes()),
+            "model": lambda p: p.write_bytes(self.model.to_bytes()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
         }
         save_folder(self, path, writers, exclude)
@@ -402,14 +405,9 @@ class TrainedPipe(TrainablePipe):
         self._load(Saved(self, path, exclude))
         return self
 
-    def _model_bytes(self) -> bytes:
-        self.model.attrs[_DIGEST] = labels_digest(self.label_data)
-        return self.model.to_bytes()
-
     def _load(self, saved: Saved) -> None:
         exclude = saved.exclude
         saved.read("cfg", self._restore)
-        self.model.attrs.pop(_DIGEST, None)
         saved.read("model", self.model.from_bytes)
         saved.read_folder(
             "vocab",
@@ -418,21 +416,18 @@ class TrainedPipe(TrainablePipe):
         )
         if saved.has("model"):
             check_finite(self.name, self.model)
-            if saved.has("cfg") and self.model.attrs.get(_DIGEST) != labels_digest(self.label_data):
+            if saved.has("cfg") and self.is_built and not self.is_of_labels(layer_of(self.model).task):
                 raise RelxError("RX593", file=saved.place("cfg"), name=self.name)
 
+    def is_of_labels(self, task: Task) -> bool:
+        """Whether the model was trained for the labels that the component has."""
+        return task.labels == self.labels
+
     def _restore(self, data: bytes) -> None:
-        """Build the module from saved labels and sizes, so that weights have somewhere to go."""
+        """Take the saved labels; the model takes its sizes from what is saved with the weights."""
         cfg = read_cfg(data, lists=("labels",))
-        sizes = {name: cfg[name] for name in ("width", "n_markers")}
-        if not all(size is None or (type(size) is int and size >= 0) for size in sizes.values()):
-            raise ValueError(f"its sizes are {sizes}")
         self.cfg = cfg
         self.seen = SeenPairs.from_dict(cfg.get("seen"))
         saved = cfg.get("calibration")
         self.calibration = None if saved is None else Calibration.from_dict(saved)
         self.check_settings()
-        if cfg["width"] is None or self._shim.is_built:
-            return
-        self.set_sizes()
-        self.model.attrs["build_network"](self.model, cfg["width"])

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import spacy
 import torch
 from spacy.language import Language
 from spacy.training import Example
-from thinc.api import Model
 
 from ...data.extensions import primary_langs
 from ...errors import RelxError, warn
 from ..copies import leading
 from ..parts import NO_LANGUAGE
-from ..routes import ROUTINGS, language_shims, route_table
-from ..shim import TorchShim
+from ..routes import ROUTINGS, known_langs, route_table, switcher_of, tells_langs
+from ..task import AnyModel, Task, layers_of
 from .order import components_before
 
 if TYPE_CHECKING:
@@ -57,11 +57,13 @@ def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> se
     _check_routing(pipe, source, path)
     copied, whole = 0, set()
     for node, old in _counterparts(pipe.model, source.model):
-        for ours, theirs in zip(node.shims, old.shims):
-            if isinstance(ours, TorchShim) and isinstance(theirs, TorchShim) and ours.is_built and theirs.is_built:
-                taken = _copy_state(ours.module, theirs.module)
-                copied += len(taken)
-                whole |= {f"{node.name}.{name}" for name, is_whole in taken.items() if is_whole}
+        ours, theirs = (
+            [layer for at, layer in layers_of(each) if at is each and layer.is_built] for each in (node, old)
+        )
+        for new_layer, old_layer in zip(ours, theirs):
+            taken = _copy_state(new_layer.network, old_layer.network)
+            copied += len(taken)
+            whole |= {f"{node.name}.{name}" for name, is_whole in taken.items() if is_whole}
         for param in node.param_names:
             if old.has_param(param) and old.get_param(param).shape == node.get_param(param).shape:
                 node.set_param(param, old.get_param(param))
@@ -73,18 +75,17 @@ def copy_weights(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> se
 
 def _check_routing(pipe: TrainedPipe, source: TrainedPipe, path: str | Path) -> None:
     """RAISES: RelxError RX260 where one has sub-modules that languages share, and the other one for each of them."""
-    found = (language_shims(each.model) for each in (pipe, source))
-    switchers = [shims[0].module.switcher if shims and shims[0].is_built else None for shims in found]
+    switchers = [switcher_of(each.model) for each in (pipe, source)]
     ours, theirs = (each is not None and ROUTINGS[each.one_to_one] for each in switchers)
     if ours and theirs and ours != theirs:
         reason = f"the routing of its switcher is '{theirs}', not '{ours}', so no sub-module is what it was there."
         raise RelxError("RX260", name=pipe.name, path=path, reason=reason)
 
 
-def _counterparts(model: Model, source: Model) -> Iterator[tuple[Model, Model]]:
+def _counterparts(model: AnyModel, source: AnyModel) -> Iterator[tuple[AnyModel, AnyModel]]:
     """Layers of the same name in both, the first with the first, the second with the second, and so on: spaCy's own
     encoders have several of a name."""
-    layers: dict[str, list[Model]] = {}
+    layers: dict[str, list[AnyModel]] = {}
     for node in source.walk():
         layers.setdefault(node.name, []).append(node)
     seen: Counter[str] = Counter()
@@ -116,12 +117,11 @@ def check_held(pipe: TrainedPipe, taken: set[str], path: str | Path) -> None:
         warn("RX275", name=pipe.name, path=path, n=len(held), names=names)
 
 
-def parameters(model: Model) -> Iterator[tuple[str, torch.nn.Parameter]]:
+def parameters(model: AnyModel) -> Iterator[tuple[str, torch.nn.Parameter]]:
     """The parameters of our own layers in a model: ("layer.parameter", parameter)."""
-    for node in model.walk():
-        for shim in node.shims:
-            if isinstance(shim, TorchShim) and shim.is_built:
-                yield from ((f"{node.name}.{name}", each) for name, each in shim.module.named_parameters())
+    for node, layer in layers_of(model):
+        if layer.is_built:
+            yield from ((f"{node.name}.{name}", each) for name, each in layer.network.named_parameters())
 
 
 def train_only(pipe: TrainedPipe, patterns: Sequence[str]) -> None:
@@ -153,40 +153,57 @@ def _names_nothing(pattern: str, name: str, known: Sequence[str]) -> RelxError:
     )
 
 
-def set_languages(
+class Langs(NamedTuple):
+    """Languages that layers tell apart.
+
+    Args:
+        codes: The languages.
+        n_old: The first so many of them come from the pipeline that training starts from.
+        old_modules: Sub-modules that each of these may use; empty where they may use all.
+        unseen: Those without training data, in that pipeline's training or here; none where no Example has a language.
+    """
+
+    codes: list[str]
+    n_old: int
+    old_modules: list[int]
+    unseen: list[str]
+
+    def added_to(self, task: Task) -> Task:
+        """The task with these languages."""
+        return replace(task, langs=tuple(self.codes), n_old_langs=self.n_old, old_modules=tuple(self.old_modules) or 0)
+
+
+def find_langs(
     pipe: TrainedPipe,
     nlp: Language | None,
     get_examples: Callable[[], Iterable[Example]],
     source: TrainedPipe | None,
-) -> list[str]:
-    """Tell the model's language-specific layers, where it has any, which languages there are.
+) -> Langs:
+    """The languages that layers of a model tell apart; none where no layer does.
 
     These are those that the source has routes for, then those of a component before this one that has languages, or
     else of the Examples, or of a source without routes.
-    RETURNS: those without training data, in the source's training or here; none where the Examples say no language.
-    WARNS: RX266 where there are no languages.
+
+    Warns:
+        RX266: Where there are no languages.
     """
-    shims = language_shims(pipe.model)
-    if not shims:
-        return []
-    old = language_shims(source.model) if source is not None else []
-    old_switcher = old[0].module.switcher if old else None
-    earlier = list(old[0].sizes["languages"]) if old else []
+    if not tells_langs(pipe.model):
+        return Langs([], 0, [], [])
+    old_switcher = None if source is None else switcher_of(source.model)
+    earlier = (known_langs(source.model) or []) if source is not None else []
     known = earlier if old_switcher is not None else []
     router = _router_before(pipe.name, nlp)
     named = list(router.languages) if router is not None else []
     found = primary_langs(eg.reference for eg in get_examples())
     unseen = [lang for lang in named if lang not in {*found, *known}] if found else []
-    languages = list(dict.fromkeys([*known, *(named or found)])) or earlier
+    codes = list(dict.fromkeys([*known, *(named or found)])) or earlier
     if router is not None:
         router.add_languages(known)  # or it would send those of the source on the way of unknown ones
-    if not languages:
+    if not codes:
         warn("RX266", name=pipe.name)
-        languages = [NO_LANGUAGE]
-    old_modules = old_switcher.reach() if old_switcher is not None and not old_switcher.one_to_one else 0
-    for shim in shims:
-        shim.sizes.update(languages=languages, n_old=len(known) if old_modules else 0, old_modules=old_modules)
-    return unseen
+        codes = [NO_LANGUAGE]
+    old_modules = old_switcher.reach() if old_switcher is not None and not old_switcher.one_to_one else []
+    return Langs(codes, len(known) if old_modules else 0, old_modules, unseen)
 
 
 def check_routes(pipe: TrainedPipe, unseen: Sequence[str]) -> None:

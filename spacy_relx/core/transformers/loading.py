@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 from thinc.api import get_torch_default_device
 from torch import nn
@@ -18,6 +18,7 @@ from torch import nn
 from ...data._compat import optional_import
 from ...errors import RelxError, sentence
 from ..kernels.flat_transformer import is_bert_like, position_offset
+from ..settings import Count, CountOrZero, Positive, Probability, Range, Share, architecture
 from .subwords import Subwords
 from .walls import check_archive, check_files, check_settings, read_named_settings, write_archive
 
@@ -26,22 +27,39 @@ _DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "
 #: How transformers reads a model: never code; and of a saved pipeline nothing that is not in it.
 _DATA: dict[str, Any] = {"trust_remote_code": False}
 _LOCAL_DATA: dict[str, Any] = {**_DATA, "local_files_only": True}
+_Subwords = Annotated[int, Range("32 or more", least=32)]
 
 
-@dataclass(frozen=True)
+@architecture
+@dataclass(frozen=True, kw_only=True)
 class TransformerSource:
-    """Where a transformer comes from and how it is trained; see `models.transformer.make_transformer`."""
+    """`spacy_relx.Transformer.v1`: an encoder of Hugging Face, loaded when the pipeline is initialised.
+
+    A trained pipeline holds its own copy and does not look for `name` again.
+
+    Args:
+        name: Name of a model of the hub, or a folder.
+        max_subwords: Subwords of a text, special tokens and markers counted; null: as many as the model has positions.
+        stride: Subwords between the beginnings of windows over longer Docs, at most half of a window; null: half.
+        dropout: Dropout in the transformer; null: as the model was saved.
+        lr_scale: The top layer's share of the learning rate (the classifier's is 1).
+        layer_decay: Each layer's share of the learning rate of the layer above.
+        freeze_embeddings: Whether words and positions stay as they are; markers are trained all the same.
+        freeze_layers: Number of the lowest layers that stay as they are, too.
+        use_fast: Whether to use the tokenizer in Rust, where there is one.
+        layers: Number of the lowest layers to keep, for speed; null: all.
+    """
 
     name: str
-    max_length: int | None = None
-    stride: int | None = None
-    dropout: float | None = None
-    lr_scale: float = 1.0
-    layer_decay: float = 1.0
+    max_subwords: _Subwords | None = None
+    stride: Count | None = None
+    dropout: Probability | None = None
+    lr_scale: Positive = 1.0
+    layer_decay: Share = 1.0
     freeze_embeddings: bool = False
-    freeze_layers: int = 0
+    freeze_layers: CountOrZero = 0
     use_fast: bool = True
-    layers: int | None = None
+    layers: Count | None = None
 
 
 @dataclass
@@ -63,7 +81,13 @@ class LoadedTransformer:
 
     @property
     def flat(self) -> bool:
+        """Whether it is BERT-like, so that texts need no padding."""
         return is_bert_like(self.config)
+
+    @property
+    def width(self) -> int:
+        """Width of its states."""
+        return int(self.config.hidden_size)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON and bytes: no code, and no word of where it came from."""
@@ -96,7 +120,7 @@ def _hugging_face() -> Any:
     return optional_import("transformers", extra="transformers", purpose="pre-trained transformers")
 
 
-def _no_random_weights() -> AbstractContextManager:
+def _no_random_weights() -> AbstractContextManager[None]:
     """In this context transformers' modules are built without first values, in versions that can."""
     modeling = importlib.import_module("transformers.modeling_utils")
     return getattr(modeling, "no_init_weights", nullcontext)()
@@ -159,14 +183,14 @@ def text_limit(loaded: LoadedTransformer) -> int:
 
 
 def text_length(loaded: LoadedTransformer, source: TransformerSource) -> int:
-    """Subwords that a text may have, special tokens counted: `source.max_length`, or the transformer's limit.
+    """Subwords that a text may have, special tokens counted: `source.max_subwords`, or the transformer's limit.
 
     RAISES: RelxError RX021 for more than that.
     """
     limit = text_limit(loaded)
-    length = source.max_length or limit
+    length = source.max_subwords or limit
     if length > limit:
-        raise RelxError("RX021", name="max_length", value=length, need=f"at most {limit} for this transformer")
+        raise RelxError("RX021", name="max_subwords", value=length, need=f"at most {limit} for this transformer")
     return length
 
 

@@ -1,129 +1,106 @@
-"""thinc layer around a transformer of Hugging Face: Docs -> token vectors, trained by one fused optimizer."""
+"""`spacy_relx.TokenTransformer.v1`: a transformer of Hugging Face as an encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, Callable, cast
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, torch2xp, xp2torch
-from thinc.types import Floats2d
 from torch import Tensor, nn
 
 from ..docs_to_batch import offsets, sub_batches
 from ..kernels.flat_transformer import flat_states, padded_states
-from ..parts import reads_sentences, text_lengths
-from ..precision import autocast, full_precision
+from ..layer import Encoder, TokenLayer, make_model
+from ..parts import Context, reads_sentences, text_lengths
+from ..precision import Precision, autocast, full_precision
+from ..settings import Count, architecture
 from ..spans import span_means
 from .batch import MarkedBatch
-from .loading import LoadedTransformer, TransformerSource, load_transformer, set_training, text_length
-from .shim import TransformerShim
+from .layer import TransformerLayer
+from .loading import TransformerSource, set_training, text_length
 from .subwords import DocSubwords
 from .windows import most_central, window_starts
 
 
-def shim_of(model: Model) -> TransformerShim:
-    return cast(TransformerShim, model.shims[0])
+class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
+    """Docs -> token vectors, the means of subwords. Settings: as of `build_token_transformer`."""
+
+    name = "token_transformer"
+
+    def __init__(self, source: TransformerSource, batch_tokens: int, precision: Precision, context: Context | None):
+        super().__init__(source)
+        self.batch_tokens, self.precision, self.context = batch_tokens, precision, context
+
+    @property
+    def width_out(self) -> int | None:
+        return self.loaded.width if self.has_loaded else None
+
+    def build(self) -> nn.Module:
+        text_length(self.loaded, self.source)
+        set_training(self.loaded.module, self.source, new=nn.Module())
+        return self.loaded.module
+
+    def vectors(self, docs: list[Doc], tokens: Tensor | None) -> Tensor:
+        """Each token is the mean of its subwords, in the window over its text (the Doc, or its sentence) where it lies
+        most centrally; a token without subwords (space) is zero.
+
+        In training each sub-batch keeps what its backward pass needs; in prediction memory is bounded by
+        `batch_tokens`.
+        """
+        loaded = self.loaded
+        full = [doc for doc in docs if len(doc)]
+        if not full:
+            return torch.zeros(0, loaded.width, device=self.device)
+        texts = text_lengths(full, reads_sentences(self.task.by_sentence, self.context))
+        firsts = [np.cumsum(lengths) - lengths for lengths in texts]
+        whole = loaded.subwords(full, firsts)
+        parts = [part for subwords, at in zip(whole, firsts) for part in subwords.cut(at)]
+        prefix, suffix = (np.array(ids, dtype="int64") for ids in (loaded.subwords.prefix, loaded.subwords.suffix))
+        room = text_length(loaded, self.source) - len(prefix) - len(suffix)
+        stride = min(self.source.stride or room // 2, max(room // 2, 1))
+        windows = Windows(parts, room, stride)
+        vectors, order = [], []
+        sizes = windows.lengths + len(prefix) + len(suffix)
+        for rows in sub_batches(sizes, self.batch_tokens, padded=not loaded.flat):
+            batch = windows.batch(rows, prefix, suffix).to(self.device)
+            with autocast(self.precision, batch.ids.device):
+                if loaded.flat:
+                    states = flat_states(self.network, batch)
+                else:
+                    states = padded_states(self.network, batch, loaded.subwords.pad_id)
+            places, starts, ends = windows.tokens(rows, len(prefix), len(prefix) + len(suffix))
+            spans = (torch.from_numpy(each).to(self.device) for each in (starts, ends))
+            vectors.append(span_means(full_precision(states), *spans))
+            order.append(places)
+        back = torch.from_numpy(np.argsort(np.concatenate(order), kind="stable")).to(self.device)
+        return torch.cat(vectors).index_select(0, back)
 
 
-def make_token_transformer(
-    source: TransformerSource, batch_tokens: int, precision: str, context: str | None = None
-) -> Model[list[Doc], list[Floats2d]]:
-    """batch_tokens: subwords that are worked on at once. precision: as of `nn.marked.autocast`. context: what is read
-    at once, see `parts.CONTEXTS`."""
-    shim = TransformerShim()
-    shim.make = partial(_prepare, source)
-    return Model(
-        "token_transformer",
-        partial(forward, source, batch_tokens, precision, context),
-        init=partial(init, source),
-        dims={"nO": None},
-        shims=[shim],
-        attrs={"by_sentence": False},
-    )
+@architecture
+def build_token_transformer(
+    transformer: TransformerSource,
+    *,
+    batch_tokens: Count = 4096,
+    precision: Precision = "auto",
+    context: Context | None = None,
+) -> Encoder:
+    """`spacy_relx.TokenTransformer.v1`: a transformer as an encoder, Docs -> token vectors, the means of subwords.
 
+    Docs may be of any length: what is longer than the transformer reads is read in windows, each token where it lies
+    most centrally.
 
-def _prepare(source: TransformerSource, loaded: LoadedTransformer) -> Any:
-    set_training(loaded.module, source, new=nn.Module())
-    return loaded.module
+    Args:
+        transformer: `spacy_relx.Transformer.v1`.
+        batch_tokens: Subwords that are worked on at once.
+        precision: "fp32", "bf16", or "auto": bf16 where the device computes it in hardware.
+        context: What is read at once, each "sentence" by itself or the whole "document"; null: as in training,
+            sentences where the training Docs were single sentences.
 
-
-def init(source: TransformerSource, model: Model, X: Any = None, Y: Any = None) -> None:
-    loaded = load_transformer(source)
-    text_length(loaded, source)
-    model.set_dim("nO", int(loaded.config.hidden_size), force=True)
-    shim_of(model).build_from(loaded)
-
-
-def forward(
-    source: TransformerSource,
-    batch_tokens: int,
-    precision: str,
-    context: str | None,
-    model: Model,
-    docs: list[Doc],
-    is_train: bool,
-) -> tuple[list[Floats2d], Callable]:
-    """Each token is the mean of its subwords, in the window over its text (the Doc, or its sentence) where it lies most
-    centrally; a token without subwords (space) is zero.
-
-    RETURNS: for each Doc float32, *Shape:* (n_tokens, width), and the backward pass. In training each sub-batch keeps
-    what its backward pass needs; in prediction memory is bounded by `batch_tokens`.
+    Returns:
+        The encoder.
     """
-    shim = shim_of(model)
-    counts = model.ops.asarray1i([len(doc) for doc in docs])
-    shim.module.train(is_train)
-    texts = text_lengths(docs, reads_sentences(model, context))
-    with torch.set_grad_enabled(is_train):
-        vectors = _token_vectors(shim, source, docs, texts, batch_tokens, precision)
-    output: Any = torch2xp(vectors.detach(), ops=model.ops)
-
-    def backprop(grads: list[Floats2d]) -> list[Doc]:
-        if vectors.requires_grad:
-            torch.autograd.backward(vectors, xp2torch(model.ops.flatten(grads), device=vectors.device))
-        return docs
-
-    return model.ops.unflatten(output, counts), backprop
-
-
-def _token_vectors(
-    shim: TransformerShim,
-    source: TransformerSource,
-    docs: Sequence[Doc],
-    texts: Sequence[np.ndarray],
-    batch_tokens: int,
-    precision: str,
-) -> Tensor:
-    """float32, *Shape:* (n_tokens, width), of all Docs. texts: lengths of each Doc's texts, in tokens."""
-    loaded = shim.transformer
-    width = int(loaded.config.hidden_size)
-    full = [i for i, doc in enumerate(docs) if len(doc)]
-    if not full:
-        return torch.zeros(0, width, device=shim.device)
-    firsts = [np.cumsum(texts[i]) - texts[i] for i in full]
-    whole = loaded.subwords([docs[i] for i in full], firsts)
-    parts = [part for subwords, at in zip(whole, firsts) for part in subwords.cut(at)]
-    prefix, suffix = (np.array(ids, dtype="int64") for ids in (loaded.subwords.prefix, loaded.subwords.suffix))
-    room = text_length(loaded, source) - len(prefix) - len(suffix)
-    stride = min(source.stride or room // 2, max(room // 2, 1))
-    windows = Windows(parts, room, stride)
-    vectors, order = [], []
-    for rows in sub_batches(windows.lengths + len(prefix) + len(suffix), batch_tokens, padded=not loaded.flat):
-        batch = windows.batch(rows, prefix, suffix).to(shim.device)
-        with autocast(precision, batch.ids.device):
-            if loaded.flat:
-                states = flat_states(shim.module, batch)
-            else:
-                states = padded_states(shim.module, batch, loaded.subwords.pad_id)
-        tokens, starts, ends = windows.tokens(rows, len(prefix), len(prefix) + len(suffix))
-        spans = (torch.from_numpy(each).to(shim.device) for each in (starts, ends))
-        vectors.append(span_means(full_precision(states), *spans))
-        order.append(tokens)
-    back = torch.from_numpy(np.argsort(np.concatenate(order), kind="stable")).to(shim.device)
-    return torch.cat(vectors).index_select(0, back)
+    return make_model(TokenTransformerLayer(transformer, batch_tokens, precision, context))
 
 
 class Windows:

@@ -51,7 +51,7 @@ def _without_blanks_before_closing(marked: str) -> str:
 def parse_markers(marked: str) -> tuple[str, tuple[int, int], tuple[int, int]]:
     """Take the markers out. RETURNS: the text, and (start, end) of e1 and of e2 in it, in characters.
 
-    RAISES: BadRecord RX106 unless both are there, once, and hold something.
+    RAISES: BadRecord RX102 unless both are there, once, and hold something.
     """
     for pattern, replacement in _BEHIND_OPENING:
         marked = pattern.sub(replacement, marked)
@@ -67,12 +67,17 @@ def parse_markers(marked: str) -> tuple[str, tuple[int, int], tuple[int, int]]:
         closing, name = match.groups()
         seen = closed if closing else opened
         if name in seen or (closing and name not in opened):
-            raise BadRecord("RX106", problem=f"{match.group()} is out of place")
+            raise misplaced(f"{match.group()} is out of place")
         seen[name] = length
     parts.append(marked[position:])
     for name in _ALL:
         if name not in opened or name not in closed:
-            raise BadRecord("RX106", problem=f"<{name}> or </{name}> is missing")
+            raise misplaced(f"<{name}> or </{name}> is missing")
         if opened[name] >= closed[name]:
-            raise BadRecord("RX106", problem=f"there is nothing between <{name}> and </{name}>")
+            raise misplaced(f"there is nothing between <{name}> and </{name}>")
     return "".join(parts), (opened["e1"], closed["e1"]), (opened["e2"], closed["e2"])
+
+
+def misplaced(problem: str) -> BadRecord:
+    """RX102 for marks that are not as they must be."""
+    return BadRecord("RX102", problem=f"the sentence must have <e1>..</e1> and <e2>..</e2> exactly once, but {problem}")

@@ -47,7 +47,7 @@ def find_apart(
 def _places_from(name: str, text: str, joins: Callable[[str], bool], position: int) -> Iterator[tuple[int, int]]:
     """Those places that begin at a position or behind it. RAISES: BadRecord RX602 for a name that is too long."""
     if len(name) > MAX_NAME:
-        raise BadRecord("RX602", what="a name", n=len(name), unit="characters", limit=MAX_NAME)
+        raise BadRecord("RX602", what="a name", unit="characters", limit=MAX_NAME)
     start = text.find(name, position) if name else -1
     while start >= 0:
         end = start + len(name)

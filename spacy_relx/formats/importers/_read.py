@@ -58,7 +58,7 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
     """The lines of a UTF-8 file with their places, without line ends. A byte order mark is passed over, also before a
     later line, where files were joined.
 
-    BROKEN: RX108 for a line that is not UTF-8, RX109 for a file that cannot be read (to its end), RX309 for a line
+    BROKEN: RX108 for a line that is not UTF-8, RX109 for a file that cannot be read (to its end), RX602 for a line
     longer than `MAX_LINE`.
     """
     number = 0
@@ -67,7 +67,7 @@ def read_lines(path: Path, report: Report) -> Iterator[tuple[Place, str]]:
             for number, raw in enumerate(bounded_lines(stream, MAX_LINE), start=1):
                 place = Place(path, number)
                 if len(raw) > MAX_LINE:
-                    report.broken("RX309", place, "", what="line", limit=MAX_LINE)
+                    report.broken("RX602", place, "", what="the line", unit="bytes", limit=MAX_LINE)
                     continue
                 try:
                     line = raw.decode("utf-8")
@@ -91,7 +91,7 @@ class BadFile(BadRecord):
 def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
     """All of a UTF-8 file, unpacked where need be; line ends stay as they are.
 
-    encoding: "utf-8" keeps a byte order mark as a character. RAISES: BadFile RX108, RX109, RX309 (too large).
+    encoding: "utf-8" keeps a byte order mark as a character. RAISES: BadFile RX108, RX109, RX602 (too large).
     """
     raw, failure = _read_bytes(path)
     if failure is not None:
@@ -106,7 +106,7 @@ def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
 
 
 def _read_bytes(path: Path) -> tuple[bytes, BadFile | None]:
-    """What can be read of a file, and why there is no more of it (RX109). RAISES: BadFile RX309."""
+    """What can be read of a file, and why there is no more of it (RX109). RAISES: BadFile RX602."""
     parts, size, failure = [], 0, None
     try:
         with open_binary(path) as stream:
@@ -114,7 +114,7 @@ def _read_bytes(path: Path) -> tuple[bytes, BadFile | None]:
                 parts.append(part)
                 size += len(part)
                 if size > MAX_FILE:
-                    raise BadFile("RX309", what="file", limit=MAX_FILE)
+                    raise BadFile("RX602", what="the file", unit="bytes", limit=MAX_FILE)
     except _PACKED_ERRORS as err:
         line = sum(part.count(b"\n") for part in parts) + 1
         failure = BadFile("RX109", line, reason=str(err) or type(err).__name__)
@@ -124,7 +124,7 @@ def _read_bytes(path: Path) -> tuple[bytes, BadFile | None]:
 def read_json(path: Path, report: Report) -> Any:
     """The value of a file that is one JSON value, None where it cannot be read.
 
-    BROKEN: RX101, RX102 (a key twice), RX108, RX109, RX309.
+    BROKEN: RX101, RX102 (a key twice), RX108, RX109, RX602.
     """
     try:
         return load_json(read_text(path))
@@ -286,7 +286,7 @@ def check_record(record: Record, *, inclusive: bool = False) -> None:
     )
     for what, n, counted, limit in sizes:
         if n > limit:
-            raise BadRecord("RX602", what=what, n=n, unit=counted, limit=limit)
+            raise BadRecord("RX602", what=what, unit=counted, limit=limit)
     unit, length = ("characters", len(record.text)) if record.text is not None else ("tokens", len(record.words or ()))
     if not record.content.strip():
         raise BadRecord("RX102", problem="the text is empty")
@@ -295,7 +295,7 @@ def check_record(record: Record, *, inclusive: bool = False) -> None:
     for mention in record.mentions:
         if not 0 <= mention.start < mention.end <= length:
             raise misfit(mention.start, mention.end, length, unit, inclusive=inclusive)
-    for head, tail, label in record.relations:
+    for head, tail, label, *_ in record.relations:
         for index in (head, tail):
             if not 0 <= index < len(record.mentions):
                 raise BadRecord("RX104", value=index, n=len(record.mentions))

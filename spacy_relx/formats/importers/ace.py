@@ -28,7 +28,7 @@ def read_ace(path: Path, report: Report) -> Iterator[Record]:
     Offsets count the tokens of the document, not of the sentence. A relation may join spans that "ner" does not list:
     they become mentions of the type ENT, and are noted (RX112). Coreference ("clusters") and events are passed over
     (RX305). The id is "doc_key".
-    BROKEN: RX101, RX102, RX103, RX108, RX109, RX309, RX326.
+    BROKEN: RX101, RX102, RX103, RX108, RX109, RX602, RX102.
     """
     yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True, unknown=_KEYS)
 
@@ -45,7 +45,11 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
         first, end = offsets[number : number + 2]
         if 0 <= start <= last < length and not first <= start <= last < end:
             # what files have, too, whose offsets count from the beginning of each sentence
-            raise BadRecord("RX326", start=start, last=last, number=number + 1, first=first, end=end - 1)
+            raise BadRecord(
+                "RX102",
+                problem=f"the mention of the tokens {start} to {last} is listed for sentence {number + 1}, which has "
+                f"the tokens {first} to {end - 1}; offsets count tokens of the whole document, and ends are inclusive",
+            )
         index.setdefault((start, last + 1), len(record.mentions))
         record.mentions.append(Mention(start, last + 1, _label(value, 2, "ner") or UNTYPED))
     for _, value in _by_sentence(row, "relations", len(sents)):

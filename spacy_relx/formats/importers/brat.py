@@ -63,10 +63,10 @@ def read_brat(path: Path, report: Report) -> Iterator[Record]:
     arguments, of which Arg1 is the head; one that names an event means its trigger. Events (RX304), attributes, notes
     and other equivalences (RX305) are passed over and counted. The record's id is the name of the file and a digest of
     its text; the file is meta["file"]. A text without annotations is skipped (RX303). Offsets count characters, unless
-    the mentions' own texts show something else (RX570). Names that `NAMES_FILE` beside the text has, as `relx prelabel`
-    writes it, become what they stand for.
+    the mentions' own texts show something else (RX570). Names that `NAMES_FILE` beside the text has, as `relx data
+    prelabel` writes it, become what they stand for.
     BROKEN, the whole text: RX102 (a line is not of the format, an id is there twice), RX103 (offsets), RX104 (an
-    argument names nothing), RX105 and RX574 (the line's own text is another one), RX108, RX109, RX302 (no text), RX309;
+    argument names nothing), RX105 and RX574 (the line's own text is another one), RX108, RX109, RX302 (no text), RX602;
     RX101 or RX102 for a broken table of names.
     """
     place = Place(path, 1)
@@ -116,7 +116,7 @@ def _beside(path: Path, suffix: str) -> Path:
 def _read_names(path: Path, changed: int, size: int) -> dict[str, dict[str, Any]]:
     """A table of names. changed, size: of the file, so that another one is read anew.
 
-    RAISES: BadFile RX108, RX109, RX309; BadRecord RX101, RX102.
+    RAISES: BadFile RX108, RX109, RX602; BadRecord RX101, RX102.
     """
     try:
         table = load_json(read_text(path))

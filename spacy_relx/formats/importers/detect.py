@@ -15,7 +15,7 @@ from ...errors import RelxError
 from . import brat, gids, smiler
 from ._json_list import iter_items
 from ._markers import is_marked
-from .jsonl import _KEYS
+from .jsonl import KEYS, RESULTS
 from .semeval2010 import is_label
 
 #: What is looked at: the beginning of the file, and so many of its records.
@@ -86,9 +86,9 @@ def _nearest(sample: Sample) -> str:
     found = []
     for number, row in enumerate(sample.rows, start=1):
         keys = set(row)
-        unknown = sorted(keys - _KEYS)
+        unknown = sorted(keys - KEYS)
         wrong = unknown or len(keys & {"text", "tokens"}) != 1
-        if not sample.listed and wrong and len(keys & _KEYS) >= max(1, len(unknown)):
+        if not sample.listed and wrong and len(keys & KEYS) >= max(1, len(unknown)):
             fault = "has not one of the keys 'text' and 'tokens'"
             if unknown:
                 fault = f"has the key {unknown[0]!r}, which jsonl does not know"
@@ -167,7 +167,8 @@ def _lines_all(test: Callable[[str], bool]) -> Callable[[Sample], bool]:
 
 
 def _is_own(row: dict[str, Any]) -> bool:
-    return set(row) <= _KEYS and (("text" in row) != ("tokens" in row)) and not _is_prodigy(row)
+    keys = set(row)
+    return keys == {RESULTS} or (keys <= KEYS and ("text" in row) != ("tokens" in row) and not _is_prodigy(row))
 
 
 def _is_prodigy(row: dict[str, Any]) -> bool:

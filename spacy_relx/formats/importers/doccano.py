@@ -36,7 +36,7 @@ def read_doccano(path: Path, report: Report) -> Iterator[Record]:
     of [start, end, label]. The text is "data" where there is no "text", as in version 1.4.
     Offsets count UTF-16 units, as the editor does, unless the mentions show that they count something else (RX570):
     grapheme clusters, if the project is set so, of which CR LF is one, or characters, if another program wrote them.
-    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309, RX573 (two fields may be the text).
+    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX602, RX573 (two fields may be the text).
     """
     rows = read_json_lines(path, report)
     yield from parse_rows(rows, _parse, report, offsets=UTF16_UNITS, units=_UNITS, unknown=_KEYS)

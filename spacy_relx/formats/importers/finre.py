@@ -22,7 +22,7 @@ def read_finre(path: Path, report: Report) -> Iterator[Record]:
     The first places of both names that do not overlap are taken; where there are none, the first that are not the
     same, for one name may stand only within the other. The relation as written is kept as meta["label"]. There are no
     entity types: mentions are of the type ENT. The language is "zh".
-    BROKEN: RX102, RX108, RX109, RX111 (number of columns), RX115 (a name is not in the sentence), RX309.
+    BROKEN: RX102, RX108, RX109, RX111 (number of columns), RX115 (a name is not in the sentence), RX602.
     """
     rows = ((place, line, line) for place, line in read_lines(path, report) if line.strip())
     yield from parse_rows(rows, _parse, report)

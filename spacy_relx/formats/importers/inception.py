@@ -43,7 +43,7 @@ def read_inception(path: Path, report: Report) -> Iterator[Record]:
     label. The tokens and sentences of the file are kept. Annotations of no width (RX307) and relations without a label
     (RX308) are left out. The record's id is the title in DKPro's metadata, else the name of the file, and a digest of
     the text; the file is meta["file"]. The language is that of DKPro's metadata, else of the document annotation.
-    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309, RX311 (another UIMA JSON).
+    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX602, RX311 (another UIMA JSON).
     """
     broken = report.records_broken
     value = read_json(path, report)

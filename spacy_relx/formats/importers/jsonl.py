@@ -1,4 +1,5 @@
-"""The project's own format: one JSON object a line, easy to write by hand. See docs/formats.md."""
+"""The project's own format: one JSON record a line, easy to write by hand, and what `relx predict` writes and the
+service answers. See docs/formats.md."""
 
 from __future__ import annotations
 
@@ -6,19 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...data.types import NO_RELATION, Mention
+from ...data.types import NO_RELATION, SUPPORT, Mention, read_support
+from ...errors import RelxError
 from ..records import UNTYPED, BadRecord, Place, Record, Report
 from ._counting import CHARACTERS
-from ._read import Row, get, get_id, get_objects, get_words, json_name, parse_rows, read_json_lines
+from ._read import Row, get, get_id, get_objects, get_words, json_name, parse_rows, pass_over, read_json_lines
 
 # A misspelt key must not lose its data without a word: keys of one's own go under "meta".
-_KEYS = {"text", "tokens", "spaces", "mentions", "relations", "id", "lang", "meta"}
+KEYS = {"text", "tokens", "spaces", "mentions", "relations", "id", "lang", "meta", "facts"}
 _MENTION_KEYS = {"start", "end", "label", "kb_id", "id", "text"}
-_RELATION_KEYS = {"head", "tail", "label"}
+_RELATION_KEYS = {"head", "tail", "label", "score", *SUPPORT}
+#: The key of an answer of the service, which holds records and errors.
+RESULTS = "results"
+#: A score that sums of single precision have brought over 1.
+_ROUNDING = 1e-6
 
 
 def read_jsonl(path: Path, report: Report) -> Iterator[Record]:
     """Read a file of our own format. Relations labelled "no_relation" are counted and left out.
+
+    A line may also be an answer of the service: its results are records. Facts of predictions are not read: they follow
+    from the relations, and are counted (RX604).
 
     Offsets in a text count characters; where mentions show that a program counted something else, they are read so
     (RX570).
@@ -28,8 +37,14 @@ def read_jsonl(path: Path, report: Report) -> Iterator[Record]:
     yield from parse_rows(read_json_lines(path, report), _parse, report, offsets=CHARACTERS, units=("utf16",))
 
 
-def _parse(row: Row, place: Place, report: Report) -> Record:
-    _check_keys(row, _KEYS, "")
+def _parse(row: Row, place: Place, report: Report) -> Record | list[Record]:
+    if set(row) == {RESULTS}:
+        return [_record(result, place, report) for result in get_objects(row, RESULTS)]
+    return _record(row, place, report)
+
+
+def _record(row: Row, place: Place, report: Report) -> Record:
+    _check_keys(row, KEYS, "")
     record = Record(place, id=get_id(row, "id"), lang=get(row, "lang", str, default=""))
     record.meta = get(row, "meta", dict, default={})
     if ("text" in row) == ("tokens" in row):
@@ -51,8 +66,25 @@ def _parse(row: Row, place: Place, report: Report) -> Record:
         if label == NO_RELATION:
             report.relations_none += 1
         else:
-            record.relations.append((head, tail, label))
+            scores = _scores(relation)
+            record.relations.append((head, tail, label, scores) if scores else (head, tail, label))
+    if get_objects(row, "facts"):
+        pass_over(report, "RX604", place, record.content)
     return record
+
+
+def _scores(relation: Row) -> dict[str, Any]:
+    """What a model says of a relation: score, kb_score, known, kb_rank, those that are there."""
+    try:
+        scores = read_support(relation)
+    except RelxError as err:
+        raise BadRecord("RX102", problem=f"in a relation, {str(err).partition('] ')[2].rstrip('.')}") from err
+    score = relation.get("score")
+    if score is None:
+        return scores
+    if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0 <= score <= 1 + _ROUNDING:
+        raise BadRecord("RX102", problem=f"in a relation, 'score' must be a number from 0 to 1, but is {score!r:.80}")
+    return {"score": float(score), **scores}
 
 
 def _check_keys(row: Row, known: set[str], where: str) -> None:

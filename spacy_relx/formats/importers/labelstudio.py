@@ -65,8 +65,8 @@ def read_labelstudio(path: Path, report: Report) -> Iterator[Record]:
     is `TASK#FIELD`; relations between them are left out (RX575).
     Offsets count characters; where the regions' own texts show that they count something else, as UTF-16 units before
     version 1.4, they are read so (RX570).
-    BROKEN: RX101, RX102, RX103, RX104, RX105 and RX574 (a region's own text is another one), RX108, RX109, RX309,
-    RX310 (JSON_MIN), RX573 (the field of the text cannot be told); places count tasks.
+    BROKEN: RX101, RX102, RX103, RX104, RX105 and RX574 (a region's own text is another one), RX108, RX109, RX602,
+    RX102 (JSON_MIN), RX573 (the field of the text cannot be told); places count tasks.
     RAISES: RelxError RX577 for a broken interface.
     """
     rows = read_json_list(path, report, lambda row: str(row.get("data", row)))
@@ -90,7 +90,8 @@ def _learn(row: Row, fields: Fields, place: Place) -> None:
 
 def _parse(fields: Fields, row: Row, place: Place, report: Report) -> list[Record] | None:
     if "data" not in row and _MIN_KEYS & set(row):
-        raise BadRecord("RX310")
+        problem = "this is Label Studio's export JSON_MIN, which lacks the relations; export the project as JSON"
+        raise BadRecord("RX102", problem=problem)
     data = get(row, "data", dict)
     results = _results(row, place, report)
     if results is None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...data.types import Mention
-from ..records import UNTYPED, BadRecord, Place, Record, Report
+from ..records import UNTYPED, Place, Record, Report
 from ._keys import Keys
-from ._markers import parse_markers
+from ._markers import misplaced, parse_markers
 from ._read import NO_RELATION_LABELS, Row, get, get_id, parse_rows, read_json_lines
 
 _KEYS = Keys("text", "label", "id", "lang", "pid", "e1", "e2")
@@ -20,7 +20,7 @@ def read_redfm(path: Path, report: Report) -> Iterator[Record]:
     e1 is the head, e2 the tail. The label and the Wikidata id of the property are kept as meta["label"] and
     meta["pid"]; "e1" and "e2" repeat what is marked and are not read. There are no entity types: mentions are of the
     type ENT. Each line is a record of its own: a text with several pairs is there as often, with two mentions each.
-    BROKEN: RX101, RX102, RX106 (markers; also where they overlap or nest, as no pair of the data does), RX108, RX109.
+    BROKEN: RX101, RX102 (markers; also where they overlap or nest, as no pair of the data does), RX108, RX109.
     """
     yield from parse_rows(read_json_lines(path, report), _parse, report, unknown=_KEYS)
 
@@ -28,7 +28,7 @@ def read_redfm(path: Path, report: Report) -> Iterator[Record]:
 def _parse(row: Row, place: Place, report: Report) -> Record:
     text, e1, e2 = parse_markers(get(row, "text", str).strip())
     if e1[0] < e2[1] and e2[0] < e1[1]:
-        raise BadRecord("RX106", problem="the two overlap")
+        raise misplaced("the two overlap")
     label = get(row, "label", str)
     record = Record(place, text=text, id=get_id(row, "id"), lang=get(row, "lang", str, default=""))
     record.meta = {"label": label, "pid": get(row, "pid", str, default="")}

@@ -24,7 +24,7 @@ def read_semeval2010(path: Path, report: Report) -> Iterator[Record]:
     `Label(e1,e2)` says that e1 is the head, `Label(e2,e1)` that e2 is; `Other` and `no_relation` are no relation. The
     label as written is kept as meta["label"]. There are no entity types: mentions are of the type ENT. The language
     is known for files named as those of RELX are (RELX_de.txt).
-    BROKEN: RX106 (markers), RX107 (label), RX108, RX109.
+    BROKEN: RX102 (markers), RX102 (label), RX108, RX109.
     """
     name = _RELX_NAME.fullmatch(path.name.removesuffix(".gz"))
     lang = name.group(1).lower() if name else ""
@@ -71,7 +71,8 @@ def _parse(row: tuple[str, str], place: Place, report: Report) -> Record:
         return record
     match = _LABEL.fullmatch(label)
     if match is None or match.group(2) == match.group(3):
-        raise BadRecord("RX107", label=label)
+        wanted = "a label such as 'Cause-Effect(e1,e2)', 'Other' or 'no_relation'"
+        raise BadRecord("RX102", problem=f"the line after the sentence must be {wanted}, but is {label!r}")
     head = 0 if match.group(2) == "e1" else 1
     record.relations = [(head, 1 - head, match.group(1).strip())]
     return record

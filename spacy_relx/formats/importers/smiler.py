@@ -17,7 +17,7 @@ def read_smiler(path: Path, report: Report) -> Iterator[Record]:
     """Read a SMiLER file. The line with the names of the columns may be absent; their order is fixed.
 
     e1 is the head, e2 the tail; `no_relation` is no relation. There are no entity types: mentions are of the type ENT.
-    BROKEN: RX106 (markers), RX108, RX109, RX111 (number of columns).
+    BROKEN: RX102 (markers), RX108, RX109, RX111 (number of columns).
     """
     rows = ((place, line, line) for place, line in read_lines(path, report) if line.strip())
     yield from parse_rows(rows, _parse, report)

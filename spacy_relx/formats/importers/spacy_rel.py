@@ -26,7 +26,7 @@ def read_rel_component(path: Path, report: Report) -> Iterator[Record]:
     entity, first token of the tail's) -> {label: number}; numbers from 0.5 are relations.
 
     A pair without any is counted as marked no relation. Mentions are `doc.ents`; tokens and sentences stay.
-    BROKEN: RX102, RX104 (no entity begins there), RX109, RX316 (`doc._.rel` is no dict), RX317 (no Doc has any);
+    BROKEN: RX102, RX104 (no entity begins there), RX109, RX102 (`doc._.rel` is no dict), RX102 (no Doc has any);
     places count documents.
     """
     yield from parse_rows(_docs(path, report), _parse_dict, report)
@@ -37,7 +37,7 @@ def read_spacy_llm(path: Path, report: Report) -> Iterator[Record]:
     and "dest", head and tail, are places in `doc.ents`.
 
     spacy-llm itself sets objects, which no .spacy file can hold: set them as dicts (`item.model_dump()`) to save them.
-    BROKEN: RX102, RX104, RX109, RX316 (`doc._.rel` is no list), RX317 (no Doc has any); places count documents.
+    BROKEN: RX102, RX104, RX109, RX102 (`doc._.rel` is no list), RX102 (no Doc has any); places count documents.
     """
     yield from parse_rows(_docs(path, report), _parse_list, report)
 
@@ -50,7 +50,11 @@ def first_rel(path: Path) -> Any:
 def _docs(path: Path, report: Report) -> Iterator[tuple[Place, str, Doc]]:
     try:
         if first_rel(path) is None:
-            report.broken("RX317", Place(path, 1, "document"), "")
+            problem = (
+                "no document of this file has a value in doc._.rel; if the relations are in doc._.relations, no "
+                "conversion is needed; else check that the file was saved with store_user_data"
+            )
+            report.broken("RX102", Place(path, 1, "document"), "", problem=problem)
             return
         for number, doc in enumerate(read_docs(path, Vocab()), start=1):
             yield Place(path, number, "document"), doc.text, doc
@@ -90,7 +94,8 @@ def _parse_list(doc: Doc, place: Place, report: Report) -> Record:
 def _rel(doc: Doc, kind: Any, wanted: str, other: str) -> Any:
     rel = doc.user_data.get(REL)
     if rel is not None and not isinstance(rel, kind):
-        raise BadRecord("RX316", found=type(rel).__name__, wanted=wanted, other=other)
+        problem = f"doc._.rel is a {type(rel).__name__}, but must be {wanted}; the format may be {other}"
+        raise BadRecord("RX102", problem=problem)
     return rel
 
 

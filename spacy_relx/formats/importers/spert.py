@@ -19,7 +19,7 @@ _KEYS = Keys(
 def read_spert(path: Path, report: Report) -> Iterator[Record]:
     """Read a JSON list of {"tokens", "entities", "relations"}: "start" and "end" of entities count tokens, the end is
     exclusive; "head" and "tail" are places in "entities". The id is "orig_id" or "id", where given.
-    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX309; places count sentences.
+    BROKEN: RX101, RX102, RX103, RX104, RX108, RX109, RX602; places count sentences.
     """
     rows = read_json_list(path, report, lambda row: str(row.get("tokens", row)))
     sentences = ((place._replace(unit="sentence"), text, row) for place, text, row in rows)

@@ -20,7 +20,7 @@ def read_tacred(path: Path, report: Report) -> Iterator[Record]:
     """Read a JSON list of sentences: the subject is the head, the object the tail; `no_relation` is no relation.
 
     The relation as written is kept as meta["label"]. A sentence with several pairs is as many records, as in the file.
-    BROKEN: RX101, RX102, RX103, RX108, RX109, RX309; places count sentences.
+    BROKEN: RX101, RX102, RX103, RX108, RX109, RX602; places count sentences.
     """
     rows = read_json_list(path, report, lambda row: str(row.get("token", row)))
     sentences = ((place._replace(unit="sentence"), text, row) for place, text, row in rows)

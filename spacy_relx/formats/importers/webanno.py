@@ -80,7 +80,7 @@ def read_webanno(path: Path, report: Report) -> Iterator[Record]:
     What are mentions, labels, heads and tails: as in `read_inception`. Mentions of several tokens, stacked ones and
     those of parts of tokens are known by their numbers in brackets. Chains (coreference) are passed over (RX305).
     BROKEN, the whole document: RX102 (a line is not of the format), RX103, RX104 (a relation names nothing), RX108,
-    RX109, RX309, RX311 (another version), RX417 (a token is not what stands in the text).
+    RX109, RX602, RX311 (another version), RX102 (a token is not what stands in the text).
     """
     reader = _Reader(Place(path, 1))
     try:
@@ -316,7 +316,7 @@ class _Reader:
         return tokenize(record, tokens, [start for start, _ in starts])
 
     def _text(self) -> tuple[Convention, str]:
-        """What offsets count, as the tokens show, and the text. RAISES: BadRecord RX102, RX103, RX417."""
+        """What offsets count, as the tokens show, and the text. RAISES: BadRecord RX102, RX103, RX102."""
         try:
             return UTF16, self._checked_text(UTF16)
         except BadRecord as err:
@@ -350,7 +350,8 @@ class _Reader:
             if min(start, end) < 0:
                 raise misfit(first, last, countable.length(convention), UNITS[convention.unit].partition(" (")[0])
             if text[start:end] not in (shown, _unescape(shown)):
-                raise BadRecord("RX417", start=first, end=last, found=text[start:end], wanted=shown)
+                found = f"is {text[start:end]!r} by its offsets in UTF-16 units, but is given as {shown!r}"
+                raise BadRecord("RX102", problem=f"the token at [{first}, {last}) {found}; export the document again")
         return text
 
 

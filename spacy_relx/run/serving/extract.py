@@ -13,7 +13,7 @@ from ...data.loading import assigners, check_finds, pipeline_name
 from ...data.strict_json import dump_json
 from ...errors import RelxError
 from ...formats.texts import Broken, Text, docs_or_errors
-from ...writers.predictions import prediction_record
+from ...writers.predictions import doc_record
 from .requests import Limits, read_request
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Extractor:
             "name": name,
             "version": version,
             "spacy_relx": __version__,
-            "languages": list(dict.fromkeys(lang for each in known if isinstance(each, list) for lang in each)),
+            "langs": list(dict.fromkeys(lang for each in known if isinstance(each, list) for lang in each)),
             "labels": {name: each for name, each in labels.items() if each},
             "limits": self.limits.to_dict(),
         }
@@ -94,7 +94,7 @@ class Extractor:
             return _error_row(text.id, RelxError("RX423", kind=kind))
 
     def _row(self, doc: Doc, id: Any) -> bytes:
-        record = prediction_record(doc, id, facts=self.has_facts)
+        record = doc_record(doc, id, facts=self.has_facts)
         return dump_json(record).encode("utf8")
 
 
