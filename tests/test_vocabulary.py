@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 import spacy
 import typer
+from spacy_relx.run.serving.schema import ANSWER, INFO
 from thinc.api import Config
 
 import spacy_relx
 from spacy_relx.cli import relx_app
 from spacy_relx.data.types import Mention, Relation
 from spacy_relx.formats.texts import OnError
-from spacy_relx.run.serving.schema import ANSWER, INFO
 from spacy_relx.run.tables import DOCUMENT_COLUMNS, TRIPLE_COLUMNS
 from spacy_relx.writers import TripleSpool
 from spacy_relx.writers.from_docs import iter_triples
