@@ -224,7 +224,7 @@ def test_equals_naive_loops(runs):
     ],
 )
 def test_bad_scores(bad):
-    with pytest.raises(RelxError, match=r"RX177.*run 2, of the source 'de'"):
+    with pytest.raises(RelxError, match=r"RX615.*run 2, of the source 'de'"):
         transfer_report([("en", GOOD), ("de", bad)])
 
 
