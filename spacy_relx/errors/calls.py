@@ -14,6 +14,7 @@ MESSAGES: Messages = {
         "RX651": "{options} would do nothing without {view}. Leave it out, or add {view}.",
         "RX652": "The checkpoint {path} is of another config: {names} differ. Go on with the config that it was made with, "
         "or leave out --resume to begin anew.",
+        "RX656": "The encoder {encoder!r} cannot be used for the task {task}: {reason}.",
         "RX655": "Training is resumed from a checkpoint in the output. Give the output, too.",
     },
     InputError: {
