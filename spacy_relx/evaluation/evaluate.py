@@ -79,7 +79,7 @@ def evaluate(
     RETURNS: a dict that prints as tables, see `Scores`. match; the scores of `score_relations` (each component that
     finds relations also apart) and of `ReliabilityCounter`; those of `score_mentions` where the pipeline was not given
     the mentions; those of `score_facts` where facts are scored. Keys of relations begin with "gold_mentions_" where the
-    pipeline was given the mentions, keys of facts where documents that are no bags were. "fact_language_accuracy" of a
+    pipeline was given the mentions, keys of facts where documents that are no bags were. "fact_lang_accuracy" of a
     model with an adversary (see `FactExtractor.score`), "gold_mentions" (whether it was given the mentions),
     "components" (names of those that find relations), and of the run: n_docs, n_words, n_candidates (pairs proposed),
     seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name
@@ -285,7 +285,7 @@ class LanguageCounter:
 
     def scores(self) -> dict[str, float]:
         self._count()
-        return {"fact_language_accuracy": self._right / self._total} if self._total else {}
+        return {"fact_lang_accuracy": self._right / self._total} if self._total else {}
 
 
 class Run:
