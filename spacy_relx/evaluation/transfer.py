@@ -115,14 +115,6 @@ def transfer_report(
 ) -> dict[str, Any]:
     """Compare models by what they were trained on (their source) and the languages they are tested on (the targets).
 
-    runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return them,
-    of given mentions or of those that the pipeline found.
-    Runs of one source differ in their seed only. A source that was trained on one language bears its name ("en"), as
-    `rel_per_lang` has it; a source of any other name ("joint", "en+de") counts as trained on several, but not one that
-    looks like the code of a language that was not tested ("nl", "pt-BR"). metric: "micro" or "macro", which F1 of a
-    language. langs: report on these targets only, in this order. "unknown", the Docs without a language, is no part of
-    the set L and of averages unless it is named here.
-
     f(s, t) is the mean F1 of source s on target t over its runs. RETURNS, ready for JSON:
     metric      as given.
     langs       the targets with an F1 in some run: first those that are sources, in order of `runs`, then the others,
@@ -139,9 +131,23 @@ def transfer_report(
 
     What no run has measured is absent, never 0. An average or rho is None where one of its targets is missing, since
     means over different languages cannot be compared; name the languages to have it over fewer.
-    RAISES: RelxError RX615 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
-    language or one without scores asked for, a source that is a target but for its spelling: "EN").
-    WARNS: RX179 where runs differ in how or on what they were scored.
+
+    Args:
+        runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return
+            them, of given mentions or of those that the pipeline found. Runs of one source differ in their seed only. A
+            source that was trained on one language bears its name ("en"), as `rel_per_lang` has it; a source of any
+            other name ("joint", "en+de") counts as trained on several, but not one that looks like the code of a
+            language that was not tested ("nl", "pt-BR").
+        metric: "micro" or "macro", which F1 of a language.
+        langs: Report on these targets only, in this order. "unknown", the Docs without a language, is no part of the
+            set L and of averages unless it is named here.
+
+    Raises:
+        RelxError: RX615 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
+            language or one without scores asked for, a source that is a target but for its spelling: "EN").
+
+    Warns:
+        RelxWarning: RX179 where runs differ in how or on what they were scored.
     """
     if metric not in METRICS:
         raise _cannot(f"the metric {metric!r} is not known. Choose {' or '.join(map(repr, METRICS))}.")

@@ -74,7 +74,8 @@ class BagReport:
 def read_bags(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
     """The bag Docs of a .spacy file or of a folder of them, one file in memory at a time.
 
-    RAISES: RelxError RX131 (no file), RX132 (no .spacy file), RX143 (Docs that are no bags).
+    Raises:
+        RelxError: RX131 (no file), RX132 (no .spacy file), RX143 (Docs that are not bags).
     """
     for file in corpus_files(Path(path)):
         for doc in read_docs(file, vocab):
@@ -100,19 +101,33 @@ def write_bags(
     meta: Sequence[str] = (),
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> BagReport:
-    """Group the sentences of .spacy files into bags, and write these.
+    """Group the sentences of .spacy files into bags, and write the bags.
 
-    inputs: .spacy files, or folders of them, of annotated sentences with entity ids (see `sentence_instances`), or of
-    bags. output, test: a .spacy file, or a folder for files of at most shard_size bags. test gets about test_share
-    (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same
-    side. max_sentences: larger bags are split, 0 for none. reversed_negatives: share of the related pairs whose reverse
-    becomes a bag of no relation, if nothing relates it; symmetric: relations without a direction, beside those that the
-    data have both ways (see `ReversedNegatives`). With the default, 0, bags are what the data say and no more. exclude:
-    bags, a file or folder; their pairs are left out, in either order, and with exclude_sentences their sentences as
-    well, whatever the pair. meta: conditions KEY=VALUE on `doc.user_data["meta"]` that Docs must fulfil, all of them.
-    progress: wraps the stream of Docs.
-    RAISES: RelxError RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
-    used), RX186 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
+    Args:
+        inputs: .spacy files, or folders of them, with annotated sentences with entity ids (see `sentence_instances`),
+            or with bags.
+        output: A .spacy file, or a folder for files of at most shard_size bags.
+        vocab: The vocab of the bags.
+        test: A second output, as `output`.
+        test_share: The share of the pairs of entities in `test`; None for a fifth. The draw depends only on the ids and
+            the seed; (a, b) and (b, a) go to the same side.
+        seed: Another seed draws other pairs.
+        shard_size: The most bags in a file of a folder.
+        max_sentences: Larger bags are split; 0 for no limit.
+        reversed_negatives: The share of the related pairs whose reverse becomes a bag of no relation, if nothing
+            relates it.
+        symmetric: Symmetric relations, beside those that the data have in both directions (see `ReversedNegatives`).
+        exclude: A file or folder of bags whose pairs are dropped, in either order.
+        exclude_sentences: Whether to drop the sentences of `exclude`, too, whatever their pair.
+        meta: Conditions KEY=VALUE on `doc.user_data["meta"]`; documents must meet all of them.
+        progress: Wraps the stream of Docs.
+
+    Returns:
+        What the bags hold; it prints as text.
+
+    Raises:
+        RelxError: RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be used),
+            RX186 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
     """
     if symmetric and not reversed_negatives:
         raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")

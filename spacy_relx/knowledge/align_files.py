@@ -42,15 +42,25 @@ def align_to_bags(
 ) -> AlignReport:
     """Label sentences with a knowledge base, see `align`, and write them as bags.
 
-    docs: with sentence boundaries, of this vocab; streamed. output, test: a .spacy file, or a folder for files of at
-    most shard_size bags. inputs: files that the outputs must not replace. reversed_negatives: share of the related
-    pairs whose reverse becomes a bag of no relation, if the knowledge base has nothing of it; symmetric: relations
-    without a direction, beside those that the knowledge base has both ways (see `ReversedNegatives`). test gets about
-    test_share (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to
-    the same side. max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
-    RETURNS: counts, with what training and test bags have in common.
-    RAISES: RelxError RX021, RX397 (settings), RX145 (an output that cannot be used), RX142 (nothing is linked),
-    RX142 (no bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX186 (writing).
+    Args:
+        docs: With sentence boundaries, of this vocab; streamed.
+        output: A .spacy file, or a folder for files of at most shard_size bags.
+        inputs: Files that the outputs must not replace.
+        reversed_negatives: Share of the related pairs whose reverse becomes a bag of no relation, if the knowledge base
+            has nothing of it.
+        symmetric: Symmetric relations, beside those that the knowledge base has both ways (see
+            `ReversedNegatives`). test gets about test_share (None: a fifth) of the pairs of entities, drawn by their
+            ids and the seed alone; (a, b) and (b, a) go to the same side.
+        test: A .spacy file, or a folder for files of at most shard_size bags.
+        max_sentences: Larger bags are split, 0 for no limit.
+        progress: Wraps the stream of bags.
+
+    Returns:
+        Counts, with what training and test bags have in common.
+
+    Raises:
+        RelxError: RX021, RX397 (settings), RX145 (an output that cannot be used), RX142 (nothing is linked), RX142 (no
+            bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX186 (writing).
     """
     outputs = [Path(path) for path in (output, test) if path is not None]
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}

@@ -73,9 +73,15 @@ class _Silent:
 class Summary:
     """What a run has done, with what earlier runs of the same plan have.
 
-    documents: all inputs; failed: those that were set aside. shards, resumed: in all, and of earlier runs. replaced:
-    files that have changed since, and were done anew. broken: shards that could not be done, with their errors. memory:
-    the most that a process has had, in bytes. seconds: of this run.
+    Attributes:
+        documents: All inputs.
+        failed: Those that were set aside.
+        shards: In all, and of earlier runs.
+        resumed: In all, and of earlier runs.
+        seconds: Of this run.
+        memory: The most that a process has had, in bytes.
+        replaced: Files that have changed since, and were done anew.
+        broken: Shards that could not be done, with their errors.
     """
 
     documents: int = 0
@@ -136,17 +142,30 @@ def annotate_corpus(
 ) -> Summary:
     """Run a pipeline over texts, in shards, each of which is done as a whole; what is done already is not done again.
 
-    model: folder or name of a pipeline. inputs: files (see `plan.SUFFIXES`) and folders of them. output: a folder; a
-    run that was ended goes on in it. engine: one of `engines`. workers: processes; 0, for "local", is this one. what:
-    "relations", "facts" or "all". docs: write the Docs as well. fields: names of what is read of rows. shard_size:
-    lines of a shard. batch_size: texts that go through the pipeline together. threads: of PyTorch in each process.
-    max_errors: so many documents may be set aside before the run stops. overwrite: begin anew. options: of the engine.
+    Args:
+        model: Folder or name of a pipeline.
+        inputs: Files (see `plan.SUFFIXES`) and folders of them.
+        output: A folder; a run that was ended goes on in it.
+        engine: One of `engines`.
+        workers: Processes; 0, for "local", is this one.
+        what: "relations", "facts" or "all".
+        docs: Write the Docs as well.
+        fields: Names of what is read of rows.
+        shard_size: Lines of a shard.
+        batch_size: Texts that go through the pipeline together.
+        threads: Of PyTorch in each process.
+        max_errors: So many documents may be set aside before the run stops.
+        overwrite: Begin anew.
+        options: Of the engine.
 
-    RAISES: RelxError RX182 for inputs, RX186 for an output that holds something else or another run, RX403 where a run
-    is at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
-    pipeline, RX021 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing of it
-    counts as done then. WARNS: what components warn of; RX599 for shards that are done anew since their reports are
-    damaged.
+    Raises:
+        RelxError: RX182 for inputs, RX186 for an output that holds something else or another run, RX403 where a run is
+            at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
+            pipeline, RX021 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing
+            of it counts as done then.
+
+    Warns:
+        RelxWarning: What components warn of; RX599 for shards that are done anew since their reports are damaged.
     """
     check_what(what)
     if engine not in _ENGINES:

@@ -37,13 +37,22 @@ _LOOKED_AT = 100
 def build_graph(
     inputs: Iterable[str | Path], folder: str | Path, wrap: Callable[[BinaryIO, Path], Any] | None = None
 ) -> int:
-    """Make a graph of files of RDF triples; a graph that is there already is replaced, anything else is not.
+    """Make a graph from files of RDF triples.
 
-    inputs: files that end in .nt, .ttl, .jsonld or .rdf; queries will know the prefixes that they declare. wrap: makes
-    the stream that is read of the file's own, to watch it.
-    RETURNS: how many different triples there are. RAISES: RelxError RX005 (no pyoxigraph), RX186 (folder), RX120 (no
-    such file), RX341 (a file of another kind), RX341 (what is in it), RX186 (one of the files is in the folder).
-    WARNS: RX563 where files declare a prefix differently.
+    Args:
+        inputs: Files that end in .nt, .ttl, .jsonld or .rdf. Queries can use the prefixes that they declare.
+        folder: The folder for the graph. An existing graph is replaced, anything else is an error.
+        wrap: Wraps the stream of each file, for example to show progress.
+
+    Returns:
+        The number of different triples.
+
+    Raises:
+        RelxError: RX005 (no pyoxigraph), RX186 (folder), RX120 (no such file), RX341 (a file of another kind), RX341
+            (what is in it), RX186 (one of the files is in the folder).
+
+    Warns:
+        RelxWarning: RX563 where files declare a prefix differently.
     """
     ox = optional_import("pyoxigraph", extra="graph", purpose="graphs")
     paths, folder = [Path(path) for path in inputs], Path(folder)

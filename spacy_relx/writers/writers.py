@@ -29,8 +29,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """What writers are told. iris: IRIs (RDF). bare: no more than triples, names and types, without the evidence (RDF).
-    formulas: leave cells as they are that a spreadsheet would run (CSV)."""
+    """What writers are told.
+
+    Attributes:
+        iris: IRIs (RDF).
+        bare: No more than triples, names and types, without the evidence (RDF).
+        formulas: Leave cells as they are that a spreadsheet would run (CSV).
+    """
 
     iris: Iris = field(default_factory=Iris)
     bare: bool = False
@@ -39,9 +44,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Writer:
-    """A format. write: see above. ending: of its files. files: names of the files in its folder; () where it is one
-    file. settings: fields of `Settings` that it heeds. package, extra: the optional package it needs, and the extra of
-    spacy-relx that brings it."""
+    """A format.
+
+    Attributes:
+        write: See above.
+        ending: Of its files.
+        files: Names of the files in its folder; () where it is one file.
+        settings: Fields of `Settings` that it heeds.
+        package: The optional package it needs, and the extra of spacy-relx that brings it.
+        extra: The optional package it needs, and the extra of spacy-relx that brings it.
+    """
 
     write: Callable[[TripleSpool, Path, Settings], None]
     ending: str = ""
