@@ -125,13 +125,14 @@ def build_multilingual_bag_model(
         The model.
 
     Raises:
-        RelxError: RX021 for languages that are none, RX066 for settings that do not go together.
+        RelxError: RX021 for languages that are none, RX385 for settings that do not go together.
     """
     if not langs or not all(langs) or len(set(langs)) < len(langs):
         raise RelxError("RX021", name="langs", value=langs, need="a list of one or more different languages")
     _check_parts(langs, individual, consistent, adversary, share_classifiers, share_encoders)
     if not isinstance(classifier(1, 1), SoftmaxBagClassifier):
-        raise RelxError("RX066", problem='the product of probabilities needs a classifier with loss = "softmax"')
+        problem = 'the product of probabilities needs a classifier with loss = "softmax"'
+        raise RelxError("RX385", name="spacy_relx.MultilingualBagModel.v1", reason=problem)
 
     parts = Parts(
         langs=tuple(langs),
@@ -181,4 +182,4 @@ def _check_parts(
     elif adversary is not None and ((consistent is None and not share_encoders) or len(langs) < 2):
         problem = "an adversary needs consistent encoders and two languages or more"
     if problem:
-        raise RelxError("RX066", problem=problem)
+        raise RelxError("RX385", name="spacy_relx.MultilingualBagModel.v1", reason=problem)

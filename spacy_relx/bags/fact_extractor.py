@@ -111,7 +111,6 @@ class FactExtractor(TrainedPipe):
     Thresholds are settings and not part of the saved weights.
     """
 
-    unmarked = "RX062"
     what = "facts"
 
     def __init__(
@@ -144,14 +143,14 @@ class FactExtractor(TrainedPipe):
     ) -> None:
         """Collect the relations, unless given, and the words of all training Docs, and build the model.
 
-        RAISES: RelxError RX063 without relations, RX062 without a marker component.
+        RAISES: RelxError RX053 without relations, RX054 without a marker component.
         WARNS: RX058 where few gold facts have a candidate pair, RX069 where no training sentence is in one of the
         model's languages.
         """
         validate_get_examples(get_examples, "FactExtractor.initialize")
         seen = SeenPairs()
         examples = seen.noting(get_examples())
-        self.begin_initialize(labels, lambda: (f.label for eg in examples for f in get_facts(eg.reference)), "RX063")
+        self.begin_initialize(labels, lambda: (f.label for eg in examples for f in get_facts(eg.reference)))
         self.keep_seen(seen, get_examples)
         marker = self.read_markers(nlp)
         self.set_task(int(getattr(marker, "n_markers", 1)))
@@ -193,7 +192,7 @@ class FactExtractor(TrainedPipe):
         return self._layer.langs
 
     def predict(self, docs: Iterable[Doc]) -> list[DocFacts]:
-        """What the model says of each Doc. RAISES: RelxError RX062 for Docs that no marker has seen, RX050 for a model
+        """What the model says of each Doc. RAISES: RelxError RX054 for Docs that no marker has seen, RX050 for a model
         that was never initialised."""
         docs = list(docs)
         self.check_marked(docs)
@@ -289,7 +288,7 @@ class FactExtractor(TrainedPipe):
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
         """float32 (n_bags, n_labels), 1 where the gold fact holds, for the bags of all Examples in a row.
 
-        RAISES: RelxError RX064.
+        RAISES: RelxError RX055.
         """
         columns = {label: i for i, label in enumerate(self.labels)}
         parts = [np.zeros((0, len(columns)), "float32")]
@@ -301,7 +300,8 @@ class FactExtractor(TrainedPipe):
                 if fact.label == NO_RELATION:
                     continue
                 if fact.label not in columns:
-                    raise RelxError("RX064", label=fact.label, head=fact.head, tail=fact.tail, name=self.name)
+                    text = eg.reference.text[:60]
+                    raise RelxError("RX055", kind="relation", value=fact.label, name=self.name, text=text)
                 if (fact.head, fact.tail) in rows:
                     target[rows[fact.head, fact.tail], columns[fact.label]] = 1.0
             parts.append(target)

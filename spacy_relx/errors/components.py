@@ -20,7 +20,6 @@ MESSAGES: Messages = {
         "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
         "RX022": "The setting 'allowed' of spacy_relx.TypedPairs.v1 must be a list of [head type, tail type], but got "
         "{value!r}.",
-        "RX066": "The settings of spacy_relx.MultilingualBagModel.v1 contradict each other: {problem}.",
         "RX261": "The pattern {pattern!r} of parameters to train matches no parameter of '{name}'. Its {n} "
         "parameters: {groups}. Closest matches: {nearest}.",
         "RX262": "A pattern cannot freeze the layer '{layer}' of '{name}' because it is a layer of spaCy. Move it to "
@@ -72,12 +71,9 @@ MESSAGES: Messages = {
         "RX050": "The model has no weights because it was not initialised. Train it (nlp.initialize, spacy train), or "
         "load a trained pipeline.",
         "RX054": "'{name}' found no candidate pairs on the Docs because no entity_type_marker ran on them. Add an "
-        "'entity_type_marker' before '{name}' to the pipeline. In training, if the marker is listed under "
-        "[training] frozen_components, list it under annotating_components too.",
-        "RX062": "'{name}' found no candidate pairs on the Docs because no entity_type_marker ran on them. Add an "
-        "'entity_type_marker' with the generator spacy_relx.BagPairs.v1 before '{name}' to the pipeline. In "
-        "training, if the marker is listed under [training] frozen_components, list it under "
-        "annotating_components too.",
+        "'entity_type_marker' before '{name}' to the pipeline; for facts, with the generator "
+        "spacy_relx.BagPairs.v1. In training, if the marker is listed under [training] frozen_components, "
+        "list it under annotating_components too.",
         "RX065": "The model has no encoder for the language '{lang}' of a sentence ({text}...). It has encoders for "
         "{known}. Set the language of the Doc or its sentences (doc._.lang, language_router), train with all "
         "languages, or leave out other languages ('langs' of the corpus).",
@@ -94,20 +90,11 @@ MESSAGES: Messages = {
     LabelError: {
         "RX052": "The relation '{label}' cannot be added to '{name}', whose model is already built. Add all labels "
         "before nlp.initialize, then train again.",
-        "RX053": "'{name}' has no labels: no Doc in the training data has relations. Check the files (python -m spacy "
-        "relx data convert reports what it wrote), or set the labels in [initialize.components.{name}].",
-        "RX055": "The training data has the relation '{label}', which is not a label of '{name}' (Doc '{text}...'). "
-        "Labels are fixed at initialisation: initialise with all training data, or add the label to the "
-        "labels file.",
-        "RX063": "'{name}' has no labels: no Doc in the training data has facts. Make bags with python -m spacy relx "
-        "bags or relx data align, or set the labels in [initialize.components.{name}].",
-        "RX064": "The training data has the relation '{label}' between {head} and {tail}, which is not a label of "
-        "'{name}'. Labels are fixed at initialisation: initialise with all training data, or add the label "
-        "to the labels file.",
-        "RX263": "'{name}' has no labels: no Doc in the training data has relations. Check the data, or set "
-        "[initialize.components.{name}.labels] to a file made by `spacy init labels`.",
-        "RX264": "The training data has the {kind} '{value}', which '{name}' does not know. Initialise the component "
-        "with labels from all training data. In: {text!r}",
+        "RX053": "'{name}' has no labels: no Doc in the training data has relations, or facts for a fact_extractor. "
+        "Check the data (python -m spacy relx data check), or set [initialize.components.{name}.labels] to a "
+        "file made by `spacy init labels`.",
+        "RX055": "The training data has the {kind} '{value}', which '{name}' does not know (Doc '{text}...'). Labels "
+        "are fixed at initialisation: initialise with all training data, or add it to the labels file.",
     },
     ModelError: {
         "RX260": "'{name}' cannot start from {path}: {reason}.",

@@ -12,7 +12,6 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX081": "The settings of spacy_relx.MarkedModel.v1 contradict each other: {problem}.",
         "RX187": "GPU {gpu} cannot be used: {reason}. Omit --gpu-id to run on the CPU.",
     },
     InputError: {

@@ -169,7 +169,7 @@ class JointExtractor(TrainedPipe):
         component of this name gives its labels, languages and, layer by layer, its weights as far as they fit; what is
         new stays as drawn. train: patterns like "language_encoder.switcher.*"; only parameters of such names move in
         training. null: all.
-        RAISES: RelxError RX263 without relations, RX260, RX261, RX262 for what cannot be started from or trained, RX021
+        RAISES: RelxError RX053 without relations, RX260, RX261, RX262 for what cannot be started from or trained, RX021
         for labels of another form, and for labels of languages that are no labels.
         WARNS: RX265 where much of the gold data is out of reach, RX275 where what is held still is not the source's,
         RX276 where languages without training data have routes.
@@ -178,7 +178,7 @@ class JointExtractor(TrainedPipe):
         source = self.load_source(start_from)
         labels = self._label_data(labels, get_examples)
         found = labels["labels"]
-        self.begin_initialize(found, lambda: found, "RX263", source)
+        self.begin_initialize(found, lambda: found, source)
         kept = source.cfg if source is not None else {"types": [], "lang_labels": {}}
         self.cfg["types"] = list(dict.fromkeys([*kept["types"], *labels["types"]])) or [UNTYPED]
         self.cfg["lang_labels"] = _merged(kept["lang_labels"], labels["lang_labels"])
@@ -332,7 +332,7 @@ class JointExtractor(TrainedPipe):
 
     def targets(self, examples: Sequence[Example]) -> list[JointGold]:  # type: ignore[override]
         """What is to be found in each Doc. Mentions are matched by their characters, so the two Docs may be tokenized
-        differently. RAISES: RelxError RX264 for a relation or a type that is not known."""
+        differently. RAISES: RelxError RX055 for a relation or a type that is not known."""
         labels = {label: row for row, label in enumerate(self.labels)}
         types = {label: row for row, label in enumerate(self.types)}
         untyped, unrelated = len(types) == 1, self._layer.network.unrelated_pairs
@@ -343,7 +343,7 @@ class JointExtractor(TrainedPipe):
             except KeyError as err:
                 kind, value = err.args[0]
                 text = eg.reference.text[:60]
-                raise RelxError("RX264", name=self.name, kind=kind, value=value, text=text) from err
+                raise RelxError("RX055", name=self.name, kind=kind, value=value, text=text) from err
         return gold
 
 

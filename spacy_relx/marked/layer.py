@@ -253,14 +253,14 @@ def build_marked_model(
         The model.
 
     Raises:
-        RelxError: RX081 for settings that do not go together.
+        RelxError: RX385 for settings that do not go together.
     """
     of_sentence = pooling(1).of_sentence
     roles = roles or ("all" if of_sentence else "uniform")
     predicted = mode if inference_mode is None else inference_mode
     problem = _problem({mode, predicted}, inline, roles, of_sentence)
     if problem:
-        raise RelxError("RX081", problem=problem)
+        raise RelxError("RX385", name="spacy_relx.MarkedModel.v1", reason=problem)
     return make_model(
         MarkedLayer(
             transformer,

@@ -130,12 +130,12 @@ class MentionPairs(EntityPairs):
             dropout: Dropout on the pair vector.
 
         Raises:
-            RelxError: RX081 for a pooling that gives no entity vectors.
+            RelxError: RX385 for a pooling that gives no entity vectors.
         """
         super().__init__()
         if pooling.of_sentence:
             problem = "spacy_relx.MentionPairs.v1 needs entity vectors, which spacy_relx.SentenceStart.v1 does not give"
-            raise RelxError("RX081", problem=problem)
+            raise RelxError("RX385", name="spacy_relx.MarkedModel.v1", reason=problem)
         self.features = PairFeatures(
             width,
             n_markers,

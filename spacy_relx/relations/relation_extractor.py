@@ -111,7 +111,6 @@ class RelationExtractor(TrainedPipe):
     settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
     """
 
-    unmarked = "RX054"
 
     def __init__(
         self,
@@ -170,7 +169,7 @@ class RelationExtractor(TrainedPipe):
         seen = SeenPairs()
         examples = seen.noting(get_examples())
         self.begin_initialize(
-            labels, lambda: (r.label for eg in examples for r in get_relations(eg.reference)), "RX053", source
+            labels, lambda: (r.label for eg in examples for r in get_relations(eg.reference)), source
         )
         self.keep_seen(seen, get_examples)
         langs = self.find_langs(nlp, get_examples, source)

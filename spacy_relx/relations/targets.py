@@ -34,7 +34,8 @@ def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
         if relation.label == NO_RELATION:
             continue
         if relation.label not in columns:
-            raise RelxError("RX055", label=relation.label, name=name, text=eg.reference.text[:60])
+            text = eg.reference.text[:60]
+            raise RelxError("RX055", kind="relation", value=relation.label, name=name, text=text)
         head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
         if head is None or tail is None:
             continue  # a mention that was not predicted: the scorer counts it as missed, there is no pair to train on

@@ -38,20 +38,20 @@ def trained():
 
 def test_no_facts_in_the_training_data():
     nlp = make_nlp()
-    with pytest.raises(RelxError, match="RX063"):
+    with pytest.raises(RelxError, match="RX053"):
         nlp.initialize(lambda: make_examples(nlp.vocab, [FACTS[3]]))
 
 
 def test_no_marker_component():
     nlp = spacy.blank("xx")
     nlp.add_pipe("fact_extractor", config={"model": model_config(), "scorer": None})
-    with pytest.raises(RelxError, match="RX062"):
+    with pytest.raises(RelxError, match="RX054"):
         nlp.initialize(lambda: make_examples(nlp.vocab))
 
 
 def test_docs_that_no_marker_has_seen(trained):
     doc = bag_docs(trained)[0]
-    with pytest.raises(RelxError, match="RX062"):
+    with pytest.raises(RelxError, match="RX054"):
         extractor(trained)(doc)
     nlp = make_nlp()
     train(nlp, steps=1)
@@ -63,7 +63,7 @@ def test_a_relation_that_is_not_among_the_labels(trained):
     nlp = make_nlp()
     train(nlp, steps=1)
     examples = make_examples(nlp.vocab, [("ann", "acme", ["owns"], ["Ann|h owns Acme|t"])])
-    with pytest.raises(RelxError, match=r"RX064.*owns.*ann.*acme"):
+    with pytest.raises(RelxError, match=r"RX055.*owns.*ann.*acme"):
         nlp.update(examples)
 
 

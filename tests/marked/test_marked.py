@@ -224,10 +224,10 @@ def test_settings_that_do_not_go_together(folder):
         {"mode": "single", "inline": False},
         {"mode": "single", "inference_mode": "packed", "inline": False},
     ):
-        with pytest.raises(RelxError, match="RX081"):
+        with pytest.raises(RelxError, match="RX385"):
             make_nlp(model_config(folder, **settings))
     nlp = make_nlp(model_config(folder, "single", "SentenceStart", pairs=MENTION_PAIRS))
-    with pytest.raises(RelxError, match="RX081"):
+    with pytest.raises(RelxError, match="RX385"):
         train(nlp, 0)
 
 

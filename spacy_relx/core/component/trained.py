@@ -43,7 +43,6 @@ class TrainedPipe(TrainablePipe):
     types) and seen (what training saw of pairs, see `SeenPairs`)."""
 
     #: Code of the error where no component has proposed candidates.
-    unmarked: str
     #: What the component learns, for messages.
     what = "relations"
     cfg: dict[str, Any]
@@ -141,11 +140,11 @@ class TrainedPipe(TrainablePipe):
         check_routes(self, unseen)
 
     def begin_initialize(
-        self, labels: list[str] | None, find: Callable[[], Iterable[str]], code: str, source: Any = None
+        self, labels: list[str] | None, find: Callable[[], Iterable[str]], source: Any = None
     ) -> None:
         """Set the labels: those of the source, and those given or those that are found.
 
-        RAISES: RelxError `code` without any.
+        RAISES: RelxError RX053 without any.
         """
         if self.is_built:  # anew, not on top of what an earlier initialisation found
             self.cfg["labels"] = []
@@ -155,25 +154,25 @@ class TrainedPipe(TrainablePipe):
         known = () if source is None else source.labels
         self.cfg["labels"] = list(dict.fromkeys(normal_forms([*known, *self.labels, *labels])))
         if not self.labels:
-            raise RelxError(code, name=self.name)
+            raise RelxError("RX053", name=self.name)
 
     def read_markers(self, nlp: Language | None) -> Any:
         """Find the component before this one that proposes candidates; its entity types are kept.
 
         Raises:
-            RelxError: `unmarked` where there is none.
+            RelxError: RX054 where there is none.
         """
         for name, pipe in reversed(components_before(nlp, self.name)):
             if "doc._.candidates" in nlp.get_pipe_meta(name).assigns:  # type: ignore[union-attr]
                 self.cfg["types"] = list(getattr(pipe, "labels", ()))
                 self.marker = pipe
                 return pipe
-        raise RelxError(self.unmarked, name=self.name)
+        raise RelxError("RX054", name=self.name)
 
     def check_marked(self, docs: Iterable[Doc]) -> None:
-        """RAISES: RelxError `unmarked` for Docs that no marker has seen."""
+        """RAISES: RelxError RX054 for Docs that no marker has seen."""
         if not all(has_candidates(doc) for doc in docs if len(doc)):
-            raise RelxError(self.unmarked, name=self.name)
+            raise RelxError("RX054", name=self.name)
 
     def check_gold_mentions(self, docs: Iterable[Doc]) -> None:
         """RAISES: RelxError RX530 for Docs of a training step that were to get gold mentions, and have none."""
@@ -330,7 +329,7 @@ class TrainedPipe(TrainablePipe):
     ) -> dict[str, float]:
         """One update on the Examples' candidate pairs. Dropout is a setting of the model's parts.
 
-        RAISES: RelxError `unmarked` when no marker ran on the Docs and none is known, RX530 when one ran that had no
+        RAISES: RelxError RX054 when no marker ran on the Docs and none is known, RX530 when one ran that had no
         mentions, RX056 for a loss that is not finite, and what `targets` raises.
         """
         examples = list(examples)
