@@ -86,7 +86,7 @@ def make_fact_extractor(
     counted most. keep_scores: set `doc._.fact_scores`, all relations of all pairs, too; precision-recall curves need
     them. overwrite: whether to replace the facts that others have put on a Doc; else they stay, and equal ones become
     one (`found.add_facts`). scorer: as for any component.
-    RAISES: RelxError RX561, RX562 for thresholds of another form.
+    RAISES: RelxError RX021, RX562 for thresholds of another form.
     """
     check_keys(name, label_thresholds)
     require_extras(nlp, extras_of(model))

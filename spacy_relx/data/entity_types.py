@@ -54,7 +54,7 @@ class TypeNames:
         setting: A copy of the setting.
 
     Raises:
-        RelxError: RX510 for a setting of another form, RX511 for a ready table that does not exist.
+        RelxError: RX021 for a setting of another form, RX511 for a ready table that does not exist.
     """
 
     def __init__(self, setting: TypesSetting, known: Iterable[str] = ()):
@@ -89,7 +89,7 @@ def check_setting(setting: Any) -> list[str | Mapping[str, str]]:
     """The tables of a setting, in order.
 
     Raises:
-        RelxError: RX510 for a setting of another form, RX511 for a ready table that does not exist.
+        RelxError: RX021 for a setting of another form, RX511 for a ready table that does not exist.
     """
     tables = list(setting) if isinstance(setting, (list, tuple)) else [setting]
     for table in tables:
@@ -99,7 +99,8 @@ def check_setting(setting: Any) -> list[str | Mapping[str, str]]:
         elif not isinstance(table, Mapping) or not all(
             isinstance(name, str) for pair in table.items() for name in pair
         ):
-            raise RelxError("RX510", value=setting)
+            need = "the name of a built-in table, a mapping of names, or a list of names and mappings"
+            raise RelxError("RX021", name="types", value=setting, need=need)
     return tables
 
 

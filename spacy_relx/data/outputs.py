@@ -38,14 +38,14 @@ def check_output(path: Path | None, *inputs: str | Path | None, model: str | Non
 def check_new_folder(path: Path, *, model: str | None = None) -> None:
     """Make sure that a new folder can be written, or an empty one. model: the pipeline that is used.
 
-    RAISES: RelxError RX181 (it lies in the pipeline), RX320 (it holds something), RX186 (it cannot be written).
+    RAISES: RelxError RX181 (it lies in the pipeline), RX186 (it holds something), RX186 (it cannot be written).
     """
     place = path.resolve()
     try:
         if model is not None and Path(model).is_dir() and Path(model).resolve() in [place, *place.parents]:
             raise RelxError("RX181", path=path, model=model)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RelxError("RX320", path=path)
+            raise RelxError("RX186", path=path, reason="it must be a new or an empty folder, so that nothing is lost")
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=place.parent):
             pass

@@ -52,7 +52,7 @@ class Thresholds:
             langs: Setting `lang_thresholds`.
 
         Raises:
-            RelxError: RX021 for a threshold that is no probability, RX561 for a setting of another form.
+            RelxError: RX021 for a threshold that is no probability, RX021 for a setting of another form.
         """
         pairs = [list(each) for each in (labels.items() if isinstance(labels, dict) else labels or ())]
         triples = [list(each) for each in langs or ()]
@@ -128,8 +128,8 @@ def check_keys(name: str, labels: LabelThresholds) -> None:
 
 
 def _check_form(name: str, setting: str, form: str, rows: Sequence[Sequence[Any]], kinds: tuple[Any, ...]) -> None:
-    """kinds: of all but the last value, which is a number. RAISES: RelxError RX561."""
+    """kinds: of all but the last value, which is a number. RAISES: RelxError RX021."""
     for row in rows:
         fits = len(row) == len(kinds) + 1 and all(map(isinstance, row, kinds))
         if not fits or isinstance(row[-1], bool) or not isinstance(row[-1], (int, float)):
-            raise RelxError("RX561", name=name, setting=setting, form=form, value=row)
+            raise RelxError("RX021", name=f"{setting}' of '{name}", value=row, need=f"a list of {form}")

@@ -18,8 +18,6 @@ from .classes import (
 MESSAGES: Messages = {
     SettingError: {
         "RX021": "The setting '{name}' is {value!r}, but must be {need}.",
-        "RX022": "The setting 'allowed' of spacy_relx.TypedPairs.v1 must be a list of [head type, tail type], but got "
-        "{value!r}.",
         "RX261": "The pattern {pattern!r} of parameters to train matches no parameter of '{name}'. Its {n} "
         "parameters: {groups}. Closest matches: {nearest}.",
         "RX262": "A pattern cannot freeze the layer '{layer}' of '{name}' because it is a layer of spaCy. Move it to "
@@ -27,12 +25,9 @@ MESSAGES: Messages = {
         "('{layer}.*').",
         "RX270": "There is no component '{name}' with a switcher. Components with one: {known}.",
         "RX272": "A heatmap shows one component, but {names} have routes. Choose one with --component, or write .json.",
-        "RX510": "The setting 'types' must be the name of a built-in table, a mapping {{\"recogniser's name\": "
-        '"training\'s name"}}, or a list of names and mappings, but got {value!r}.',
         "RX511": 'There is no built-in table of entity types called \'{name}\'. Use a mapping such as {{"PERSON": "PER"}}, a file of two tab-separated columns (relx data convert --types FILE), or one of the tables {known}.',
         "RX550": "The tokenizer of '{model}' is for the language '{base}', but the language of this pipeline is "
         "'{lang}'. Set [nlp] lang, or --nlp.lang {base} on the command line.",
-        "RX561": "'{setting}' of '{name}' must be a list of {form}, but has {value!r}.",
         "RX562": "'label_thresholds' of '{name}' names the relation {label!r}, which a config cannot use as a key. "
         "Use a list of pairs instead: [{pair!r}].",
     },
@@ -97,7 +92,8 @@ MESSAGES: Messages = {
         "are fixed at initialisation: initialise with all training data, or add it to the labels file.",
     },
     ModelError: {
-        "RX260": "'{name}' cannot start from {path}: {reason}.",
+        "RX260": "'{name}' cannot start from {path}: {reason}. Give the folder of a pipeline with a trained component "
+        "of this name and kind.",
     },
     TrainingError: {
         "RX056": "Training of '{name}' has diverged: the loss is {loss}. Lower [training.optimizer] learn_rate, or "

@@ -13,9 +13,9 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX178": "The runs cannot be compared: {reason}.",
+        "RX178": "The runs cannot be set side by side: {reason}. docs/evaluation.md says what a report of transfer "
+        "takes.",
         "RX385": "The settings of '{name}' contradict each other: {reason}.",
-        "RX390": "The calibration cannot be fitted: {reason}.",
         "RX397": "The {setting} must be relations of the data, but {names} do not occur. The data have: {known}.",
     },
     DataError: {
@@ -34,14 +34,11 @@ MESSAGES: Messages = {
         "but there are {n} scores and {right} answers.",
     },
     EmptyDataError: {
-        "RX173": "There is nothing to do: {where} holds no documents.",
+        "RX173": "There is nothing to work on: {where} has no {what}. Give others.",
         "RX387": "The calibration cannot be fitted: {right} of {n} scored pairs are right, but both right and wrong "
         "pairs are needed. Use more documents, with the relations that the pipeline knows. A pipeline that "
         "finds no mentions itself needs --gold-mentions.",
         "RX393": "There is nothing to draw: {reason}.",
-        "RX394": "{path} has no relations to learn constraints from. Give annotated documents, as for training.",
-        "RX395": "{path} yields no hard negatives: it has {n} documents with {relations} relations. Give annotated "
-        "documents with relations that the pipeline knows.",
     },
     InputError: {
         "RX176": "'{arg}' is not a valid run: {reason}. Give NAME=PATH, where PATH is a metrics file of relx evaluate, "
@@ -62,11 +59,8 @@ MESSAGES: Messages = {
         "them. Their gold relations and facts count as misses.",
         "RX174": "{lost} gold mentions do not start and end at token boundaries of the pipeline and were not given to "
         "it. Their relations count as misses. To use the gold tokens, leave out 'retokenize'.",
-        "RX179": "The runs were not scored alike: {name} is {one} for the source '{first}' and {other} for "
-        "'{second}', so their F1 scores cannot be compared. Evaluate all runs on the same documents and with "
-        "the same settings.",
-        "RX196": "The runs were not scored on the same data: {first} has {n_first} gold facts, {other} has {n_other}. "
-        "Their curves cannot be compared. Evaluate all runs on the same documents.",
+        "RX179": "The runs were not scored alike: {name} is {one} for '{first}' and {other} for '{second}', so their "
+        "scores cannot be compared. Evaluate all runs on the same documents and with the same settings.",
         "RX198": "{unknown} of {gold} gold {what} have labels that no component of the pipeline knows ({labels}), so "
         "they count as misses. The pipeline knows {known}. Check that the pipeline belongs to this data. "
         "Labels are compared literally; relx data convert --labels renames them.",

@@ -51,7 +51,6 @@ MESSAGES: Messages = {
     },
     EmptyDataError: {
         "RX119": "There is nothing to convert at {path}: {reason}. Give files of the format, or folders that hold them.",
-        "RX324": "{n} texts were read, but all are empty, so there is nothing to write. Give texts that are not empty.",
     },
     MissingFileError: {
         "RX120": "There is no file or folder {path}. Check the path.",

@@ -19,8 +19,6 @@ MESSAGES: Messages = {
     SettingError: {
         "RX242": "spacy_relx.ComplExKnowledge.v1 has no 'path'. Set it to a folder of embeddings made by `spacy relx "
         "kb train`, for example with --paths.knowledge FOLDER.",
-        "RX247": "{path} cannot end in .nt, which is for N-Triples: triples are written as tab-separated text. Choose "
-        "another ending, such as .tsv.",
         "RX251": "{option} needs {part} to check facts against. Name {need} with {remedy}, or add a 'fact_checker' "
         "that has them to the pipeline.",
         "RX253": "The 'fact_checker' has no knowledge base to check facts against. Set its 'embeddings' (a folder), "
@@ -63,10 +61,7 @@ MESSAGES: Messages = {
         "RX236": "The saved state {path} belongs to another training, with {differ}. Use the same triples and "
         "settings, use another folder, or do not resume.",
     },
-    OutputError: {
-        "RX246": "The folder {path} holds something other than embeddings, which would be lost: its meta.json is of "
-        "another kind. Choose another folder.",
-    },
+    OutputError: {},
     PipelineError: {
         "RX222": "The Doc '{text}...' has no sentence boundaries, but sentences are needed for labelling. Use a "
         "pipeline that sets them (a sentencizer, senter or parser), or none for the default.",

@@ -18,12 +18,9 @@ MESSAGES: Messages = {
         "RX188": "The code file '{path}' cannot be imported: {reason}.",
     },
     DamagedFileError: {
-        "RX591": "The file '{file}' of the saved component '{name}' is damaged: {reason}. Copy the pipeline again "
-        "from where it was saved. To skip the damaged part, load the pipeline with exclude.",
-        "RX592": "The file '{file}' of the saved component '{name}' cannot be read: {reason}. Either the pipeline's "
-        "config.cfg describes another model than the saved one, or this package did not write the file.",
-        "RX593": "The labels in the file '{file}' of the saved component '{name}' are not the labels of its weights. "
-        "The folder mixes files of two pipelines: copy the pipeline again.",
+        "RX591": "The file '{file}' of the saved component '{name}' cannot be used: {reason}. It is damaged, or not of"
+        " the model that config.cfg describes: copy the pipeline again from where it was saved. To skip the "
+        "part, load the pipeline with exclude.",
         "RX594": "The weights of '{name}' contain NaN or infinite values: {count} of {size} in '{param}'. Either "
         "training has diverged, or the file was changed. Train again, or use an earlier pipeline.",
     },
@@ -41,11 +38,9 @@ MESSAGES: Messages = {
         "RX180": "The pipeline '{model}' cannot be loaded: {reason}. Give the folder of a trained pipeline (with a "
         "config.cfg, such as training/model-best) or the name of an installed pipeline package. If the "
         "pipeline uses components of your own, name their file with --code.",
-        "RX596": "The transformer {name} is refused because its {file} requires more than data ({reason}). This "
-        "package never runs code that comes with a model. Use a model that transformers loads without "
-        "trust_remote_code.",
-        "RX597": "The transformer {name} is refused because of its file '{file}': {reason}. Copy the pipeline again "
-        "from where it was saved, or use a model of another kind.",
+        "RX597": "The transformer {name} is refused because of its file '{file}': {reason}. This package never runs "
+        "code that comes with a model. Use a model of another kind, that transformers loads without "
+        "trust_remote_code, or copy the pipeline again from where it was saved.",
     },
     RelxWarning: {
         "RX083": "{count} mentions of the Doc '{text}...' are longer than {limit} subwords. Only their first {limit} "

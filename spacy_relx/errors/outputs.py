@@ -16,7 +16,6 @@ MESSAGES: Messages = {
     SettingError: {
         "RX185": "Without a pipeline, only relations that documents already have can be shown, so '{path}' must be a "
         ".spacy file. For plain texts, name a pipeline with --model; triples of other files can be browsed (--style browse).",
-        "RX325": "The output for {tool} must end in {suffix}, but is {path}.",
         "RX332": "The format of {path} cannot be determined from its ending. Name it with --to, or use one of the "
         "endings {known}.",
         "RX334": "In {where}, {value!r} is not a valid IRI. A base is an http, https or urn IRI without blanks, # and "
@@ -54,8 +53,6 @@ MESSAGES: Messages = {
         "RX186": "{path} cannot be written: {reason}. Choose another path, or check its permissions and free space.",
         "RX189": "The output {path} is one of the inputs, which would be overwritten. Choose another path with "
         "--output.",
-        "RX320": "The output {path} must be a new or an empty folder, so that nothing is overwritten. Choose another "
-        "folder.",
         "RX333": "The temporary database in which rows wait failed: {reason}. Make room in the folder for temporary "
         "files, or choose another with the environment variable TMPDIR.",
     },
@@ -64,9 +61,7 @@ MESSAGES: Messages = {
         "CONSTRUCT or DESCRIBE.",
         "RX345": "The query has a SERVICE, but queries cannot access the network. Load data from elsewhere with relx "
         "graph build.",
-        "RX346": "The query was stopped: it took more than {seconds:g} seconds. Narrow it, or raise the limit "
-        "(--timeout).",
-        "RX355": "The query was stopped: it needs more than {gigabytes} GB of memory. Narrow it.",
+        "RX346": "The query was stopped: it needs more than {limit}. Narrow it; for time, raise the limit (--timeout).",
         "RX564": "The query uses undeclared prefixes: {names}. Declare them (PREFIX name: <IRI>), or use one of "
         "{known}.",
     },

@@ -25,7 +25,8 @@ MESSAGES: Messages = {
         "RX405": "{shard}: {n} processes in a row ended on this shard ({how}) without making progress. They may lack "
         "memory: use fewer --workers or a smaller --batch-size. A script that calls annotate_corpus must do "
         "so behind `if __name__ == '__main__':`, because the processes import it.",
-        "RX406": "The engine {engine} has stopped: {reason}.",
+        "RX406": "The engine {engine} has stopped: {reason}. Finished shards are kept, and the same command goes on "
+        "with the others.",
         "RX407": "The run stops because {n} documents could not be used, and the limit is {max} (--max-errors). The "
         "first: {first} To use another field or model, start again with --overwrite.",
         "RX409": "{n} of {total} shards are not done. The first, {name}: {reason}. Finished shards are kept: correct "

@@ -112,7 +112,7 @@ def calibrate(
 
     Raises:
         RelxError: RX380 or RX532 for the component, RX173 without documents, RX387 where all items are right or all
-            wrong, RX390 for settings that do not go together.
+            wrong, RX021 for settings that do not go together.
     """
     name, pipe = _component(nlp, component)
     items = FitItems(pipe.labels)
@@ -123,7 +123,7 @@ def calibrate(
 
     before = evaluate(nlp, docs(), gold_mentions=gold_mentions, batch_size=batch_size, on_scores=keep)
     if not before["n_docs"]:
-        raise RelxError("RX173", where=where)
+        raise RelxError("RX173", where=where, what="documents")
     fitted = fit_calibration(items, method=method, precision=precision, per=per, min_examples=min_examples)
     apply_fitted(nlp, pipe, fitted)
     after = evaluate(nlp, docs(), gold_mentions=gold_mentions, batch_size=batch_size)

@@ -163,16 +163,21 @@ def fit_calibration(
             have at least `min_examples` items that are right and as many that are wrong.
 
     Raises:
-        RelxError: RX387 where all items are right, or all wrong; RX390 for settings that do not go together.
+        RelxError: RX387 where all items are right, or all wrong; RX021 for settings that do not go together.
 
     Warns:
         RelxWarning: RX388 for fits whose threshold cannot reach the precision on these items: they never predict.
     """
     per = set(per)
-    if method not in METHODS or not per <= {"label", "lang"} or min_examples < 2:
-        raise RelxError("RX390", reason=f"method {method!r}, per {sorted(per)}, at least {min_examples} examples.")
+    for name, value, is_good, need in (
+        ("method", method, method in METHODS, " or ".join(map(repr, METHODS))),
+        ("per", sorted(per), per <= {"label", "lang"}, "of 'label' and 'lang'"),
+        ("min_examples", min_examples, min_examples >= 2, "2 or more"),
+    ):
+        if not is_good:
+            raise RelxError("RX021", name=name, value=value, need=need)
     if precision is not None and not 0 < precision <= 1:
-        raise RelxError("RX390", reason=f"the precision must be above 0 and at most 1, but is {precision}.")
+        raise RelxError("RX021", name="precision", value=precision, need="above 0 and at most 1")
     raw, columns, right, langs, sizes = items.columns()
     n_right = int(right.sum())
     if not 0 < n_right < len(right):

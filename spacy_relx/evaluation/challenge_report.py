@@ -80,11 +80,11 @@ def check_data(docs: Sequence[Doc], symmetric: Iterable[str], where: object) -> 
         where: Names the documents in messages.
 
     Raises:
-        RelxError: RX397 for a relation that the documents do not have, RX395 where they have none.
+        RelxError: RX397 for a relation that the documents do not have, RX173 where they have none.
     """
     known = sorted({relation.label for doc in docs for relation in get_relations(doc)})
     unknown = [name for name in symmetric if name not in known]
     if unknown:
         raise RelxError("RX397", setting="symmetric", names=", ".join(unknown), known=", ".join(known) or "none")
     if not known:
-        raise RelxError("RX395", path=where, n=len(docs), relations=0)
+        raise RelxError("RX173", where=where, what=f"relations that the pipeline knows in its {len(docs)} documents")

@@ -106,7 +106,7 @@ class Comparison(Shown):
             RelxError: RX615 for scores without a curve, RX197 for one without points or another recall_max.
 
         Warns:
-            RX196: Where runs are of different numbers of gold facts.
+            RX179: Where runs are of different numbers of gold facts.
         """
         from .curve_runs import Curves
 

@@ -41,7 +41,7 @@ class Curves(Shown):
         RelxError: RX615 for scores without a curve, RX197 for one without points or another recall_max.
 
     Warns:
-        RX196: Where runs are of different numbers of gold facts.
+        RX179: Where runs are of different numbers of gold facts.
     """
 
     def __init__(
@@ -119,11 +119,11 @@ def _is_numbers(column: Any) -> TypeGuard[list[float]]:
 
 
 def _check_alike(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """WARNS: RX196 where two runs are of different numbers of gold facts."""
+    """WARNS: RX179 where two runs are of different numbers of gold facts."""
     (first, n_first), *others = ((where, run.get("fact_n_gold")) for where, run in runs)
     for other, n_other in others:
         if n_other != n_first:
-            warn("RX196", first=first, n_first=n_first, other=other, n_other=n_other)
+            warn("RX179", name="the number of gold facts", one=n_first, first=first, other=n_other, second=other)
             return
 
 

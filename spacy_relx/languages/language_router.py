@@ -247,7 +247,7 @@ class LanguageRouter(BatchedPipe):
         save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self._state())}, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
-        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX592, RX042 for what is no state."""
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX591, RX042 for what is no state."""
         Saved(self, path, exclude).read("cfg", self._restore)
         return self
 
@@ -255,7 +255,7 @@ class LanguageRouter(BatchedPipe):
         return save_bytes(self, {"cfg": lambda: srsly.json_dumps(self._state()).encode("utf8")}, exclude)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
-        """Load what `to_bytes` gave. RAISES: RelxError RX591, RX592, RX042."""
+        """Load what `to_bytes` gave. RAISES: RelxError RX591, RX042."""
         Saved(self, data, exclude).read("cfg", self._restore)
         return self
 

@@ -115,7 +115,7 @@ def train_embeddings(
         The embeddings, with the best epoch and its MRR.
 
     Raises:
-        RelxError: RX246 for a folder of other things, RX186 where it cannot be written, RX248 for a training that is
+        RelxError: RX186 for a folder of other things, RX186 where it cannot be written, RX248 for a training that is
             finished.
 
     Warns:
@@ -149,13 +149,15 @@ def train_embeddings(
 def _check_folder(output: Path) -> None:
     """Make sure that the folder can be written before training begins, and holds nothing but embeddings.
 
-    RAISES: RelxError RX186, RX246.
+    RAISES: RelxError RX186.
     """
     if (output / META).exists():
         try:
             read_meta(output, FORMAT, VERSION)
         except RelxError as err:
-            raise RelxError("RX246", path=output) from err
+            raise RelxError(
+                "RX186", path=output, reason="it holds something other than embeddings, which would be lost"
+            ) from err
     try:
         output.mkdir(parents=True, exist_ok=True)
         (output / f".{STATE}").touch()
@@ -326,7 +328,7 @@ def collect_triples(
         The triples; they print as counts.
 
     Raises:
-        RelxError: RX247 for an output that ends in .nt, RX243 where there are no triples, RX244 for one that the file
+        RelxError: RX368 for an output that ends in .nt, RX243 where there are no triples, RX244 for one that the file
             cannot hold.
     """
     closed = list(exclude)
@@ -334,7 +336,7 @@ def collect_triples(
     paths = [str(each) for each in sources if isinstance(each, (str, Path))]
     if output is not None:
         if Path(output).suffix == ".nt":
-            raise RelxError("RX247", path=output)
+            raise RelxError("RX368", path=output, kind="triples in columns", known=".tsv, .txt")
         check_output(Path(output), *paths, *closed)
     triples, left_out = _collect_triples(progress(_docs(sources)), _docs(closed))
     if not triples:

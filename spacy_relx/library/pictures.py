@@ -301,5 +301,7 @@ def _page(
         pass
     reader.report()
     if not reader.docs:
-        raise RelxError("RX173", where=", ".join(str(each) for each in sources if isinstance(each, (str, Path))))
+        raise RelxError(
+            "RX173", where=", ".join(str(each) for each in sources if isinstance(each, (str, Path))), what="documents"
+        )
     return Page(reader.docs, title, reader.has_more)

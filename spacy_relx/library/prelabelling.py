@@ -71,7 +71,7 @@ def prelabel(
         What was written; it prints as text.
 
     Raises:
-        RelxError: RX021 for another tool, RX320 for a folder that is not empty, RX325 for another ending, RX324 where
+        RelxError: RX021 for another tool, RX186 for a folder that is not empty, RX368 for another ending, RX173 where
             nothing can be written, RX185 for documents that are neither Docs nor a .spacy file.
     """
     if to not in WRITERS:
@@ -92,7 +92,7 @@ def prelabel(
         for doc in progress(found):
             writer.add(doc)
         if not writer.count:
-            raise RelxError("RX324", n=writer.left_out)
+            raise RelxError("RX173", where=f"the input of {writer.left_out} texts", what="texts that are not blank")
     return PrelabelReport(str(output), to, writer.count)
 
 
@@ -109,16 +109,16 @@ def _labelled(docs: Texts) -> Iterator[Doc]:
 
 
 def _check_prelabels(output: Path, to: str, inputs: Iterable[str | Path | None], model: str | None) -> None:
-    """RAISES: RelxError RX181, RX186, RX189, RX320, RX325 (an output that cannot be meant)."""
+    """RAISES: RelxError RX181, RX186, RX189, RX186, RX368 (an output that cannot be meant)."""
     places = [output]
     if to == "brat":
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise RelxError("RX320", path=output)
+            raise RelxError("RX186", path=output, reason="it must be a new or an empty folder, so that nothing is lost")
         places = [output / "annotation.conf" if output.is_dir() else output]
     else:
         suffix = ".json" if to == "labelstudio" else ".jsonl"
         if output.suffix != suffix:
-            raise RelxError("RX325", path=output, tool=to, suffix=suffix)
+            raise RelxError("RX368", path=output, kind=to, known=suffix)
         if to == "labelstudio":
             places.append(output.with_suffix(".xml"))
     for place in places:

@@ -56,11 +56,11 @@ def constraints(
         Counts, and settings for `relation_constraints`.
 
     Raises:
-        RelxError: RX394 where there are no relations.
+        RelxError: RX173 where there are no relations.
     """
     set_extensions()
     docs = progress(docs_of(data, default_nlp().vocab))
     found = Schema(learn_constraints(docs, min_share=min_share, min_count=min_count))
     if not found["n_relations"]:
-        raise RelxError("RX394", path=name_of(data))
+        raise RelxError("RX173", where=name_of(data), what="relations to learn constraints from")
     return found

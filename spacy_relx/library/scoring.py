@@ -56,7 +56,7 @@ def evaluate(
     nlp = pipeline_of(model, code, gpu_id)
     scores = _evaluate(nlp, progress(docs_of(data, nlp.vocab)), **settings)
     if not scores["n_docs"]:
-        raise RelxError("RX173", where=name_of(data))
+        raise RelxError("RX173", where=name_of(data), what="documents")
     return scores
 
 
@@ -92,7 +92,7 @@ def calibrate(
         The fits, with the scores before and after. Its `nlp` is the calibrated pipeline.
 
     Raises:
-        RelxError: RX390 for settings, RX181 for an output in the pipeline's folder, RX320 for one that exists, RX186
+        RelxError: RX021 for settings, RX181 for an output in the pipeline's folder, RX186 for one that exists, RX186
             where it cannot be written, and what `calibrate` raises.
     """
     names = [name.strip() for name in per.split(",") if name.strip()] if isinstance(per, str) else list(per)
@@ -112,12 +112,12 @@ def calibrate(
 
 
 def _check_calibration(precision: float | None, per: Sequence[str]) -> None:
-    """RAISES: RelxError RX390."""
+    """RAISES: RelxError RX021."""
     if precision is not None and not 0 < precision <= 1:
-        raise RelxError("RX390", reason=f"the precision must be above 0 and at most 1, but is {precision}.")
+        raise RelxError("RX021", name="precision", value=precision, need="above 0 and at most 1")
     unknown = [name for name in per if name not in PER]
     if unknown:
-        raise RelxError("RX390", reason=f"'per' takes label, lang, or both with a comma, not {unknown[0]!r}.")
+        raise RelxError("RX021", name="per", value=unknown[0], need="label, lang, or both with a comma")
 
 
 def error_report(
@@ -158,7 +158,7 @@ def error_report(
     settings: dict[str, Any] = {"gold_mentions": gold_mentions, "match": match, "batch_size": batch_size, "name": name}
     report = _error_report(nlp, docs, **settings)
     if not report.docs:
-        raise RelxError("RX173", where=name_of(data))
+        raise RelxError("RX173", where=name_of(data), what="documents")
     report.has_more = next(gold, None) is not None
     return report
 
@@ -188,7 +188,7 @@ def challenge(
         A dict of numbers, which prints as tables; see `spacy_relx.evaluation.challenge.challenge`.
 
     Raises:
-        RelxError: RX397 for a relation that the documents do not have, RX395 where they have none, RX531 for a
+        RelxError: RX397 for a relation that the documents do not have, RX173 where they have none, RX531 for a
             pipeline that finds no relations.
     """
     nlp = pipeline_of(model, code, gpu_id)

@@ -92,7 +92,7 @@ class EntityTypeMarker(Pipe):
 
     unknown_types: counts of mentions whose type training never showed, since the component was made, training steps
     aside (in this process: others, with n_process, count for themselves).
-    RAISES: RelxError RX021 for settings that make no sense, RX510 and RX511 for 'types', RX023 for a generator that
+    RAISES: RelxError RX021 for settings that make no sense, RX021 and RX511 for 'types', RX023 for a generator that
     breaks its contract. WARNS: RX025 and RX512, once a type, see `UnknownTypes`; RX513 for a generator that wants types
     that training never showed.
     """
@@ -397,7 +397,7 @@ class EntityTypeMarker(Pipe):
         return save_bytes(self, {"cfg": lambda: srsly.json_dumps(self._saved).encode("utf8")}, exclude)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        """Load what `to_bytes` gave. RAISES: RelxError RX591, RX592."""
+        """Load what `to_bytes` gave. RAISES: RelxError RX591."""
         Saved(self, bytes_data, exclude).read("cfg", self._restore)
         return self
 
@@ -405,6 +405,6 @@ class EntityTypeMarker(Pipe):
         save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self._saved)}, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX592 for what cannot be read."""
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX591 for what cannot be read."""
         Saved(self, path, exclude).read("cfg", self._restore)
         return self

@@ -87,7 +87,7 @@ def make_relation_extractor(
     What is not allowed is not considered, so that the best of the other labels is predicted where it passes. overwrite:
     whether to replace the relations that others have put on a Doc; else they stay, and of equal ones the better score
     holds (`found.add_relations`). scorer: as for any component.
-    RAISES: RelxError RX021, RX561, RX562 (thresholds), RX021 (types).
+    RAISES: RelxError RX021, RX562 (thresholds), RX021 (types).
     """
     check_keys(name, label_thresholds)
     require_extras(nlp, extras_of(model))
@@ -111,7 +111,6 @@ class RelationExtractor(TrainedPipe):
     settings and not part of the saved weights, so they can be overridden when a pipeline is loaded.
     """
 
-
     def __init__(
         self,
         vocab: Vocab,
@@ -125,7 +124,7 @@ class RelationExtractor(TrainedPipe):
         overwrite: bool = False,
         scorer: Callable[..., Any] | None = None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 and RX021 for settings of another
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX021 for settings of another
         form."""
         self._mask = TypeMask(name, types)
         self.overwrite = overwrite
@@ -168,9 +167,7 @@ class RelationExtractor(TrainedPipe):
         source = self.load_source(start_from)
         seen = SeenPairs()
         examples = seen.noting(get_examples())
-        self.begin_initialize(
-            labels, lambda: (r.label for eg in examples for r in get_relations(eg.reference)), source
-        )
+        self.begin_initialize(labels, lambda: (r.label for eg in examples for r in get_relations(eg.reference)), source)
         self.keep_seen(seen, get_examples)
         langs = self.find_langs(nlp, get_examples, source)
         marker = self.read_markers(nlp)

@@ -177,7 +177,7 @@ def main() -> None:
     except Refused as err:
         put({"error": err.code, "reason": str(err)})
     except MemoryError:
-        put({"error": "RX355", "reason": ""})
+        put({"error": "RX346", "reason": ""})
     except Exception as err:  # whatever Oxigraph says of a query, the parent says to the user
         put({"error": "RX344", "reason": first_line(err)})
 

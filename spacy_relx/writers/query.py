@@ -151,7 +151,7 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
 
     Raises:
         RelxError: RX005 (no pyoxigraph or rdflib), RX205 (no graph), RX344 (the query), RX345 (SERVICE), RX346 (time),
-            RX564 (an unknown prefix), RX355 (memory).
+            RX564 (an unknown prefix), RX346 (memory).
     """
     for package in ("pyoxigraph", "rdflib"):
         optional_import(package, extra="graph", purpose="graphs")
@@ -172,14 +172,14 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
             [sys.executable, str(script)], input=json.dumps(asked).encode(), capture_output=True, timeout=timeout
         )
     except subprocess.TimeoutExpired as err:
-        raise RelxError("RX346", seconds=timeout) from err
+        raise RelxError("RX346", limit=f"{timeout:g} seconds") from err
     lines: list[Any] = [json.loads(line) for line in done.stdout.splitlines()] if not done.returncode else []
-    end: dict[str, Any] = lines[-1] if lines else {"error": "RX355", "reason": ""}
+    end: dict[str, Any] = lines[-1] if lines else {"error": "RX346", "reason": ""}
     unknown = _unknown_prefixes(query, prefixes) if end.get("error") == "RX344" else []
     if unknown:
         raise RelxError("RX564", names=", ".join(unknown), known=", ".join(prefixes))
     if "error" in end:
-        raise RelxError(end["error"], reason=end["reason"], path=folder, gigabytes=MAX_BYTES >> 30)
+        raise RelxError(end["error"], reason=end["reason"], path=folder, limit=f"{MAX_BYTES >> 30} GB of memory")
     head: dict[str, Any] = lines[0]
     rows = [[None if term is None else Term.from_json(term) for term in row] for row in lines[1:-1]]
     return Answer(head["names"], rows, end["cut"], head["yes"])

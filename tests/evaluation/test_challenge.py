@@ -126,4 +126,4 @@ def test_challenge_command(nlp, code, tmp_path):
     assert "RX397" in invoke("challenge", model, data, "--symmetric", "nothing", exit_code=1).output
     none = tmp_path / "none.spacy"
     DocBin(docs=docs_of(nlp.vocab, [GOLD[2]]), store_user_data=True).to_disk(none)
-    assert "RX395" in invoke("challenge", model, none, exit_code=1).output
+    assert "RX173" in invoke("challenge", model, none, exit_code=1).output

@@ -139,7 +139,7 @@ def test_training_without_types_takes_all_types_for_one():
 
 @pytest.mark.parametrize("setting", [{"A": 1}, [{"A": None}], [["A", "B"]], 7, None])
 def test_settings_of_another_form(setting):
-    with pytest.raises(RelxError, match="RX510"):
+    with pytest.raises(RelxError, match="RX021"):
         TypeNames(setting)
 
 

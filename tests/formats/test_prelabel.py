@@ -279,9 +279,9 @@ def test_blank_texts_and_folders_that_are_taken(tmp_path):
     assert len(read("doccano", path)[0]) == 1
     (tmp_path / "out").mkdir()
     write("brat", tmp_path, ANN)
-    with pytest.raises(RelxError, match="RX320"):
+    with pytest.raises(RelxError, match="RX186"):
         write("brat", tmp_path, ANN)
-    with pytest.raises(RelxError, match="RX320"), WRITERS["brat"](path):
+    with pytest.raises(RelxError, match="RX186"), WRITERS["brat"](path):
         pass
     with pytest.raises(RelxError, match="RX186"), WRITERS["doccano"](path / "x.jsonl"):
         pass
@@ -323,14 +323,14 @@ def test_the_command_says_what_is_wrong(data, model, code, tmp_path):  # noqa: F
     empty.write_text(" \n")
     for arguments, expected_code in (
         ((None, texts, tmp_path / "o.jsonl", "--to", "prodigy"), "RX185"),
-        ((model, texts, tmp_path / "o.json", "--to", "doccano"), "RX325"),
-        ((model, texts, tmp_path / "o.jsonl", "--to", "labelstudio"), "RX325"),
-        ((model, texts, tmp_path / "full", "--to", "brat"), "RX320"),
+        ((model, texts, tmp_path / "o.json", "--to", "doccano"), "RX368"),
+        ((model, texts, tmp_path / "o.jsonl", "--to", "labelstudio"), "RX368"),
+        ((model, texts, tmp_path / "full", "--to", "brat"), "RX186"),
         ((model, texts, model / "o.jsonl", "--to", "prodigy"), "RX181"),
         ((model, texts, model / "o", "--to", "brat"), "RX181"),
         ((model, tmp_path / "none.txt", tmp_path / "o.jsonl", "--to", "prodigy"), "RX120"),
         ((tmp_path / "none", texts, tmp_path / "o.jsonl", "--to", "prodigy"), "RX180"),
-        ((model, empty, tmp_path / "o.jsonl", "--to", "prodigy", "--code", code), "RX324"),
+        ((model, empty, tmp_path / "o.jsonl", "--to", "prodigy", "--code", code), "RX173"),
         ((model, texts, texts / "o.jsonl", "--to", "prodigy"), "RX186"),
     ):
         pipeline, source, output, *options = arguments

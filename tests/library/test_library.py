@@ -166,7 +166,7 @@ def test_calibrate(folder, docs, data, tmp_path):
     again = sr.calibrate(nlp, iter(docs), per=["label"], **settings)  # a stream is read twice, too
     assert again.record == result.record and again.nlp is nlp
     assert nlp.get_pipe("relation_extractor").thresholds == result.fitted.thresholds
-    with pytest.raises(RelxError, match="RX320"):
+    with pytest.raises(RelxError, match="RX186"):
         sr.calibrate(folder, data, tmp_path / "calibrated", **settings)
 
 

@@ -137,8 +137,8 @@ def test_generators_are_chosen_in_the_config():
         (lambda: make_marker(markers="fancy"), "RX021"),
         (lambda: make_marker(max_pairs=0), "RX021"),
         (lambda: make_within_tokens(-1), "RX021"),
-        (lambda: make_typed_pairs([]), "RX022"),
-        (lambda: make_typed_pairs([["A"]]), "RX022"),
+        (lambda: make_typed_pairs([]), "RX021"),
+        (lambda: make_typed_pairs([["A"]]), "RX021"),
     ],
 )
 def test_settings_that_make_no_sense(make, code):

@@ -214,8 +214,8 @@ def test_forged_files_are_named(copy, load, name, file, damage):
     resign(folder / name)
     with pytest.raises(RelxError) as err:
         load(name, folder / name)
-    assert err.value.code in ("RX592", *OF_KNOWLEDGE), err.value
-    assert (file if err.value.code == "RX592" else file.split("/")[-1]) in str(err.value) or file.startswith("triples")
+    assert err.value.code in ("RX591", *OF_KNOWLEDGE), err.value
+    assert (file if err.value.code == "RX591" else file.split("/")[-1]) in str(err.value) or file.startswith("triples")
 
 
 def change_cfg(folder, change):
@@ -244,7 +244,7 @@ def test_forged_settings_are_named(copy, case):
     name, change = CFG[case]
     folder = copy(name)
     change_cfg(folder / name, change)
-    refused("RX592", folder, folder / name / "cfg")
+    refused("RX591", folder, folder / name / "cfg")
 
 
 def change_layer(folder, change):
@@ -258,15 +258,15 @@ def change_layer(folder, change):
 
 
 LAYERS = {
-    "a width in words": ("RX592", lambda state: state["sizes"].update(width="wide")),
-    "a width below zero": ("RX592", lambda state: state["sizes"].update(width=-1)),
+    "a width in words": ("RX591", lambda state: state["sizes"].update(width="wide")),
+    "a width below zero": ("RX591", lambda state: state["sizes"].update(width=-1)),
     "another width": ("RX051", lambda state: state["sizes"].update(width=4)),
-    "no width": ("RX592", lambda state: state["sizes"].clear()),
-    "half a marker": ("RX592", lambda state: state["task"].update(n_markers=1.5)),
-    "labels that are numbers": ("RX592", lambda state: state["task"].update(labels=[1, 2])),
+    "no width": ("RX591", lambda state: state["sizes"].clear()),
+    "half a marker": ("RX591", lambda state: state["task"].update(n_markers=1.5)),
+    "labels that are numbers": ("RX591", lambda state: state["task"].update(labels=[1, 2])),
     "fewer labels": ("RX051", lambda state: state["task"]["labels"].pop()),
-    "a task of another kind": ("RX592", lambda state: state["task"].update(more=1)),
-    "no weights": ("RX592", lambda state: state.pop("weights")),
+    "a task of another kind": ("RX591", lambda state: state["task"].update(more=1)),
+    "no weights": ("RX591", lambda state: state.pop("weights")),
     "a weight less": ("RX051", lambda state: state["weights"].popitem()),
     "a transformer": ("RX051", lambda state: state.update(extra={"config": "{}"})),
 }
@@ -296,7 +296,7 @@ def test_labels_belong_to_the_weights(copy, name, key):
     """Also where the checksums are right: of a folder put together of two."""
     folder = copy(name)
     change_cfg(folder / name, lambda cfg: cfg[key].reverse())
-    refused("RX593", folder, folder / name / "cfg")
+    refused("RX591", folder, folder / name / "cfg")
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a\\x", ".", ""])

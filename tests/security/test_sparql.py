@@ -92,7 +92,7 @@ HUGE = "SELECT * {{ {} }} ORDER BY ?d".format(
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing there limits a process's memory")
 def test_a_query_that_takes_too_much_memory_is_ended(graph, monkeypatch):
     monkeypatch.setattr(query, "MAX_BYTES", 256 << 20)
-    with pytest.raises(RelxError, match="RX355"):
+    with pytest.raises(RelxError, match="RX346"):
         query.query_graph(graph, HUGE, timeout=300)
 
 

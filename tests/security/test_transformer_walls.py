@@ -87,7 +87,7 @@ SETTINGS = {
 def test_settings_that_name_code_are_refused(saved, case, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
     file, settings = SETTINGS[case]
-    refused("RX596", file, lambda: LoadedTransformer.from_dict(hostile(saved, file, **settings)))
+    refused("RX597", file, lambda: LoadedTransformer.from_dict(hostile(saved, file, **settings)))
 
 
 FILES = {
@@ -174,7 +174,7 @@ def test_a_model_with_code_is_refused(folder, file, dropout, tmp_path, monkeypat
     auto = {**AUTO, "AutoTokenizer": TOKENIZERS} if file == "config.json" else {"AutoTokenizer": TOKENIZERS}
     settings = {"auto_map": auto, **({"model_type": "evil"} if file == "config.json" else {})}
     (model / file).write_text(changed((model / file).read_bytes(), **settings))
-    refused("RX596", file, lambda: load_transformer(TransformerSource(name=str(model), dropout=dropout)))
+    refused("RX597", file, lambda: load_transformer(TransformerSource(name=str(model), dropout=dropout)))
     assert not (tmp_path / "mark").exists()
     assert sys.stdin.readline() == "y\n"  # nobody has asked
 

@@ -102,7 +102,7 @@ class Saved:
         """Read a file; None where it is excluded.
 
         Raises:
-            RelxError: RX591 for a file that is not as it was saved, RX592 for one that `parse` cannot read.
+            RelxError: RX591 for a file that is not as it was saved, RX591 for one that `parse` cannot read.
         """
         if not self.has(key):
             return None
@@ -115,7 +115,7 @@ class Saved:
         """Read a folder, of bytes what was saved in its place; None where it is excluded.
 
         Raises:
-            RelxError: RX591 for a file that is not as it was saved, RX592 for what cannot be read.
+            RelxError: RX591 for a file that is not as it was saved, RX591 for what cannot be read.
         """
         if not self.has(key):
             return None
@@ -136,8 +136,8 @@ class Saved:
         return self._parse(key, self.folder / key, from_disk)
 
     def unreadable(self, key: str, reason: object) -> RelxError:
-        """RX592 for a file that is as it was saved, and yet says what cannot be."""
-        return RelxError("RX592", file=self.place(key), name=self.name, reason=sentence(reason).rstrip("."))
+        """RX591 for a file that is as it was saved, and yet says what cannot be."""
+        return RelxError("RX591", file=self.place(key), name=self.name, reason=sentence(reason).rstrip("."))
 
     # Checks
 

@@ -67,7 +67,7 @@ class TrainedPipe(TrainablePipe):
         lang_thresholds: LangThresholds | None = None,
         scorer: Callable[..., Any] | None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 for settings of another form."""
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX021 for settings of another form."""
         set_extensions()
         self.vocab = vocab
         self.model = model
@@ -139,9 +139,7 @@ class TrainedPipe(TrainablePipe):
             check_held(self, taken, path)
         check_routes(self, unseen)
 
-    def begin_initialize(
-        self, labels: list[str] | None, find: Callable[[], Iterable[str]], source: Any = None
-    ) -> None:
+    def begin_initialize(self, labels: list[str] | None, find: Callable[[], Iterable[str]], source: Any = None) -> None:
         """Set the labels: those of the source, and those given or those that are found.
 
         RAISES: RelxError RX053 without any.
@@ -254,7 +252,7 @@ class TrainedPipe(TrainablePipe):
 
     @property
     def thresholds(self) -> Thresholds:
-        """The thresholds of the settings, which are what holds. RAISES: RelxError RX021, RX561."""
+        """The thresholds of the settings, which are what holds. RAISES: RelxError RX021."""
         return Thresholds.from_settings(self.name, self.threshold, self.label_thresholds, self.lang_thresholds)
 
     def set_thresholds(self, thresholds: Thresholds) -> None:
@@ -398,8 +396,8 @@ class TrainedPipe(TrainablePipe):
         save_folder(self, path, writers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Self:
-        """Load. RAISES: RelxError RX591 for files that are not as they were saved, RX592 for what cannot be read, RX051
-        when the weights do not fit the configured model, RX593 when the labels are not theirs, RX594 when they are not
+        """Load. RAISES: RelxError RX591 for files that are not as they were saved, RX591 for what cannot be read, RX051
+        when the weights do not fit the configured model, RX591 when the labels are not theirs, RX594 when they are not
         finite."""
         self._load(Saved(self, path, exclude))
         return self
@@ -416,7 +414,8 @@ class TrainedPipe(TrainablePipe):
         if saved.has("model"):
             check_finite(self.name, self.model)
             if saved.has("cfg") and self.is_built and not self.is_of_labels(layer_of(self.model).task):
-                raise RelxError("RX593", file=saved.place("cfg"), name=self.name)
+                reason = "its labels are not those of the weights: the folder mixes files of two pipelines"
+                raise RelxError("RX591", file=saved.place("cfg"), name=self.name, reason=reason)
 
     def is_of_labels(self, task: Task) -> bool:
         """Whether the model was trained for the labels that the component has."""

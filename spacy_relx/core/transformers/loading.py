@@ -98,7 +98,7 @@ class LoadedTransformer:
     def from_dict(cls, data: Mapping[str, Any]) -> LoadedTransformer:
         """Without weights: whatever is in memory stands for them. Needs no network and not the folder it came from.
 
-        Nothing but data is read: see `transformer_walls`. RAISES: RelxError RX005, RX080, RX596, RX597.
+        Nothing but data is read: see `transformer_walls`. RAISES: RelxError RX005, RX080, RX597.
         """
         hf, name = _hugging_face(), "of the saved pipeline"
         files = check_archive(name, data["config"], data["tokenizer"])
@@ -130,7 +130,7 @@ def load_transformer(source: TransformerSource) -> LoadedTransformer:
     """Load the pre-trained model and its tokenizer.
 
     Models that need code of their own are refused, see `transformer_walls`; PyTorch files are read as weights only.
-    RAISES: RelxError RX005, RX080 when that cannot be done, RX084 when it has not the layers that are to be kept, RX596
+    RAISES: RelxError RX005, RX080 when that cannot be done, RX084 when it has not the layers that are to be kept, RX597
     for a model that needs code of its own, RX597 for a tokenizer that could not be saved.
     """
     hf, name = _hugging_face(), repr(source.name)

@@ -66,7 +66,7 @@ def check_archive(name: str, config: Any, files: Any) -> dict[str, bytes]:
         The files.
 
     Raises:
-        RelxError: RX597 for a file that is no tokenizer's or is too large, RX596 for settings that name code.
+        RelxError: RX597 for a file that is no tokenizer's or is too large, RX597 for settings that name code.
     """
     if not isinstance(config, str) or not isinstance(files, Mapping):
         raise RelxError("RX597", name=name, file=CONFIG, reason="it is missing, or of another type than was saved")
@@ -99,23 +99,23 @@ def check_settings(name: str, config: Mapping[str, Any], tokenizer: Mapping[str,
         saved: Whether it is a saved pipeline's, which names no files beside its own.
 
     Raises:
-        RelxError: RX596 for what names code or classes that are not transformers' own, or other places to read from.
+        RelxError: RX597 for what names code or classes that are not transformers' own, or other places to read from.
     """
     for file, settings in ((CONFIG, config), (TOKENIZER_CONFIG, tokenizer)):
         for key, value in _walk(settings):
             if key in _NAMES_CODE and value:
-                raise RelxError("RX596", name=name, file=file, reason=f"'{key}' names Python classes to import")
+                raise RelxError("RX597", name=name, file=file, reason=f"'{key}' names Python classes to import")
             # in place of an implementation transformers takes the name of a repository with a kernel
             if "_implementation" in key and isinstance(value, str) and not value.isidentifier():
-                raise RelxError("RX596", name=name, file=file, reason=f"'{key}' names code to fetch, {value[:80]!r}")
+                raise RelxError("RX597", name=name, file=file, reason=f"'{key}' names code to fetch, {value[:80]!r}")
             if saved and file == TOKENIZER_CONFIG and key.endswith("_file") and value:
-                raise RelxError("RX596", name=name, file=file, reason=f"'{key}' names a file, {str(value)[:80]!r}")
+                raise RelxError("RX597", name=name, file=file, reason=f"'{key}' names a file, {str(value)[:80]!r}")
         kind = settings.get("tokenizer_class")
         if kind is not None and not (isinstance(kind, str) and kind in _tokenizers()):
-            raise RelxError("RX596", name=name, file=file, reason=f"transformers has no tokenizer {str(kind)[:80]!r}")
+            raise RelxError("RX597", name=name, file=file, reason=f"transformers has no tokenizer {str(kind)[:80]!r}")
     kind = config.get("model_type")
     if not (isinstance(kind, str) and kind in _text_models()):
-        raise RelxError("RX596", name=name, file=CONFIG, reason=f"transformers has no text model {str(kind)[:80]!r}")
+        raise RelxError("RX597", name=name, file=CONFIG, reason=f"transformers has no text model {str(kind)[:80]!r}")
 
 
 def read_named_settings(name: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -65,7 +65,7 @@ class Writer:
 
     output: a file, or a folder that is new or empty. name: of the pipeline whose predictions these are.
     count: Docs written. Texts of nothing but blanks, which no tool can show, are left out.
-    RAISES: RelxError RX320 (a folder that cannot be used), RX186 (writing). WARNS: RX323 where texts were left out.
+    RAISES: RelxError RX186 (a folder that cannot be used), RX186 (writing). WARNS: RX323 where texts were left out.
     """
 
     #: Whether the output is a folder.
@@ -80,7 +80,9 @@ class Writer:
 
     def __enter__(self) -> Writer:
         if self.folder and self.output.exists() and (not self.output.is_dir() or any(self.output.iterdir())):
-            raise RelxError("RX320", path=self.output)
+            raise RelxError(
+                "RX186", path=self.output, reason="it must be a new or an empty folder, so that nothing is lost"
+            )
         target = self.output.resolve()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
