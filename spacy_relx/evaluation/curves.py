@@ -225,11 +225,9 @@ def mean_curve(curves: Sequence[tuple[Any, Any]], grid: Any) -> tuple[np.ndarray
 
 def _check(scores: np.ndarray, correct: np.ndarray, n_gold: int, ties: str) -> None:
     """RAISES: RelxError RX190."""
-    if len(scores) != len(correct):
-        raise RelxError("RX190", reason=f"there are {len(scores)} scores, but {len(correct)} items correct or not.")
-    if np.isnan(scores).any():
-        raise RelxError("RX190", reason=f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN.")
-    if correct.sum() > n_gold:
-        raise RelxError("RX190", reason=f"{correct.sum()} items are correct, but there are only {n_gold} gold ones.")
+    n_nan = int(np.isnan(scores).sum())
+    if len(scores) != len(correct) or n_nan or correct.sum() > n_gold:
+        counts = {"n": len(scores), "n_nan": n_nan, "n_items": len(correct), "right": int(correct.sum())}
+        raise RelxError("RX190", gold=n_gold, **counts)
     if ties not in ("together", "ranked"):
-        raise RelxError("RX190", reason=f"ties are 'together' or 'ranked', but not {ties!r}.")
+        raise RelxError("RX021", name="ties", value=ties, need="'together' or 'ranked'")

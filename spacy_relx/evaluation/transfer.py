@@ -143,7 +143,7 @@ def transfer_report(
             set L and of averages unless it is named here.
 
     Raises:
-        RelxError: RX177 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
+        RelxError: RX615 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
             language or one without scores asked for, a source that is a target but for its spelling: "EN").
 
     Warns:
@@ -190,20 +190,20 @@ def transfer_report(
 
 
 def check_scores(scores: Any, where: str) -> None:
-    """Make sure that scores have F1s by language. where: names them in the message. RAISES: RelxError RX177."""
+    """Make sure that scores have F1s by language. where: names them in the message. RAISES: RelxError RX615."""
     scores = without_prefix(scores) if isinstance(scores, Mapping) else {}
     if "rel_per_lang" not in scores:
-        raise RelxError("RX177", where=where, reason="there is no 'rel_per_lang'.")
+        raise RelxError("RX615", where=where, reason="there is no 'rel_per_lang'.")
     table = scores["rel_per_lang"]
     if table is None:
-        raise RelxError("RX177", where=where, reason="the documents had no gold relations.")
+        raise RelxError("RX615", where=where, reason="the documents had no gold relations.")
     types = scores.get("rel_per_lang_type") or {}
     if not _is_table(table, *METRICS.values()):
-        raise RelxError("RX177", where=where, reason="'rel_per_lang' is not a table of F1s.")
+        raise RelxError("RX615", where=where, reason="'rel_per_lang' is not a table of F1s.")
     if all(row[key] is None for row in table.values() for key in METRICS.values()):
-        raise RelxError("RX177", where=where, reason="'rel_per_lang' has no F1 of any language.")
+        raise RelxError("RX615", where=where, reason="'rel_per_lang' has no F1 of any language.")
     if not (isinstance(types, Mapping) and all(_is_table(rows, "f") for rows in types.values())):
-        raise RelxError("RX177", where=where, reason="'rel_per_lang_type' is not a table of F1s.")
+        raise RelxError("RX615", where=where, reason="'rel_per_lang_type' is not a table of F1s.")
 
 
 def _is_table(table: Any, *keys: str) -> bool:

@@ -22,11 +22,6 @@ from .instances import all_instances
 from .leakage import BagIndex, Leakage, leakage, sentence_key
 from .reader import corpus_files
 
-_ADVICE = (
-    "A sentence belongs to a bag if it has a relation, or exactly two mentions, between entities that have different "
-    "ids (kb_id): see docs/bags.md."
-)
-
 #: What a report says of bags that teach no direction.
 _ONE_WAY = (
     "\nFew related pairs are asked the other way round, so neither training nor test covers direction. For data of "
@@ -132,7 +127,7 @@ def write_bags(
 
     Raises:
         RelxError: RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be used),
-            RX335 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
+            RX186 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
     """
     if symmetric and not reversed_negatives:
         raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
@@ -201,7 +196,7 @@ def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
     if report.read and not report.taken:
         counts = ", ".join(f"{text} holds for {n}" for text, n in report.meta.items())
         reason = f"--meta takes none of the {report.read} documents that were read ({counts})"
-        raise RelxError("RX142", path=empty[0], reason=reason, advice="Keys and values are compared letter by letter.")
+        raise RelxError("RX142", path=empty[0], reason=f"{reason}; keys and values are compared letter by letter")
     reason = (
         f"of {report.taken} documents that were taken, {report.instances} sentences have a pair of entities with ids"
     )
@@ -209,4 +204,4 @@ def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
         reason += f"; --exclude left out {report.excluded} bags and {report.excluded_sentences} sentences"
     if len(empty) < len(outputs):
         reason += "; the draw put all bags into one of the two files: change --test-share or --seed"
-    raise RelxError("RX142", path=empty[0], reason=reason, advice=_ADVICE)
+    raise RelxError("RX142", path=empty[0], reason=reason)

@@ -87,7 +87,7 @@ def convert(
 
     Raises:
         RelxError: RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input), RX121
-            (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or RX102
+            (nothing to write), RX122 (output), RX186 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or RX102
             (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
 
     Warns:

@@ -16,7 +16,7 @@ from ..data.strict_json import DuplicateKeyError as DuplicateKeyError
 from ..data.strict_json import load_json as load_json
 from ..data.types import UNTYPED as UNTYPED
 from ..data.types import Mention
-from ..errors import MESSAGES, RelxError
+from ..errors import RelxError, message_of
 
 #: What to do with a broken line.
 ON_ERROR = ("raise", "skip")
@@ -248,7 +248,7 @@ class Report:
         self.problem_counts[code] += 1
         if len(self.problems) < MAX_PROBLEMS or self.problem_counts[code] == 1:
             text = excerpt(text)
-            message = MESSAGES[code].format(where=place, text=text, **values)
+            message = message_of(code, {"where": place, "text": text, **values})
             self.problems.append(Problem(code, place.file, place.line, message, text))
 
     def suspect(self, code: str, place: Place, text: str, **values: Any) -> None:
@@ -290,7 +290,7 @@ class Report:
                 "RX600",
                 found.place.file,
                 found.place.line,
-                MESSAGES["RX600"].format(where=found.place, text=found.text, **found.values()),
+                message_of("RX600", {"where": found.place, "text": found.text, **found.values()}),
                 found.text,
             )
             for found in self.unknown_keys.values()

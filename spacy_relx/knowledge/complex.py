@@ -145,7 +145,7 @@ def train_complex(
 
     Raises:
         RelxError: RX233 (no triples, or no valid triple that train has the ids of), RX236 (the saved state is of
-            another training), RX237 (the loss is not finite), RX231 and RX335 (the state cannot be read, or written).
+            another training), RX237 (the loss is not finite), RX205 and RX186 (the state cannot be read, or written).
     """
     settings = settings or ComplExSettings()
     if not len(train):

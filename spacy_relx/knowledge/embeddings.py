@@ -33,7 +33,7 @@ class KBEmbeddings:
         training: How that went. Both JSON-able.
 
     Raises:
-        RelxError: RX231 where ids and vectors do not belong together.
+        RelxError: RX205 where ids and vectors do not belong together.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class KBEmbeddings:
         It has entities.npy and relations.npy (float32, [real; imaginary]), their ids (.txt, one a line) and meta.json.
 
         Raises:
-            RelxError: RX335 where it cannot be written.
+            RelxError: RX186 where it cannot be written.
         """
         folder = Path(folder)
         arrays = {name: getattr(self.model, name).detach().numpy() for name in _TABLES}
@@ -147,7 +147,7 @@ class KBEmbeddings:
             for name, names in ids.items():
                 save_ids(folder, name, names)
         except OSError as err:
-            raise RelxError("RX335", path=folder, reason=err.strerror or err) from err
+            raise RelxError("RX186", path=folder, reason=err.strerror or err) from err
         write_arrays(folder, arrays, meta)
 
     @classmethod
@@ -159,7 +159,7 @@ class KBEmbeddings:
                 looked through. Without it, they are read and must be finite.
 
         Raises:
-            RelxError: RX231 for what is no such folder, for another version, for files that are broken, or of other
+            RelxError: RX205 for what is no such folder, for another version, for files that are broken, or of other
                 sizes or types than they should be.
         """
         folder = Path(folder)
@@ -207,4 +207,4 @@ def _notes(meta: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _broken(path: Path | str, reason: str) -> RelxError:
-    return RelxError("RX231", path=path, reason=reason)
+    return RelxError("RX205", path=path, reason=reason)

@@ -19,7 +19,6 @@ HEAD, LABEL, TAIL = range(3)
 FORMAT, VERSION = "spacy_relx.KnowledgeBase", 1
 _ARRAYS = {"triples": ("int32", 2), "pairs": ("int64", 1), "pair_starts": ("int64", 1), "by_pair": ("int64", 1)}
 #: The error of a folder that is no saved knowledge base, or a broken one.
-_BROKEN = "RX205"
 
 
 class KnowledgeBase:
@@ -232,7 +231,7 @@ class KnowledgeBase:
             meta = {"format": FORMAT, "version": VERSION, **counts, "shapes": sizes}
             (folder / META).write_text(json.dumps(meta, indent=1), encoding="utf8")
         except OSError as err:
-            raise RelxError(_BROKEN, path=folder, reason=f"it cannot be written: {err}") from err
+            raise RelxError("RX186", path=folder, reason=err) from err
 
     @classmethod
     def load(cls, folder: str | Path, *, mmap: bool = True) -> KnowledgeBase:
@@ -245,11 +244,11 @@ class KnowledgeBase:
             RelxError: RX205 for what is no such folder, for another version, for sizes that do not agree.
         """
         folder = Path(folder)
-        meta = read_meta(folder, FORMAT, VERSION, code=_BROKEN)
+        meta = read_meta(folder, FORMAT, VERSION)
         kb = cls.__new__(cls)
         kb.duplicates = 0
-        kb.entity_ids = read_ids(folder, "entities", meta.get("entities"), code=_BROKEN)
-        kb.relation_ids = read_ids(folder, "relations", meta.get("relations"), code=_BROKEN)
+        kb.entity_ids = read_ids(folder, "entities", meta.get("entities"))
+        kb.relation_ids = read_ids(folder, "relations", meta.get("relations"))
         kb.entity_index = dict(zip(kb.entity_ids, range(len(kb.entity_ids))))
         kb.relation_index = dict(zip(kb.relation_ids, range(len(kb.relation_ids))))
         for name in _ARRAYS:
@@ -324,13 +323,13 @@ def _check_triples(triples: Any, n_entities: int, n_relations: int) -> np.ndarra
 
 
 def _broken(folder: Path, reason: str) -> RelxError:
-    return RelxError(_BROKEN, path=folder, reason=reason)
+    return RelxError("RX205", path=folder, reason=reason)
 
 
 def _load_array(folder: Path, name: str, meta: dict[str, Any], mmap: bool) -> np.ndarray:
     dtype, ndim = _ARRAYS[name]
     shape = (meta.get("shapes") or {}).get(name)
-    array = read_array(folder, name, dtype, shape, mmap_mode="r" if mmap else None, code=_BROKEN)
+    array = read_array(folder, name, dtype, shape, mmap_mode="r" if mmap else None)
     if array.ndim != ndim:
         raise _broken(folder, f"its {name}.npy is {array.dtype} {shape}, but {ndim} dimensions are wanted")
     return array

@@ -115,7 +115,7 @@ def train_embeddings(
         The embeddings, with the best epoch and its MRR.
 
     Raises:
-        RelxError: RX246 for a folder of other things, RX335 where it cannot be written, RX248 for a training that is
+        RelxError: RX246 for a folder of other things, RX186 where it cannot be written, RX248 for a training that is
             finished.
 
     Warns:
@@ -149,7 +149,7 @@ def train_embeddings(
 def _check_folder(output: Path) -> None:
     """Make sure that the folder can be written before training begins, and holds nothing but embeddings.
 
-    RAISES: RelxError RX335, RX246.
+    RAISES: RelxError RX186, RX246.
     """
     if (output / META).exists():
         try:
@@ -161,7 +161,7 @@ def _check_folder(output: Path) -> None:
         (output / f".{STATE}").touch()
         (output / f".{STATE}").unlink()
     except OSError as err:
-        raise RelxError("RX335", path=output, reason=err.strerror or err) from err
+        raise RelxError("RX186", path=output, reason=err.strerror or err) from err
 
 
 class EmbeddingScores(dict[str, Any], Shown):

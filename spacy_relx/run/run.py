@@ -159,7 +159,7 @@ def annotate_corpus(
         options: Of the engine.
 
     Raises:
-        RelxError: RX400 for inputs, RX401 for an output that holds something else or another run, RX403 where a run is
+        RelxError: RX182 for inputs, RX186 for an output that holds something else or another run, RX403 where a run is
             at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
             pipeline, RX021 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing
             of it counts as done then.
@@ -235,7 +235,7 @@ def _plan(
     if before is not None:
         _check_plan(output, before, identity, inputs)
     elif not overwrite and any(any((output / name).glob("*")) for name in _FOLDERS):
-        raise RelxError("RX401", path=output, reason="it holds shards of no plan. --overwrite begins anew")
+        raise RelxError("RX186", path=output, reason="it holds shards of no plan. --overwrite begins anew")
     plan = make_plan(identity, inputs, size, fields, before)
     if overwrite:
         _clear(output)
@@ -250,7 +250,7 @@ def _plan(
 
 
 def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Mapping[str, Input]) -> None:
-    """RAISES: RelxError RX401 where the run that is there is another."""
+    """RAISES: RelxError RX186 where the run that is there is another."""
     reason = ""
     if before.identity != identity:
         old, new = before.identity.get("settings", {}), identity["settings"]
@@ -267,7 +267,7 @@ def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Ma
             continue
         reason = reason or f"the run there has '{old.path}' as {name}, {fault}"
     if reason:
-        raise RelxError("RX401", path=output, reason=reason)
+        raise RelxError("RX186", path=output, reason=reason)
 
 
 def _collect(reports: Generator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> set[str]:
@@ -314,7 +314,7 @@ def _locked(output: Path) -> Iterator[None]:
     except RelxError:
         raise
     except OSError as err:
-        raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
+        raise RelxError("RX186", path=output, reason=err.strerror or str(err)) from err
 
 
 def _lock(handle: int, output: Path) -> None:
@@ -329,7 +329,7 @@ def _lock(handle: int, output: Path) -> None:
 
 
 def _check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """RAISES: RelxError RX401 for a folder with something that is not of such a run, or that lies among the inputs."""
+    """RAISES: RelxError RX186 for a folder with something that is not of such a run, or that lies among the inputs."""
     reason = ""
     if output.exists() and not output.is_dir():
         reason = "it is a file"
@@ -339,11 +339,11 @@ def _check_output(output: Path, inputs: Sequence[Path]) -> None:
         try:
             others = [path.relative_to(output).as_posix() for path in _foreign(output)]
         except OSError as err:
-            raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
+            raise RelxError("RX186", path=output, reason=err.strerror or str(err)) from err
         if others:
             reason = f"it holds {min(others)}, which is of no such run. Give a folder of their own"
     if reason:
-        raise RelxError("RX401", path=output, reason=reason)
+        raise RelxError("RX186", path=output, reason=reason)
 
 
 def _foreign(output: Path) -> Iterator[Path]:

@@ -143,7 +143,7 @@ def export(
         How many triples were read and facts written.
 
     Raises:
-        RelxError: RX100 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a stream
+        RelxError: RX100 (format), RX332 (ending), RX333 (no room for temporary files), RX186 (output), RX353 (a stream
             cannot hold a folder), RX005 (the format needs a package), RX021 (another `what`), RX580 (an id), RX544
             (neither Docs nor triples).
 
@@ -182,7 +182,7 @@ def export(
 def check_target(path: Path | None, writer: Writer) -> None:
     """Make sure, before the work, that a writer's package is there and that its output has a place.
 
-    path: None for a stream. RAISES: RelxError RX005, RX335, RX353.
+    path: None for a stream. RAISES: RelxError RX005, RX186, RX353.
     """
     if writer.package:
         from ..data._compat import optional_import
@@ -194,7 +194,7 @@ def check_target(path: Path | None, writer: Writer) -> None:
     elif writer.files:
         check_folder(path, writer.files)
     elif path.is_dir():
-        raise RelxError("RX335", path=path, reason="it is a folder, and a file is written")
+        raise RelxError("RX186", path=path, reason="it is a folder, and a file is written")
 
 
 __all__ = ["ExportReport", "Settings", "Writer", "check_target", "export", "exports", "format_of", "get_writer"]
