@@ -33,7 +33,9 @@ def execute(path: Path, timeout: int = 600) -> Any:
     """
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources=resources).execute()
+    # on a busy machine outputs may arrive late, and nbclient would go on without them
+    client = NotebookClient(notebook, timeout=timeout, kernel_name="python3", iopub_timeout=60, resources=resources)
+    client.execute()
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":
