@@ -351,7 +351,7 @@ try:
 except ValueError as err:
     print(type(err).__name__, err.code, "relations" in str(err))
 """
-    assert run_python(source).split("\n")[:2] == ["[]", "RelxError RX001 True"]
+    assert run_python(source).split("\n")[:2] == ["[]", "PipelineError RX001 True"]
 
 
 def test_extensions_are_registered_once():

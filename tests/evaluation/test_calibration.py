@@ -422,6 +422,6 @@ def test_calibrate_refuses(model, data, tmp_path):
     blank = tmp_path / "blank"
     spacy.blank("en").to_disk(blank)
     assert "RX380" in invoke("calibrate", blank, data, "--output", tmp_path / "o", exit_code=1).output
-    result = invoke("evaluate", model, data, "--reliability", tmp_path / "x.png", exit_code=1)
+    result = invoke("evaluate", model, data, "--reliability", tmp_path / "x.txt", exit_code=1)
     assert "RX368" in result.output
     assert not (tmp_path / "o").exists()

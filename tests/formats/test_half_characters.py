@@ -15,7 +15,7 @@ HALF = "\ud83d"
 TEXT = "Ann met Bob."
 MENTIONS = [{"start": 0, "end": 3, "label": "P"}, {"start": 8, "end": 11, "label": "P"}]
 RELATION = {"head": 0, "tail": 1, "label": "met"}
-PREDICTED = {"head": MENTIONS[0], "tail": MENTIONS[1], "label": "met", "score": 0.5}
+PREDICTED = {**RELATION, "score": 0.5}
 
 
 def write_lines(path, *lines):
@@ -46,11 +46,11 @@ def test_align(tmp_path):
 
 @pytest.mark.parametrize("broken", ["text", "label", "kb_id", "id"])
 def test_export(tmp_path, broken):
-    line = {"id": "b", "text": TEXT, "relations": [PREDICTED]}
+    line = {"id": "b", "text": TEXT, "mentions": MENTIONS, "relations": [PREDICTED]}
     half = json.loads(json.dumps(line))
     half.update({"text": HALF + TEXT} if broken == "text" else {"id": HALF} if broken == "id" else {})
     half["relations"][0].update({"label": HALF} if broken == "label" else {})
-    half["relations"][0]["head"].update({"kb_id": HALF} if broken == "kb_id" else {})
+    half["mentions"][0].update({"kb_id": HALF} if broken == "kb_id" else {})
     path = write_lines(tmp_path / "in.jsonl", line, half, {**line, "id": "c"})
     result = invoke("export", path, "--output", tmp_path / "o.jsonl", exit_code=1)
     assert "[RX339]" in result.stderr and "in.jsonl:2" in result.stderr and "half of a character" in result.stderr

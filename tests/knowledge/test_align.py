@@ -407,14 +407,14 @@ def test_errors(files, tmp_path):
         return result.output
 
     kb, texts, out, names = files["kb"], files["txt"], files["out"], files["aliases"]
-    assert "RX142" in output(kb, texts, out) and "There are no mentions in the 2 texts" in output(kb, texts, out)
+    assert "RX142" in output(kb, texts, out) and "there are no mentions in the 2 texts" in output(kb, texts, out)
     (tmp_path / "empty.txt").write_text("\n \n")
     message = output(kb, tmp_path / "empty.txt", out, "--aliases", names)
-    assert "RX142" in message and "There are no texts in the inputs" in message
+    assert "RX142" in message and "there are no texts in the inputs" in message
     (tmp_path / "strange.txt").write_text("Nobody here.\n")
-    assert "None of the names is found in the 1 texts" in output(kb, tmp_path / "strange.txt", out, "--aliases", names)
+    assert "none of the names is found in the 1 texts" in output(kb, tmp_path / "strange.txt", out, "--aliases", names)
     (tmp_path / "ghost.txt").write_text("Ghost is here.\n")
-    assert "None of the 1 mentions in 1 texts" in output(kb, tmp_path / "ghost.txt", out, "--aliases", names)
+    assert "none of the 1 mentions in 1 texts" in output(kb, tmp_path / "ghost.txt", out, "--aliases", names)
     assert "RX021" in output(kb, texts, out, "--aliases", names, "--test-share", "0.2")
     assert "RX145" in output(kb, texts, texts, "-a", names) or "RX145" in output(kb, texts, kb, "-a", names)
     assert "RX042" in output(kb, texts, out, "--aliases", names, "--lang", "English")
