@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from spacy_relx.core.kernels.dropout import Dropout
-from spacy_relx.core.kernels.table_optimizers import OPTIMIZERS, make_optimizers, row_gradient
+from spacy_relx.core.kernels.table_optimizers import OPTIMIZERS, make_optimizers, row_gradient, step
 
 
 def dropout_ways(args):
@@ -34,15 +34,15 @@ def optimizer_ways(name):
         sparse, dense = (nn.Parameter(torch.randn(args.rows, args.dim)) for _ in range(2))
         rows = torch.randperm(args.rows)[: args.updated]
         gradient = torch.randn(args.updated, args.dim)
-        of_some, of_all = make_optimizers(name, [], [sparse], 0.1) + make_optimizers(name, [dense], [], 0.1)
+        of_some, of_all = make_optimizers(name, [], [sparse], 0.1), make_optimizers(name, [dense], [], 0.1)
 
         def run_sparse():
             sparse.grad = row_gradient(sparse, rows, gradient)
-            of_some.step()
+            step(of_some)
 
         def run_dense():
             dense.grad = torch.zeros_like(dense).index_copy_(0, rows, gradient)
-            of_all.step()
+            step(of_all)
 
         return {"here": run_sparse, "all rows": run_dense}
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from ..core.kernels.table_optimizers import OPTIMIZERS, make_optimizers, row_gradient
+from ..core.kernels.table_optimizers import OPTIMIZERS, make_optimizers, row_gradient, step
 from ..errors import RelxError
 from .complex_network import (
     ComplEx,
@@ -281,9 +281,9 @@ class _Trainer:
         # Draws depend on seed and epoch alone: nothing of them need be saved.
         rng = np.random.default_rng([self.settings.seed, number])
         start, total = time.perf_counter(), 0.0
-        batches, n_batches, n_triples, step = self._batches(rng)
+        batches, n_batches, n_triples, train = self._batches(rng)
         for batch in progress(batches, n_batches, number):
-            total += step(batch)
+            total += train(batch)
         loss = total / n_triples
         if not math.isfinite(loss) or not all(table.isfinite().all() for table in self.model.parameters()):
             raise RelxError("RX237", epoch=number, lr=self.settings.lr)
@@ -329,14 +329,14 @@ class _Trainer:
         weights = Weights(
             rows * len(queries) / queries.n_rows, self.settings.n3, self.settings.l2, self.settings.relation_weight
         )
-        step = self._candidates_step if self._few else self._full_step
-        return queries.batches(rows, rng), -(-queries.n_rows // rows), len(queries), lambda x: step(x, weights, rng)
+        train = self._candidates_step if self._few else self._full_step
+        return queries.batches(rows, rng), -(-queries.n_rows // rows), len(queries), lambda x: train(x, weights, rng)
 
     def _full_step(self, batch: QueryBatch, weights: Weights, rng: np.random.Generator) -> float:
         """Softmax over all entities."""
         entities, relations = self.model.entities, self.model.relations
         loss, entities.grad, relations.grad = self._loss(entities.detach(), relations.detach(), batch, weights)
-        self._update()
+        step(self.optimizers)
         return loss
 
     def _candidates_step(self, batch: QueryBatch, weights: Weights, rng: np.random.Generator) -> float:
@@ -358,7 +358,7 @@ class _Trainer:
         local = batch._replace(heads=heads, tails=tails, bias=bias)
         loss, grad, relations.grad = self._loss(entities.detach()[rows], relations.detach(), local, weights)
         entities.grad = row_gradient(entities, rows, grad)
-        self._update()
+        step(self.optimizers)
         return loss
 
     def _sampled_step(self, triples: Tensor, generator: torch.Generator) -> float:
@@ -380,12 +380,8 @@ class _Trainer:
         grad = entities.grad
         self.model.entities.grad = None if grad is None else row_gradient(self.model.entities, rows, grad)
         self.model.relations.grad = relations.grad
-        self._update()
+        step(self.optimizers)
         return float(loss.detach())
-
-    def _update(self) -> None:
-        for optimizer in self.optimizers:
-            optimizer.step()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ OPTIMIZERS = ("adagrad", "adam")
 def make_optimizers(
     name: str, dense: Sequence[nn.Parameter], sparse: Sequence[nn.Parameter], lr: float
 ) -> list[Optimizer]:
-    """The optimizers of tables; step all of them.
+    """The optimizers of tables, for `step`.
 
     Args:
         name: "adagrad" (Duchi, Hazan and Singer 2011), whose rows without a gradient do not change, so that updating
@@ -37,6 +37,13 @@ def _fused(kind: Any) -> dict[str, Any]:
     """Fused kernels pass over the memory once, three times as fast as one operation behind the other; PyTorch before
     2.5 has none of Adagrad."""
     return {"fused": True} if "fused" in inspect.signature(kind).parameters else {}
+
+
+def step(optimizers: Sequence[Optimizer]) -> None:
+    """Update the tables."""
+    with torch.sparse.check_sparse_tensor_invariants(enable=False):  # PyTorch warns where nobody has chosen
+        for optimizer in optimizers:
+            optimizer.step()
 
 
 def row_gradient(table: nn.Parameter, rows: Tensor, values: Tensor) -> Tensor:
