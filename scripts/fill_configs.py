@@ -16,25 +16,11 @@ from pathlib import Path
 from spacy import util
 from thinc.api import Config
 
+from spacy_relx.library.configs import fill
+
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 HEADER = re.compile(r"\[([\w.@-]+)\]")
 KEY = re.compile(r"([\w@*.-]+) *=")
-
-
-def fill(config: Config) -> Config:
-    """The config as `spacy init fill-config` completes it. Components with a `source` stay as they are, unread.
-
-    Args:
-        config: Not interpolated.
-    """
-    own = config.copy()
-    sourced = {name: part for name, part in config["components"].items() if "source" in part}
-    own["nlp"]["pipeline"] = [name for name in config["nlp"]["pipeline"] if name not in sourced]
-    own["components"] = {name: part for name, part in config["components"].items() if name not in sourced}
-    filled = util.load_model_from_config(own, auto_fill=True).config.copy()
-    filled["nlp"]["pipeline"] = config["nlp"]["pipeline"]
-    filled["components"].update(sourced)
-    return filled
 
 
 def sections(text: str) -> list[tuple[str, list[str]]]:

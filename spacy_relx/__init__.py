@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .formats.mentions import gold_example as gold_example
     from .library.checks import check as check
     from .library.comparison import compare as compare
+    from .library.configs import init_config as init_config
     from .library.corpora import align as align
     from .library.corpora import convert as convert
     from .library.corpora import make_bags as make_bags
@@ -75,6 +76,7 @@ _LAZY = {
     "export": "library.exports",
     "facts": "library.extraction",
     "gold_example": "formats.mentions",
+    "init_config": "library.configs",
     "make_bags": "library.corpora",
     "predict": "library.extraction",
     "prelabel": "library.prelabelling",
@@ -131,6 +133,7 @@ __all__ = [
     "export",
     "facts",
     "gold_example",
+    "init_config",
     "make_bags",
     "merge_docs",
     "predict",

@@ -36,6 +36,7 @@ def test_the_form(name):
     summary, _, rest = doc.partition("\n")
     assert summary.endswith(".") and (not rest or rest.startswith("\n"))
     assert not re.search(r"^ *(?:RETURNS|RAISES|WARNS|YIELDS):", doc, re.MULTILINE)
+    assert section(doc, "Returns") or inspect.signature(getattr(sr, name)).return_annotation == "None"
 
 
 def test_a_missing_line_is_found():

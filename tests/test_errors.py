@@ -1,7 +1,9 @@
 """Classes of errors, and how they travel."""
 
+import ast
 import pickle
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from spacy_relx import errors
 from spacy_relx.errors import AREAS, CATALOGUE, MESSAGES, RelxError, RelxWarning, warn
 from spacy_relx.run.serving.requests import Refusal
 
+ROOT = Path(__file__).parents[1]
 ERRORS = sorted(code for code, (kind, _) in CATALOGUE.items() if issubclass(kind, RelxError))
 WARNINGS = sorted(set(MESSAGES) - set(ERRORS))
 #: A code of each class, and what it is for code that knows nothing of this package.
@@ -94,3 +97,48 @@ def test_warnings_have_their_code():
     with pytest.warns(RelxWarning, match=r"^\[RX323\]") as caught:
         warn("RX323", n=3)
     assert caught[0].message.code == "RX323"
+
+
+def named_in(folder):
+    files = [path for path in (ROOT / folder).rglob("*.py") if path.parent != ROOT / "spacy_relx" / "errors"]
+    return {code for path in files for code in re.findall(r"\bRX\d{3}\b", path.read_text(encoding="utf8"))}
+
+
+def test_every_code_that_is_named_has_a_message():
+    assert named_in("spacy_relx") - set(CATALOGUE) == set()
+
+
+def test_every_message_is_used_and_tested():
+    assert set(CATALOGUE) - named_in("spacy_relx") == set()
+    assert set(CATALOGUE) - named_in("tests") == set()
+
+
+def test_a_reason_may_have_a_full_stop_of_its_own():
+    for reason in ("it is gone", "it is gone.", "it is gone.\n"):
+        assert str(RelxError("RX186", path="x", reason=reason)).startswith("[RX186] x cannot be written: it is gone. C")
+
+
+#: What calls add to the fields that they are given.
+ADDED: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("RelxError", "warn"), frozenset()),
+    **dict.fromkeys(("BadRecord", "BadFile", "broken", "note", "pass_over"), frozenset({"where", "text"})),
+}
+
+
+def calls():
+    """(place, code, its fields that a call does not give, those that it gives and the message has not)."""
+    for path in (ROOT / "spacy_relx").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            name = isinstance(node, ast.Call) and (getattr(node.func, "id", None) or getattr(node.func, "attr", None))
+            codes = [a.value for a in node.args if isinstance(a, ast.Constant)] if name in ADDED else []
+            codes = [code for code in codes if code in MESSAGES]
+            given = {keyword.arg for keyword in node.keywords} if codes else set()
+            if codes and None not in given:
+                fields = set(re.findall(r"(?<!\{)\{(\w+)", MESSAGES[codes[0]])) - ADDED[name]
+                yield f"{path.name}:{node.lineno}", codes[0], fields - given, given - fields - {"line"}
+
+
+def test_calls_give_the_fields_of_their_messages():
+    found = list(calls())
+    assert len(found) > 300
+    assert [call for call in found if call[2] or call[3]] == []

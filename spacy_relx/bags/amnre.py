@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Callable, Literal, cast
+from typing import Callable, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -141,18 +141,18 @@ class MultilingualNetwork(FactNetwork):
 
         words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width), each, or None without such encoders.
         """
-        parts = list(self._by_language(words, batch))
+        parts = list(self._by_lang(words, batch))
         individual = self._encode(self.individual, parts)
         return individual, individual if self.shared else self._encode(self.consistent, parts)
 
-    def _consistent(self, words: Tensor, batch: InstanceBatch) -> Any:
-        return self._encode(self._consistent_encoders, self._by_language(words, batch))
+    def _consistent(self, words: Tensor, batch: InstanceBatch) -> Tensor | None:
+        return self._encode(self._consistent_encoders, self._by_lang(words, batch))
 
     @property
     def _consistent_encoders(self) -> nn.ModuleList | None:
         return self.individual if self.shared else self.consistent
 
-    def _by_language(self, words: Tensor, batch: InstanceBatch) -> Iterator[_OfLanguage]:
+    def _by_lang(self, words: Tensor, batch: InstanceBatch) -> Iterator[_OfLanguage]:
         """The sentences of each language that occurs: its row, theirs, their words, and their batch."""
         if bool((batch.langs == batch.langs[:1]).all()):
             for lang in batch.langs[:1].tolist():
@@ -187,8 +187,8 @@ class MultilingualNetwork(FactNetwork):
         if individual is None or self.classifiers is None:
             return
         owners = bags.owners()
-        classifiers: Any = self.classifiers
-        for lang, classifier in enumerate(classifiers, start=1):
+        for lang, module in enumerate(self.classifiers, start=1):
+            classifier = cast(SoftmaxBagClassifier, module)
             mine = langs == lang
             if bool(mine.any()):
                 sizes = torch.bincount(owners[mine], minlength=len(bags))
@@ -196,8 +196,8 @@ class MultilingualNetwork(FactNetwork):
 
     @property
     def _no_relation_weight(self) -> float:
-        classifier: Any = self.classifier if self.classifier is not None else self.classifiers[0]  # type: ignore[index]
-        return classifier.no_relation_weight
+        classifier = self.classifier if self.classifier is not None else self.classifiers[0]  # type: ignore[index]
+        return cast(SoftmaxBagClassifier, classifier).no_relation_weight
 
     def _penalty(self, individual: Tensor, consistent: Tensor, langs: Tensor) -> Tensor:
         """Eq. 17: a sum over languages."""

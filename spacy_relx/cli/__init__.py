@@ -2,7 +2,7 @@
 
 from spacy.cli._util import app
 
-from . import data, kb, scores, texts, training, triples  # noqa: F401  (they register their commands)
+from . import configs, data, kb, scores, texts, training, triples  # noqa: F401  (they register their commands)
 from ._app import relx_app
 
 app.add_typer(relx_app, name="relx")

@@ -28,6 +28,7 @@ OnError = Literal["raise", "skip"]
 Optimizer = Literal["adagrad", "adam"]
 SplitBy = Literal["text", "id"]
 Style = Literal["rows", "arcs", "browse"]
+Task = Literal["relations", "joint", "facts"]
 Tool = Literal["prodigy", "brat", "labelstudio", "doccano"]
 What = Literal["all", "relations", "facts"]
 

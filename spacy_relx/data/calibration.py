@@ -32,8 +32,11 @@ def log_odds(scores: np.ndarray) -> np.ndarray:
 class Fit:
     """What was fitted on the items of one label, of one language, of both, or (None, None) on all items.
 
-    right, wrong: items it was fitted on. temperature: what log-odds are divided by; else None. points: ends of the
-    steps of an isotonic fit, (score, calibrated score), both not falling; else empty.
+    Attributes:
+        right: Items it was fitted on.
+        wrong: Items it was fitted on.
+        temperature: What log-odds are divided by; else None.
+        points: Ends of the steps of an isotonic fit, (score, calibrated score), both not falling; else empty.
     """
 
     label: str | None
@@ -84,8 +87,10 @@ def _within(values: np.ndarray) -> bool:
 class Calibration:
     """Fits of an extractor's scores, the most special one for each item.
 
-    method: one of `METHODS`. fits: that of all items first. Of an item the fit is that of its label and language; else
-    of its label; else of its language; else of all.
+    Args:
+        method: One of `METHODS`.
+        fits: That of all items first. Of an item the fit is that of its label and language; else of its label; else of
+            its language; else of all.
     """
 
     def __init__(self, method: str, fits: Sequence[Fit]):
@@ -120,14 +125,21 @@ class Calibration:
     ) -> np.ndarray:
         """The fit of each item, int64 (n_items,).
 
-        columns: int (n_items,), rows of `labels`. langs, sizes: the language of one Doc's items after the other, and
-        how many these are.
+        Args:
+            columns: int (n_items,), rows of `labels`.
+            langs: The language of one Doc's items after the other, and how many these are.
+            sizes: The language of one Doc's items after the other, and how many these are.
         """
         codes = np.repeat([self._langs.get(lang, len(self._langs)) for lang in langs] or [0], sizes or [0])
         return self._table(labels)[codes, columns]
 
     def apply(self, scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Calibrated scores, float64 (n_items,). scores: float (n_items,). rows: the fit of each."""
+        """Calibrated scores, float64 (n_items,).
+
+        Args:
+            scores: float (n_items,).
+            rows: The fit of each.
+        """
         found = np.zeros(len(scores), dtype="float64")
         order = np.argsort(rows, kind="stable")
         used, starts = np.unique(rows[order], return_index=True)
@@ -140,7 +152,11 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, data: Any) -> Calibration:
-        """Read what `to_dict` gives. RAISES: RelxError RX382."""
+        """Read what `to_dict` gives.
+
+        Raises:
+            RelxError: RX382.
+        """
         try:
             fits = [Fit.from_dict(each) for each in data["fits"]]
             found = cls(str(data["method"]), fits)
@@ -172,7 +188,7 @@ class PairScores:
 
     mentions: of the pairs. pairs: int (n_pairs, 2), head and tail, places in `mentions`. labels: of the columns. raw:
     float32 (n_pairs, n_labels), the model's own scores. multi_label: whether a pair may have several labels. lang: of
-    the Doc, "" where unknown. calibration: of the extractor, None for none. component: name of the extractor.
+    the Doc, "" where unknown. calibration: of the extractor, or None. component: name of the extractor.
     """
 
     mentions: Sequence[Mention]

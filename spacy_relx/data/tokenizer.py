@@ -292,8 +292,9 @@ def _has_gold_tokens(example: Example) -> bool:
 def make_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
     """`spacy_relx.MultilingualTokenizer.v1`: a tokenizer for all scripts, see the top of the module.
 
-    RETURNS: nlp -> `spacy.tokenizer.Tokenizer`, made from the rules of `nlp.Defaults` and those here. It writes what
-    spaCy's own class writes and reads, and no character of the text is ever lost.
+    Returns:
+        Nlp -> `spacy.tokenizer.Tokenizer`, made from the rules of `nlp.Defaults` and those here. It writes what spaCy's
+        own class writes and reads, and no character of the text is ever lost.
     """
     return _create_tokenizer
 

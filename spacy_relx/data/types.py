@@ -374,7 +374,11 @@ class Candidates(Sequence[Any]):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], doc: Doc | None = None) -> Candidates:
-        """Candidates of plain columns. doc: what they are stored on; the columns then have the mentions' characters."""
+        """Candidates of plain columns.
+
+        Args:
+            doc: What they are stored on; the columns then have the mentions' characters.
+        """
         candidates = cls.__new__(cls)
         candidates._columns = data
         candidates._doc = doc

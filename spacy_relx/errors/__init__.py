@@ -32,6 +32,7 @@ from .classes import (
     RunError,
     SettingError,
     TrainingError,
+    message_of,
 )
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "SettingError",
     "TrainingError",
     "listed",
+    "message_of",
     "sentence",
     "warn",
 ]
@@ -91,7 +93,7 @@ _LIBRARIES = {"spacy_relx", "spacy", "thinc"}
 
 def warn(code: str, **values: Any) -> None:
     """Issue the coded warning as a `RelxWarning`, as of the nearest line that is neither ours nor of spaCy."""
-    warnings.warn(RelxWarning(f"[{code}] {MESSAGES[code].format(**values)}", code), stacklevel=_level_outside())
+    warnings.warn(RelxWarning(f"[{code}] {message_of(code, values)}", code), stacklevel=_level_outside())
 
 
 def _level_outside() -> int:

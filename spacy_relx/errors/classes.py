@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import Self
 
+#: Fields that are clauses of a message.
+_CLAUSES = ("reason", "problem")
 #: Code -> (class, message). `spacy_relx.errors` fills it from the modules of messages.
 CATALOGUE: dict[str, tuple[type[RelxError] | type[RelxWarning], str]] = {}
+
+
+def message_of(code: str, values: Mapping[str, Any]) -> str:
+    """The message of a code, with its fields filled in.
+
+    Args:
+        code: The code.
+        values: The fields. A reason or problem may end in full stops: the message has its own.
+    """
+    filled = {name: str(value).rstrip(" .\n") if name in _CLAUSES else value for name, value in values.items()}
+    return CATALOGUE[code][1].format(**filled)
 
 
 class RelxError(Exception):
@@ -30,7 +44,7 @@ class RelxError(Exception):
         return super(RelxError, kind).__new__(kind)  # that of its built-in class, which may be OSError
 
     def __init__(self, code: str, **values: Any) -> None:
-        message = f"[{code}] {CATALOGUE[code][1].format(**values)}"
+        message = f"[{code}] {message_of(code, values)}"
         super().__init__(message)
         self.args = (message,)  # OSError takes them from __new__, which has not got the message
         self.code = code

@@ -45,7 +45,7 @@ MESSAGES: Messages = {
         "lacks).",
     },
     InputError: {
-        "RX061": "The word vectors '{path}' cannot be used: {reason} Set a text file of vectors (word2vec, GloVe, "
+        "RX061": "The word vectors '{path}' cannot be used: {reason}. Set a text file of vectors (word2vec, GloVe, "
         "fastText), a floret table (.floret), a pipeline with vectors, 'vocab' for the vectors of this "
         "pipeline's vocab, or null for no vectors.",
     },
@@ -110,7 +110,7 @@ MESSAGES: Messages = {
         "with labels from all training data. In: {text!r}",
     },
     ModelError: {
-        "RX260": "'{name}' cannot start from {path}: {reason}",
+        "RX260": "'{name}' cannot start from {path}: {reason}.",
     },
     TrainingError: {
         "RX056": "Training of '{name}' has diverged: the loss is {loss}. Lower [training.optimizer] learn_rate, or "
@@ -124,7 +124,7 @@ MESSAGES: Messages = {
         "RX024": "The Doc '{text}...' has {total} candidate pairs. The {limit} nearest are kept, {dropped} are left "
         "out. Raise 'max_pairs' of the entity_type_marker, or choose a generator that proposes fewer pairs.",
         "RX025": "'{name}' was not trained with the entity type '{label}': {n} of the {total} mentions so far have it. They get the uniform marker, which costs accuracy. Entity types in training: {known}. {remedy}",
-        "RX041": "'{name}' continues without language detection (default: {default!r}): {reason}",
+        "RX041": "'{name}' continues without language detection (default: {default!r}): {reason}.",
         "RX057": "'{setting}' of '{name}' names relations that are not among its labels and have no effect: {names}. "
         "Labels: {known}.",
         "RX058": "Only {covered} of {gold} gold {what} in the first training Docs have a candidate pair, and '{name}' "
@@ -142,7 +142,7 @@ MESSAGES: Messages = {
         "sentences (or pieces of max_tokens tokens), {long} have a mention of more than {limit} tokens "
         "(max_mention_tokens). They count as misses.",
         "RX266": "No training Doc of '{name}' has a language (doc._.lang), so its switcher cannot choose a route. Set "
-        "languages in the data (relx data convert --lang), or let a 'language_router' with 'languages' set them "
+        "languages in the data (relx data convert --lang), or let a 'language_router' with 'langs' set them "
         'during training: annotating_components = ["language_router"] under [training].',
         "RX267": "No model in this pipeline was trained on the language '{lang}' ({known}). Its texts take {route}. "
         "This warning is shown once per language.",
@@ -150,7 +150,7 @@ MESSAGES: Messages = {
         "and takes none. The component gets raw text, and so do the scores.",
         "RX274": "Texts in the languages {names} ('' is unknown) reached a model with a switcher for {known}, but no "
         "'language_router' assigned them a route. They take the average of all routes. Put a language_router "
-        "before the model, with the model's languages in its setting 'languages' (training sets them), or "
+        "before the model, with the model's languages in its setting 'langs' (training sets them), or "
         "set doc._.lang.",
         "RX275": "'{name}' freezes {n} parameters that {path} lacks or has in another shape ({names}). They, or their "
         "new rows, keep their random initialisation. Add them to 'train', or keep the sizes of {path}; new "

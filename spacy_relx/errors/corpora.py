@@ -33,8 +33,9 @@ MESSAGES: Messages = {
     EmptyDataError: {
         "RX131": "There are no annotated documents at {path}: {reason}. Give a .spacy file or a folder of .spacy "
         "files, made with: python -m spacy relx data convert",
-        "RX134": "{path} has no Docs to train on: {reason}",
-        "RX142": "There are no bags to write to {path}: {reason}. {advice}",
+        "RX134": "{path} has no Docs to train on: {reason}.",
+        "RX142": "There are no bags to write to {path}: {reason}.\nA sentence belongs to a bag if it has a relation, or"
+        " exactly two mentions, between entities that have different ids (kb_id): see docs/bags.md.",
         "RX146": "{path} has no sentence in the languages of the setting 'langs', {langs}. Its sentences are in "
         "{found} ('' is unknown: set it with relx data convert --lang).",
     },

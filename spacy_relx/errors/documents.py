@@ -37,7 +37,7 @@ MESSAGES: Messages = {
         "are exported with their Doc.",
         "RX580": "The id of {where} cannot be used: {reason}. An id is a string or an integer; omit it, or use null, "
         "for none.",
-        "RX581": "The value cannot be written as JSON: {reason} JSON has no NaN and no Infinity, and UTF-8 has no "
+        "RX581": "The value cannot be written as JSON: {reason}. JSON has no NaN and no Infinity, and UTF-8 has no "
         "lone surrogates. Find the component that sets the value.",
     },
     PipelineError: {

@@ -13,41 +13,39 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
-        "RX178": "The runs cannot be compared: {reason}",
+        "RX178": "The runs cannot be compared: {reason}.",
         "RX385": "The settings of '{name}' contradict each other: {reason}.",
-        "RX386": "The setting '{setting}' of '{name}' must be {need}, but got {value!r}.",
-        "RX390": "The calibration cannot be fitted: {reason}",
+        "RX390": "The calibration cannot be fitted: {reason}.",
         "RX397": "The {setting} must be relations of the data, but {names} do not occur. The data have: {known}.",
     },
     DataError: {
-        "RX190": "The ranking of facts cannot be scored: {reason}",
+        "RX190": "A ranking needs a score for each item, none of them NaN, and no more right items than there are gold"
+        " ones, but has {n} scores ({n_nan} NaN) for {n_items} items, of which {right} are right, with {gold}"
+        " gold ones.",
         "RX191": "The bag Doc '{text}...' is about the entities ({head}, {tail}), but has a gold fact about "
         "({other_head}, {other_tail}). A bag holds facts of its own pair only: correct doc._.facts or "
         "doc._.bag.",
         "RX192": "The documents mix bags (doc._.bag) and others, from document {number} on. Bags are given to the "
         "pipeline with their mentions, other documents without. Evaluate them separately, or give mentions "
         "to all (gold_mentions=True, on the command line --gold-mentions).",
-        "RX197": "The curves cannot be drawn: {reason}",
+        "RX197": "The curve '{name}' must have as many values of recall as of precision and of spread, but has "
+        "{lengths}.",
         "RX391": "Scores must be finite numbers in [0, 1], at least one, with one answer (right or wrong) for each, "
         "but there are {n} scores and {right} answers.",
     },
     EmptyDataError: {
         "RX173": "There is nothing to do: {where} holds no documents.",
-        "RX177": "{where} has no scores of relations by language: {reason} Give the output of relx evaluate --output "
-        "or the result of evaluate(...).",
         "RX387": "The calibration cannot be fitted: {right} of {n} scored pairs are right, but both right and wrong "
         "pairs are needed. Use more documents, with the relations that the pipeline knows. A pipeline that "
         "finds no mentions itself needs --gold-mentions.",
-        "RX393": "There is nothing to draw: no relation was predicted and no pair was scored.",
+        "RX393": "There is nothing to draw: {reason}.",
         "RX394": "{path} has no relations to learn constraints from. Give annotated documents, as for training.",
         "RX395": "{path} yields no hard negatives: it has {n} documents with {relations} relations. Give annotated "
         "documents with relations that the pipeline knows.",
     },
     InputError: {
-        "RX176": "'{arg}' is not a valid run: {reason} Give NAME=PATH, where PATH is a metrics file of relx evaluate, "
+        "RX176": "'{arg}' is not a valid run: {reason}. Give NAME=PATH, where PATH is a metrics file of relx evaluate, "
         "the folder of a pipeline (with --test), or a pattern with wildcards for several runs of that name.",
-        "RX194": "{where} has no curve of facts: {reason} Give the output of relx evaluate --output for a pipeline "
-        "that finds facts.",
     },
     DamagedFileError: {
         "RX382": "The saved calibration cannot be read: {reason}. It is in the file cfg of the component's folder. "

@@ -68,7 +68,7 @@ MESSAGES: Messages = {
         "project, or remove the file.",
     },
     OutputError: {
-        "RX121": "Nothing was written to {path}: {reason}",
+        "RX121": "Nothing was written to {path}: {reason}.",
     },
     RelxWarning: {
         "RX110": "{where}: the mention [{start}, {end}) {mention!r} does not start and end at token boundaries "

@@ -41,9 +41,6 @@ MESSAGES: Messages = {
     },
     EmptyDataError: {
         "RX204": "The knowledge base {path} has no triples.\n{report}",
-        "RX220": "{reason}, so no sentence can be labelled. {advice}",
-        "RX221": "There are no bags for {path}: no sentence mentions two entities that the knowledge base relates.\n"
-        "{report}",
         "RX233": "None of the {n} triples can be used: the embeddings lack an entity or the relation of every one. "
         "Check that the ids belong to the same knowledge base.",
         "RX243": "There are no triples in {paths}: facts need bags, or relations whose mentions are linked (kb_id). "
@@ -61,9 +58,8 @@ MESSAGES: Messages = {
         "columns: entity id, name, and optionally entity type and language.",
     },
     DamagedFileError: {
-        "RX205": "{path} is not a valid knowledge base: {reason}. Save it again with KnowledgeBase.save.",
-        "RX231": "{path} holds no valid embeddings of a knowledge base: {reason}. Train or save them again, or copy "
-        "the whole folder again.",
+        "RX205": "{path} cannot be used: {reason}. The folder is damaged or holds something else: copy it again, or "
+        "make it again.",
         "RX236": "The saved state {path} belongs to another training, with {differ}. Use the same triples and "
         "settings, use another folder, or do not resume.",
     },

@@ -13,10 +13,10 @@ from .classes import (
 MESSAGES: Messages = {
     SettingError: {
         "RX081": "The settings of spacy_relx.MarkedModel.v1 contradict each other: {problem}.",
-        "RX187": "GPU {gpu} cannot be used: {reason} Omit --gpu-id to run on the CPU.",
+        "RX187": "GPU {gpu} cannot be used: {reason}. Omit --gpu-id to run on the CPU.",
     },
     InputError: {
-        "RX188": "The code file '{path}' cannot be imported: {reason}",
+        "RX188": "The code file '{path}' cannot be imported: {reason}.",
     },
     DamagedFileError: {
         "RX591": "The file '{file}' of the saved component '{name}' is damaged: {reason}. Copy the pipeline again "
@@ -33,13 +33,13 @@ MESSAGES: Messages = {
         "weights of an earlier component that provides vectors are broken, or the vectors of the Doc are.",
     },
     ModelError: {
-        "RX080": "The transformer {name} cannot be loaded: {reason} Give the name of a model of the Hugging Face hub, "
+        "RX080": "The transformer {name} cannot be loaded: {reason}. Give the name of a model of the Hugging Face hub, "
         "or a folder with a model (config.json, the tokenizer's files, model.safetensors).",
         "RX082": "A transformer of the type '{kind}' cannot have markers beside the text. Use one of {known} with "
         'absolute positions, mode = "single", or mode = "shared" with inline = true.',
         "RX084": "The transformer of the type '{kind}' has {layers} layers that can be told apart, too few for layers "
         "or freeze_layers = {wanted}, or for layer_decay. Use fewer, or leave the settings at null, 0 and 1.",
-        "RX180": "The pipeline '{model}' cannot be loaded: {reason} Give the folder of a trained pipeline (with a "
+        "RX180": "The pipeline '{model}' cannot be loaded: {reason}. Give the folder of a trained pipeline (with a "
         "config.cfg, such as training/model-best) or the name of an installed pipeline package. If the "
         "pipeline uses components of your own, name their file with --code.",
         "RX596": "The transformer {name} is refused because its {file} requires more than data ({reason}). This "

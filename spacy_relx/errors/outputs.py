@@ -29,42 +29,35 @@ MESSAGES: Messages = {
         "RX368": "The output {path} has the wrong ending for {kind}. Use one of: {known}.",
     },
     DataError: {
-        "RX183": "{where}: {reason} Correct the text, or leave out broken ones with --on-error skip.",
+        "RX183": "{where}: {reason}. Correct the text, or leave out broken ones with --on-error skip.",
         "RX337": "The triple {triple} has a score that is not finite ({value}). Train or predict again, or leave out "
         "the triple.",
         "RX339": "{where}: {reason}. In: {text!r}. Give lines of relx predict, relx facts or relx export; to skip "
         "broken lines, use --on-error skip.",
     },
-    MissingFileError: {
-        "RX354": "There is no file {path} to build a graph from. Make one with: relx export INPUT --output triples.ttl",
-    },
+    MissingFileError: {},
     InputError: {
-        "RX182": "The texts of '{path}' cannot be read: {reason} Give a .txt file (one text a line), a .jsonl file "
-        '(one {{"text": ..., "lang": ..., "id": ...}} a line), a .spacy file, or - for lines from standard '
-        "input.",
+        "RX182": "The texts of {path} cannot be read: {reason}. Texts are files in .txt (one a line), .jsonl (one "
+        '{{"text": ..., "lang": ..., "id": ...}} a line), .spacy or .parquet, also packed as .gz, or - for '
+        "lines from standard input.",
         "RX338": "{path} cannot be read as triples: {reason}. Give .spacy files with relations or facts, Parquet "
         "files of relx annotate or relx export, JSON Lines of relx predict, relx facts or relx export (- for "
         "standard input), or folders of these.",
-        "RX340": "{path} is not a file of RDF triples. Give files that end in {known}; relx export writes them.",
         "RX341": "{path} cannot be read as RDF: {reason}. The ending of the file determines its syntax.",
         "RX350": "The meta.json of the pipeline {path} cannot be read: {reason}. Set --model to a name, or to the "
         "folder of a pipeline.",
     },
-    DamagedFileError: {
-        "RX342": "{path} holds no graph: {reason}. Make one with relx graph build.",
-    },
+    DamagedFileError: {},
     OutputError: {
         "RX181": "The output {path} is in the folder of the pipeline {model}, whose files would be overwritten or "
         "mixed with others. Choose another path with --output.",
-        "RX186": "Cannot write '{path}': {reason} Choose another path with --output.",
+        "RX186": "{path} cannot be written: {reason}. Choose another path, or check its permissions and free space.",
         "RX189": "The output {path} is one of the inputs, which would be overwritten. Choose another path with "
         "--output.",
         "RX320": "The output {path} must be a new or an empty folder, so that nothing is overwritten. Choose another "
         "folder.",
         "RX333": "The temporary database in which rows wait failed: {reason}. Make room in the folder for temporary "
         "files, or choose another with the environment variable TMPDIR.",
-        "RX335": "{path} cannot be written: {reason}. Choose another path, or check its permissions and free space.",
-        "RX343": "{path} is in the folder {folder}, which the new graph would replace. Choose another folder.",
     },
     QueryError: {
         "RX344": "The query cannot be answered: {reason}. Queries are SPARQL 1.1 and read-only: SELECT, ASK, "
@@ -78,7 +71,7 @@ MESSAGES: Messages = {
         "{known}.",
     },
     RelxWarning: {
-        "RX184": "{n} texts were left out, the first at {where}: {reason}",
+        "RX184": "{n} texts were left out, the first at {where}: {reason}.",
         "RX336": "There are no triples to export. {path} is valid, but empty.",
         "RX348": "{n} broken lines were left out, the first at {where}: {reason}.",
         "RX349": "There are more than {limit} rows; the rest are left out. Raise --limit, or set it to 0 for all rows.",

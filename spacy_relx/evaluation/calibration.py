@@ -156,11 +156,17 @@ def fit_calibration(
 ) -> Fitted:
     """Fit scores and thresholds.
 
-    method: see `calibration.METHODS`. precision: what thresholds are to reach; None: the best F1. per: "label",
-    "lang", or both: labels, languages, and labels in a language, get a fit of their own where they have at least
-    `min_examples` items that are right and as many that are wrong.
-    WARNS: RX388 for fits whose threshold cannot reach the precision on these items: they never predict.
-    RAISES: RelxError RX387 where all items are right, or all wrong; RX390 for settings that do not go together.
+    Args:
+        method: See `calibration.METHODS`.
+        precision: What thresholds are to reach; None: the best F1.
+        per: "label", "lang", or both: labels, languages, and labels in a language, get a fit of their own where they
+            have at least `min_examples` items that are right and as many that are wrong.
+
+    Raises:
+        RelxError: RX387 where all items are right, or all wrong; RX390 for settings that do not go together.
+
+    Warns:
+        RelxWarning: RX388 for fits whose threshold cannot reach the precision on these items: they never predict.
     """
     per = set(per)
     if method not in METHODS or not per <= {"label", "lang"} or min_examples < 2:

@@ -72,14 +72,22 @@ def challenge(
 ) -> ChallengeReport:
     """Run a pipeline over hard negatives, with the gold mentions.
 
-    docs: gold documents; they are kept in memory. Bags are passed over. symmetric: relations without a direction, whose
-    reverse is no error; beside these all that the data have both ways in at least half of the cases.
-    RETURNS: {kind: {n, predicted, rate, per_label, per_lang}}, rate being the share of items that are failed, None
-    where there are none; "cooccurrence" has also "left_out": pairs of mentions over the limit of a document; "reversed"
-    also "both": those where the gold direction is predicted, too; "negation" also "n_gold": single relations that could
-    be denied. And "symmetric": what counted as such; "n_docs", "n_relations".
-    RAISES: RelxError RX531 for a pipeline that finds no relations.
-    WARNS: RX396 for relations in languages in which nothing can be denied here.
+    Args:
+        docs: Gold documents; they are kept in memory. Bags are ignored.
+        symmetric: Symmetric relations, whose reverse is no error; beside these all that the data have both
+            ways in at least half of the cases.
+
+    Returns:
+        {kind: {n, predicted, rate, per_label, per_lang}}, rate being the share of items that are failed, None where
+        there are none; "cooccurrence" has also "left_out": pairs of mentions over the limit of a document; "reversed"
+        also "both": those where the gold direction is predicted, too; "negation" also "n_gold": single relations that
+        could be denied. And "symmetric": what counted as such; "n_docs", "n_relations".
+
+    Raises:
+        RelxError: RX531 for a pipeline that finds no relations.
+
+    Warns:
+        RelxWarning: RX396 for relations in languages in which nothing can be denied here.
     """
     check_finds(nlp, "doc._.relations")
     gold = [doc for doc in docs if get_bag(doc) is None]

@@ -87,7 +87,7 @@ class Comparison(Shown):
             types: Whether the tables show the F1 of each relation, too.
 
         Raises:
-            RelxError: RX177 for scores without languages, RX178 for an unknown language or metric.
+            RelxError: RX615 for scores without languages, RX178 for an unknown language or metric.
         """
         runs = ((name, scores) for name, group in self.scores.items() for scores in group)
         report = TransferReport({**transfer_report(runs, metric=metric, langs=langs), "files": self.files})
@@ -103,7 +103,7 @@ class Comparison(Shown):
             recall_max: The recall up to which is drawn.
 
         Raises:
-            RelxError: RX194 for scores without a curve, RX197 for one without points or another recall_max.
+            RelxError: RX615 for scores without a curve, RX197 for one without points or another recall_max.
 
         Warns:
             RX196: Where runs are of different numbers of gold facts.

@@ -38,7 +38,7 @@ class Curves(Shown):
         recall_max: The recall up to which is drawn.
 
     Raises:
-        RelxError: RX194 for scores without a curve, RX197 for one without points or another recall_max.
+        RelxError: RX615 for scores without a curve, RX197 for one without points or another recall_max.
 
     Warns:
         RX196: Where runs are of different numbers of gold facts.
@@ -103,15 +103,15 @@ def _place(files: Mapping[str, Sequence[str]], name: str, number: int) -> str:
 
 
 def _check_curve(where: str, scores: Mapping[str, Any]) -> None:
-    """RAISES: RelxError RX194 for scores without a curve."""
+    """RAISES: RelxError RX615 for scores without a curve."""
     if "fact_curve" not in scores:
-        raise RelxError("RX194", where=where, reason="it has no 'fact_curve'.")
+        raise RelxError("RX615", where=where, reason="it has no 'fact_curve'.")
     curve = scores["fact_curve"]
     if curve is None:
-        raise RelxError("RX194", where=where, reason="the documents had no gold facts.")
+        raise RelxError("RX615", where=where, reason="the documents had no gold facts.")
     recall, precision = (curve.get(key) if isinstance(curve, dict) else None for key in ("recall", "precision"))
     if not (_is_numbers(recall) and _is_numbers(precision) and len(recall) == len(precision)):
-        raise RelxError("RX194", where=where, reason="its 'fact_curve' has no recall and precision of each point.")
+        raise RelxError("RX615", where=where, reason="its 'fact_curve' has no recall and precision of each point.")
 
 
 def _is_numbers(column: Any) -> TypeGuard[list[float]]:

@@ -29,8 +29,11 @@ Ties = Literal["together", "ranked"]
 class Curve:
     """A point for each cut of the ranking, from the highest score down; arrays of shape (n_points,).
 
-    score: float64, the lowest score above the cut. taken: int64, items above the cut. hits: int64, how many of them
-    are correct. n_gold: items that are to be found.
+    Attributes:
+        score: float64, the lowest score above the cut.
+        taken: int64, items above the cut.
+        hits: int64, how many of them are correct.
+        n_gold: Items that are to be found.
     """
 
     score: np.ndarray
@@ -54,8 +57,9 @@ class Curve:
     def average_precision(self) -> float | None:
         """Mean over the gold items of the precision at the cut where each comes in, 0 for one that never does.
 
-        RETURNS: in [0, 1]; None where there are no gold items. Where all gold items are among the ranked ones, this is
-        sklearn's `average_precision_score`.
+        Returns:
+            In [0, 1]; None where there are no gold items. Where all gold items are among the ranked ones, this is
+            sklearn's `average_precision_score`.
         """
         if not self.n_gold:
             return None
@@ -64,8 +68,10 @@ class Curve:
     def trapezoid_area(self) -> float | None:
         """Area under the straight lines from point to point, as sklearn's `auc(recall, precision)`, and so OpenNRE.
 
-        It begins at the recall of the first point: no point at recall 0 is added. RETURNS: in [0, 1]; 0.0 for fewer
-        than two points; None where there are no gold items.
+        It begins at the recall of the first point: no point at recall 0 is added.
+
+        Returns:
+            In [0, 1]; 0.0 for fewer than two points; None where there are no gold items.
         """
         if not self.n_gold:
             return None
@@ -77,7 +83,9 @@ class Curve:
 
         The threshold lies half way between the last score that is taken and the next one, or 0, so that items with a
         greater score than it are those of the cut, also where it is rounded a little.
-        RETURNS: (F1, threshold); (0.0, None) without items; (None, None) where there are no gold items.
+
+        Returns:
+            (F1, threshold); (0.0, None) without items; (None, None) where there are no gold items.
         """
         if not self.n_gold:
             return None, None
@@ -115,8 +123,11 @@ class Curve:
     def points(self, n: int = MAX_POINTS) -> dict[str, list[float]]:
         """{recall, precision, score} of at most n points for drawing, the first and the last among them.
 
-        The others stand at even distances along the curve (in |recall| + |precision|), so there are more of them
-        where it moves. n: 2 or more.
+        The others stand at even distances along the curve (in |recall| + |precision|), so there are more of them where
+        it moves.
+
+        Args:
+            n: 2 or more.
         """
         kept: Any = slice(None)
         if len(self) > n:
@@ -131,12 +142,17 @@ class Curve:
 def precision_recall(scores: Any, correct: Any, n_gold: int, *, ties: Ties = "together") -> Curve:
     """The curve of a ranking.
 
-    scores: float (n_items,), in any order. correct: bool (n_items,). n_gold: how many correct items there are, ranked
-    or not. ties: what happens to items of one score. "together": they come in at once, and make one point. "ranked":
-    one after the other, in the order they are given; then a lucky order gives better numbers than the scores deserve.
-    Without equal scores there is no difference.
-    RAISES: RelxError RX190 for arrays of different lengths, scores that are NaN, fewer gold items than correct ones,
-    unknown ties.
+    Args:
+        scores: float (n_items,), in any order.
+        correct: bool (n_items,).
+        n_gold: How many correct items there are, ranked or not.
+        ties: What happens to items of one score. "together": they come in at once, and make one point. "ranked": one
+            after the other, in the order they are given; then a lucky order gives better numbers than the scores
+            deserve. Without equal scores there is no difference.
+
+    Raises:
+        RelxError: RX190 for arrays of different lengths, scores that are NaN, fewer gold items than correct ones,
+            unknown ties.
     """
     values, hit = np.asarray(scores, dtype="float64").reshape(-1), np.asarray(correct, dtype=bool).reshape(-1)
     _check(values, hit, n_gold, ties)
@@ -168,8 +184,14 @@ def curve_scores(curve: Curve, *, ranks: Sequence[int] = RANKS, recalls: Sequenc
 def curves_by_group(groups: Any, scores: Any, correct: Any, n_gold: Sequence[int]) -> list[Curve]:
     """A curve for each group of items, such as each relation; ties come in together.
 
-    groups: int (n_items,), in [0, len(n_gold)). scores, correct: as for `precision_recall`. n_gold: gold items of each
-    group. RAISES: RelxError RX190.
+    Args:
+        groups: int (n_items,), in [0, len(n_gold)).
+        scores: As for `precision_recall`.
+        correct: As for `precision_recall`.
+        n_gold: Gold items of each group.
+
+    Raises:
+        RelxError: RX190.
     """
     groups = np.asarray(groups)
     order = np.argsort(groups, kind="stable")
@@ -183,9 +205,12 @@ def curves_by_group(groups: Any, scores: Any, correct: Any, n_gold: Sequence[int
 def mean_curve(curves: Sequence[tuple[Any, Any]], grid: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean and spread of several runs' precision, at each recall of a grid.
 
-    curves: (recall, precision) of each run, recall not falling. grid: float (n,). A run's precision at a recall is
-    that of its first point there or beyond.
-    RETURNS: mean and sample standard deviation (0 for one run), float64 (n,), NaN where not all runs reach.
+    Args:
+        curves: (recall, precision) of each run, recall not falling.
+        grid: float (n,). A run's precision at a recall is that of its first point there or beyond.
+
+    Returns:
+        Mean and sample standard deviation (0 for one run), float64 (n,), NaN where not all runs reach.
     """
     grid = np.asarray(grid, dtype="float64")
     rows = np.full((len(curves), len(grid)), np.nan)
@@ -200,11 +225,9 @@ def mean_curve(curves: Sequence[tuple[Any, Any]], grid: Any) -> tuple[np.ndarray
 
 def _check(scores: np.ndarray, correct: np.ndarray, n_gold: int, ties: str) -> None:
     """RAISES: RelxError RX190."""
-    if len(scores) != len(correct):
-        raise RelxError("RX190", reason=f"there are {len(scores)} scores, but {len(correct)} items correct or not.")
-    if np.isnan(scores).any():
-        raise RelxError("RX190", reason=f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN.")
-    if correct.sum() > n_gold:
-        raise RelxError("RX190", reason=f"{correct.sum()} items are correct, but there are only {n_gold} gold ones.")
+    n_nan = int(np.isnan(scores).sum())
+    if len(scores) != len(correct) or n_nan or correct.sum() > n_gold:
+        counts = {"n": len(scores), "n_nan": n_nan, "n_items": len(correct), "right": int(correct.sum())}
+        raise RelxError("RX190", gold=n_gold, **counts)
     if ties not in ("together", "ranked"):
-        raise RelxError("RX190", reason=f"ties are 'together' or 'ranked', but not {ties!r}.")
+        raise RelxError("RX021", name="ties", value=ties, need="'together' or 'ranked'")

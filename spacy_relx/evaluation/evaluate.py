@@ -60,40 +60,47 @@ def evaluate(
     symmetric: Sequence[str] = (),
     on_scores: Callable[[Doc, Doc, PairScores], None] | None = None,
 ) -> Scores:
-    """Run `nlp.pipe` over the words of gold documents and score the relations it finds, and the facts.
+    """Run a pipeline over gold documents, and score its relations and facts.
 
-    docs: gold documents, read once. gold_mentions: give the pipeline the gold mentions (`doc.ents` and
-    `doc.spans[spans_key]`) and leave out the components that would overwrite them (`mention_writers`); the keys of such
-    scores begin with "gold_mentions_". match, no_relation: as for `score_relations`, and for the scheme. retokenize:
-    let the pipeline's tokenizer cut the text anew; else the words of the gold documents are kept, and where its
-    sentences begin, as in training. batch_size: of `nlp.pipe`. scheme: an official score to add, a name in `SCHEMES`.
-    The language of a document (`doc._.lang`), and of its sentences where it has these, is always given to the pipeline,
-    gold relations and facts never.
-    on_scores: called with each gold document, its prediction and all scores of its pairs, for each component that finds
-    relations and hands these out.
-    Facts are scored where a component declares that it assigns `doc._.facts`; across_docs: as for `score_facts`.
-    symmetric: relations without a direction, which cannot be reversed, beside those that the gold data have both ways.
-    Bag Docs are always given with their mentions, as with gold_mentions, and with their sentences, the languages of
-    these and `doc._.bag`, however they are tokenized: these are the question asked, not the answer.
+    The pipeline always gets the words and languages of the documents, and never gold relations or facts. Bag Docs are
+    given with their mentions, their sentences and `doc._.bag`. Facts are scored if a component declares that it assigns
+    `doc._.facts`.
 
-    RETURNS: a dict that prints as tables, see `Scores`. match; the scores of `score_relations` (each component that
-    finds relations also apart) and of `ReliabilityCounter`; those of `score_mentions` where the pipeline was not given
-    the mentions; those of `score_facts` where facts are scored. Keys of relations begin with "gold_mentions_" where the
-    pipeline was given the mentions, keys of facts where documents that are no bags were. "fact_language_accuracy" of a
-    model with an adversary (see `FactExtractor.score`), "gold_mentions" (whether it was given the mentions),
-    "components" (names of those that find relations), and of the run: n_docs, n_words, n_candidates (pairs proposed),
-    seconds spent in the pipeline, docs_per_s, words_per_s, pairs_per_s, and "speed", which is words_per_s by the name
-    that spaCy gives it; "unknown_types", mentions by entity type that training never showed, and "n_mentions", those of
-    any type.
-    WARNS: RX171 where no entity was found in any document, RX172 where an error handler dropped documents, RX174 where
-    gold mentions do not fit the pipeline's tokens, RX277 where a component replaced them, RX198 for gold labels that
-    the pipeline does not know, RX521 for symmetric relations that are not in gold, RX199 where the pipeline finds facts
-    alone and the documents have neither bags nor facts, RX273 where a component finds mentions itself that were to be
-    given.
-    RAISES: RelxError RX531 for a pipeline that finds neither relations nor facts, RX144 for a bag that is not
-    made as one must be, RX021 for an unknown match or
-    scheme, RX191 for a bag with facts of another pair, RX192 for bags among other documents without gold_mentions, and
-    what the components raise.
+    Args:
+        nlp: The pipeline.
+        docs: Gold documents, read once.
+        gold_mentions: Whether the pipeline gets the gold mentions (`doc.ents` and `doc.spans[spans_key]`). Components
+            that would overwrite them (`mention_writers`) are then skipped, and keys of scores begin with
+            "gold_mentions_".
+        match: "boundary" or "strict", see `score_relations`.
+        no_relation: The label of unrelated pairs, if the data have it.
+        spans_key: The group of `doc.spans` with the mentions; None for `doc.ents` only.
+        retokenize: Whether the pipeline's tokenizer splits the text. Otherwise the gold words and sentence starts are
+            kept, as in training.
+        batch_size: The batch size of `nlp.pipe`.
+        scheme: The name of an official score to add, one of `SCHEMES`.
+        across_docs: Whether equal pairs of entities of different documents are one pair, see `score_facts`.
+        symmetric: Symmetric relations, which have no direction, beside those that the gold data have in both.
+        on_scores: Called with each gold document, its prediction, and the scores of its pairs, for each component that
+            provides them.
+
+    Returns:
+        The scores as a dict that prints as tables. It has the scores of `score_relations`, also for each component, of
+        `ReliabilityCounter`, of `score_mentions` without gold mentions, and of `score_facts`. It also has
+        "gold_mentions", "match", "components", "unknown_types" and "n_mentions", "fact_lang_accuracy" for a model
+        with an adversary, and the run: n_docs, n_words, n_candidates, seconds in the pipeline, docs_per_s, words_per_s,
+        pairs_per_s and "speed".
+
+    Raises:
+        RelxError: RX531 for a pipeline that finds neither relations nor facts, RX144 for a malformed bag, RX021 for an
+            unknown match or scheme, RX191 for a bag with facts of another pair, RX192 for bags and other documents
+            without gold_mentions, and errors of the components.
+
+    Warns:
+        RelxWarning: RX171 if no document has an entity, RX172 if an error handler dropped documents, RX174 if gold
+            mentions do not match the pipeline's tokens, RX277 if a component replaced them, RX198 for gold labels that
+            the pipeline does not know, RX521 for symmetric relations that are not in gold, RX199 if there is nothing to
+            score, RX273 if a component finds mentions itself although gold mentions were requested.
     """
     if scheme is not None and scheme not in SCHEMES:
         raise RelxError("RX021", name="scheme", value=scheme, need=" or ".join(map(repr, SCHEMES)))
@@ -285,7 +292,7 @@ class LanguageCounter:
 
     def scores(self) -> dict[str, float]:
         self._count()
-        return {"fact_language_accuracy": self._right / self._total} if self._total else {}
+        return {"fact_lang_accuracy": self._right / self._total} if self._total else {}
 
 
 class Run:

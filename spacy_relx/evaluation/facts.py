@@ -34,9 +34,12 @@ def make_fact_scorer(
     across_docs: bool = False, no_relation: str = NO_RELATION, symmetric: Sequence[str] = ()
 ) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component: `(examples, **kwargs) -> scores`, as `score_facts` gives them, less fact_curve.
-    Where Docs that are no bags were given the gold mentions, "gold_mentions_" stands before each key.
+    Where Docs that are not bags were given the gold mentions, "gold_mentions_" stands before each key.
 
-    across_docs, no_relation, symmetric: as for `score_facts`.
+    Args:
+        across_docs: As for `score_facts`.
+        no_relation: As for `score_facts`.
+        symmetric: As for `score_facts`.
     """
     # No closure: pipelines are pickled, and sent to worker processes.
     return partial(_score_component, across_docs=across_docs, no_relation=no_relation, symmetric=tuple(symmetric))
@@ -70,9 +73,9 @@ def score_facts(
     Items are those of `predicted._.fact_scores`, every pair with every relation, or `predicted._.facts` in Docs
     without. Facts and items of the label no_relation are none. A fact that occurs twice counts once. Pairs without
     a gold fact (NA) are negatives for every relation.
-    A predicted fact is reversed where it is not gold, but the same relation of the same entities the other way round
-    is. Relations without a direction have no reversed facts: those named in symmetric, and those of which at least half
-    of the gold facts hold both ways. In bags, a gold fact is asked the other way round where there is a bag of that
+    A predicted fact is reversed where it is not gold, but the same relation of the same entities in reverse
+    is. Symmetric relations have no reversed facts: those named in symmetric, and those of which at least half
+    of the gold facts hold both ways. In bags, a gold fact is asked in reverse where there is a bag of that
     pair, too; in other documents always.
 
     RETURNS: fractions in [0, 1], None where there is no gold fact at all, and where a number is not defined.
@@ -90,7 +93,7 @@ def score_facts(
                                   sentences, else "several"; "unknown" where it is "".
     fact_n_gold, fact_n_pred, fact_n_items, fact_n_bags    gold facts, predicted facts, items, pairs: each once.
     fact_n_reversed, fact_n_asked_reversed    predicted facts that are reversed; gold facts with a direction, that hold
-                                  one way, and are asked the other way round.
+                                  one way, and are asked in reverse.
     fact_curve                    {recall, precision, score}: lists, points of the curve for drawing.
     RAISES: RelxError RX190 for a score that is NaN, RX191 for a bag with a gold fact about another pair.
     """
@@ -103,7 +106,10 @@ def score_facts(
 class FactCounter:
     """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_facts` documents.
 
-    across_docs, no_relation, symmetric: as for `score_facts`.
+    Args:
+        across_docs: As for `score_facts`.
+        no_relation: As for `score_facts`.
+        symmetric: As for `score_facts`.
     """
 
     def __init__(self, *, across_docs: bool = False, no_relation: str = NO_RELATION, symmetric: Iterable[str] = ()):
@@ -122,7 +128,11 @@ class FactCounter:
         self._scored: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # (pairs, labels, scores) of each Doc
 
     def add(self, reference: Doc, predicted: Doc) -> None:
-        """Count the facts of one Doc, gold and predicted. RAISES: RelxError RX191."""
+        """Count the facts of one Doc, gold and predicted.
+
+        Raises:
+            RelxError: RX191.
+        """
         bag = get_bag(reference)
         rows = _Rows(self, None if bag is not None or self._across_docs else self._n_docs, reference)
         self._n_docs += 1
@@ -143,7 +153,11 @@ class FactCounter:
             self._scored.append((pairs, labels, np.array(list(found.values()), dtype="float64")))
 
     def scores(self) -> dict[str, Any]:
-        """The scores of all Docs added so far. RAISES: RelxError RX190 for a score that is NaN."""
+        """The scores of all Docs added so far.
+
+        Raises:
+            RelxError: RX190 for a score that is NaN.
+        """
         codes, scores = self._items()
         gold, found = self._codes(self._gold), self._codes(self._found)
         correct = np.isin(codes, gold)
@@ -211,7 +225,7 @@ class FactCounter:
         return codes[starts], np.maximum.reduceat(scores, starts) if len(starts) else scores
 
     def _reversed(self, gold: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, int]:
-        """Codes of the predicted facts that are reversed, and how many gold facts are asked the other way round.
+        """Codes of the predicted facts that are reversed, and how many gold facts are asked in reverse.
 
         gold, found: int64 (n,), codes of gold and predicted facts.
         """

@@ -24,8 +24,16 @@ def make_joint_scorer(
     match: str = "boundary", no_relation: str = NO_RELATION, spans_key: str | None = MENTIONS_KEY
 ) -> Callable[..., dict[str, Any]]:
     """Make the scorer of a component that finds mentions and relations: the scores of `score_relations` (named as by
-    `make_relation_scorer`) and those of `score_mentions`. match, no_relation: as for `score_relations`. spans_key:
-    group of the mentions; None for `doc.ents`. RAISES: RelxError RX021 for another match."""
+    `make_relation_scorer`) and those of `score_mentions`.
+
+    Args:
+        match: As for `score_relations`.
+        no_relation: As for `score_relations`.
+        spans_key: Group of the mentions; None for `doc.ents`.
+
+    Raises:
+        RelxError: RX021 for another match.
+    """
     relations = make_relation_scorer(match, no_relation)
     return partial(_score, relations=relations, match=match, spans_key=spans_key)
 
@@ -47,10 +55,13 @@ def score_mentions(
 ) -> dict[str, Any]:
     """Compare the mentions of `eg.predicted` with those of `eg.reference`, by characters; each counts once.
 
-    match: "boundary", first and last character; "strict", the type too. spans_key: the group in `doc.spans` that has
-    them, where the Doc has it; else `doc.ents`.
-    RETURNS: mention_micro_p, _r, _f of the match asked for, and mention_boundary_f, mention_strict_f; None where there
-    is no gold mention.
+    Args:
+        match: "boundary", first and last character; "strict", the type too.
+        spans_key: The group in `doc.spans` that has them, where the Doc has it; else `doc.ents`.
+
+    Returns:
+        mention_micro_p, _r, _f of the match asked for, and mention_boundary_f, mention_strict_f; None where there is no
+        gold mention.
     """
     counter = MentionCounter(match=match, spans_key=spans_key, found_key=spans_key)
     for eg in examples:
@@ -96,7 +107,7 @@ class OneTripleCounter:
     An answer is a head, a relation and a tail; no relation is an answer like any other, and its pair counts: of a
     sentence without relations, its two mentions in the order of `doc.spans`. Of several relations the surest is the
     answer. A part of an answer is right when it is the gold answer's: the triple, the relation alone, the pair, the
-    head, the tail. Sentences without a gold answer are passed over; of those without a predicted one, recall suffers.
+    head, the tail. Sentences without a gold answer are ignored; of those without a predicted one, recall suffers.
     no_relation: relations of this label are none.
     """
 

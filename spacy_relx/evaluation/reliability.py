@@ -50,11 +50,17 @@ def calibration_error(bins: dict[str, np.ndarray]) -> float:
 def reliability_scores(scores: Any, right: Any, *, n_bins: int = BINS) -> dict[str, Any]:
     """Numbers of how reliable scores are.
 
-    scores: float (n,), in [0, 1]. right: bool (n,).
-    RETURNS: n, and, None where there are no items: ece (bins of equal width), ece_adaptive (bins between quantiles;
-    equal scores are never divided), brier, mean_score, share_right, bins [{low, high, n, score, right}] of equal width;
-    score and right are None in an empty bin.
-    RAISES: RelxError RX391 for arrays of different lengths or scores that are not in [0, 1].
+    Args:
+        scores: float (n,), in [0, 1].
+        right: bool (n,).
+
+    Returns:
+        N, and, None where there are no items: ece (bins of equal width), ece_adaptive (bins between quantiles; equal
+        scores are never divided), brier, mean_score, share_right, bins [{low, high, n, score, right}] of equal width;
+        score and right are None in an empty bin.
+
+    Raises:
+        RelxError: RX391 for arrays of different lengths or scores that are not in [0, 1].
     """
     scores, right = (np.asarray(each, dtype="float64").reshape(-1) for each in (scores, right))
     if len(scores) != len(right) or not ((scores >= 0) & (scores <= 1)).all():
@@ -92,8 +98,11 @@ class ReliabilityCounter:
 
     Items are, at the level "predicted", the relations that were predicted (each once, with its best score); at the
     level "pairs" the pairs that were scored, each with its best label and the score of that, predicted or not. An item
-    is right where the gold relation has that label and the same mentions, in this order. match, no_relation: as for
-    `score_relations`. Kept are 9 bytes for each item.
+    is right where the gold relation has that label and the same mentions, in this order.
+
+    Args:
+        match: As for `score_relations`. Kept are 9 bytes for each item.
+        no_relation: As for `score_relations`. Kept are 9 bytes for each item.
     """
 
     def __init__(self, *, match: str = "boundary", no_relation: str = NO_RELATION):
@@ -136,7 +145,8 @@ class ReliabilityCounter:
         """{"rel_reliability": {"predicted": ..., "pairs": ...}}, each as of `reliability_scores` with "per_lang" too:
         {language: {n, ece, ece_adaptive, brier, mean_score, share_right}}; "pairs" is None where no scores were known.
 
-        WARNS: RX383 for relations left out, whose scores are no probabilities.
+        Warns:
+            RelxWarning: RX383 for relations left out, whose scores are no probabilities.
         """
         if self._left_out:
             warn("RX383", n=self._left_out)

@@ -39,9 +39,13 @@ def make_relation_scorer(
 
     Where Docs were given the gold mentions, "gold_mentions_" stands before each key.
 
-    match: "boundary" or "strict". no_relation: label that means "no relation", should the data have it. symmetric:
-    relations without a direction.
-    RAISES: RelxError RX021 for another match.
+    Args:
+        match: "boundary" or "strict".
+        no_relation: Label that means "no relation", should the data have it.
+        symmetric: Symmetric relations.
+
+    Raises:
+        RelxError: RX021 for another match.
     """
     check_match(match)
     # No closure: pipelines are pickled, and sent to worker processes.
@@ -106,7 +110,7 @@ def score_relations(
     rel_micro_f_na, rel_macro_f_na    with no-relation as a label of its own, see below.
     rel_{name}_p, _r, _f        micro scores of what the component of this name found, against the gold relations of its
                                 labels; against all of them where it has none.
-    rel_reversed_rate           share of the predicted relations that are not gold, but are so the other way round, of
+    rel_reversed_rate           share of the predicted relations that are not gold, but are so in reverse, of
                                 relations with a direction; None where nothing is predicted.
     rel_n_gold, rel_n_pred, rel_n_reversed    relations, each once; the last as above.
     rel_n_pairs                 pairs, see below.
@@ -131,7 +135,14 @@ def score_relations(
 class RelationCounter:
     """Counts Doc by Doc, so that a caller need not keep them; `scores` gives what `score_relations` documents.
 
-    match, no_relation, symmetric, components: as for `score_relations`. RAISES: RelxError RX021 for another match.
+    Args:
+        match: As for `score_relations`.
+        no_relation: As for `score_relations`.
+        symmetric: As for `score_relations`.
+        components: As for `score_relations`.
+
+    Raises:
+        RelxError: RX021 for another match.
     """
 
     def __init__(
@@ -278,7 +289,7 @@ class _Counts:
             self.uncovered += sum(pair not in covered for pair, _ in gold)
 
     def n_reversed(self, symmetric: Iterable[str]) -> int:
-        """Predicted relations that are gold the other way round, of relations with a direction."""
+        """Predicted relations that are gold in reverse, of relations with a direction."""
         counts = {label: (n, self.gold_both_ways[label]) for label, n in self.gold.items()}
         undirected = hold_both_ways(counts, symmetric)
         return sum(n for label, n in self.reversed.items() if label not in undirected)

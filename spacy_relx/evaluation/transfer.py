@@ -115,14 +115,6 @@ def transfer_report(
 ) -> dict[str, Any]:
     """Compare models by what they were trained on (their source) and the languages they are tested on (the targets).
 
-    runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return them,
-    of given mentions or of those that the pipeline found.
-    Runs of one source differ in their seed only. A source that was trained on one language bears its name ("en"), as
-    `rel_per_lang` has it; a source of any other name ("joint", "en+de") counts as trained on several, but not one that
-    looks like the code of a language that was not tested ("nl", "pt-BR"). metric: "micro" or "macro", which F1 of a
-    language. langs: report on these targets only, in this order. "unknown", the Docs without a language, is no part of
-    the set L and of averages unless it is named here.
-
     f(s, t) is the mean F1 of source s on target t over its runs. RETURNS, ready for JSON:
     metric      as given.
     langs       the targets with an F1 in some run: first those that are sources, in order of `runs`, then the others,
@@ -139,9 +131,23 @@ def transfer_report(
 
     What no run has measured is absent, never 0. An average or rho is None where one of its targets is missing, since
     means over different languages cannot be compared; name the languages to have it over fewer.
-    RAISES: RelxError RX177 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
-    language or one without scores asked for, a source that is a target but for its spelling: "EN").
-    WARNS: RX179 where runs differ in how or on what they were scored.
+
+    Args:
+        runs: (name of the source, scores) of each evaluated model; scores as `evaluate` or `score_relations` return
+            them, of given mentions or of those that the pipeline found. Runs of one source differ in their seed only. A
+            source that was trained on one language bears its name ("en"), as `rel_per_lang` has it; a source of any
+            other name ("joint", "en+de") counts as trained on several, but not one that looks like the code of a
+            language that was not tested ("nl", "pt-BR").
+        metric: "micro" or "macro", which F1 of a language.
+        langs: Report on these targets only, in this order. "unknown", the Docs without a language, is no part of the
+            set L and of averages unless it is named here.
+
+    Raises:
+        RelxError: RX615 (scores without `rel_per_lang`, or with no F1 in it), RX178 (no run, unknown metric, no
+            language or one without scores asked for, a source that is a target but for its spelling: "EN").
+
+    Warns:
+        RelxWarning: RX179 where runs differ in how or on what they were scored.
     """
     if metric not in METRICS:
         raise _cannot(f"the metric {metric!r} is not known. Choose {' or '.join(map(repr, METRICS))}.")
@@ -184,20 +190,20 @@ def transfer_report(
 
 
 def check_scores(scores: Any, where: str) -> None:
-    """Make sure that scores have F1s by language. where: names them in the message. RAISES: RelxError RX177."""
+    """Make sure that scores have F1s by language. where: names them in the message. RAISES: RelxError RX615."""
     scores = without_prefix(scores) if isinstance(scores, Mapping) else {}
     if "rel_per_lang" not in scores:
-        raise RelxError("RX177", where=where, reason="there is no 'rel_per_lang'.")
+        raise RelxError("RX615", where=where, reason="there is no 'rel_per_lang'.")
     table = scores["rel_per_lang"]
     if table is None:
-        raise RelxError("RX177", where=where, reason="the documents had no gold relations.")
+        raise RelxError("RX615", where=where, reason="the documents had no gold relations.")
     types = scores.get("rel_per_lang_type") or {}
     if not _is_table(table, *METRICS.values()):
-        raise RelxError("RX177", where=where, reason="'rel_per_lang' is not a table of F1s.")
+        raise RelxError("RX615", where=where, reason="'rel_per_lang' is not a table of F1s.")
     if all(row[key] is None for row in table.values() for key in METRICS.values()):
-        raise RelxError("RX177", where=where, reason="'rel_per_lang' has no F1 of any language.")
+        raise RelxError("RX615", where=where, reason="'rel_per_lang' has no F1 of any language.")
     if not (isinstance(types, Mapping) and all(_is_table(rows, "f") for rows in types.values())):
-        raise RelxError("RX177", where=where, reason="'rel_per_lang_type' is not a table of F1s.")
+        raise RelxError("RX615", where=where, reason="'rel_per_lang_type' is not a table of F1s.")
 
 
 def _is_table(table: Any, *keys: str) -> bool:

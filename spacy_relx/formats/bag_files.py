@@ -22,11 +22,6 @@ from .instances import all_instances
 from .leakage import BagIndex, Leakage, leakage, sentence_key
 from .reader import corpus_files
 
-_ADVICE = (
-    "A sentence belongs to a bag if it has a relation, or exactly two mentions, between entities that have different "
-    "ids (kb_id): see docs/bags.md."
-)
-
 #: What a report says of bags that teach no direction.
 _ONE_WAY = (
     "\nFew related pairs are asked the other way round, so neither training nor test covers direction. For data of "
@@ -79,7 +74,8 @@ class BagReport:
 def read_bags(path: str | Path, vocab: Vocab) -> Iterator[Doc]:
     """The bag Docs of a .spacy file or of a folder of them, one file in memory at a time.
 
-    RAISES: RelxError RX131 (no file), RX132 (no .spacy file), RX143 (Docs that are no bags).
+    Raises:
+        RelxError: RX131 (no file), RX132 (no .spacy file), RX143 (Docs that are not bags).
     """
     for file in corpus_files(Path(path)):
         for doc in read_docs(file, vocab):
@@ -105,19 +101,33 @@ def write_bags(
     meta: Sequence[str] = (),
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> BagReport:
-    """Group the sentences of .spacy files into bags, and write these.
+    """Group the sentences of .spacy files into bags, and write the bags.
 
-    inputs: .spacy files, or folders of them, of annotated sentences with entity ids (see `sentence_instances`), or of
-    bags. output, test: a .spacy file, or a folder for files of at most shard_size bags. test gets about test_share
-    (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to the same
-    side. max_sentences: larger bags are split, 0 for none. reversed_negatives: share of the related pairs whose reverse
-    becomes a bag of no relation, if nothing relates it; symmetric: relations without a direction, beside those that the
-    data have both ways (see `ReversedNegatives`). With the default, 0, bags are what the data say and no more. exclude:
-    bags, a file or folder; their pairs are left out, in either order, and with exclude_sentences their sentences as
-    well, whatever the pair. meta: conditions KEY=VALUE on `doc.user_data["meta"]` that Docs must fulfil, all of them.
-    progress: wraps the stream of Docs.
-    RAISES: RelxError RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be
-    used), RX335 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
+    Args:
+        inputs: .spacy files, or folders of them, with annotated sentences with entity ids (see `sentence_instances`),
+            or with bags.
+        output: A .spacy file, or a folder for files of at most shard_size bags.
+        vocab: The vocab of the bags.
+        test: A second output, as `output`.
+        test_share: The share of the pairs of entities in `test`; None for a fifth. The draw depends only on the ids and
+            the seed; (a, b) and (b, a) go to the same side.
+        seed: Another seed draws other pairs.
+        shard_size: The most bags in a file of a folder.
+        max_sentences: Larger bags are split; 0 for no limit.
+        reversed_negatives: The share of the related pairs whose reverse becomes a bag of no relation, if nothing
+            relates it.
+        symmetric: Symmetric relations, beside those that the data have in both directions (see `ReversedNegatives`).
+        exclude: A file or folder of bags whose pairs are dropped, in either order.
+        exclude_sentences: Whether to drop the sentences of `exclude`, too, whatever their pair.
+        meta: Conditions KEY=VALUE on `doc.user_data["meta"]`; documents must meet all of them.
+        progress: Wraps the stream of Docs.
+
+    Returns:
+        What the bags hold; it prints as text.
+
+    Raises:
+        RelxError: RX021 (settings), RX131 and RX132 (inputs), RX142 (no bags), RX145 (an output that cannot be used),
+            RX186 (writing), RX333 (no room for temporary files), RX143 and RX144 (exclude), RX397 (symmetric).
     """
     if symmetric and not reversed_negatives:
         raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
@@ -186,7 +196,7 @@ def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
     if report.read and not report.taken:
         counts = ", ".join(f"{text} holds for {n}" for text, n in report.meta.items())
         reason = f"--meta takes none of the {report.read} documents that were read ({counts})"
-        raise RelxError("RX142", path=empty[0], reason=reason, advice="Keys and values are compared letter by letter.")
+        raise RelxError("RX142", path=empty[0], reason=f"{reason}; keys and values are compared letter by letter")
     reason = (
         f"of {report.taken} documents that were taken, {report.instances} sentences have a pair of entities with ids"
     )
@@ -194,4 +204,4 @@ def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:
         reason += f"; --exclude left out {report.excluded} bags and {report.excluded_sentences} sentences"
     if len(empty) < len(outputs):
         reason += "; the draw put all bags into one of the two files: change --test-share or --seed"
-    raise RelxError("RX142", path=empty[0], reason=reason, advice=_ADVICE)
+    raise RelxError("RX142", path=empty[0], reason=reason)

@@ -39,15 +39,21 @@ def make_bag_corpus(
     `doc._.bag`, and never its facts. The mentions are in `doc.spans["mentions"]` and, unless a component of the
     pipeline finds entities itself, in `doc.ents`.
 
-    path: a file, or a folder that is searched for .spacy files, as `relx data bags` writes them. max_sentences: bags of
-    more sentences are split, each part with all facts; 0 for no limit. limit: bags to read at most (parts of one count
-    as one), 0 for all. shuffle: a new order on each pass, drawn with the seed: of all bags if they are cached; else of
-    the files, and of bags within a buffer of 2,000. cache: keep the Examples in memory from one pass to the next;
-    without it there is one file in memory at a time. langs: take only sentences of these languages; a bag without any
-    is left out.
-    RAISES: RelxError RX042 (langs), RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no
-    .spacy file), RX134 (no Docs), RX143 (Docs that are no bags), RX144 (no proper bag), RX146 (no sentence of langs).
-    WARNS: RX147, once, where there is no sentence in one of the languages.
+    Args:
+        path: A file, or a folder that is searched for .spacy files, as `relx data bags` writes them.
+        max_sentences: Bags of more sentences are split, each part with all facts; 0 for no limit.
+        limit: The most bags to read (parts of one count as one), 0 for all.
+        shuffle: A new order on each pass, drawn with the seed: of all bags if they are cached; else of the files, and
+            of bags within a buffer of 2,000.
+        cache: Keep the Examples in memory from one pass to the next; without it there is one file in memory at a time.
+        langs: Use only sentences of these languages; a bag without any is dropped.
+
+    Raises:
+        RelxError: RX042 (langs), RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy
+            file), RX134 (no Docs), RX143 (Docs that are not bags), RX144 (malformed bag), RX146 (no sentence of langs).
+
+    Warns:
+        RelxWarning: RX147, once, where there is no sentence in one of the languages.
     """
     return BagCorpus(
         path, max_sentences=max_sentences, limit=limit, shuffle=shuffle, seed=seed, cache=cache, langs=langs

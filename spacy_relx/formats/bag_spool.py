@@ -31,9 +31,10 @@ Groups = dict[tuple[str, str], tuple[dict[Any, Row], set[str]]]
 class BagSpool:
     """Takes sentences in any order, gives the bags they make: add all, then read `bags()`. A context manager.
 
-    vocab: of the bag Docs. reversed_negatives: which related pairs become a bag of no relation the other way round,
-    with the same sentences, None for none. The sentences lie in a `Spool`; memory is that for one bag (and for the
-    vocab).
+    Args:
+        vocab: Of the bag Docs.
+        reversed_negatives: Which related pairs become a bag of no relation in reverse, with the same
+            sentences, or None. The sentences lie in a `Spool`; memory is that for one bag (and for the vocab).
     """
 
     def __init__(self, vocab: Vocab, *, reversed_negatives: ReversedNegatives | None = None):
@@ -60,11 +61,14 @@ class BagSpool:
     ) -> None:
         """Add a sentence to the bag of (head.kb_id, tail.kb_id).
 
-        sentence: a Doc of one sentence; its `doc._.lang` goes with it. labels: the relations that it is an example of,
-        none for NA. source: where the sentence is from, as plain data; the sentences' sources are in
-        `user_data["sources"]` of the bag Docs. Only words, spaces, the two mentions, language, labels and source are
-        kept.
-        RAISES: RelxError RX140 (an id is missing), RX003 (a mention does not fit), RX333 (no room).
+        Args:
+            sentence: A Doc of one sentence; its `doc._.lang` goes with it.
+            labels: The relations that it is an example of, none for NA.
+            source: Where the sentence is from, as plain data; the sentences' sources are in `user_data["sources"]` of
+                the bag Docs. Only words, spaces, the two mentions, language, labels and source are kept.
+
+        Raises:
+            RelxError: RX140 (an id is missing), RX003 (a mention does not fit), RX333 (no room).
         """
         if not head.kb_id or not tail.kb_id:
             raise RelxError("RX140", head=head.text(sentence), tail=tail.text(sentence), text=sentence.text[:60])
@@ -88,7 +92,10 @@ class BagSpool:
 
         They are ordered by a hash of their pairs, so that the first ones are a fair sample, and the sentences of a bag
         are in the order of adding. A sentence that was added to a bag twice, with the same mentions, is there once and
-        has the labels of both. Can be read more than once. RAISES: RelxError RX333, RX397.
+        has the labels of both. Can be read more than once.
+
+        Raises:
+            RelxError: RX333, RX397.
         """
         if self._reversed is not None and self._reversed.counts_bags:
             self._reversed.start(self._count_directions())
@@ -105,7 +112,7 @@ class BagSpool:
                     yield make_bag(self.vocab, Bag(tail, head), turned, ())
 
     def _count_directions(self) -> dict[str, tuple[int, int]]:
-        """Relation -> number of its pairs, and of those that are related the other way round as well."""
+        """Relation -> number of its pairs, and of those that are related in reverse as well."""
         n: Counter[str] = Counter()
         both: Counter[str] = Counter()
         for groups in self._groups():

@@ -96,7 +96,7 @@ class BagWriter:
 
     path: ends in .spacy for one file, which is in memory until it is written; else a folder of files
     bags-00000.spacy, ... of at most shard_size Docs each. A folder that is there is replaced if it holds nothing else.
-    RAISES: RelxError RX145 where the folder cannot be used; RX335 on writing.
+    RAISES: RelxError RX145 where the folder cannot be used; RX186 on writing.
     """
 
     def __init__(self, path: Path, shard_size: int):
@@ -212,7 +212,7 @@ class SplitWriter:
             writer.close()
 
     def add(self, doc: Doc) -> None:
-        """Add a bag Doc. RAISES: RelxError RX143, RX144 (no bag), RX335 (writing)."""
+        """Add a bag Doc. RAISES: RelxError RX143, RX144 (no bag), RX186 (writing)."""
         bag = bag_of(doc)
         # The two in order, so that a pair and its reverse are drawn alike.
         draw = stable_hash(str(self._seed), *sorted((bag.head, bag.tail))) / 2**64

@@ -42,9 +42,13 @@ _NO_START = np.uint64(2**64 - 1)
 class BagSentence(NamedTuple):
     """A sentence of a bag.
 
-    words: uint64 (n_tokens,), their hashes in the vocab. spaces: bool (n_tokens,), whether a blank follows, None where
-    that is unknown. head, tail: offsets count from the start of the sentence. lang: "" for unknown. source: where the
-    sentence is from, plain data, empty for unknown.
+    Attributes:
+        words: uint64 (n_tokens,), their hashes in the vocab.
+        spaces: bool (n_tokens,), whether a space follows, None where that is unknown.
+        head: Offsets count from the start of the sentence.
+        tail: Offsets count from the start of the sentence.
+        lang: "" for unknown.
+        source: Where the sentence is from, plain data, empty for unknown.
     """
 
     words: np.ndarray
@@ -64,9 +68,12 @@ def token_arrays(doc: Doc, start: int = 0, end: int | None = None) -> tuple[np.n
 def make_bag(vocab: Vocab, bag: Bag, sentences: Sequence[BagSentence], labels: Iterable[str]) -> Doc:
     """The bag Doc of sentences about one pair.
 
-    vocab: it knows all their words. sentences: at least one. labels: the relations of the pair, none for NA; each
-    becomes one fact, in sorted order. There is a blank between sentences, and none behind the last. Where the source of
-    any sentence is known, `doc.user_data["sources"]` has those of all.
+    Args:
+        vocab: It knows all their words.
+        sentences: At least one.
+        labels: The relations of the pair, none for NA; each becomes one fact, in sorted order. There is a blank between
+            sentences, and none behind the last. Where the source of any sentence is known, `doc.user_data["sources"]`
+            has those of all.
     """
     ends = np.cumsum([len(sentence.words) for sentence in sentences])
     starts = [0, *ends[:-1].tolist()]
@@ -113,7 +120,11 @@ def bag_of(doc: Doc) -> Bag:
 
 
 def bag_sentences(doc: Doc) -> list[BagSentence]:
-    """The sentences of a bag Doc. RAISES: RelxError RX143 (it is no bag), RX144 (it is no proper one)."""
+    """The sentences of a bag Doc.
+
+    Raises:
+        RelxError: RX143 (it is no bag), RX144 (it is no proper one).
+    """
     bag = bag_of(doc)
     bounds = sentence_bounds(doc)
     spans = current_spans(doc.spans.get(MENTIONS_KEY, ()))
@@ -156,8 +167,13 @@ def sentence_bounds(doc: Doc) -> list[tuple[int, int]]:
 def split_bag(doc: Doc, max_sentences: int) -> list[Doc]:
     """Cut a bag Doc into as few bag Docs of at most `max_sentences` sentences as there can be, of like sizes.
 
-    The parts have the same `doc._.bag` and the same facts. max_sentences: 0 for no limit. A bag that fits is returned
-    as it is. RAISES: RelxError RX143, RX144.
+    The parts have the same `doc._.bag` and the same facts.
+
+    Args:
+        max_sentences: 0 for no limit. A bag that fits is returned as it is.
+
+    Raises:
+        RelxError: RX143, RX144.
     """
     if not max_sentences or len(sentence_bounds(doc)) <= max_sentences:
         return [doc]
@@ -170,7 +186,8 @@ def split_bag(doc: Doc, max_sentences: int) -> list[Doc]:
 def take_langs(doc: Doc, langs: frozenset[str]) -> Doc | None:
     """The bag Doc with its sentences of these languages alone; None where there are none.
 
-    RAISES: RelxError RX143, RX144.
+    Raises:
+        RelxError: RX143, RX144.
     """
     sentences = bag_sentences(doc)
     kept = [sentence for sentence in sentences if sentence.lang in langs]

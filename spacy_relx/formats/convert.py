@@ -61,21 +61,37 @@ def convert(
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
 
-    format: name of an importer, see docs/formats.md, or "auto": the content tells it (see `choose_inputs`). inputs:
-    files, or folders, which are searched at all depths for files whose names fit one of `patterns` (globs; hidden files
-    never do), in sorted order. lang: language of the records that do not say theirs. nlp: its tokenizer splits texts
-    (default: `default_nlp()`); data that comes in tokens keeps them. on_error: "raise", or "skip" broken lines.
-    alignment: see `records_to_docs`. limit: Docs to write at most, 0 for all. dev: a second file, for dev_share of
-    the Docs (in (0, 1)), drawn with the seed, see `SplitDocs`; neither file is ever empty. split_by: "text", equal
-    texts go to the same file; "id", equal ids do, as translations of one sentence have them.
-    labels: a file with new names for relations, see `spacy_relx.formats.labels.read_labels`; relations that it does not
-    name keep their names. types: such a file for the entity types of mentions, or two ready tables, such as
-    "ontonotes:conll", see `spacy_relx.formats.labels.types_renaming`. strict: make unknown keys (RX600), and files
-    without any relation (RX601), errors, which are only reported otherwise. progress: wraps the stream of Docs.
-    RETURNS: what was read, kept and lost. WARNS: RX126 where a table renames and leaves out nothing of what was read.
-    RAISES: RelxError RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input),
-    RX121 (nothing to write), RX122 (output), RX335 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or
-    RX102 (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
+    Args:
+        format: Name of an importer, see docs/formats.md, or "auto": the content tells it (see `choose_inputs`).
+        inputs: Files, or folders, which are searched at all depths for files whose names fit one of `patterns` (globs;
+            hidden files never do), in sorted order.
+        lang: Language of the records that do not say theirs.
+        nlp: Its tokenizer splits texts (default: `default_nlp()`); data that comes in tokens keeps them.
+        on_error: "raise", or "skip" broken lines.
+        alignment: See `records_to_docs`.
+        limit: Docs to write at most, 0 for all.
+        dev: A second file, for dev_share of the Docs (in (0, 1)), drawn with the seed, see `SplitDocs`; neither file is
+            ever empty.
+        split_by: "text", equal texts go to the same file; "id", equal ids do, as translations of one sentence have
+            them.
+        labels: A file with new names for relations, see `spacy_relx.formats.labels.read_labels`; relations that it does
+            not name keep their names.
+        types: Such a file for the entity types of mentions, or two ready tables, such as "ontonotes:conll", see
+            `spacy_relx.formats.labels.types_renaming`.
+        strict: Make unknown keys (RX600), and files without any relation (RX601), errors, which are only reported
+            otherwise.
+        progress: Wraps the stream of Docs.
+
+    Returns:
+        What was read, kept and lost.
+
+    Raises:
+        RelxError: RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input), RX121
+            (nothing to write), RX122 (output), RX186 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or RX102
+            (labels, types), RX511 (types), RX600 or RX601 (strict), and the errors of the importer.
+
+    Warns:
+        RelxWarning: RX126 where a table renames and leaves out nothing of what was read.
     """
     report = Report(on_error, strict=strict)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
@@ -233,12 +249,14 @@ def records_to_docs(
     `doc._.relations`, the language to `doc._.lang`, id and meta, where there are any, to `doc.user_data["id"]` and
     `["meta"]`. Exact duplicates are merged. Mentions without a type get ENT.
 
-    alignment: of a mention of characters that does not begin and end with tokens. "strict": it is left out, counted
-    and noted (RX110), and so are its relations; "expand" and "contract": it takes all tokens it touches, or all it
-    covers.
-    Blanks at the edges of a mention, tokens of blanks too, belong to no mention (RX572). Records of one id, one
-    language and several texts are noted (RX576): sentences in several languages may share an id.
-    RAISES: RelxError RX114 where no Doc can be made of a record, unless the report is to skip those.
+    Args:
+        alignment: Of a mention of characters that does not begin and end with tokens. "strict": it is dropped, counted
+            and noted (RX110), and so are its relations; "expand" and "contract": it takes all tokens it touches, or all
+            it covers. Blanks at the edges of a mention, tokens of spaces too, belong to no mention (RX572). Records of
+            one id, one language and several texts are noted (RX576): sentences in several languages may share an id.
+
+    Raises:
+        RelxError: RX114 where no Doc can be made of a record, unless the report is to skip those.
     """
     set_extensions()
     known: dict[tuple[str | int, str], tuple[int, Place]] = {}
@@ -284,7 +302,7 @@ def _make_tokens(record: Record, nlp: Language) -> Doc:
 
 
 def _make_spans(record: Record, doc: Doc, report: Report, alignment: str) -> list[Span | None]:
-    """The span of each mention, None for those that are left out."""
+    """The span of each mention, None for those that are dropped."""
     if record.text is None:
         return [_token_span(record, doc, mention, report) for mention in record.mentions]
     return [_char_span(record, doc, mention, report, alignment) for mention in record.mentions]
@@ -325,7 +343,7 @@ def _char_span(record: Record, doc: Doc, mention: Mention, report: Report, align
 
 
 def _label(mention: Mention) -> str:
-    """The type of a mention, ENT for one without, or of blanks alone."""
+    """The type of a mention, ENT for one without, or of spaces alone."""
     return mention.label if bare(mention.label) else UNTYPED
 
 

@@ -27,7 +27,7 @@ def hold_both_ways(
     """The relations that hold both ways.
 
     Args:
-        counts: Relation -> number of its pairs, and of those that hold the other way round as well.
+        counts: Relation -> number of its pairs, and of those that hold in reverse as well.
         symmetric: Relations that are known to hold both ways, whatever the counts.
         share: Share of its pairs that makes a relation one of these.
 
@@ -39,7 +39,7 @@ def hold_both_ways(
 
 
 class BothWays:
-    """Counts which pairs of a stream come the other way round as well. Memory is for hashes: 24 bytes for each pair."""
+    """Counts which pairs of a stream come in reverse as well. Memory is for hashes: 24 bytes for each pair."""
 
     def __init__(self) -> None:
         self._all, self._counted, self._turned = (array("Q") for _ in range(3))
@@ -53,7 +53,7 @@ class BothWays:
             self._turned.append(stable_hash(tail, label, head))
 
     def counts(self) -> tuple[int, int]:
-        """How many different pairs are counted, and how many of these are there the other way round as well."""
+        """How many different pairs are counted, and how many of these are there in reverse as well."""
         seen, counted, turned = (np.frombuffer(each, "uint64") for each in (self._all, self._counted, self._turned))
         first = np.unique(counted, return_index=True)[1]
         return len(first), int(np.isin(turned[first], seen).sum())
@@ -62,9 +62,9 @@ class BothWays:
 class ReversedNegatives:
     """Chooses related pairs whose reverse becomes a bag of no relation, and counts them.
 
-    Without such bags a model is never asked a pair the other way round, neither in training nor in a test: it answers
+    Without such bags a model is never asked a pair in reverse, neither in training nor in a test: it answers
     both directions alike. The reverse of (head, tail) is a negative where nothing relates (tail, head) and none of the
-    relations of (head, tail) holds both ways: those named, and those whose pairs are related the other way round as
+    relations of (head, tail) holds both ways: those named, and those whose pairs are related in reverse as
     well, at least `RELATED_SHARE` of them. Symmetric relations and those with an inverse are such; a reverse that the
     data lack is then no safe negative.
 
@@ -72,7 +72,7 @@ class ReversedNegatives:
         share: Share of these pairs to take, in [0, 1], drawn by the ids and the seed alone.
         symmetric: Relations that hold both ways, beside those that the counts show.
         seed: Of the draw.
-        counts: Relation -> number of its pairs, and of those that are related the other way round as well, of a
+        counts: Relation -> number of its pairs, and of those that are related in reverse as well, of a
             knowledge base; None to count the bags themselves.
 
     Attributes:
@@ -110,7 +110,11 @@ class ReversedNegatives:
         self._alike: Counter[str] = Counter()
 
     def start(self, counts: Mapping[str, tuple[int, int]]) -> None:
-        """Begin a pass over all pairs. counts: as of the class. Raises: RelxError RX397."""
+        """Begin a pass over all pairs.
+
+        Args:
+            counts: As of the class. Raises: RelxError RX397.
+        """
         unknown = [label for label in self.symmetric if label not in counts]
         if unknown:
             known = shortened(sorted(counts)) or "none"

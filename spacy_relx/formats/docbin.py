@@ -80,8 +80,8 @@ def _reason(err: Exception) -> str:
 
 
 def write_docbin(docbin: DocBin, path: Path) -> None:
-    """Write the file, whole or not at all. RAISES: RelxError RX335."""
+    """Write the file, whole or not at all. RAISES: RelxError RX186."""
     try:
         write_whole(path, docbin.to_bytes())
     except (OSError, ValueError) as err:  # ValueError: more than msgpack's 4 GB
-        raise RelxError("RX335", path=path, reason=str(err)) from err
+        raise RelxError("RX186", path=path, reason=str(err)) from err

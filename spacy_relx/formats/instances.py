@@ -38,8 +38,10 @@ def sentence_instances(doc: Doc, lost: Counter[str] | None = None) -> Iterator[I
     relation (NA); its first mention, in the order of the group, is the head, as importers give it. A Doc without
     sentence boundaries is one sentence. A bag Doc gives its sentences again.
 
-    lost: counts what gives no instance, by reason: "without ids" and "in two sentences" (relations, or Docs of two
-    mentions), "of one entity" (head and tail are the same); and Docs without relations that have not two mentions.
+    Args:
+        lost: Counts what gives no instance, by reason: "without ids" and "in two sentences" (relations, or Docs of two
+            mentions), "of one entity" (head and tail are the same); and Docs without relations that have not two
+            mentions.
     """
     if get_bag(doc) is not None:
         yield from _of_bag(doc)

@@ -49,9 +49,14 @@ class BagIndex:
 class Leakage:
     """What test bags share with training bags.
 
-    test_pairs, test_facts, test_sentences: how many different ones the test bags have. pairs: those of them in
-    training, (head id, tail id). reversed: those whose (tail id, head id) is there. facts: (head id, relation, tail
-    id) in both. sentences: how many different sentences of the test are in training, with whatever pair.
+    Attributes:
+        test_pairs: How many different ones the test bags have.
+        test_facts: How many different ones the test bags have.
+        test_sentences: How many different ones the test bags have.
+        pairs: Those of them in training, (head id, tail id).
+        reversed: Those whose (tail id, head id) is there.
+        facts: (head id, relation, tail id) in both.
+        sentences: How many different sentences of the test are in training, with whatever pair.
     """
 
     test_pairs: int
@@ -88,7 +93,12 @@ class Leakage:
 def leakage(train: Iterable[Doc], test: Iterable[Doc]) -> Leakage:
     """Compare training and test bags. Memory is for what the test bags are about; training bags are streamed.
 
-    train, test: bag Docs, of the same vocab or not. RAISES: RelxError RX143 (no bag), RX144 (no proper one).
+    Args:
+        train: Bag Docs, of the same vocab or not.
+        test: Bag Docs, of the same vocab or not.
+
+    Raises:
+        RelxError: RX143 (no bag), RX144 (no proper one).
     """
     index = BagIndex.of(test)
     pairs: dict[Pair, None] = {}

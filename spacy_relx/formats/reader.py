@@ -51,18 +51,28 @@ def make_relation_corpus(
     `example.reference` is the annotated Doc. `example.predicted` has its tokens, sentence starts and language, and
     never its relations.
 
-    path: a file, or a folder that is searched for .spacy files. gold_mentions: train on the gold mentions. A pipeline
-    without a component that finds mentions (`loading.mention_setters`) gets them on `predicted`, in `doc.ents` and, if
-    spans_key is not None, in `doc.spans[spans_key]`, and is scored on them (`gold_mentions_rel_micro_f`). In a pipeline
-    with such a component `predicted` is without mentions. In training the `entity_type_marker` takes those of
-    `reference`, unless the component is among the annotating_components; in evaluation the component finds its own, and
-    scores are of the whole pipeline. False: never use them. max_tokens: Docs of more tokens are split
-    between sentences; 0 for no limit. limit: Docs to read at most, 0 for all. shuffle: a new order on each pass, drawn
-    with the seed. cache: keep the Examples in memory from one pass to the next. langs: take only Docs of these
-    languages. join: Docs of one language that follow each other become one, 1 to `join` of them, drawn with the seed:
-    a recogniser that trains on single sentences takes every first word of a later one for a name.
-    RAISES: RelxError RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134
-    (no Docs). WARNS: RX133, once, where Docs were longer than max_tokens.
+    Args:
+        path: A file, or a folder that is searched for .spacy files.
+        gold_mentions: Train on the gold mentions. A pipeline without a component that finds mentions
+            (`loading.mention_setters`) gets them on `predicted`, in `doc.ents` and, if spans_key is not None, in
+            `doc.spans[spans_key]`, and is scored on them (`gold_mentions_rel_micro_f`). In a pipeline with such a
+            component `predicted` is without mentions. In training the `entity_type_marker` takes those of `reference`,
+            unless the component is among the annotating_components; in evaluation the component finds its own, and
+            scores are of the whole pipeline. False: never use them.
+        max_tokens: Docs of more tokens are split between sentences; 0 for no limit.
+        limit: The most Docs to read, 0 for all.
+        shuffle: A new order on each pass, drawn with the seed.
+        cache: Keep the Examples in memory from one pass to the next.
+        langs: Use only Docs of these languages.
+        join: Docs of one language that follow each other become one, 1 to `join` of them, drawn with the seed: a
+            recogniser that trains on single sentences takes every first word of a later one for a name.
+
+    Raises:
+        RelxError: RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134 (no
+            Docs).
+
+    Warns:
+        RelxWarning: RX133, once, where Docs were longer than max_tokens.
     """
     return RelationCorpus(
         path,
@@ -219,7 +229,7 @@ def warn_weights(nlp: Language, given: bool) -> bool:
         Whether it was said.
 
     Warns:
-        RX534 where the weights are of scores on given mentions and there are none, or the other way round.
+        RX534 where the weights are of scores on given mentions and there are none, or in reverse.
     """
     dev = nlp.config.get("corpora", {}).get("dev") or {}
     found_by = [nlp.get_pipe(name) for name in assigners(nlp, "doc._.relations")]

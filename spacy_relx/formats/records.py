@@ -16,7 +16,7 @@ from ..data.strict_json import DuplicateKeyError as DuplicateKeyError
 from ..data.strict_json import load_json as load_json
 from ..data.types import UNTYPED as UNTYPED
 from ..data.types import Mention
-from ..errors import MESSAGES, RelxError
+from ..errors import RelxError, message_of
 
 #: What to do with a broken line.
 ON_ERROR = ("raise", "skip")
@@ -51,14 +51,19 @@ RecordRelation: TypeAlias = Union[tuple[int, int, str], tuple[int, int, str, Map
 class Record:
     """One annotated text, as an importer reads it.
 
-    place: where it stands. Either text, or words (then spaces: whether a blank follows each word, None if unknown).
-    mentions: their offsets count characters (code points) where there is a text, words where there are words; ends
-    are exclusive. relations: (index of the head in mentions, index of the tail, label), and perhaps the scores that a
-    model gave: a mapping with score, kb_score, known, kb_rank. sent_starts: the words that
-    begin sentences, None if unknown. id: a string or a whole number as the data has it, "" for none. lang: "" for
-    unknown. meta: JSON-able data. quotes: of a stand-off format, the own text of each mention as the data has it, None
-    where it has none; offsets then count as the file does, until `formats._offsets.settle`. unit: what they count,
-    where the record itself says it.
+    Attributes:
+        place: Where it stands. Either text, or words (then spaces: whether a space follows each word, None if unknown).
+        mentions: Their offsets count characters (code points) where there is a text, words where there are words; ends
+            are exclusive.
+        relations: (index of the head in mentions, index of the tail, label), and perhaps the scores that a model gave:
+            a mapping with score, kb_score, known, kb_rank.
+        sent_starts: The words that begin sentences, None if unknown.
+        id: A string or a whole number as the data has it, "" for none.
+        lang: "" for unknown.
+        meta: JSON-able data.
+        quotes: Of a stand-off format, the own text of each mention as the data has it, None where it has none; offsets
+            then count as the file does, until `formats._offsets.settle`.
+        unit: What they count, where the record itself says it.
     """
 
     place: Place
@@ -76,7 +81,7 @@ class Record:
 
     @property
     def content(self) -> str:
-        """The text, or the words with blanks between them."""
+        """The text, or the words with spaces between them."""
         return self.text if self.text is not None else " ".join(self.words or ())
 
 
@@ -131,7 +136,7 @@ class LabelCounts:
     def count(self, label: str, new: str | None) -> str:
         """Count one with this label in the data. new: its name in the table, None where it is not there.
 
-        RETURNS: the label that it has from now on, "" where it is left out.
+        RETURNS: the label that it has from now on, "" where it is dropped.
         """
         if new is None:
             self.unknown[label] += 1
@@ -173,15 +178,24 @@ class UnknownKey:
 class Report:
     """Counts of what was read, kept and lost, and the first problems in detail.
 
-    on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on.
-    Each record ends in one of three ways: records_written (a Doc was made of it), records_broken, or records_skipped,
-    which the data itself excludes (answers other than "accept"). relations_merged: exact duplicates. relations_none:
-    annotated as no relation. mentions_trimmed: of those kept, the ones that had blanks at their edges. mention_types:
-    mentions kept, by entity type. labels, types: what a table of labels, or of entity types, did, None without one.
-    outputs: Docs written, by file. unknown_keys: keys that formats do not know,
-    by file, the key that holds the object, and their names; unknown_more: other such keys, beyond `MAX_PROBLEMS`.
-    strict: whether unknown keys, and files without relations, are errors. detected: the format that the content told.
-    RAISES: RelxError RX021 for another on_error.
+    Attributes:
+        on_error: "raise" makes a broken line a RelxError, "skip" counts it and goes on. Each record ends in one of
+            three ways: records_written (a Doc was made of it), records_broken, or records_skipped, which the data
+            itself excludes (answers other than "accept").
+        strict: Whether unknown keys, and files without relations, are errors.
+        mentions_trimmed: Of those kept, those with spaces at their edges.
+        relations_merged: Exact duplicates.
+        relations_none: Annotated as no relation.
+        mention_types: Mentions kept, by entity type.
+        labels: What a table of labels, or of entity types, did, None without one.
+        types: What a table of labels, or of entity types, did, None without one.
+        detected: The format that the content told.
+        outputs: Docs written, by file.
+        unknown_keys: Keys that formats do not know, by file, the key that holds the object, and their names.
+        unknown_more: Other such keys, beyond `MAX_PROBLEMS`.
+
+    Raises:
+        RelxError: RX021 for another on_error.
     """
 
     on_error: str = "raise"
@@ -218,7 +232,11 @@ class Report:
         return self.records_written + self.records_broken + self.records_skipped
 
     def broken(self, code: str, place: Place, text: str, **values: Any) -> None:
-        """A record that cannot be used. RAISES: RelxError `code`, unless broken ones are to be skipped."""
+        """A record that cannot be used.
+
+        Raises:
+            RelxError: `code`, unless broken ones are to be skipped.
+        """
         text = excerpt(text)
         if self.on_error == "raise":
             raise RelxError(code, where=place, text=text, **values)
@@ -230,18 +248,28 @@ class Report:
         self.problem_counts[code] += 1
         if len(self.problems) < MAX_PROBLEMS or self.problem_counts[code] == 1:
             text = excerpt(text)
-            message = MESSAGES[code].format(where=place, text=text, **values)
+            message = message_of(code, {"where": place, "text": text, **values})
             self.problems.append(Problem(code, place.file, place.line, message, text))
 
     def suspect(self, code: str, place: Place, text: str, **values: Any) -> None:
-        """Note what is no fault by itself, but may be the sign of one. RAISES: RelxError `code`, if strict."""
+        """Note what is no fault by itself, but may be the sign of one.
+
+        Raises:
+            RelxError: `code`, if strict.
+        """
         if self.strict:
             raise RelxError(code, where=place, text=excerpt(text), **values)
         self.note(code, place, text, **values)
 
     def unknown_key(self, place: Place, text: str, inside: str, key: str, known: Collection[str]) -> None:
-        """Count a key that the format does not know. known: those that may be meant. RAISES: RelxError RX600, if
-        strict."""
+        """Count a key that the format does not know.
+
+        Args:
+            known: Those that may be meant.
+
+        Raises:
+            RelxError: RX600, if strict.
+        """
         name = place.file, inside, key
         if name in self.unknown_keys:
             self.unknown_keys[name].count += 1
@@ -262,7 +290,7 @@ class Report:
                 "RX600",
                 found.place.file,
                 found.place.line,
-                MESSAGES["RX600"].format(where=found.place, text=found.text, **found.values()),
+                message_of("RX600", {"where": found.place, "text": found.text, **found.values()}),
                 found.text,
             )
             for found in self.unknown_keys.values()
@@ -320,7 +348,7 @@ def _nearest(key: str, known: Collection[str]) -> str:
 
 
 def bare(text: str) -> str:
-    """A text without blanks at its edges, those of no width among them."""
+    """A text without spaces at its edges, those of no width among them."""
     return text.strip(_BLANKS)
 
 

@@ -31,7 +31,7 @@ Columns = tuple[list[str], list[str], list[str], list[str]]
 class Aliases:
     """A table of names: row i says that the entity `entity_ids[entities[i]]` is called `texts[i]`.
 
-    entity_ids: ids, each once. texts: names, blanks and line breaks in them made one blank each. All are in the normal
+    entity_ids: ids, each once. texts: names, spaces and line breaks in them made one blank each. All are in the normal
     form of `text_forms`. entities: int32 (n,).
     labels: int32 (n,), rows of label_names, the entity type ("" for none). langs: int32 (n,), rows of lang_names, the
     language of texts that use the name ("" for all).
@@ -71,13 +71,17 @@ class Aliases:
 def read_aliases(path: str | Path, *, on_error: str = "raise", report: Report | None = None) -> Aliases:
     """Read names of entities.
 
-    path: a file, perhaps packed (.gz, .bz2), of two to four columns divided by tabs: entity id, name, and if you like
-    entity type and language of the texts that use the name; or in the order that a first line with names of columns
-    tells, see `columns.ALIASES`, perhaps with other columns besides. Empty lines are passed over. UTF-8.
-    on_error: "raise", or "skip" to count broken lines and go on.
-    RAISES: RelxError RX120 (no such file), RX212 (a folder, or nothing in it), RX021 (on_error), and with file
-    and line RX582 (names of columns), RX111 (columns), RX102 (an empty id or name, no language), RX108 (not UTF-8),
-    RX109 (the rest of the file cannot be read).
+    Args:
+        path: A file, perhaps packed (.gz, .bz2), of two to four columns divided by tabs: entity id, name, and if you
+            like entity type and language of the texts that use the name; or in the order that a first line with names
+            of columns tells, see `columns.ALIASES`, perhaps with other columns besides. Empty lines are passed over.
+            UTF-8.
+        on_error: "raise", or "skip" to count broken lines and go on.
+
+    Raises:
+        RelxError: RX120 (no such file), RX212 (a folder, or nothing in it), RX021 (on_error), and with file and line
+            RX582 (names of columns), RX111 (columns), RX102 (an empty id or name, no language), RX108 (not UTF-8),
+            RX109 (the rest of the file cannot be read).
     """
     path = Path(path)
     report = Report(on_error) if report is None else report
@@ -180,14 +184,20 @@ def _numbering() -> defaultdict[str, int]:
 class AliasMatcher:
     """Links the names in a text with entities.
 
-    aliases: the names. case: whether case matters. ambiguous: what to do with a name of several entities: "skip" leaves
-    it unlinked, "first" links the one that comes first in the table, "all" each of them. alignment: a name that does
-    not begin and end with tokens is no match ("strict"), or, in scripts without spaces, takes all tokens that it
-    touches ("expand"). The latter is for tokenizers that find words in Chinese, Japanese or Thai
-    and may cut elsewhere. overlaps: also give names that overlap a longer one, or an earlier one of the same length.
-
     ambiguous_aliases: number of names that several entities have, whatever the language.
-    RAISES: RelxError RX021 for other settings, RX005 without the extra `kb`.
+
+    Args:
+        aliases: The names.
+        case: Whether case matters.
+        ambiguous: What to do with a name of several entities: "skip" leaves it unlinked, "first" links the one that
+            comes first in the table, "all" each of them.
+        alignment: A name that does not begin and end with tokens is no match ("strict"), or, in scripts without spaces,
+            takes all tokens that it touches ("expand"). The latter is for tokenizers that find words in Chinese,
+            Japanese or Thai and may cut elsewhere.
+        overlaps: Also give names that overlap a longer one, or an earlier one of the same length.
+
+    Raises:
+        RelxError: RX021 for other settings, RX005 without the extra `kb`.
     """
 
     def __init__(
@@ -226,7 +236,9 @@ class AliasMatcher:
         """The linked mentions of each Doc, by start; `kb_id` is the entity, `label` its type ("ENT" for none).
 
         Names of a language other than the Doc's, where both are known, are not looked at; "pt" is that of "pt-BR".
-        RETURNS: mentions by Doc, and how many were left out as ambiguous.
+
+        Returns:
+            Mentions by Doc, and how many were left out as ambiguous.
         """
         hits = self._index.find(docs)
         langs = [primary_code(get_lang(doc)) for doc in docs]

@@ -44,7 +44,7 @@ class AlignReport:
     the pair, only for the pair turned round, or none; each counts once a sentence.
     triples, covered: of the knowledge base, and those that at least one sentence may say. bags: pairs with a triple,
     facts: those triples by relation; instances: sentences in those bags, by relation. negatives: pairs drawn as bags
-    of no relation; negatives_wanted. reversed_negatives: what became of related pairs the other way round, None where
+    of no relation; negatives_wanted. reversed_negatives: what became of related pairs in reverse, None where
     that was not asked for. ambiguous_aliases: of the table. outputs: bags written, by file. leakage: what
     training and test bags have in common, None without test bags. inputs: what was read of the knowledge base and of
     the names.
@@ -121,17 +121,24 @@ def align(
 ) -> AlignReport:
     """Add to the spool each sentence that mentions two entities with a triple, and some of unrelated ones.
 
-    spool: with a `ReversedNegatives`, its bags have related pairs the other way round, too. docs: with sentence
-    boundaries; they are streamed, `BATCH_DOCS` at a time, and are of the spool's vocab. matcher:
-    links their mentions; without one, those of `doc.ents` and `doc.spans["mentions"]` with a kb_id are taken.
-    A sentence is an instance of the ordered pair (h, t) if it mentions both and the knowledge base has a triple
-    (h, r, t); its labels are all such r. Where entities are mentioned several times, the nearest two mentions stand for
-    them. Pairs of an entity with itself, and two entities meant by the very same tokens, are none.
-    negatives: ordered pairs without a relation to draw for each pair with one; both entities are in the knowledge base,
-    which has no triple between them in either direction. See `NegativeSpool` for how they are drawn, with the seed.
-    max_negatives: of one sentence, those with the lowest hashes; 0 for no limit.
-    RETURNS: counts.
-    RAISES: RelxError RX021 (settings), RX222 (a Doc without sentence boundaries), RX333 (no room for temporary files).
+    Args:
+        docs: With sentence boundaries; they are streamed, `BATCH_DOCS` at a time, and are of the spool's vocab.
+        spool: With a `ReversedNegatives`, its bags have related pairs in reverse, too.
+        matcher: Links their mentions; without one, those of `doc.ents` and `doc.spans["mentions"]` with a kb_id are
+            taken. A sentence is an instance of the ordered pair (h, t) if it mentions both and the knowledge base has a
+            triple (h, r, t); its labels are all such r. Where entities are mentioned several times, the nearest two
+            mentions stand for them. Pairs of an entity with itself, and two entities meant by the very same tokens, are
+            none.
+        negatives: Ordered pairs without a relation to draw for each pair with one; both entities are in the knowledge
+            base, which has no triple between them in either direction. See `NegativeSpool` for how they are drawn, with
+            the seed.
+        max_negatives: Of one sentence, those with the lowest hashes; 0 for no limit.
+
+    Returns:
+        Counts.
+
+    Raises:
+        RelxError: RX021 (settings), RX222 (a Doc without sentence boundaries), RX333 (no room for temporary files).
     """
     if not negatives >= 0 or negatives == float("inf"):
         raise RelxError("RX021", name="negatives", value=negatives, need="0 (none) or more")

@@ -42,15 +42,25 @@ def align_to_bags(
 ) -> AlignReport:
     """Label sentences with a knowledge base, see `align`, and write them as bags.
 
-    docs: with sentence boundaries, of this vocab; streamed. output, test: a .spacy file, or a folder for files of at
-    most shard_size bags. inputs: files that the outputs must not replace. reversed_negatives: share of the related
-    pairs whose reverse becomes a bag of no relation, if the knowledge base has nothing of it; symmetric: relations
-    without a direction, beside those that the knowledge base has both ways (see `ReversedNegatives`). test gets about
-    test_share (None: a fifth) of the pairs of entities, drawn by their ids and the seed alone; (a, b) and (b, a) go to
-    the same side. max_sentences: larger bags are split, 0 for no limit. progress: wraps the stream of bags.
-    RETURNS: counts, with what training and test bags have in common.
-    RAISES: RelxError RX021, RX397 (settings), RX145 (an output that cannot be used), RX220 (nothing is linked),
-    RX221 (no bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX335 (writing).
+    Args:
+        docs: With sentence boundaries, of this vocab; streamed.
+        output: A .spacy file, or a folder for files of at most shard_size bags.
+        inputs: Files that the outputs must not replace.
+        reversed_negatives: Share of the related pairs whose reverse becomes a bag of no relation, if the knowledge base
+            has nothing of it.
+        symmetric: Symmetric relations, beside those that the knowledge base has both ways (see
+            `ReversedNegatives`). test gets about test_share (None: a fifth) of the pairs of entities, drawn by their
+            ids and the seed alone; (a, b) and (b, a) go to the same side.
+        test: A .spacy file, or a folder for files of at most shard_size bags.
+        max_sentences: Larger bags are split, 0 for no limit.
+        progress: Wraps the stream of bags.
+
+    Returns:
+        Counts, with what training and test bags have in common.
+
+    Raises:
+        RelxError: RX021, RX397 (settings), RX145 (an output that cannot be used), RX142 (nothing is linked), RX142 (no
+            bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX186 (writing).
     """
     outputs = [Path(path) for path in (output, test) if path is not None]
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}
@@ -79,28 +89,29 @@ def _reversed_negatives(
 
 
 def _check_found(report: AlignReport, path: Path, by_alias: bool) -> None:
-    """RAISES: RelxError RX220, RX221."""
+    """RAISES: RelxError RX142."""
     if not report.linked:
         reason, advice = _nothing_linked(report, by_alias)
-        raise RelxError("RX220", reason=reason, advice=advice)
+        raise RelxError("RX142", path=path, reason=f"{reason}, so no sentence can be labelled. {advice}")
     if not report.bags:
-        raise RelxError("RX221", path=path, report=report.summary())
+        reason = "no sentence mentions two entities that the knowledge base relates"
+        raise RelxError("RX142", path=path, reason=f"{reason}.\n{report.summary()}")
 
 
 def _nothing_linked(report: AlignReport, by_alias: bool) -> tuple[str, str]:
     """Why no mention is linked, and what to do."""
     if not report.sentences:
         read = (
-            f"None of the {report.texts} texts has a word in it" if report.texts else "There are no texts in the inputs"
+            f"none of the {report.texts} texts has a word in it" if report.texts else "there are no texts in the inputs"
         )
         return read, "Are these the right files? Texts are .txt (one a line), .jsonl, .spacy, or - for standard input."
     if by_alias and not report.mentions:
-        reason = f"None of the names is found in the {report.texts} texts"
+        reason = f"none of the names is found in the {report.texts} texts"
         return reason, "Are the names in the language of the texts, and is case right (--ignore-case)?"
     reason = (
-        f"None of the {report.mentions} mentions in {report.texts} texts is linked with an entity of the knowledge base"
+        f"none of the {report.mentions} mentions in {report.texts} texts is linked with an entity of the knowledge base"
         if report.mentions
-        else f"There are no mentions in the {report.texts} texts"
+        else f"there are no mentions in the {report.texts} texts"
     )
     if by_alias:
         several = f" {report.ambiguous} are names of several entities, which are left out (--ambiguous)."
@@ -111,9 +122,9 @@ def _nothing_linked(report: AlignReport, by_alias: bool) -> tuple[str, str]:
 
 
 def _write(writer: SplitWriter, report: AlignReport) -> None:
-    """RAISES: RelxError RX221 where a file would be empty."""
+    """RAISES: RelxError RX142 where a file would be empty."""
     for path, counts in writer.counts.items():
         if not counts.bags:
-            reason = f"The draw put all bags into the other file: change --test-share or --seed.\n{report.summary()}"
-            raise RelxError("RX221", path=path, report=reason)
+            reason = f"the draw put all bags into the other file: change --test-share or --seed.\n{report.summary()}"
+            raise RelxError("RX142", path=path, reason=reason)
     report.outputs.update(writer.commit())

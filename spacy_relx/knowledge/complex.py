@@ -133,13 +133,19 @@ def train_complex(
 ) -> KBEmbeddings:
     """Train embeddings of the entities and relations of `train`.
 
-    valid: triples by whose filtered MRR the best epoch is chosen; without them the last one is taken. known: more true
-    triples, which are no wrong answers there. folder: where the state is saved every `save_every` epochs, whole or not
-    at all. resume: go on from there, if there is a state; the result is the same as without the interruption. Two runs
-    with the same seed, on one machine with as many threads, give the same vectors.
-    RETURNS: the embeddings; their `training` says the best epoch, its MRR and all epochs.
-    RAISES: RelxError RX233 (no triples, or no valid triple that train has the ids of), RX236 (the saved state is of
-    another training), RX237 (the loss is not finite), RX231 and RX335 (the state cannot be read, or written).
+    Args:
+        valid: Triples by whose filtered MRR the best epoch is chosen; without them the last one is taken.
+        known: More true triples, which are no wrong answers there.
+        folder: Where the state is saved every `save_every` epochs, whole or not at all.
+        resume: Go on from there, if there is a state; the result is the same as without the interruption. Two runs with
+            the same seed, on one machine with as many threads, give the same vectors.
+
+    Returns:
+        The embeddings; their `training` says the best epoch, its MRR and all epochs.
+
+    Raises:
+        RelxError: RX233 (no triples, or no valid triple that train has the ids of), RX236 (the saved state is of
+            another training), RX237 (the loss is not finite), RX205 and RX186 (the state cannot be read, or written).
     """
     settings = settings or ComplExSettings()
     if not len(train):

@@ -22,10 +22,12 @@ MANY = 20
 class Support(NamedTuple):
     """What a knowledge base says of n triples.
 
-    scores: float64 (n,), probability of the relation given the pair of entities, in [0, 1]; NaN where the embeddings
-    lack an entity or the relation, or there are none. known: bool (n,), whether it has the triple; None where no
-    triples were given. ranks: float64 (n,), from 1, of the tail among all entities for (head, label, ?), those that
-    are known left out, equal scores at their mean rank; NaN for known triples, and where scores or known are missing.
+    Attributes:
+        scores: float64 (n,), probability of the relation given the pair of entities, in [0, 1]; NaN where the
+            embeddings lack an entity or the relation, or there are none.
+        known: bool (n,), whether it has the triple; None where no triples were given.
+        ranks: float64 (n,), from 1, of the tail among all entities for (head, label, ?), those that are known left out,
+            equal scores at their mean rank; NaN for known triples, and where scores or known are missing.
     """
 
     scores: np.ndarray
@@ -43,14 +45,18 @@ class Support(NamedTuple):
 class Consistency:
     """A knowledge base that is asked about many triples at once.
 
-    embeddings: ComplEx vectors; None where only `known` is wanted. known: the triples that are true; None where only
-    scores are wanted. Ids are compared letter by letter; the two need not number them alike. max_scores: so many are
-    computed at a time.
-    RAISES: RelxError RX253 without both.
-
     The probability of a relation is p(r|(h, t)), the softmax over the relations of the embeddings (not their inverses)
     of the ComplEx score (Xu and Barbosa 2019, section 4.2). Some relation is taken for granted: that two entities have
     none is not among the choices.
+
+    Args:
+        embeddings: ComplEx vectors; None where only `known` is wanted.
+        known: The triples that are true; None where only scores are wanted. Ids are compared letter by letter; the two
+            need not number them alike.
+        max_scores: So many are computed at a time.
+
+    Raises:
+        RelxError: RX253 without both.
     """
 
     def __init__(self, embeddings: KBEmbeddings | None, known: KnowledgeBase | None, *, max_scores: int = MAX_SCORES):
@@ -63,9 +69,12 @@ class Consistency:
     def strangers(self, rows: Sequence[tuple[str, str, str]]) -> tuple[str, list[str], str, list[str]] | None:
         """Where names of the triples and of the knowledge base seem to be of two worlds.
 
-        rows: as in `check`. RETURNS: "relations" or "entities", those of the triples, "embeddings" or "triples", which
-        has none of them, and the names there; None where each part has some. Of entities there must be `MANY`, since a
-        few may well be new.
+        Args:
+            rows: As in `check`.
+
+        Returns:
+            "relations" or "entities", those of the triples, "embeddings" or "triples", which has none of them, and the
+            names there; None where each part has some. Of entities there must be `MANY`, since a few may well be new.
         """
         relations = {relation for _, relation, _ in rows}
         entities = {name for head, _, tail in rows for name in (head, tail)}

@@ -26,9 +26,14 @@ _SUGGESTIONS, _COMPARED = 3, 50_000
 class KBEmbeddings:
     """ComplEx vectors of the entities and relations of a knowledge base.
 
-    ids: a knowledge base with these ids; its triples are not used. model: the vectors, rows as ids are numbered.
-    settings: what they were trained with. training: how that went. Both JSON-able.
-    RAISES: RelxError RX231 where ids and vectors do not belong together.
+    Args:
+        ids: A knowledge base with these ids; its triples are not used.
+        model: The vectors, rows as ids are numbered.
+        settings: What they were trained with.
+        training: How that went. Both JSON-able.
+
+    Raises:
+        RelxError: RX205 where ids and vectors do not belong together.
     """
 
     def __init__(
@@ -64,11 +69,19 @@ class KBEmbeddings:
         return np.stack([column[kb.triples[:, i]] for i, column in enumerate(columns)], axis=1)
 
     def entity(self, name: str) -> int:
-        """The number of an entity. RAISES: RelxError RX232."""
+        """The number of an entity.
+
+        Raises:
+            RelxError: RX232.
+        """
         return _number("entity", name, self.ids.entity_index)
 
     def relation(self, name: str) -> int:
-        """The number of a relation. RAISES: RelxError RX232."""
+        """The number of a relation.
+
+        Raises:
+            RelxError: RX232.
+        """
         return _number("relation", name, self.ids.relation_index)
 
     # Scores
@@ -76,7 +89,8 @@ class KBEmbeddings:
     def score(self, rows: Sequence[tuple[str, str, str]]) -> np.ndarray:
         """ComplEx scores of triples of ids (head, label, tail), any real number; NaN where an id is unknown.
 
-        RETURNS: float32 (n,).
+        Returns:
+            float32 (n,).
         """
         triples = self.ids.encode(rows)
         scores = np.full(len(triples), np.nan, "float32")
@@ -88,7 +102,8 @@ class KBEmbeddings:
     def predict_tails(self, head: str, label: str, top: int = 10) -> list[tuple[str, float]]:
         """The entities that head most likely has this relation to, with their scores, best first.
 
-        RAISES: RelxError RX232 for an unknown id.
+        Raises:
+            RelxError: RX232 for an unknown id.
         """
         h, r = torch.tensor([self.entity(head)]), torch.tensor([self.relation(label)])
         with torch.no_grad():
@@ -108,8 +123,13 @@ class KBEmbeddings:
     # Files
 
     def save(self, folder: str | Path) -> None:
-        """Write a folder that `load` reads or maps: entities.npy and relations.npy, float32, [real; imaginary]; ids
-        (.txt, one a line); meta.json. RAISES: RelxError RX335 where it cannot be written."""
+        """Write a folder that `load` reads or maps.
+
+        It has entities.npy and relations.npy (float32, [real; imaginary]), their ids (.txt, one a line) and meta.json.
+
+        Raises:
+            RelxError: RX186 where it cannot be written.
+        """
         folder = Path(folder)
         arrays = {name: getattr(self.model, name).detach().numpy() for name in _TABLES}
         ids = {"entities": self.ids.entity_ids, "relations": self.ids.relation_ids}
@@ -127,16 +147,20 @@ class KBEmbeddings:
             for name, names in ids.items():
                 save_ids(folder, name, names)
         except OSError as err:
-            raise RelxError("RX335", path=folder, reason=err.strerror or err) from err
+            raise RelxError("RX186", path=folder, reason=err.strerror or err) from err
         write_arrays(folder, arrays, meta)
 
     @classmethod
     def load(cls, folder: str | Path, *, mmap: bool = True) -> KBEmbeddings:
         """Read a folder that `save` wrote.
 
-        mmap: map the vectors instead of reading them; what is changed in them stays in memory, and they are not looked
-        through. Without it, they are read and must be finite. RAISES: RelxError RX231 for what is no such folder, for
-        another version, for files that are broken, or of other sizes or types than they should be.
+        Args:
+            mmap: Map the vectors instead of reading them; what is changed in them stays in memory, and they are not
+                looked through. Without it, they are read and must be finite.
+
+        Raises:
+            RelxError: RX205 for what is no such folder, for another version, for files that are broken, or of other
+                sizes or types than they should be.
         """
         folder = Path(folder)
         meta = read_meta(folder, FORMAT, VERSION)
@@ -183,4 +207,4 @@ def _notes(meta: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _broken(path: Path | str, reason: str) -> RelxError:
-    return RelxError("RX231", path=path, reason=reason)
+    return RelxError("RX205", path=path, reason=reason)

@@ -45,10 +45,14 @@ def make_fact_checker(
 ) -> FactChecker:
     """Make the component that says how far a knowledge base supports each fact and each relation of linked mentions.
 
-    embeddings: folder that `relx kb train` wrote; null for no `kb_score` and no `kb_rank`. triples: file of triples
-    that are true, or a folder of `KnowledgeBase.save`; null for no `known` and no `kb_rank`. overwrite: whether to
-    replace these fields where they are set, as spaCy's entity_linker does with links.
-    WARNS: RX428 where the pipeline has another one.
+    Args:
+        embeddings: Folder that `relx kb train` wrote; null for no `kb_score` and no `kb_rank`.
+        triples: File of triples that are true, or a folder of `KnowledgeBase.save`; null for no `known` and no
+            `kb_rank`.
+        overwrite: Whether to replace these fields where they are set, as spaCy's entity_linker does with links.
+
+    Warns:
+        RelxWarning: RX428 where the pipeline has another one.
     """
     others = [other for other, pipe in nlp.components if isinstance(pipe, FactChecker)]
     if others:
@@ -66,12 +70,17 @@ class FactChecker(BatchedPipe):
     triples. kb_rank: of a triple that is not known and has a kb_score, the rank of its tail among all entities for
     (head, label, ?), from 1, without the known ones; else None. See `kb.consistency`.
 
-    The paths are read when they are first needed: with the first Doc, in `initialize`, or when the pipeline is saved.
-    A saved pipeline has its knowledge base with it. It is read from the paths again only where its config has been
-    given another path since.
-    RAISES: RelxError RX253 for the first Doc without a knowledge base; RX250 for a path that is not there, and what
-    `KBEmbeddings.load` and `read_triples` raise, when it is read.
-    WARNS: RX252, once, for a batch of Docs none of whose relations, or of whose many entities, a part of the base has.
+    The paths are read when they are first needed: with the first Doc, in `initialize`, or when the pipeline is saved. A
+    saved pipeline has its knowledge base with it. It is read from the paths again only where its config has been given
+    another path since.
+
+    Raises:
+        RelxError: RX253 for the first Doc without a knowledge base; RX250 for a path that is not there, and what
+            `KBEmbeddings.load` and `read_triples` raise, when it is read.
+
+    Warns:
+        RelxWarning: RX252, once, for a batch of Docs none of whose relations, or of whose many entities, a part of the
+            base has.
     """
 
     def __init__(
@@ -205,8 +214,11 @@ class FactChecker(BatchedPipe):
         save_folder(self, path, writers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> FactChecker:
-        """Read what `to_disk` wrote. RAISES: RelxError RX591 for files that are not as they were saved, RX592, RX231,
-        RX205 for what cannot be read."""
+        """Read what `to_disk` wrote.
+
+        Raises:
+            RelxError: RX591 for files that are not as they were saved, RX592, RX205, RX205 for what cannot be read.
+        """
         self._restore(Saved(self, path, exclude))
         return self
 

@@ -37,8 +37,11 @@ def doc_pairs(doc: Doc) -> Iterator[tuple[str, str]]:
 def collect_triples(docs: Iterable[Doc], exclude: Iterable[Doc] = ()) -> tuple[list[Triple], int]:
     """The triples of Docs, each once, in the order in which they first appear.
 
-    exclude: Docs whose pairs of entities are left out, in either direction: those of the test. RETURNS: the triples,
-    and how many were left out.
+    Args:
+        exclude: Docs whose pairs of entities are dropped, in either direction: those of the test.
+
+    Returns:
+        The triples, and how many were left out.
     """
     closed = {pair for doc in exclude for pair in doc_pairs(doc)}
     closed |= {(tail, head) for head, tail in closed}

@@ -37,7 +37,7 @@ def make_complex_knowledge(
 
     Returns:
         What makes the knowledge of a network. When the model is initialised, a missing path is RX242, and files that
-        are broken are RX231.
+        are broken are RX205.
     """
     return partial(Knowledge, source=partial(read_tables, path, missing), tune=tune, lr_scale=lr_scale)
 
@@ -45,7 +45,7 @@ def make_complex_knowledge(
 def read_tables(path: Path | None, missing: str, labels: Sequence[str]) -> KnowledgeTables:
     """Embeddings as a network wants them: entities by the hashes of their ids, relations by the facts' labels.
 
-    Vectors that have to be drawn are as large as those that there are. RAISES: RelxError RX242, RX231, RX240.
+    Vectors that have to be drawn are as large as those that there are. RAISES: RelxError RX242, RX205, RX240.
     """
     if path is None:
         raise RelxError("RX242")

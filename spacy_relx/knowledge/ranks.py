@@ -63,7 +63,7 @@ class RankReport:
 class Answers:
     """The known answers to queries: for two columns of triples, what the third may be.
 
-    triples: int (n, 3), numbers of known triples; rows with -1 are left out. asked: the column asked for, `HEAD` or
+    triples: int (n, 3), numbers of known triples; rows with -1 are dropped. asked: the column asked for, `HEAD` or
     `TAIL`. n_relations: of the relations' numbers.
     """
 
@@ -158,7 +158,10 @@ def rank_triples(
 ) -> RankReport:
     """Filtered MRR and Hits@k of heads and tails. Memory is that of `max_scores` numbers, four to nine bytes each.
 
-    Arguments as in `entity_ranks`. RAISES: RelxError RX233 where there are no triples, or none that is known.
+    Arguments as in `entity_ranks`.
+
+    Raises:
+        RelxError: RX233 where there are no triples, or none that is known.
     """
     unknown = int((triples < 0).any(axis=1).sum())
     if unknown == len(triples):

@@ -51,17 +51,23 @@ def read_triples(
 ) -> KnowledgeBase:
     """Read a knowledge base.
 
-    path: a file of three columns divided by tabs: head, label, tail, or in the order that a first line with names of
-    columns tells, see `columns.TRIPLES`, perhaps with other columns besides (quotes have no meaning; blanks around ids
-    are cut off; empty lines are passed over); or of N-Triples (.nt), of which triples with a literal are counted and
-    left out; both also packed (.gz, .bz2); or a folder that `KnowledgeBase.save` wrote. UTF-8. Ids are taken in the
-    normal form of `text_forms`.
-    shorten: of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
-    on_error: "raise", or "skip" to count broken lines and go on. report: filled with counts, where given.
-    RAISES: RelxError RX120 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and
-    with file and line RX582 (names of columns), RX111 (columns), RX102 (an empty id), RX202 (no N-Triples),
-    RX108 (not UTF-8), RX109 (the file cannot be read on).
-    WARNS: RX207 for IRIs that could not be shortened.
+    Args:
+        path: A file of three columns separated by tabs: head, label, tail, or in the order that a first line with names
+            of columns tells, see `columns.TRIPLES`, perhaps with other columns besides (quotes have no meaning; spaces
+            around ids are cut off; empty lines are ignored); or of N-Triples (.nt), of which triples with a literal
+            are counted and left out; both also compressed (.gz, .bz2); or a folder of `KnowledgeBase.save`. UTF-8.
+            Ids are taken in the normal form of `text_forms`.
+        shorten: Of ids that are IRIs, keep what follows the last / or #. IRIs that would become equal stay whole.
+        on_error: "raise", or "skip" to count broken lines and go on.
+        report: Filled with counts, where given.
+
+    Raises:
+        RelxError: RX120 (no such file), RX204 (no triples in it), RX205 (a broken folder), RX021 (on_error), and with
+            file and line RX582 (names of columns), RX111 (columns), RX102 (an empty id), RX202 (no N-Triples), RX108
+            (not UTF-8), RX109 (the file cannot be read on).
+
+    Warns:
+        RelxWarning: RX207 for IRIs that could not be shortened.
     """
     path = Path(path)
     report = TripleReport(on_error) if report is None else report
@@ -159,7 +165,7 @@ def read_chunks(path: Path, report: Report) -> Iterator[tuple[Place, bytes]]:
 
 
 def each_line(data: bytes, place: Place, report: Report) -> Iterator[tuple[Place, str]]:
-    """The lines that are not empty, blanks around them cut off. BROKEN: RX108 for one that is not UTF-8."""
+    """The lines that are not empty, spaces around them cut off. BROKEN: RX108 for one that is not UTF-8."""
     for number, raw in enumerate(data.split(b"\n")[:-1], start=place.line):
         here = Place(place.file, number)
         try:
@@ -227,7 +233,7 @@ class _Columns:
 
 
 class Header(NamedTuple):
-    """Names of columns: for each role its place, None for none; n: number of columns."""
+    """Names of columns: for each role its place, or None; n: number of columns."""
 
     places: list[int | None]
     n: int
@@ -250,7 +256,7 @@ def without_header(data: bytes, place: Place, layout: Layout) -> tuple[bytes, Pl
 
 
 def is_regular(data: bytes, n: int, n_needed: int) -> bool:
-    """Whether each line has n cells, no blanks at the edges of cells, and the first n_needed are not empty."""
+    """Whether each line has n cells, no spaces at the edges of cells, and the first n_needed are not empty."""
     codes = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero((codes == _TAB) | (codes == _NEWLINE))
     if not len(ends) or len(ends) % n or (codes[ends].reshape(-1, n) != (*(_TAB,) * (n - 1), _NEWLINE)).any():
@@ -308,7 +314,7 @@ def _parse_ntriples(data: bytes, place: Place, report: TripleReport) -> list[str
 
 
 def _is_plain(data: bytes) -> bool:
-    """Whether each line is '<head> <relation> <tail> .', with these blanks only and nothing to unescape."""
+    """Whether each line is '<head> <relation> <tail> .', with these spaces only and nothing to unescape."""
     codes = np.frombuffer(data, np.uint8)
     if _NO_IRI[codes].any() or b"<>" in data or not data.startswith(b"<"):
         return False

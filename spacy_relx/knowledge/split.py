@@ -15,10 +15,18 @@ def split_triples(
 ) -> tuple[KnowledgeBase, KnowledgeBase, KnowledgeBase]:
     """Divide the triples at random into train, valid and test, over the same ids.
 
-    valid, test: shares of the triples, each in [0, 1), together below 1. cover: every entity and relation of valid and
-    test occurs in train as well: for each, one triple (the first one drawn) is kept for train.
-    RAISES: RelxError RX021 for other shares. WARNS: RX209 where cover leaves too few triples for valid and test; each
-    then gets its part of those that there are.
+    Args:
+        valid: Shares of the triples, each in [0, 1), together below 1.
+        test: Shares of the triples, each in [0, 1), together below 1.
+        cover: Every entity and relation of valid and test occurs in train as well: for each, one triple (the first one
+            drawn) is kept for train.
+
+    Raises:
+        RelxError: RX021 for other shares.
+
+    Warns:
+        RelxWarning: RX209 where cover leaves too few triples for valid and test; each then gets its part of those that
+            there are.
     """
     for name, share in (("valid", valid), ("test", test)):
         if not 0 <= share < 1 or not valid + test < 1:
@@ -103,7 +111,9 @@ def relation_overlaps(kb: KnowledgeBase, threshold: float = 0.8) -> list[Relatio
     Whoever knows one of them knows the other: FB15k was mostly such, FB15k-237 is FB15k without them (Toutanova and
     Chen 2015, "Observed versus latent features for knowledge base and text inference"). Both shares must reach the
     threshold, in (0, 1]. A symmetric relation is its own inverse. Each two relations are reported once for either way.
-    RAISES: RelxError RX021 for another threshold.
+
+    Raises:
+        RelxError: RX021 for another threshold.
     """
     if not 0 < threshold <= 1:
         raise RelxError("RX021", name="threshold", value=threshold, need="in (0, 1]")

@@ -32,7 +32,7 @@ class TrainingState:
         self._old = folder.with_name(folder.name + ".old")
 
     def save(self, trainer: _Trainer) -> None:
-        """Write a new folder beside the old one and change places. RAISES: RelxError RX335."""
+        """Write a new folder beside the old one and change places. RAISES: RelxError RX186."""
         tables = {"entities": trainer.model.entities, "relations": trainer.model.relations}
         tensors = {**tables, **{f"state.{k}": v for k, v in state_tensors(trainer.optimizers, tables).items()}}
         if trainer.mean is not trainer.model:
@@ -51,12 +51,12 @@ class TrainingState:
             new.rename(self.folder)
             shutil.rmtree(self._old, ignore_errors=True)
         except OSError as err:
-            raise RelxError("RX335", path=self.folder, reason=err.strerror or err) from err
+            raise RelxError("RX186", path=self.folder, reason=err.strerror or err) from err
 
     def load(self, trainer: _Trainer) -> None:
         """Put the saved state into a new trainer; nothing where none is saved.
 
-        RAISES: RelxError RX231 for a broken one, RX236 for one of another training.
+        RAISES: RelxError RX205 for a broken one, RX236 for one of another training.
         """
         from .complex import Epoch
 
@@ -86,7 +86,7 @@ class TrainingState:
         except RelxError:
             raise
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:
-            raise RelxError("RX231", path=folder, reason=f"it is no whole state of a training ({err!r})") from err
+            raise RelxError("RX205", path=folder, reason=f"it is no whole state of a training ({err!r})") from err
         with torch.no_grad():
             for model, vectors in current:
                 for table, tensor in zip((model.entities, model.relations), vectors):

@@ -19,18 +19,21 @@ HEAD, LABEL, TAIL = range(3)
 FORMAT, VERSION = "spacy_relx.KnowledgeBase", 1
 _ARRAYS = {"triples": ("int32", 2), "pairs": ("int64", 1), "pair_starts": ("int64", 1), "by_pair": ("int64", 1)}
 #: The error of a folder that is no saved knowledge base, or a broken one.
-_BROKEN = "RX205"
 
 
 class KnowledgeBase:
     """Entities, relations and triples between them.
 
-    entity_ids, relation_ids: their names, each once; a number is a place in these lists. triples: int32 (n, 3), the
-    numbers of head, label and tail, in the order given, each row once. duplicates: rows that were there before and
-    are merged.
-    An id is a string or a whole number (`ids.entity_id`), and is kept in the normal form of `text_forms`; look-ups take
-    any form. RAISES: RelxError RX206 for what is no id, for ids that are there twice or have line breaks, and for
-    triples of another shape or with numbers that are none of theirs.
+    Args:
+        entity_ids: Their names, each once; a number is a place in these lists.
+        relation_ids: Their names, each once; a number is a place in these lists.
+        triples: int32 (n, 3), the numbers of head, label and tail, in the order given, each row once. duplicates: rows
+            that were there before and are merged. An id is a string or a whole number (`ids.entity_id`), and is kept in
+            the normal form of `text_forms`; look-ups take any form.
+
+    Raises:
+        RelxError: RX206 for what is no id, for ids that are there twice or have line breaks, and for triples of another
+            shape or with numbers that are none of theirs.
     """
 
     def __init__(self, entity_ids: Iterable[str], relation_ids: Iterable[str], triples: Any):
@@ -51,7 +54,11 @@ class KnowledgeBase:
         return kb.with_triples(kb.encode(zip(*columns)))
 
     def with_triples(self, triples: np.ndarray) -> KnowledgeBase:
-        """Other triples over the same ids. triples: int (n, 3). The lists of ids are shared, not copied."""
+        """Other triples over the same ids.
+
+        Args:
+            triples: int (n, 3). The lists of ids are shared, not copied.
+        """
         other = KnowledgeBase.__new__(KnowledgeBase)
         other.entity_ids, other.relation_ids = self.entity_ids, self.relation_ids
         other.entity_index, other.relation_index = self.entity_index, self.relation_index
@@ -110,7 +117,14 @@ class KnowledgeBase:
         return [self.entity_ids[tail] for tail in self.triples[rows[first:last], TAIL].tolist()]
 
     def contains(self, triples: np.ndarray) -> np.ndarray:
-        """Which rows are triples of this knowledge base. triples: int (n, 3), also with -1. RETURNS: bool (n,)."""
+        """Which rows are triples of this knowledge base.
+
+        Args:
+            triples: int (n, 3), also with -1.
+
+        Returns:
+            Bool (n,).
+        """
         triples = np.asarray(triples, "int64").reshape(-1, 3)
         n_relations = len(self.relation_ids)
         places = self.find_pairs(triples[:, [HEAD, TAIL]])
@@ -120,7 +134,11 @@ class KnowledgeBase:
     def find_pairs(self, pairs: np.ndarray) -> np.ndarray:
         """The place of each pair of entities among `pairs`, -1 where no triple joins them in that direction.
 
-        pairs: int (n, 2), head and tail. RETURNS: int64 (n,).
+        Args:
+            pairs: int (n, 2), head and tail.
+
+        Returns:
+            int64 (n,).
         """
         pairs = np.asarray(pairs, "int64").reshape(-1, 2)
         n = len(self.entity_ids)
@@ -129,7 +147,11 @@ class KnowledgeBase:
         return np.where(known, np.searchsorted(self.pairs, keys), -1)
 
     def pair_relations(self, place: int) -> list[int]:
-        """Numbers of the relations of one pair, ascending. place: from `find_pairs`; none for -1."""
+        """Numbers of the relations of one pair, ascending.
+
+        Args:
+            place: From `find_pairs`; none for -1.
+        """
         if place < 0:
             return []
         first, last = self.pair_starts[place : place + 2]
@@ -192,7 +214,8 @@ class KnowledgeBase:
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` reads or maps: arrays (.npy), ids (.txt, one a line) and meta.json.
 
-        RAISES: RelxError RX205 where it cannot be written.
+        Raises:
+            RelxError: RX205 where it cannot be written.
         """
         folder = Path(folder)
         sizes = {name: list(getattr(self, name).shape) for name in _ARRAYS}
@@ -208,21 +231,24 @@ class KnowledgeBase:
             meta = {"format": FORMAT, "version": VERSION, **counts, "shapes": sizes}
             (folder / META).write_text(json.dumps(meta, indent=1), encoding="utf8")
         except OSError as err:
-            raise RelxError(_BROKEN, path=folder, reason=f"it cannot be written: {err}") from err
+            raise RelxError("RX186", path=folder, reason=err) from err
 
     @classmethod
     def load(cls, folder: str | Path, *, mmap: bool = True) -> KnowledgeBase:
         """Read a folder that `save` wrote.
 
-        mmap: map the arrays instead of reading them; then what is in them is not looked through, only their sizes.
-        RAISES: RelxError RX205 for what is no such folder, for another version, for sizes that do not agree.
+        Args:
+            mmap: Map the arrays instead of reading them; then what is in them is not looked through, only their sizes.
+
+        Raises:
+            RelxError: RX205 for what is no such folder, for another version, for sizes that do not agree.
         """
         folder = Path(folder)
-        meta = read_meta(folder, FORMAT, VERSION, code=_BROKEN)
+        meta = read_meta(folder, FORMAT, VERSION)
         kb = cls.__new__(cls)
         kb.duplicates = 0
-        kb.entity_ids = read_ids(folder, "entities", meta.get("entities"), code=_BROKEN)
-        kb.relation_ids = read_ids(folder, "relations", meta.get("relations"), code=_BROKEN)
+        kb.entity_ids = read_ids(folder, "entities", meta.get("entities"))
+        kb.relation_ids = read_ids(folder, "relations", meta.get("relations"))
         kb.entity_index = dict(zip(kb.entity_ids, range(len(kb.entity_ids))))
         kb.relation_index = dict(zip(kb.relation_ids, range(len(kb.relation_ids))))
         for name in _ARRAYS:
@@ -297,13 +323,13 @@ def _check_triples(triples: Any, n_entities: int, n_relations: int) -> np.ndarra
 
 
 def _broken(folder: Path, reason: str) -> RelxError:
-    return RelxError(_BROKEN, path=folder, reason=reason)
+    return RelxError("RX205", path=folder, reason=reason)
 
 
 def _load_array(folder: Path, name: str, meta: dict[str, Any], mmap: bool) -> np.ndarray:
     dtype, ndim = _ARRAYS[name]
     shape = (meta.get("shapes") or {}).get(name)
-    array = read_array(folder, name, dtype, shape, mmap_mode="r" if mmap else None, code=_BROKEN)
+    array = read_array(folder, name, dtype, shape, mmap_mode="r" if mmap else None)
     if array.ndim != ndim:
         raise _broken(folder, f"its {name}.npy is {array.dtype} {shape}, but {ndim} dimensions are wanted")
     return array

@@ -89,13 +89,16 @@ def _tokenizer_of(model: Model | None) -> Language | None:
 def read_docs(
     data: Docs, *, model: Model | None = None, limit: int = 0, langs: Iterable[str] | None = None
 ) -> list[Doc]:
-    """The documents of a .spacy file, or of a folder of such.
+    """Read the documents of a .spacy file, or of a folder of .spacy files.
 
     Args:
         data: The file or folder.
         model: A pipeline whose vocabulary the documents share; None for one of their own.
         limit: The most documents that are read; 0 for all.
         langs: Only documents in these languages; None for all.
+
+    Returns:
+        The documents.
 
     Raises:
         RelxError: RX131 where there is no such file, RX132 for a broken one, RX042 for what is no language.
@@ -146,6 +149,9 @@ def split(
         split_by: Whether equal texts stay together, or equal ids, such as those of translations.
         seed: Another seed draws other documents.
         progress: Shows how far the documents are read.
+
+    Returns:
+        The number of documents in each file.
 
     Raises:
         RelxError: RX021 for shares that leave nothing to train on, RX122 for outputs that are inputs or have another

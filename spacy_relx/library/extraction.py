@@ -217,7 +217,7 @@ def facts(
     gpu_id: int = -1,
     progress: Progress = silent,
 ) -> CorpusFacts:
-    """What all texts together say about each pair of entities, with the sentences that say it.
+    """Find the facts about pairs of entities that all texts together support, with their evidence.
 
     Args:
         model: A pipeline with an entity_type_marker and behind it a fact_extractor, its folder or its name.
@@ -233,6 +233,9 @@ def facts(
         code: A Python file with additional components.
         gpu_id: The number of the GPU; -1 for the CPU.
         progress: Shows how far texts and pairs are read.
+
+    Returns:
+        A list of facts as dicts, which prints as a table.
 
     Raises:
         RelxError: RX067 for a pipeline without a fact_extractor, RX251 for facts chosen by what nothing says.

@@ -126,7 +126,7 @@ def annotated(
     """Run a pipeline over texts: a stream of each text and its Doc, which has the id of the text.
 
     Raises:
-        RelxError: RX612 for another on_error, and what `text_sources` raises.
+        RelxError: RX021 for another on_error, and what `text_sources` raises.
     """
     when = on_error_of(on_error)
     for _, stream in text_sources(texts, nlp.vocab, when, tell_blank=tell_blank):
@@ -139,8 +139,8 @@ def on_error_of(on_error: str) -> OnError:
     """The setting `on_error`.
 
     Raises:
-        RelxError: RX612 for another one than "raise" and "skip".
+        RelxError: RX021 for another one than "raise" and "skip".
     """
     if on_error not in ("raise", "skip"):
-        raise RelxError("RX612", value=on_error)
+        raise RelxError("RX021", name="on_error", value=on_error, need="'raise' or 'skip'")
     return "skip" if on_error == "skip" else "raise"

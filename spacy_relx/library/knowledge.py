@@ -111,8 +111,11 @@ def train_embeddings(
         **settings: Those of `spacy_relx.knowledge.complex.ComplExSettings`: dim, loss, epochs, batch_size, lr, n3 and
             others.
 
+    Returns:
+        The embeddings, with the best epoch and its MRR.
+
     Raises:
-        RelxError: RX246 for a folder of other things, RX335 where it cannot be written, RX248 for a training that is
+        RelxError: RX246 for a folder of other things, RX186 where it cannot be written, RX248 for a training that is
             finished.
 
     Warns:
@@ -146,7 +149,7 @@ def train_embeddings(
 def _check_folder(output: Path) -> None:
     """Make sure that the folder can be written before training begins, and holds nothing but embeddings.
 
-    RAISES: RelxError RX335, RX246.
+    RAISES: RelxError RX186, RX246.
     """
     if (output / META).exists():
         try:
@@ -158,7 +161,7 @@ def _check_folder(output: Path) -> None:
         (output / f".{STATE}").touch()
         (output / f".{STATE}").unlink()
     except OSError as err:
-        raise RelxError("RX335", path=output, reason=err.strerror or err) from err
+        raise RelxError("RX186", path=output, reason=err.strerror or err) from err
 
 
 class EmbeddingScores(dict[str, Any], Shown):
@@ -186,7 +189,7 @@ class EmbeddingScores(dict[str, Any], Shown):
 def evaluate_embeddings(
     embeddings: str | Path, test: str | Path, *, known: Iterable[str | Path] = (), progress: Progress = silent
 ) -> EmbeddingScores:
-    """Rank the entities of test triples: MRR and Hits@k, equal scores at their mean rank.
+    """Rank the entities of test triples: MRR and Hits@k, with equal scores at their mean rank.
 
     Args:
         embeddings: The folder of embeddings.
@@ -197,6 +200,9 @@ def evaluate_embeddings(
     Warns:
         RX239: Where the triples of training are not among the known ones. RX234, RX235: Where training knows triples of
             the test, or not their ids.
+
+    Returns:
+        A dict of scores, which prints as a table.
     """
     model = KBEmbeddings.load(Path(embeddings), mmap=False)
     base = read_triples(test)
@@ -259,9 +265,12 @@ def complete_triple(
         embeddings: The folder of embeddings.
         entity: The id of the head.
         relation: The id of the relation.
-        tail: Whether the entity is the tail, and heads are asked for.
+        tail: Whether the entity is the tail; then heads are predicted.
         limit: The most answers.
         known: A file of triples: which answers it has.
+
+    Returns:
+        The entities with their scores, best first.
     """
     model = KBEmbeddings.load(Path(embeddings))
     found = model.predict_heads(relation, entity, limit) if tail else model.predict_tails(entity, relation, limit)
@@ -303,14 +312,18 @@ def collect_triples(
     exclude: Iterable[str | Path] = (),
     progress: Progress = silent,
 ) -> CollectedTriples:
-    """The facts of annotated documents as a knowledge base, each once: of bags, and of relations between linked
-    mentions.
+    """Collect the facts of annotated documents as a knowledge base, each once.
+
+    The facts are those of bags, and relations between linked mentions.
 
     Args:
         data: Documents; .spacy files, or folders of such.
         output: The file of triples: head, label, tail and tabs between. None: they are not written.
         exclude: Files of documents whose pairs of entities are left out, in either direction: those of the test.
         progress: Shows how far the documents are read.
+
+    Returns:
+        The triples; they print as counts.
 
     Raises:
         RelxError: RX247 for an output that ends in .nt, RX243 where there are no triples, RX244 for one that the file

@@ -192,7 +192,7 @@ def show(
     gpu_id: int = -1,
     progress: Progress = silent,
 ) -> Picture | Page:
-    """Show documents with their mentions and relations; a notebook shows what this returns.
+    """Show documents with their mentions and relations.
 
     Args:
         docs: Without a model: Docs, a .spacy file, or a folder of such; for the style "browse" also triples, and files
@@ -207,6 +207,9 @@ def show(
         code: A Python file with additional components.
         gpu_id: The number of the GPU; -1 for the CPU.
         progress: Shows how far the documents are read.
+
+    Returns:
+        A picture, which a notebook displays; for the style "browse" a page. `save` writes either to a file.
 
     Raises:
         RelxError: RX021 for another style, RX360 for a width that is too small or large, RX367 for a width without

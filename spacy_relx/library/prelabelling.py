@@ -51,9 +51,9 @@ def prelabel(
     gpu_id: int = -1,
     progress: Progress = silent,
 ) -> PrelabelReport:
-    """Write annotations to be corrected in an annotation tool.
+    """Write annotations for correction in an annotation tool.
 
-    What is corrected and exported there, `convert` makes training data of.
+    `convert` makes training data of the corrected files.
 
     Args:
         docs: Without a model: documents with relations, or a .spacy file. With a model: texts, or a file of them.
@@ -66,6 +66,9 @@ def prelabel(
         code: A Python file with additional components.
         gpu_id: The number of the GPU; -1 for the CPU.
         progress: Shows how far the texts are read.
+
+    Returns:
+        What was written; it prints as text.
 
     Raises:
         RelxError: RX021 for another tool, RX320 for a folder that is not empty, RX325 for another ending, RX324 where

@@ -87,7 +87,7 @@ def make_relation_extractor(
     What is not allowed is not considered, so that the best of the other labels is predicted where it passes. overwrite:
     whether to replace the relations that others have put on a Doc; else they stay, and of equal ones the better score
     holds (`found.add_relations`). scorer: as for any component.
-    RAISES: RelxError RX021, RX561, RX562 (thresholds), RX386 (types).
+    RAISES: RelxError RX021, RX561, RX562 (thresholds), RX021 (types).
     """
     check_keys(name, label_thresholds)
     require_extras(nlp, extras_of(model))
@@ -126,7 +126,7 @@ class RelationExtractor(TrainedPipe):
         overwrite: bool = False,
         scorer: Callable[..., Any] | None = None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 and RX386 for settings of another
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX561 and RX021 for settings of another
         form."""
         self._mask = TypeMask(name, types)
         self.overwrite = overwrite
@@ -142,7 +142,7 @@ class RelationExtractor(TrainedPipe):
 
     @property
     def types(self) -> Sequence[Sequence[str]]:
-        """Allowed [head type, label, tail type]. RAISES, when set: RelxError RX386 for another form."""
+        """Allowed [head type, label, tail type]. RAISES, when set: RelxError RX021 for another form."""
         return self._mask.types
 
     @types.setter

@@ -54,7 +54,7 @@ class Schema:
     what is missing, and gives them the better score; "one" keeps that with the better score, the first of equal ones.
     entities: "linked", mentions with one kb_id are one entity; "text", also those of one text, in whatever case
     and form (`text_forms.folded_form`).
-    RAISES: RelxError RX386 for a setting of another form, RX385 for settings that contradict each other.
+    RAISES: RelxError RX021 for a setting of another form, RX385 for settings that contradict each other.
     """
 
     def __init__(
@@ -106,20 +106,20 @@ class Schema:
 
     def _labels(self, setting: str, value: Any) -> set[str]:
         if not _is_list(value) or not all(isinstance(label, str) and label for label in value):
-            raise RelxError("RX386", setting=setting, name=self._name, value=value, need="a list of relations")
+            raise RelxError("RX021", name=f"{setting}' of '{self._name}", value=value, need="a list of relations")
         return set(map(normal_form, value))
 
     def _rows(self, setting: str, value: Any, n: int) -> list[tuple[str, ...]]:
         need = "a list of [head type, relation, tail type]" if n == 3 else "a list of [relation, inverse relation]"
         for row in value if _is_list(value) else [value]:
             if not _is_list(row) or len(row) != n or not all(isinstance(each, str) and each for each in row):
-                raise RelxError("RX386", setting=setting, name=self._name, value=row, need=need)
+                raise RelxError("RX021", name=f"{setting}' of '{self._name}", value=row, need=need)
         return [tuple(map(normal_form, row)) for row in value]
 
     def _one_of(self, setting: str, value: Any, known: Sequence[str]) -> str:
         if value not in known:
             need = " or ".join(repr(each) for each in known)
-            raise RelxError("RX386", setting=setting, name=self._name, value=value, need=need)
+            raise RelxError("RX021", name=f"{setting}' of '{self._name}", value=value, need=need)
         return value
 
     def _check(self) -> None:
@@ -258,7 +258,7 @@ def check_types(name: str, types: Sequence[Sequence[str]], known: Iterable[str])
 class TypeMask:
     """Which of some labels the candidate pairs of a Doc may have, by the entity types of head and tail.
 
-    types: see `Schema`. RAISES: RelxError RX386.
+    types: see `Schema`. RAISES: RelxError RX021.
     """
 
     def __init__(self, name: str, types: Sequence[Sequence[str]]):

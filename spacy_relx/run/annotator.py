@@ -58,7 +58,11 @@ class Annotator:
 
     @property
     def nlp(self) -> Language:
-        """The pipeline, loaded when this process first asks for it. RAISES: RelxError RX531 where it finds nothing."""
+        """The pipeline, loaded when this process first asks for it.
+
+        Raises:
+            RelxError: RX531 where it finds nothing.
+        """
         nlp = pipeline_of_process(self.model, self.code, self.threads)
         check_what_is_found(nlp, self.what)
         return nlp

@@ -50,7 +50,7 @@ def make_input(path: Path, before: Input | None = None) -> Input:
         What is known of it now.
 
     Raises:
-        RelxError: RX400, for a file that cannot be read.
+        RelxError: RX182, for a file that cannot be read.
         RelxError: RX598, for a file that changes while it is read.
     """
     where = str(path.resolve())
@@ -60,7 +60,7 @@ def make_input(path: Path, before: Input | None = None) -> Input:
             return before
         found = Input(where, *stamp, digest_of(where))
     except OSError as err:
-        raise RelxError("RX400", path=path, reason=err.strerror or str(err)) from err
+        raise RelxError("RX182", path=path, reason=err.strerror or str(err)) from err
     check_stamps([found])
     return found
 

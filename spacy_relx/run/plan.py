@@ -122,7 +122,7 @@ def make_plan(
 ) -> Plan:
     """A plan for inputs, see `Plan`. before: one whose shards are kept, of the files that have not changed since.
 
-    RAISES: RelxError RX400 for a file that cannot be read, or a table without texts; RX598 for one that changes
+    RAISES: RelxError RX182 for a file that cannot be read, or a table without texts; RX598 for one that changes
     meanwhile.
     """
     known = before.inputs if before is not None else {}
@@ -142,17 +142,17 @@ def make_plan(
 def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
     """The files of inputs, each with its name for ids and places: with that of the folder that was given.
 
-    RAISES: RelxError RX400 for an input that is none or is given twice, and for two of one name. WARNS: RX410 for
+    RAISES: RelxError RX182 for an input that is none or is given twice, and for two of one name. WARNS: RX410 for
     files in folders that are of no kind that is read.
     """
     found: list[tuple[Path, str]] = []
     for path in inputs:
         if path.is_dir():
-            found += folder_files(path, SUFFIXES, "RX400")
+            found += folder_files(path, SUFFIXES, "RX182")
         elif not path.exists():
             raise RelxError("RX120", path=path)
         elif not path.name.endswith(SUFFIXES):
-            raise RelxError("RX400", path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
+            raise RelxError("RX182", path=path, reason=f"its name ends in none of {', '.join(SUFFIXES)}")
         else:
             found.append((path, path.name))
     places: dict[Path, Path] = {}
@@ -160,10 +160,10 @@ def input_files(inputs: Sequence[Path]) -> list[tuple[Path, str]]:
     for path, name in found:
         if path.resolve() in places:
             reason = f"it is given twice, also as '{places[path.resolve()]}', so that its documents would be, too"
-            raise RelxError("RX400", path=path, reason=reason)
+            raise RelxError("RX182", path=path, reason=reason)
         if name in names:
             reason = f"it would be called {name}, as '{names[name]}' is: give the folder that holds both"
-            raise RelxError("RX400", path=path, reason=reason)
+            raise RelxError("RX182", path=path, reason=reason)
         places[path.resolve()] = names[name] = path
     return found
 
@@ -194,7 +194,7 @@ def cut(
     """The shards of files: after each shard_size lines, or the row groups of Parquet that have as many rows together.
     .gz and .spacy files are a shard each: what is in their middle cannot be reached. number: of the first shard.
 
-    RAISES: RelxError RX400 for a file that cannot be read, or a table without texts.
+    RAISES: RelxError RX182 for a file that cannot be read, or a table without texts.
     """
     for path, source in files:
         bare = next(source[: -len(suffix)] for suffix in SUFFIXES if source.endswith(suffix))
@@ -213,7 +213,7 @@ def _parts(path: Path, shard_size: int, fields: Fields) -> Iterator[tuple[int, i
         else:
             yield from _lines(path, shard_size)
     except OSError as err:
-        raise RelxError("RX400", path=path, reason=str(err).splitlines()[0]) from err
+        raise RelxError("RX182", path=path, reason=str(err).splitlines()[0]) from err
     except arrow().ArrowException:  # a damaged table: a shard that will fail, beside others that do not
         yield 0, None, 1, None
 
@@ -246,10 +246,10 @@ def _row_groups(path: Path, shard_size: int, fields: Fields) -> Iterator[tuple[i
         names = file.schema_arrow.names
         if fields.text not in names:
             reason = f"it has no column {fields.text!r}, but {', '.join(map(repr, names[:20]))}"
-            raise RelxError("RX400", path=path, reason=reason)
+            raise RelxError("RX182", path=path, reason=reason)
         kind = str(file.schema_arrow.field(fields.text).type)
         if "string" not in kind and kind != "null":
-            raise RelxError("RX400", path=path, reason=f"its column {fields.text!r} holds no texts, but {kind}")
+            raise RelxError("RX182", path=path, reason=f"its column {fields.text!r} holds no texts, but {kind}")
         start, first, rows = 0, 1, 0
         for group in range(file.metadata.num_row_groups):
             rows += file.metadata.row_group(group).num_rows

@@ -73,9 +73,15 @@ class _Silent:
 class Summary:
     """What a run has done, with what earlier runs of the same plan have.
 
-    documents: all inputs; failed: those that were set aside. shards, resumed: in all, and of earlier runs. replaced:
-    files that have changed since, and were done anew. broken: shards that could not be done, with their errors. memory:
-    the most that a process has had, in bytes. seconds: of this run.
+    Attributes:
+        documents: All inputs.
+        failed: Those that were set aside.
+        shards: In all, and of earlier runs.
+        resumed: In all, and of earlier runs.
+        seconds: Of this run.
+        memory: The most that a process has had, in bytes.
+        replaced: Files that have changed since, and were done anew.
+        broken: Shards that could not be done, with their errors.
     """
 
     documents: int = 0
@@ -136,17 +142,30 @@ def annotate_corpus(
 ) -> Summary:
     """Run a pipeline over texts, in shards, each of which is done as a whole; what is done already is not done again.
 
-    model: folder or name of a pipeline. inputs: files (see `plan.SUFFIXES`) and folders of them. output: a folder; a
-    run that was ended goes on in it. engine: one of `engines`. workers: processes; 0, for "local", is this one. what:
-    "relations", "facts" or "all". docs: write the Docs as well. fields: names of what is read of rows. shard_size:
-    lines of a shard. batch_size: texts that go through the pipeline together. threads: of PyTorch in each process.
-    max_errors: so many documents may be set aside before the run stops. overwrite: begin anew. options: of the engine.
+    Args:
+        model: Folder or name of a pipeline.
+        inputs: Files (see `plan.SUFFIXES`) and folders of them.
+        output: A folder; a run that was ended goes on in it.
+        engine: One of `engines`.
+        workers: Processes; 0, for "local", is this one.
+        what: "relations", "facts" or "all".
+        docs: Write the Docs as well.
+        fields: Names of what is read of rows.
+        shard_size: Lines of a shard.
+        batch_size: Texts that go through the pipeline together.
+        threads: Of PyTorch in each process.
+        max_errors: So many documents may be set aside before the run stops.
+        overwrite: Begin anew.
+        options: Of the engine.
 
-    RAISES: RelxError RX400 for inputs, RX401 for an output that holds something else or another run, RX403 where a run
-    is at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
-    pipeline, RX021 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing of it
-    counts as done then. WARNS: what components warn of; RX599 for shards that are done anew since their reports are
-    damaged.
+    Raises:
+        RelxError: RX182 for inputs, RX186 for an output that holds something else or another run, RX403 where a run is
+            at work there, RX404 for an engine or options that are not known, RX407 for too many errors, RX180 for the
+            pipeline, RX021 for `what`, RX402 for a damaged plan, RX598 for an input that changes under the run: nothing
+            of it counts as done then.
+
+    Warns:
+        RelxWarning: What components warn of; RX599 for shards that are done anew since their reports are damaged.
     """
     check_what(what)
     if engine not in _ENGINES:
@@ -216,7 +235,7 @@ def _plan(
     if before is not None:
         _check_plan(output, before, identity, inputs)
     elif not overwrite and any(any((output / name).glob("*")) for name in _FOLDERS):
-        raise RelxError("RX401", path=output, reason="it holds shards of no plan. --overwrite begins anew")
+        raise RelxError("RX186", path=output, reason="it holds shards of no plan. --overwrite begins anew")
     plan = make_plan(identity, inputs, size, fields, before)
     if overwrite:
         _clear(output)
@@ -231,7 +250,7 @@ def _plan(
 
 
 def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Mapping[str, Input]) -> None:
-    """RAISES: RelxError RX401 where the run that is there is another."""
+    """RAISES: RelxError RX186 where the run that is there is another."""
     reason = ""
     if before.identity != identity:
         old, new = before.identity.get("settings", {}), identity["settings"]
@@ -248,7 +267,7 @@ def _check_plan(output: Path, before: Plan, identity: dict[str, Any], inputs: Ma
             continue
         reason = reason or f"the run there has '{old.path}' as {name}, {fault}"
     if reason:
-        raise RelxError("RX401", path=output, reason=reason)
+        raise RelxError("RX186", path=output, reason=reason)
 
 
 def _collect(reports: Generator[ShardReport], summary: Summary, shown: Progress, max_errors: int) -> set[str]:
@@ -295,7 +314,7 @@ def _locked(output: Path) -> Iterator[None]:
     except RelxError:
         raise
     except OSError as err:
-        raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
+        raise RelxError("RX186", path=output, reason=err.strerror or str(err)) from err
 
 
 def _lock(handle: int, output: Path) -> None:
@@ -310,7 +329,7 @@ def _lock(handle: int, output: Path) -> None:
 
 
 def _check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """RAISES: RelxError RX401 for a folder with something that is not of such a run, or that lies among the inputs."""
+    """RAISES: RelxError RX186 for a folder with something that is not of such a run, or that lies among the inputs."""
     reason = ""
     if output.exists() and not output.is_dir():
         reason = "it is a file"
@@ -320,11 +339,11 @@ def _check_output(output: Path, inputs: Sequence[Path]) -> None:
         try:
             others = [path.relative_to(output).as_posix() for path in _foreign(output)]
         except OSError as err:
-            raise RelxError("RX401", path=output, reason=err.strerror or str(err)) from err
+            raise RelxError("RX186", path=output, reason=err.strerror or str(err)) from err
         if others:
             reason = f"it holds {min(others)}, which is of no such run. Give a folder of their own"
     if reason:
-        raise RelxError("RX401", path=output, reason=reason)
+        raise RelxError("RX186", path=output, reason=reason)
 
 
 def _foreign(output: Path) -> Iterator[Path]:

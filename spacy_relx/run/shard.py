@@ -256,7 +256,7 @@ def _as_relx_error(path: Path) -> Iterator[None]:
     try:
         yield
     except arrow().ArrowException as err:
-        raise RelxError("RX400", path=path, reason=str(err).splitlines()[0]) from err
+        raise RelxError("RX182", path=path, reason=str(err).splitlines()[0]) from err
 
 
 def peak_memory() -> int:

@@ -45,14 +45,20 @@ class Colours(NamedTuple):
 def arcs_svg(docs: Doc | Iterable[Doc], *, width: int = 960, title: str = "") -> str:
     """Docs with their mentions as boxes and their relations as arcs, one below the other, as an SVG picture.
 
-    docs: one Doc or several; mentions as for `render`. Several have their `doc.user_data["id"]`, or number, above them.
-    An arc goes from a dot at the head to an arrow at the tail. Where the two are not on one line it ends at the margin,
-    and goes on where the same number stands at another line's margin. What is behind the mouse says the score, too.
-    width: of the picture, in pixels; the height follows. title: above it.
-    Of a Doc at most the first `MAX_TOKENS` tokens, `MAX_MENTIONS` mentions and `MAX_RELATIONS` relations are drawn,
-    with a note about the others.
-    RETURNS: SVG; all that comes from the Docs is escaped.
-    RAISES: RelxError RX360 for a width that is too small or large.
+    Args:
+        docs: One Doc or several; mentions as for `render`. Several have their `doc.user_data["id"]`, or number, above
+            them. An arc goes from a dot at the head to an arrow at the tail. Where the two are not on one line it ends
+            at the margin, and goes on where the same number stands at another line's margin. What is behind the mouse
+            says the score, too.
+        width: Of the picture, in pixels; the height follows.
+        title: Above it. Of a Doc at most the first `MAX_TOKENS` tokens, `MAX_MENTIONS` mentions and `MAX_RELATIONS`
+            relations are drawn, with a note about the others.
+
+    Returns:
+        SVG; all that comes from the Docs is escaped.
+
+    Raises:
+        RelxError: RX360 for a width that is too small or large.
     """
     found = [docs] if isinstance(docs, Doc) else list(docs)
     check_width(width)

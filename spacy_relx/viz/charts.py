@@ -70,9 +70,9 @@ def draw_curves(lines: Sequence[CurveLine], *, title: str = "", recall_max: floa
             RX005 without matplotlib.
     """
     if not lines:
-        raise RelxError("RX197", reason="there are none.")
+        raise RelxError("RX393", reason="there are no curves")
     if not 0 < recall_max <= 1:
-        raise RelxError("RX197", reason=f"the recall to draw up to must be above 0 and at most 1, not {recall_max}.")
+        raise RelxError("RX021", name="recall_max", value=recall_max, need="above 0 and at most 1")
     points = [_points(line) for line in lines]
     columns = list(dict.fromkeys(column for line in lines for column in line.numbers))
     with _style():
@@ -97,10 +97,10 @@ def _points(line: CurveLine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     spread = np.zeros(len(line.recall)) if line.spread is None else line.spread
     arrays = [np.asarray(column, dtype="float64").reshape(-1) for column in (line.recall, line.precision, spread)]
     if len({len(array) for array in arrays}) > 1:
-        raise RelxError("RX197", reason=f"the arrays of '{line.name}' differ in length.")
+        raise RelxError("RX197", name=line.name, lengths=", ".join(str(len(array)) for array in arrays))
     recall, precision, spread = np.stack(arrays)[:, ~np.isnan(arrays).any(axis=0)]
     if not len(recall):
-        raise RelxError("RX197", reason=f"'{line.name}' has no points.")
+        raise RelxError("RX393", reason=f"the curve '{line.name}' has no points")
     return recall, precision, spread
 
 
@@ -122,7 +122,7 @@ def draw_reliability(levels: Mapping[str, Mapping[str, Any]], *, title: str = ""
     """
     drawn = {name: row for name, row in levels.items() if row.get("n")}
     if not drawn:
-        raise RelxError("RX393")
+        raise RelxError("RX393", reason="no relation was predicted and no pair was scored")
     with _style():
         figure = _figure(5.6, 7.0 + 0.25 * len(drawn), title or "Reliability diagram")
         axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))

@@ -43,13 +43,19 @@ def render(
 ) -> str:
     """Docs with their mentions and relations as HTML, a card each.
 
-    docs: one Doc or several. Mentions are those of `doc.spans["mentions"]`, else of `doc.ents`, and those of the
-    relations; they may be nested or overlap. The heading of a card is `doc.user_data["id"]`, else its number. page:
-    a whole page; else a fragment with its own style, for notebooks and other pages. title: heading of the page. style:
-    "rows", relations in rows below the text, or "arcs", labelled arcs over it, as `arcs_svg` draws them, in pictures of
-    this width in pixels.
-    RETURNS: HTML; all that comes from the Docs is escaped. RAISES: RelxError RX021 for another style, RX360 for a width
-    that is too small or large.
+    Args:
+        docs: One Doc or several. Mentions are those of `doc.spans["mentions"]`, else of `doc.ents`, and those of the
+            relations; they may be nested or overlap. The heading of a card is `doc.user_data["id"]`, else its number.
+        page: A whole page; else a fragment with its own style, for notebooks and other pages.
+        title: Heading of the page.
+        style: "rows", relations in rows below the text, or "arcs", labelled arcs over it, as `arcs_svg` draws them, in
+            pictures of this width in pixels.
+
+    Returns:
+        HTML; all that comes from the Docs is escaped.
+
+    Raises:
+        RelxError: RX021 for another style, RX360 for a width that is too small or large.
     """
     if style not in STYLES:
         raise RelxError("RX021", name="style", value=style, need=" or ".join(map(repr, STYLES)))

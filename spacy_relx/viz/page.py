@@ -26,7 +26,8 @@ def corpus_page(docs: Iterable[PageDoc], *, title: str = "Relations") -> str:
     """A page to look through the triples of many documents: filters by relation, language, score and text, and each
     triple with its evidence sentence.
 
-    RETURNS: HTML; nothing in the documents can become markup.
+    Returns:
+        HTML; nothing in the documents can become markup.
     """
     found = list(docs)
     data = page_data(found)
@@ -43,8 +44,12 @@ def errors_page(docs: Iterable[PageDoc], *, title: str = "Errors", summary: str 
     """A page of relations that are right, missed or wrong, with filters by that, by relation and by reason, and a table
     of which relations were taken for which.
 
-    docs: their relations have verdicts (`VERDICTS`). summary: a line below the title.
-    RETURNS: HTML; nothing in the documents can become markup.
+    Args:
+        docs: Their relations have verdicts (`VERDICTS`).
+        summary: A line below the title.
+
+    Returns:
+        HTML; nothing in the documents can become markup.
     """
     data = page_data(list(docs), VERDICTS)
     filters = [

@@ -23,10 +23,17 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？।؟])\s*|\n+")
 
 @dataclass(frozen=True)
 class PageRelation:
-    """head, tail: places in the mentions of the `PageDoc`. support: fields of `types.SUPPORT`.
+    """A relation of a page. An error page also has verdict, other and why.
 
-    Of an error page also verdict ("right", "missed", "wrong"), other (the relation that gold has in its place, or that
-    was predicted in its place; "" for none) and why.
+    Attributes:
+        head: The index of the head in the mentions of the `PageDoc`.
+        label: The name of the relation.
+        tail: The index of the tail.
+        score: The score of the model.
+        support: Fields of `types.SUPPORT`.
+        verdict: "right", "missed" or "wrong".
+        other: The gold or predicted relation in its place; "" for none.
+        why: The reason of the verdict.
     """
 
     head: int
@@ -41,8 +48,12 @@ class PageRelation:
 
 @dataclass
 class PageDoc:
-    """A document to show. mentions: (start, end, type), characters. sentences: (start, end) of each, characters; None
-    where they are not known."""
+    """A document to show.
+
+    Attributes:
+        mentions: (start, end, type), characters.
+        sentences: (start, end) of each, characters; None where they are not known.
+    """
 
     id: str
     text: str
@@ -53,7 +64,11 @@ class PageDoc:
 
     @classmethod
     def of(cls, doc: Doc, name: str, relations: Iterable[PageRelation] | None = None) -> PageDoc:
-        """A Doc with its mentions, sentences and relations. relations: instead of those of the Doc."""
+        """A Doc with its mentions, sentences and relations.
+
+        Args:
+            relations: Instead of those of the Doc.
+        """
         mentions = mentions_of(doc)
         spans = [mention.span(doc) for mention in mentions]
         place = {(m.start, m.end, m.label): i for i, m in enumerate(mentions)}

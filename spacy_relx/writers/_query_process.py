@@ -170,7 +170,7 @@ def main() -> None:
         try:
             store = ox.Store.read_only(asked["store"])
         except (OSError, ValueError) as err:
-            raise Refused("RX342", first_line(err)) from err
+            raise Refused("RX205", first_line(err)) from err
         deny_network()
         for line in lines_of(store.query(query, prefixes=asked["prefixes"]), asked["limit"]):
             put(line)

@@ -17,38 +17,38 @@ def check_folder(path: Path, names: Collection[str]) -> None:
     """Make sure that a folder can be written there and nothing else is lost. names: of the files that it may hold
     already, and which are written anew.
 
-    RAISES: RelxError RX335.
+    RAISES: RelxError RX186.
     """
     try:
         if path.exists() and not path.is_dir():
-            raise RelxError("RX335", path=path, reason="it is a file, and a folder is written")
+            raise RelxError("RX186", path=path, reason="it is a file, and a folder is written")
         others = sorted({each.name for each in path.iterdir()} - set(names)) if path.is_dir() else []
         if others:
-            raise RelxError("RX335", path=path, reason=f"the folder holds {others[0]}, which would be lost")
+            raise RelxError("RX186", path=path, reason=f"the folder holds {others[0]}, which would be lost")
         path.resolve().parent.mkdir(parents=True, exist_ok=True)
     except RelxError:
         raise
     except OSError as err:
-        raise RelxError("RX335", path=path, reason=err.strerror or err) from err
+        raise RelxError("RX186", path=path, reason=err.strerror or err) from err
 
 
 @contextmanager
 def whole_export(path: Path) -> Iterator[Path]:
-    """`whole_output` of a file or a folder. RAISES: RelxError RX335 for what the system refuses."""
+    """`whole_output` of a file or a folder. RAISES: RelxError RX186 for what the system refuses."""
     try:
         with whole_output(path) as place:
             yield place
     except RelxError:
         raise
     except OSError as err:
-        raise RelxError("RX335", path=path, reason=err.strerror or err) from err
+        raise RelxError("RX186", path=path, reason=err.strerror or err) from err
 
 
 @contextmanager
 def streamed_output(stream: BinaryIO) -> Iterator[Path]:
     """A place to write a file to, which goes to the stream at the end, and not at all after an error.
 
-    RAISES: RelxError RX335 for what the system refuses, BrokenPipeError where nobody reads on.
+    RAISES: RelxError RX186 for what the system refuses, BrokenPipeError where nobody reads on.
     """
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -62,4 +62,4 @@ def streamed_output(stream: BinaryIO) -> Iterator[Path]:
     except RelxError:
         raise
     except OSError as err:
-        raise RelxError("RX335", path="the output", reason=err.strerror or err) from err
+        raise RelxError("RX186", path="the output", reason=err.strerror or err) from err

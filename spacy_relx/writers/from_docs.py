@@ -25,13 +25,19 @@ def iter_triples(
 ) -> Iterator[Triple]:
     """The triples of Docs, one Doc at a time.
 
-    what: "relations" (each is a triple), "facts" (each piece of their evidence is one; a fact without evidence is a
-    triple without a sentence), or "all". source: stands before the numbers of Docs that have no id of their own in
-    `doc.user_data["id"]`. model, model_version: what found them.
-    The sentence of a triple goes from the sentence of the first mention to that of the last; in a Doc without sentence
-    boundaries it is the line. Of one that is longer than `records.MAX_PASSAGE` characters, the part around the mentions
-    is given.
-    RAISES: RelxError RX021 for another `what`, RX580 for an id that is neither string nor whole number.
+    Args:
+        what: "relations" (each is a triple), "facts" (each piece of their evidence is one; a fact without evidence is a
+            triple without a sentence), or "all".
+        source: Stands before the numbers of Docs that have no id of their own in `doc.user_data["id"]`.
+        model: What found them. The sentence of a triple goes from the sentence of the first mention to that of the
+            last; in a Doc without sentence boundaries it is the line. Of one that is longer than `records.MAX_PASSAGE`
+            characters, the part around the mentions is given.
+        model_version: What found them. The sentence of a triple goes from the sentence of the first mention to that of
+            the last; in a Doc without sentence boundaries it is the line. Of one that is longer than
+            `records.MAX_PASSAGE` characters, the part around the mentions is given.
+
+    Raises:
+        RelxError: RX021 for another `what`, RX580 for an id that is neither string nor whole number.
     """
     check_what(what)
     for number, doc in enumerate(docs, start=1):

@@ -22,12 +22,18 @@ def triples_of_row(
 ) -> Iterator[Triple]:
     """The triples of one JSON object.
 
-    row: a document with "mentions", "relations" and perhaps "facts" (of `relx predict`), or a fact with "evidence": its
-    "head" is an id (of `relx facts`) or an object (of `relx export --to jsonl`). number: the id of a row of
-    predictions without one. source: stands before
-    ids that are numbers. model, model_version: for rows that do not say it. The texts of mentions, where they are
-    given, must be those at their offsets, and scores must be in [0, 1].
-    RAISES: ValueError that says what is wrong; whoever reads the file adds the place.
+    Args:
+        row: A document with "mentions", "relations" and perhaps "facts" (of `relx predict`), or a fact with "evidence":
+            its "head" is an id (of `relx facts`) or an object (of `relx export --to jsonl`).
+        number: The id of a row of predictions without one.
+        source: Stands before ids that are numbers.
+        model: For rows that do not say it. The texts of mentions, where they are given, must be those at their offsets,
+            and scores must be in [0, 1].
+        model_version: For rows that do not say it. The texts of mentions, where they are given, must be those at their
+            offsets, and scores must be in [0, 1].
+
+    Raises:
+        ValueError: That says what is wrong; whoever reads the file adds the place.
     """
     if not isinstance(row, dict):
         raise ValueError("the line must be an object")

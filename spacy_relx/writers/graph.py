@@ -37,13 +37,22 @@ _LOOKED_AT = 100
 def build_graph(
     inputs: Iterable[str | Path], folder: str | Path, wrap: Callable[[BinaryIO, Path], Any] | None = None
 ) -> int:
-    """Make a graph of files of RDF triples; a graph that is there already is replaced, anything else is not.
+    """Make a graph from files of RDF triples.
 
-    inputs: files that end in .nt, .ttl, .jsonld or .rdf; queries will know the prefixes that they declare. wrap: makes
-    the stream that is read of the file's own, to watch it.
-    RETURNS: how many different triples there are. RAISES: RelxError RX005 (no pyoxigraph), RX335 (folder), RX354 (no
-    such file), RX340 (a file of another kind), RX341 (what is in it), RX343 (one of the files is in the folder).
-    WARNS: RX563 where files declare a prefix differently.
+    Args:
+        inputs: Files that end in .nt, .ttl, .jsonld or .rdf. Queries can use the prefixes that they declare.
+        folder: The folder for the graph. An existing graph is replaced, anything else is an error.
+        wrap: Wraps the stream of each file, for example to show progress.
+
+    Returns:
+        The number of different triples.
+
+    Raises:
+        RelxError: RX005 (no pyoxigraph), RX186 (folder), RX120 (no such file), RX341 (a file of another kind), RX341
+            (what is in it), RX186 (one of the files is in the folder).
+
+    Warns:
+        RelxWarning: RX563 where files declare a prefix differently.
     """
     ox = optional_import("pyoxigraph", extra="graph", purpose="graphs")
     paths, folder = [Path(path) for path in inputs], Path(folder)
@@ -52,11 +61,11 @@ def build_graph(
         check_graph(folder)
     for path in paths:
         if not path.exists():
-            raise RelxError("RX354", path=path)
+            raise RelxError("RX120", path=path)
         if path.suffix.lower() not in ENDINGS or not path.is_file():
-            raise RelxError("RX340", path=path, known=", ".join(ENDINGS))
+            raise RelxError("RX341", path=path, reason=f"its name ends in none of {', '.join(ENDINGS)}")
         if folder.resolve() in path.resolve().parents:
-            raise RelxError("RX343", path=path, folder=folder)
+            raise RelxError("RX186", path=folder, reason=f"the new graph would replace {path}, which is in it")
     with whole_export(folder) as temporary:
         temporary.mkdir()
         store = ox.Store(str(temporary / STORE))
@@ -119,7 +128,7 @@ def graph_prefixes(folder: str | Path) -> dict[str, str]:
         Prefix -> IRI: common ones, those of the files that the graph was built of, and those of our exports.
 
     Raises:
-        RelxError: RX342 for what is no graph.
+        RelxError: RX205 for what is no graph.
     """
     return {**COMMON_PREFIXES, **check_graph(Path(folder)).get("prefixes", {})}
 
@@ -137,14 +146,14 @@ class WatchedFile:
 
 
 def check_graph(folder: Path) -> dict[str, Any]:
-    """What is saved beside a graph. RAISES: RelxError RX342 for what `build_graph` has not made."""
+    """What is saved beside a graph. RAISES: RelxError RX205 for what `build_graph` has not made."""
     try:
         meta = json.loads((folder / META).read_text(encoding="utf8"))
         fits = isinstance(meta, dict) and {name: meta.get(name) for name in KIND} == KIND
     except (OSError, ValueError, RecursionError):
         fits = False
     if not fits:
-        raise RelxError("RX342", path=folder, reason=f"its {META} is missing or of something else")
+        raise RelxError("RX205", path=folder, reason=f"its {META} is missing or of something else")
     return meta
 
 

@@ -35,15 +35,22 @@ _MAX_CACHED = 1 << 15
 class Iris:
     """Makes IRIs that are valid whatever the ids and texts, and equal for equal ones.
 
-    base: stands before all names of our own; ends in "/" or ":", else "/" is added. `BASEentity/TYPE/NAME` is for
-    entities that are not linked ("-" for no type), `BASEkb/ID` for linked ones; and `BASErelation/LABEL`,
-    `BASEtype/TYPE`, `BASEdocument/ID`, `BASEmodel/NAME/VERSION`, `BASEfact/HASH`, `BASEevidence/HASH` and the
-    vocabulary `BASEvocab#`. What is no letter or digit of ASCII is percent-encoded there.
-    ids, relations: rules for kb_ids and for relations. "PREFIX=IRI" puts the IRI in the place of the prefix, the
-    longest that fits ("wd:=http://www.wikidata.org/entity/"; "=IRI", with no prefix, is for all others); "wikidata"
-    stands for that of its ids (Q42; P19 as a relation). An id that is an http or urn IRI is taken as it is, unless a
-    rule fits.
-    RAISES: RelxError RX334 for a base or a rule that gives no IRI.
+    Args:
+        base: Stands before all names of our own; ends in "/" or ":", else "/" is added. `BASEentity/TYPE/NAME` is for
+            entities that are not linked ("-" for no type), `BASEkb/ID` for linked ones; and `BASErelation/LABEL`,
+            `BASEtype/TYPE`, `BASEdocument/ID`, `BASEmodel/NAME/VERSION`, `BASEfact/HASH`, `BASEevidence/HASH` and the
+            vocabulary `BASEvocab#`. What is no letter or digit of ASCII is percent-encoded there.
+        ids: Rules for kb_ids and for relations. "PREFIX=IRI" puts the IRI in the place of the prefix, the longest that
+            fits ("wd:=http://www.wikidata.org/entity/"; "=IRI", with no prefix, is for all others); "wikidata" stands
+            for that of its ids (Q42; P19 as a relation). An id that is an http or urn IRI is taken as it is, unless a
+            rule fits.
+        relations: Rules for kb_ids and for relations. "PREFIX=IRI" puts the IRI in the place of the prefix, the longest
+            that fits ("wd:=http://www.wikidata.org/entity/"; "=IRI", with no prefix, is for all others); "wikidata"
+            stands for that of its ids (Q42; P19 as a relation). An id that is an http or urn IRI is taken as it is,
+            unless a rule fits.
+
+    Raises:
+        RelxError: RX334 for a base or a rule that gives no IRI.
     """
 
     def __init__(self, base: str = DEFAULT_BASE, ids: Iterable[str] = (), relations: Iterable[str] = ()):

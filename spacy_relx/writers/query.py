@@ -150,7 +150,7 @@ def query_graph(folder: str | Path, query: str, *, limit: int = 1000, timeout: f
         The answer.
 
     Raises:
-        RelxError: RX005 (no pyoxigraph or rdflib), RX342 (no graph), RX344 (the query), RX345 (SERVICE), RX346 (time),
+        RelxError: RX005 (no pyoxigraph or rdflib), RX205 (no graph), RX344 (the query), RX345 (SERVICE), RX346 (time),
             RX564 (an unknown prefix), RX355 (memory).
     """
     for package in ("pyoxigraph", "rdflib"):

@@ -30,8 +30,12 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 class EntityMention:
     """An entity as a text mentions it.
 
-    text: the words. type: entity type, "" where unknown. kb_id: the entity in a knowledge base, "" where not linked.
-    start, end: characters of the triple's `sentence`, end exclusive; None where the place is not known.
+    Attributes:
+        text: The words.
+        type: Entity type, "" where unknown.
+        kb_id: The entity in a knowledge base, "" where not linked.
+        start: Characters of the triple's `sentence`, end exclusive; None where the place is not known.
+        end: Characters of the triple's `sentence`, end exclusive; None where the place is not known.
     """
 
     text: str
@@ -50,12 +54,22 @@ class EntityMention:
 class Triple:
     """`head` -label-> `tail`, as one sentence of one document says it.
 
-    doc_id: the document. sentence: the passage that says it, "" where there is none; sentence_start, sentence_end: its
-    place in the document (characters, end exclusive), None where not known. So the head begins at character
-    `sentence_start + head.start` of the document. lang: of the sentence, "" where unknown. score: the model's, in
-    [0, 1]. weight: how much the sentence counted in the bag that the fact is from, in [0, 1]; None for no bag.
-    kb_score, known, kb_rank: as of `spacy_relx.data.facts.Fact`. model, model_version: what made the triple. origin:
-    what tells its document from others of the same id, "" where nothing does; it is not exported.
+    Attributes:
+        doc_id: The document.
+        sentence: The passage that says it, "" where there is none.
+        sentence_start: Its place in the document (characters, end exclusive), None where not known. So the head begins
+            at character `sentence_start + head.start` of the document.
+        sentence_end: Its place in the document (characters, end exclusive), None where not known. So the head begins at
+            character `sentence_start + head.start` of the document.
+        lang: Of the sentence, "" where unknown.
+        score: The model's, in [0, 1].
+        weight: How much the sentence counted in the bag that the fact is from, in [0, 1]; None for no bag.
+        kb_score: As of `spacy_relx.data.facts.Fact`.
+        known: As of `spacy_relx.data.facts.Fact`.
+        kb_rank: As of `spacy_relx.data.facts.Fact`.
+        model: What made the triple.
+        model_version: What made the triple.
+        origin: What tells its document from others of the same id, "" where nothing does; it is not exported.
     """
 
     head: EntityMention
@@ -86,10 +100,15 @@ class Triple:
 class MergedTriple:
     """Equal triples as one: head and tail by their ids, and the label, with all that speaks for it.
 
-    id: made of head_id, label and tail_id alone, so that it is the same in each export (of triples that are
-    not merged: and of their place). score: the best of the evidence. kb_score, known, kb_rank: of the first piece of
-    evidence that has been checked. evidence: best score first, each place once. n_evidence: how many there are, also
-    of those that a limit has left out.
+    Attributes:
+        id: Made of head_id, label and tail_id alone, so that it is the same in each export (of triples that are not
+            merged: and of their place).
+        score: The best of the evidence.
+        kb_score: Of the first piece of evidence that has been checked.
+        known: Of the first piece of evidence that has been checked.
+        kb_rank: Of the first piece of evidence that has been checked.
+        n_evidence: How many there are, also of those that a limit has left out.
+        evidence: Best score first, each place once.
     """
 
     id: str
@@ -106,9 +125,14 @@ class MergedTriple:
 
 @dataclass(slots=True)
 class Entity:
-    """An entity with all its mentions. name: the most frequent. names: the others, the most frequent first.
+    """An entity with all its mentions.
 
-    type: the most frequent, "" where none is known. types: all. kb_id: "" where not linked.
+    Attributes:
+        name: The most frequent.
+        names: The others, the most frequent first.
+        type: The most frequent, "" where none is known.
+        types: All.
+        kb_id: "" where not linked.
     """
 
     id: str

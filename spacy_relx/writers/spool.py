@@ -37,8 +37,10 @@ class TripleSpool:
     twice the room of the texts while it is sorted, and is gone however the process ends. Memory is that of one fact
     with its evidence, and some megabytes.
 
-    merge: False to leave each triple as it is, in the order of adding. max_evidence: pieces of evidence to give with
-    each fact, best first, 0 for all. progress: wraps the stream of facts.
+    Args:
+        merge: False to leave each triple as it is, in the order of adding.
+        max_evidence: Pieces of evidence to give with each fact, best first, 0 for all.
+        progress: Wraps the stream of facts.
     """
 
     def __init__(
@@ -69,17 +71,32 @@ class TripleSpool:
         self._rows.close()
 
     def add(self, triples: Iterable[Triple]) -> TripleSpool:
-        """Put triples aside. RETURNS: itself. RAISES: RelxError RX333 (no room), RX337 (a score that is no number)."""
+        """Put triples aside.
+
+        Returns:
+            Itself.
+
+        Raises:
+            RelxError: RX333 (no room), RX337 (a score that is no number).
+        """
         self._rows.insert(_INSERT, map(self._row, triples))
         return self
 
     def facts(self) -> Iterator[MergedTriple]:
-        """The merged triples, ordered by head id, label and tail id. RAISES: RelxError RX333."""
+        """The merged triples, ordered by head id, label and tail id.
+
+        Raises:
+            RelxError: RX333.
+        """
         found = self._merged() if self.merge else self._single()
         return self._progress(found) if self._progress else found
 
     def entities(self) -> Iterator[Entity]:
-        """The entities of all triples, each once, ordered by their ids. RAISES: RelxError RX333."""
+        """The entities of all triples, each once, ordered by their ids.
+
+        Raises:
+            RelxError: RX333.
+        """
         for id, rows in groupby(self._rows.select(_ENTITIES), key=itemgetter(0)):
             names: dict[str, None] = {}
             types: dict[str, int] = {}
@@ -93,22 +110,38 @@ class TripleSpool:
             yield Entity(id, name, others, ordered[0] if ordered else "", ordered, kb_id_of(id))
 
     def relations(self) -> Iterator[str]:
-        """The relations, each once. RAISES: RelxError RX333."""
+        """The relations, each once.
+
+        Raises:
+            RelxError: RX333.
+        """
         return (row[0] for row in self._rows.select("SELECT DISTINCT label FROM triples ORDER BY label"))
 
     def documents(self) -> Iterator[str]:
-        """The ids of the documents, each once, but for "". RAISES: RelxError RX333."""
+        """The ids of the documents, each once, but for "".
+
+        Raises:
+            RelxError: RX333.
+        """
         return (row[0] for row in self._rows.select("SELECT DISTINCT doc FROM triples WHERE doc != '' ORDER BY doc"))
 
     def shared_ids(self) -> list[str]:
-        """The ids that several documents have, as far as their texts or places show. RAISES: RelxError RX333."""
+        """The ids that several documents have, as far as their texts or places show.
+
+        Raises:
+            RelxError: RX333.
+        """
         # texts are compared with texts, places with places
         kind = "substr(origin, 1, 5)"
         query = f"SELECT DISTINCT doc FROM origins GROUP BY doc, {kind} HAVING COUNT(*) > 1 ORDER BY doc"
         return [row[0] for row in self._rows.select(query)]
 
     def models(self) -> Iterator[tuple[str, str]]:
-        """(name, version) of what made the triples, each once, but for ("", ""). RAISES: RelxError RX333."""
+        """(name, version) of what made the triples, each once, but for ("", "").
+
+        Raises:
+            RelxError: RX333.
+        """
         query = "SELECT DISTINCT model, version FROM triples WHERE model != '' OR version != '' ORDER BY model, version"
         return ((row[0], row[1]) for row in self._rows.select(query))
 

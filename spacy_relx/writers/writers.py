@@ -29,8 +29,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """What writers are told. iris: IRIs (RDF). bare: no more than triples, names and types, without the evidence (RDF).
-    formulas: leave cells as they are that a spreadsheet would run (CSV)."""
+    """What writers are told.
+
+    Attributes:
+        iris: IRIs (RDF).
+        bare: No more than triples, names and types, without the evidence (RDF).
+        formulas: Leave cells as they are that a spreadsheet would run (CSV).
+    """
 
     iris: Iris = field(default_factory=Iris)
     bare: bool = False
@@ -39,9 +44,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Writer:
-    """A format. write: see above. ending: of its files. files: names of the files in its folder; () where it is one
-    file. settings: fields of `Settings` that it heeds. package, extra: the optional package it needs, and the extra of
-    spacy-relx that brings it."""
+    """A format.
+
+    Attributes:
+        write: See above.
+        ending: Of its files.
+        files: Names of the files in its folder; () where it is one file.
+        settings: Fields of `Settings` that it heeds.
+        package: The optional package it needs, and the extra of spacy-relx that brings it.
+        extra: The optional package it needs, and the extra of spacy-relx that brings it.
+    """
 
     write: Callable[[TripleSpool, Path, Settings], None]
     ending: str = ""
@@ -131,7 +143,7 @@ def export(
         How many triples were read and facts written.
 
     Raises:
-        RelxError: RX100 (format), RX332 (ending), RX333 (no room for temporary files), RX335 (output), RX353 (a stream
+        RelxError: RX100 (format), RX332 (ending), RX333 (no room for temporary files), RX186 (output), RX353 (a stream
             cannot hold a folder), RX005 (the format needs a package), RX021 (another `what`), RX580 (an id), RX544
             (neither Docs nor triples).
 
@@ -170,7 +182,7 @@ def export(
 def check_target(path: Path | None, writer: Writer) -> None:
     """Make sure, before the work, that a writer's package is there and that its output has a place.
 
-    path: None for a stream. RAISES: RelxError RX005, RX335, RX353.
+    path: None for a stream. RAISES: RelxError RX005, RX186, RX353.
     """
     if writer.package:
         from ..data._compat import optional_import
@@ -182,7 +194,7 @@ def check_target(path: Path | None, writer: Writer) -> None:
     elif writer.files:
         check_folder(path, writer.files)
     elif path.is_dir():
-        raise RelxError("RX335", path=path, reason="it is a folder, and a file is written")
+        raise RelxError("RX186", path=path, reason="it is a folder, and a file is written")
 
 
 __all__ = ["ExportReport", "Settings", "Writer", "check_target", "export", "exports", "format_of", "get_writer"]

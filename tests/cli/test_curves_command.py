@@ -121,7 +121,7 @@ def test_evaluate_bags_without_gold_facts(model, tmp_path):
     out = tmp_path / "metrics.json"
     stdout = invoke("evaluate", model, path, "--output", out).stdout
     assert "0 gold and 1 predicted facts" in stdout and "Facts per relation" not in stdout
-    assert "RX194" in invoke("compare", f"a={out}", "--curves", tmp_path / "a.svg", exit_code=1).stderr
+    assert "RX615" in invoke("compare", f"a={out}", "--curves", tmp_path / "a.svg", exit_code=1).stderr
 
 
 def test_evaluate_across_docs(model, tmp_path):
@@ -289,7 +289,7 @@ def test_arguments_that_name_no_file(arg, tmp_path):
 def test_files_without_a_curve(text, part, tmp_path):
     (tmp_path / "a.json").write_text(text, encoding="utf8")
     stderr = invoke("compare", f"a={tmp_path}/a.json", "--curves", tmp_path / "a.svg", exit_code=1).stderr
-    assert "RX194" in stderr and part in stderr
+    assert "RX615" in stderr and part in stderr
 
 
 def test_options_of_a_view_that_was_not_asked_for(metrics):

@@ -213,6 +213,6 @@ def test_what_cannot_be_chosen_is_said_first(folder, base, tmp_path):
         output = invoke(*args, *options, exit_code=1).output
         assert "RX251" in output and options[0] in output
     assert "RX250" in invoke(*args, "--embeddings", tmp_path / "nowhere", exit_code=1).output
-    assert "RX231" in invoke(*args, "--embeddings", tmp_path, exit_code=1).output
+    assert "RX205" in invoke(*args, "--embeddings", tmp_path, exit_code=1).output
     assert "RX189" in invoke(*args[:3], known, "--known", known, exit_code=1).output
     assert not (tmp_path / "facts.jsonl").exists()

@@ -247,8 +247,8 @@ def test_command_settings_reach_the_pipelines(pipelines, corpus, tmp_path):
         ("en={0}", "RX176", "no config.cfg"),
         ("en={0}/broken.json", "RX615", "broken.json"),
         ("en={0}/binary.json", "RX615", "utf-8"),
-        ("en={0}/other.json", "RX177", "rel_per_lang"),
-        ("en={0}/none.json", "RX177", "no gold"),
+        ("en={0}/other.json", "RX615", "rel_per_lang"),
+        ("en={0}/none.json", "RX615", "no gold"),
     ],
 )
 def test_command_with_a_bad_source(metrics, arg, code, part):

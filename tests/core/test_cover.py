@@ -125,10 +125,9 @@ def test_the_case_of_spacy_train(tmp_path):
         docs.add(eg.reference)
     write_docbin(docs, tmp_path / "a.spacy")
     config = load_config("configs/cpu.cfg")
-    config["components"]["relation_extractor"]["model"]["encoder"]["encoder"].update(
-        hidden=8, word_rows=50, affix_rows=50
-    )
-    model["pairs"]["hidden"] = 8
+    encoder = config["components"]["relation_extractor"]["model"]["encoder"]["encoder"]
+    encoder.update(hidden=8, word_rows=50, affix_rows=50)
+    config["components"]["relation_extractor"]["model"]["pairs"]["hidden"] = 8
     overrides = {"paths.train": str(tmp_path / "a.spacy"), "paths.dev": str(tmp_path / "a.spacy")}
     overrides |= {
         "training.max_steps": 2,

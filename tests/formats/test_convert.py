@@ -251,7 +251,7 @@ def test_outputs_that_cannot_be_meant(tmp_path):
             convert("jsonl", [path], output)
     with pytest.raises(RelxError, match="RX122"):
         convert("jsonl", [path], tmp_path / "o.spacy", dev=tmp_path / "o.spacy")
-    with pytest.raises(RelxError, match="RX335"):
+    with pytest.raises(RelxError, match="RX186"):
         convert("jsonl", [path], path / "o.spacy")
     assert json.loads(path.read_text()) == row()
 

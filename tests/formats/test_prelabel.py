@@ -283,7 +283,7 @@ def test_blank_texts_and_folders_that_are_taken(tmp_path):
         write("brat", tmp_path, ANN)
     with pytest.raises(RelxError, match="RX320"), WRITERS["brat"](path):
         pass
-    with pytest.raises(RelxError, match="RX335"), WRITERS["doccano"](path / "x.jsonl"):
+    with pytest.raises(RelxError, match="RX186"), WRITERS["doccano"](path / "x.jsonl"):
         pass
 
 

@@ -114,7 +114,7 @@ def test_messages_say_what_the_table_is_for(tmp_path):
     broken = table(tmp_path / "x.tsv", "A\tB\tC")
     with pytest.raises(RelxError, match=r"RX102.*table of entity types has the old name"):
         types_renaming(broken)
-    with pytest.raises(RelxError, match=r"RX102.*table of labels has the name of the relation in the data"):
+    with pytest.raises(RelxError, match=r"RX102.*table of labels has the old name"):
         read_labels(broken)
 
 

@@ -394,7 +394,7 @@ def test_ignore_case_and_iris(files, tmp_path):
     result = invoke(
         tmp_path / "kb.nt", tmp_path / "texts.txt", "--output", files["out"], "--aliases", files["aliases"], "--shorten"
     )
-    assert result.exit_code == 1 and "RX220" in result.output
+    assert result.exit_code == 1 and "RX142" in result.output
     args = [tmp_path / "kb.nt", tmp_path / "texts.txt", *written(files)]
     assert invoke(*args, "--shorten", "--ignore-case").exit_code == 0
     assert bag_labels(load(files["out"])[0]) == ["knows"]
@@ -407,10 +407,10 @@ def test_errors(files, tmp_path):
         return result.output
 
     kb, texts, out, names = files["kb"], files["txt"], files["out"], files["aliases"]
-    assert "RX220" in output(kb, texts, out) and "There are no mentions in the 2 texts" in output(kb, texts, out)
+    assert "RX142" in output(kb, texts, out) and "There are no mentions in the 2 texts" in output(kb, texts, out)
     (tmp_path / "empty.txt").write_text("\n \n")
     message = output(kb, tmp_path / "empty.txt", out, "--aliases", names)
-    assert "RX220" in message and "There are no texts in the inputs" in message
+    assert "RX142" in message and "There are no texts in the inputs" in message
     (tmp_path / "strange.txt").write_text("Nobody here.\n")
     assert "None of the names is found in the 1 texts" in output(kb, tmp_path / "strange.txt", out, "--aliases", names)
     (tmp_path / "ghost.txt").write_text("Ghost is here.\n")
@@ -421,7 +421,7 @@ def test_errors(files, tmp_path):
     assert "RX120" in output(tmp_path / "none.tsv", texts, out, "--aliases", names)
     assert "RX120" in output(kb, texts, out, "-a", tmp_path / "none.tsv")
     (tmp_path / "other.tsv").write_text("bob\tknows\tglobex\n")
-    assert "RX221" in output(tmp_path / "other.tsv", texts, out, "--aliases", names)
+    assert "RX142" in output(tmp_path / "other.tsv", texts, out, "--aliases", names)
     with open(kb, "a", encoding="utf8") as stream:
         stream.write("ann\tborn_in\n")
     assert "kb.tsv, line 38:" in output(kb, texts, out, "--aliases", names)
@@ -434,6 +434,6 @@ def test_errors(files, tmp_path):
 
 def test_draw_that_leaves_nothing(files, nlp, kb, matcher):
     texts = [("Acme moved to Rome.", "en")]
-    with raises("RX221") as info:
+    with raises("RX142") as info:
         align_to_bags(kb, make_docs(nlp, texts), files["out"], nlp.vocab, matcher=matcher, test=files["test"])
     assert "--test-share" in str(info.value)

@@ -350,7 +350,7 @@ def test_broken_states(tmp_path, damage):
     kb, settings = circle(), ComplExSettings(**{**SMALL, "epochs": 2})
     train_complex(kb, settings, valid=kb, folder=tmp_path / "state")
     damage(tmp_path / "state")
-    with raises("RX231") as err:
+    with raises("RX205") as err:
         train_complex(kb, ComplExSettings(**SMALL), valid=kb, folder=tmp_path / "state", resume=True)
     assert str(tmp_path / "state") in str(err.value)
 

@@ -226,7 +226,7 @@ def test_errors(tmp_path, sources):
             with raises("RX250") as err:
                 use()
             assert "nowhere" in str(err.value) and part in str(err.value)
-    with raises("RX231"):
+    with raises("RX205"):
         checker.read_paths(embeddings=sources[0].parent)
     with raises("RX111"):
         checker.read_paths(triples=sources[0] / "entities.txt")

@@ -114,7 +114,7 @@ def test_unknown_ids(trained, tmp_path):
     output = invoke("predict", folder, "e3", "nexd", exit_code=1).output
     assert "[RX232]" in output and "'next'" in output
     assert "[RX232]" in invoke("predict", folder, "f77", "next", exit_code=1).output
-    assert "[RX231]" in invoke("predict", tmp_path, "e3", "next", exit_code=1).output
+    assert "[RX205]" in invoke("predict", tmp_path, "e3", "next", exit_code=1).output
 
 
 def test_resume(files, trained, tmp_path):
@@ -139,7 +139,7 @@ def test_sampled_loss(files, tmp_path):
 
 
 def test_a_folder_that_cannot_be_made(files):
-    assert "[RX335]" in invoke("train", files[0], "--output", files[1], *FAST, exit_code=1).output
+    assert "[RX186]" in invoke("train", files[0], "--output", files[1], *FAST, exit_code=1).output
     assert "[RX021]" in invoke("train", files[0], "--output", files[1].parent / "kb", "--lr", 0, exit_code=1).output
 
 

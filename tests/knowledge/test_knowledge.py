@@ -268,11 +268,11 @@ def test_a_relation_that_the_base_lacks(embeddings):
 def test_bad_embeddings_and_settings(embeddings, tmp_path):
     with pytest.raises(RelxError, match="RX242"):
         read_tables(None, "error", LABELS)
-    with pytest.raises(RelxError, match="RX231"):
+    with pytest.raises(RelxError, match="RX205"):
         read_tables(tmp_path, "error", LABELS)
     broken = shutil.copytree(embeddings, tmp_path / "broken")
     np.save(broken / "entities.npy", np.zeros((2, 3), "float32"))
-    with pytest.raises(RelxError, match="RX231"):
+    with pytest.raises(RelxError, match="RX205"):
         read_tables(broken, "error", LABELS)
     source = make_complex_knowledge(path=embeddings)
     build = partial(KnowledgeClassifier.configure, text=lambda width, n: None, knowledge=source)

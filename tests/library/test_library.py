@@ -265,7 +265,7 @@ def test_align(tmp_path):
     assert str(report) == report.summary()
     bag = next(doc for doc in sr.read_docs(tmp_path / "bags.spacy") if doc._.facts)
     assert bag.text.split(".")[:2] == ["Ann works for Acme", "Ann left Acme"] or len(list(bag.sents)) == 2
-    with pytest.raises(RelxError, match="RX612"):
+    with pytest.raises(RelxError, match="RX021"):
         sr.align(tmp_path / "kb.tsv", texts, tmp_path / "x.spacy", on_error="ignore")
 
 

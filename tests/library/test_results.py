@@ -90,7 +90,7 @@ def test_facts_and_what_is_known(folder, tmp_path):
     assert len(new) == len(frame) - 1 and not any(each["known"] for each in new)
     with pytest.raises(RelxError, match="RX251"):
         sr.facts(pipeline, texts, new=True)
-    with pytest.raises(RelxError, match="RX612"):
+    with pytest.raises(RelxError, match="RX021"):
         sr.facts(pipeline, texts, on_error="fail")
 
 

@@ -25,7 +25,7 @@ STEPS = {
     "training.eval_frequency": 4,
     "training.batcher.size": 4,
     "training.dropout": 0.1,
-    "components.relation_extractor.model.encoder.hidden": 16,
+    "components.relation_extractor.model.encoder.encoder.hidden": 16,
     "components.relation_extractor.model.pairs.hidden": 16,
 }
 
@@ -158,7 +158,7 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(config, stop, tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("spacy_relx.data.files.os.replace", full)
-    with pytest.raises(RelxError, match=r"RX335.*No space"):
+    with pytest.raises(RelxError, match=r"RX186.*No space"):
         sr.train(config, tmp_path, checkpoint_steps=2, resume=True)
     assert {path: path.read_bytes() for path in (tmp_path / "checkpoint").rglob("*") if path.is_file()} == before
     assert not list(tmp_path.glob(".*"))

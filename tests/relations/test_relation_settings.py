@@ -93,7 +93,7 @@ def test_of_labels_that_types_forbid_the_next_best_is_considered():
 
 
 def test_types_of_the_wrong_form_and_of_unknown_relations():
-    with pytest.raises(RelxError, match=r"RX386.*relation_extractor"):
+    with pytest.raises(RelxError, match=r"RX021.*relation_extractor"):
         make_nlp(types=[["PERSON", "works_for"]])
     nlp = make_nlp(types=[["PERSON", "typo", "ORG"]])
     with pytest.warns(RelxWarning, match="RX057.*typo"):
@@ -107,7 +107,7 @@ def test_types_can_be_changed(trained):
     extractor.types = [["X", label, "X"] for label in extractor.labels]
     assert not nlp(make_doc(nlp.vocab, ""))._.relations and not nlp(make_doc(nlp.vocab, "a b"))._.relations
     assert not any(run(nlp))
-    with pytest.raises(RelxError, match="RX386"):
+    with pytest.raises(RelxError, match="RX021"):
         extractor.types = [["X", "works_for"]]
     extractor.types = [["*", label, "*"] for label in extractor.labels]
     assert run(nlp) == before != []

@@ -110,6 +110,6 @@ def test_inputs(tmp_path):
     ):
         with pytest.raises(RelxError) as info:
             input_files(wrong)
-        assert info.value.code == "RX400"
+        assert info.value.code == "RX182"
     with pytest.raises(FileNotFoundError, match="RX120"):
         input_files([tmp_path / "none"])

@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def saved(folder):
-    return load_transformer(TransformerSource(folder)).to_dict()
+    return load_transformer(TransformerSource(name=folder)).to_dict()
 
 
 def changed(content, **settings):
@@ -152,7 +152,7 @@ def test_saved_files_name_no_other_files(folder, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "tokenizer_config.json"
     path.write_text(changed(path.read_bytes(), special_tokens_map_file="/opt/who/map.json", name_or_path="/opt/who"))
-    saved = load_transformer(TransformerSource(str(tmp_path))).to_dict()
+    saved = load_transformer(TransformerSource(name=str(tmp_path))).to_dict()
     assert b"/opt/who" not in saved["tokenizer"]["tokenizer_config.json"] and set(saved["tokenizer"]) <= TOKENIZER_FILES
     LoadedTransformer.from_dict(saved)
 
@@ -174,7 +174,7 @@ def test_a_model_with_code_is_refused(folder, file, dropout, tmp_path, monkeypat
     auto = {**AUTO, "AutoTokenizer": TOKENIZERS} if file == "config.json" else {"AutoTokenizer": TOKENIZERS}
     settings = {"auto_map": auto, **({"model_type": "evil"} if file == "config.json" else {})}
     (model / file).write_text(changed((model / file).read_bytes(), **settings))
-    refused("RX596", file, lambda: load_transformer(TransformerSource(str(model), dropout=dropout)))
+    refused("RX596", file, lambda: load_transformer(TransformerSource(name=str(model), dropout=dropout)))
     assert not (tmp_path / "mark").exists()
     assert sys.stdin.readline() == "y\n"  # nobody has asked
 

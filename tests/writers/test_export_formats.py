@@ -377,14 +377,14 @@ def test_interrupted_writing_leaves_what_was_there(tmp_path, name, error):
 def test_folders_of_other_things_are_left_alone(tmp_path):
     (tmp_path / "graph").mkdir()
     (tmp_path / "graph" / "thesis.txt").write_text("precious", encoding="utf8")
-    with pytest.raises(RelxError, match=r"RX335.*thesis"):
+    with pytest.raises(RelxError, match=r"RX186.*thesis"):
         export([triple()], tmp_path / "graph", "neo4j")
-    with pytest.raises(RelxError, match="RX335"):
+    with pytest.raises(RelxError, match="RX186"):
         export([triple()], tmp_path / "graph", "csv")
-    with pytest.raises(RelxError, match="RX335"):
+    with pytest.raises(RelxError, match="RX186"):
         export([triple()], tmp_path / "graph" / "thesis.txt" / "x", "csv")
     (tmp_path / "file").write_text("precious", encoding="utf8")
-    with pytest.raises(RelxError, match="RX335"):
+    with pytest.raises(RelxError, match="RX186"):
         export([triple()], tmp_path / "file", "neo4j")
 
 

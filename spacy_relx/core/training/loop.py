@@ -284,7 +284,7 @@ class _Run:
                 shutil.copytree(last, place)
 
     def _write(self, folder: Path) -> None:
-        """Write a checkpoint, whole or not at all. RAISES: RelxError RX335."""
+        """Write a checkpoint, whole or not at all. RAISES: RelxError RX186."""
         state = {
             **{"format": FORMAT, "version": VERSION, "config": self.config, "digest": self.digest},
             "place": self.place.to_dict(),
@@ -297,7 +297,7 @@ class _Run:
                 self.nlp.to_disk(place / _MODEL)
                 (place / _STATE).write_bytes(srsly.msgpack_dumps(state))
         except OSError as err:
-            raise RelxError("RX335", path=folder, reason=err.strerror or err) from err
+            raise RelxError("RX186", path=folder, reason=err.strerror or err) from err
         self.checkpoints.written()
 
     def _load(self, folder: Path) -> None:

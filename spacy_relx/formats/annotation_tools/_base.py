@@ -65,7 +65,7 @@ class Writer:
 
     output: a file, or a folder that is new or empty. name: of the pipeline whose predictions these are.
     count: Docs written. Texts of nothing but blanks, which no tool can show, are left out.
-    RAISES: RelxError RX320 (a folder that cannot be used), RX335 (writing). WARNS: RX323 where texts were left out.
+    RAISES: RelxError RX320 (a folder that cannot be used), RX186 (writing). WARNS: RX323 where texts were left out.
     """
 
     #: Whether the output is a folder.
@@ -96,7 +96,7 @@ class Writer:
         return self
 
     def add(self, doc: Doc) -> None:
-        """Write a Doc. RAISES: RelxError RX335."""
+        """Write a Doc. RAISES: RelxError RX186."""
         if not doc.text.strip():
             self.left_out += 1
             return
@@ -138,7 +138,7 @@ class Writer:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _failed(self, err: OSError) -> RelxError:
-        return RelxError("RX335", path=self.output, reason=err.strerror or str(err))
+        return RelxError("RX186", path=self.output, reason=err.strerror or str(err))
 
     def begin(self, folder: Path) -> None:
         """Open what is to be written, in a folder that is thrown away if the work does not end well."""

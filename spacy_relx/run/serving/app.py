@@ -29,10 +29,14 @@ _DIGITS = 18
 def create_app(nlp: "Language", limits: Limits | None = None, *, gpu: int = -1) -> "FastAPI":
     """A service for a pipeline, as an ASGI application: POST /extract, GET /health, /info and /openapi.json.
 
-    nlp: the pipeline; from then on it belongs to the service, which runs it in a thread of its own, one request at a
-    time. limits: bounds of requests, None for the defaults of `Limits`. gpu: number of the GPU that the pipeline is on,
-    -1 for none.
-    RAISES: RelxError RX005 without the extra `serve`, RX531 for a pipeline that finds no relations or facts.
+    Args:
+        nlp: The pipeline; from then on it belongs to the service, which runs it in a thread of its own, one request at
+            a time.
+        limits: Bounds of requests, None for the defaults of `Limits`.
+        gpu: Number of the GPU that the pipeline is on, -1 for none.
+
+    Raises:
+        RelxError: RX005 without the extra `serve`, RX531 for a pipeline that finds no relations or facts.
     """
     optional_import("fastapi", extra="serve", purpose="relx serve")
     from fastapi import FastAPI, Request, Response

@@ -68,8 +68,10 @@ class _Scored(BaseModel):
 
 
 class RelationRecord(_Scored):
-    head: MentionRecord
-    tail: MentionRecord
+    """head and tail are places in the list of mentions, from 0."""
+
+    head: NonNegativeInt
+    tail: NonNegativeInt
 
 
 class EvidenceRecord(SpanRecord):
@@ -93,7 +95,9 @@ class PredictionRecord(BaseModel):
     id: str | int
     text: str
     lang: str
+    mentions: list[MentionRecord]
     relations: list[RelationRecord]
+    meta: dict[str, Any] | None = None
     facts: list[FactRecord] | None = None
 
 
@@ -128,7 +132,7 @@ class Info(BaseModel):
     name: str
     version: str
     spacy_relx: str
-    languages: list[str]
+    langs: list[str]
     labels: dict[str, list[str]]
     limits: dict[str, NonNegativeInt]
 

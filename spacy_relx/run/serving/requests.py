@@ -35,9 +35,14 @@ class Refusal(RequestError):
 class Limits:
     """Bounds of requests, checked before any work is done.
 
-    max_texts: texts of a request. max_chars: characters of a text; a pipeline's `max_length` bounds them too.
-    max_total: characters of all texts of a request. max_waiting: requests that may wait while one is worked on.
-    RAISES: RelxError RX021 for a number that is too small.
+    Attributes:
+        max_texts: Texts of a request.
+        max_chars: Characters of a text; a pipeline's `max_length` bounds them too.
+        max_total: Characters of all texts of a request.
+        max_waiting: Requests that may wait while one is worked on.
+
+    Raises:
+        RelxError: RX021 for a number that is too small.
     """
 
     max_texts: int = 64
