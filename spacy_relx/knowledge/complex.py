@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
-from ..core.kernels.table_optimizers import OPTIMIZERS, TableOptimizer
+from ..core.kernels.table_optimizers import OPTIMIZERS, make_optimizers, row_gradient, step
 from ..errors import RelxError
 from .complex_network import (
     ComplEx,
@@ -87,7 +87,7 @@ class ComplExSettings:
         least = {"dim": 1, "batch_size": 1, "tails_per_query": 1, "negatives": 1, "eval_every": 1, "save_every": 1}
         for name, value in asdict(self).items():
             if name in ("loss", "optimizer"):
-                known = LOSSES if name == "loss" else tuple(OPTIMIZERS)
+                known = LOSSES if name == "loss" else OPTIMIZERS
                 if value not in known:
                     raise RelxError("RX021", name=name, value=value, need=f"one of {', '.join(known)}")
             elif not least.get(name, 0) <= value < math.inf:
@@ -240,8 +240,10 @@ class _Trainer:
         sizes = (len(train.entity_ids), len(train.relation_ids), settings.dim)
         one_vs_all = settings.loss == "one-vs-all"
         self.model = ComplEx.random(*sizes, reciprocal=one_vs_all, scale=settings.init_scale, generator=generator)
-        tables = (self.model.entities, self.model.relations)
-        self.optimizer: TableOptimizer = OPTIMIZERS[settings.optimizer](tables, settings.lr)
+        tables = [self.model.entities, self.model.relations]
+        self._few = 0 < settings.candidates < len(train.entity_ids) if one_vs_all else True
+        dense, sparse = (tables[1:], tables[:1]) if self._few else (tables, [])
+        self.optimizers = make_optimizers(settings.optimizer, dense, sparse, settings.lr)
         #: The mean of the vectors over epochs, which is looked at and kept; the model itself where there is none.
         self.mean = deepcopy(self.model) if settings.average else self.model
         self._loss = OneVsAll()
@@ -285,9 +287,9 @@ class _Trainer:
         # Draws depend on seed and epoch alone: nothing of them need be saved.
         rng = np.random.default_rng([self.settings.seed, number])
         start, total = time.perf_counter(), 0.0
-        batches, n_batches, n_triples, step = self._batches(rng)
+        batches, n_batches, n_triples, train = self._batches(rng)
         for batch in progress(batches, n_batches, number):
-            total += step(batch)
+            total += train(batch)
         loss = total / n_triples
         if not math.isfinite(loss) or not all(table.isfinite().all() for table in self.model.parameters()):
             raise RelxError("RX237", epoch=number, lr=self.settings.lr)
@@ -333,15 +335,14 @@ class _Trainer:
         weights = Weights(
             rows * len(queries) / queries.n_rows, self.settings.n3, self.settings.l2, self.settings.relation_weight
         )
-        few = self.settings.candidates and len(self.train.entity_ids) > self.settings.candidates
-        step = self._candidates_step if few else self._full_step
-        return queries.batches(rows, rng), -(-queries.n_rows // rows), len(queries), lambda x: step(x, weights, rng)
+        train = self._candidates_step if self._few else self._full_step
+        return queries.batches(rows, rng), -(-queries.n_rows // rows), len(queries), lambda x: train(x, weights, rng)
 
     def _full_step(self, batch: QueryBatch, weights: Weights, rng: np.random.Generator) -> float:
         """Softmax over all entities."""
         entities, relations = self.model.entities, self.model.relations
         loss, entities.grad, relations.grad = self._loss(entities.detach(), relations.detach(), batch, weights)
-        self.optimizer.step()
+        step(self.optimizers)
         return loss
 
     def _candidates_step(self, batch: QueryBatch, weights: Weights, rng: np.random.Generator) -> float:
@@ -362,9 +363,8 @@ class _Trainer:
         heads, tails = torch.searchsorted(own, batch.heads), torch.searchsorted(own, batch.tails)
         local = batch._replace(heads=heads, tails=tails, bias=bias)
         loss, grad, relations.grad = self._loss(entities.detach()[rows], relations.detach(), local, weights)
-        entities.grad = None
-        self.optimizer.step()
-        self.optimizer.update_rows(entities, rows, grad)
+        entities.grad = row_gradient(entities, rows, grad)
+        step(self.optimizers)
         return loss
 
     def _sampled_step(self, triples: Tensor, generator: torch.Generator) -> float:
@@ -383,10 +383,10 @@ class _Trainer:
         loss = sampled_loss(triple_score(h, r, t), corrupted_scores(h, r, t, *parts)).sum()
         norms = sum(settings.n3 * n3(x).sum() + settings.l2 * x.square().sum() for x in (h, r, t))
         ((loss + norms) / len(triples)).backward()
-        self.model.entities.grad, self.model.relations.grad = None, relations.grad
-        self.optimizer.step()
-        if entities.grad is not None:
-            self.optimizer.update_rows(self.model.entities, rows, entities.grad)
+        grad = entities.grad
+        self.model.entities.grad = None if grad is None else row_gradient(self.model.entities, rows, grad)
+        self.model.relations.grad = relations.grad
+        step(self.optimizers)
         return float(loss.detach())
 
 

@@ -34,7 +34,7 @@ class TrainingState:
     def save(self, trainer: _Trainer) -> None:
         """Write a new folder beside the old one and change places. RAISES: RelxError RX186."""
         tables = {"entities": trainer.model.entities, "relations": trainer.model.relations}
-        tensors = {**tables, **{f"state.{k}": v for k, v in state_tensors(trainer.optimizer, tables).items()}}
+        tensors = {**tables, **{f"state.{k}": v for k, v in state_tensors(trainer.optimizers, tables).items()}}
         if trainer.mean is not trainer.model:
             tensors |= {f"mean.{name}": table for name, table in trainer.mean.named_parameters()}
         if trainer.best_tables is not None:
@@ -82,7 +82,7 @@ class TrainingState:
             trainer.epochs = [Epoch(**each) for each in meta["epochs"]]
             trainer.best, trainer.best_tables = (int(meta["best"][0]), float(meta["best"][1])), best
             state = {k.removeprefix("state."): v for k, v in tensors.items() if k.startswith("state.")}
-            set_state(trainer.optimizer, tables, state)
+            set_state(trainer.optimizers, tables, state)
         except RelxError:
             raise
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as err:

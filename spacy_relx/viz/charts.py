@@ -66,8 +66,8 @@ def draw_curves(lines: Sequence[CurveLine], *, title: str = "", recall_max: floa
         A matplotlib figure.
 
     Raises:
-        RelxError: RX197 for no lines, lines without points or with arrays of different lengths, or another recall_max;
-            RX005 without matplotlib.
+        RelxError: RX393 for no lines, or a line without points; RX197 for arrays of different lengths; RX021 for
+            another recall_max; RX005 without matplotlib.
     """
     if not lines:
         raise RelxError("RX393", reason="there are no curves")
@@ -93,7 +93,7 @@ def draw_curves(lines: Sequence[CurveLine], *, title: str = "", recall_max: floa
 
 
 def _points(line: CurveLine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(recall, precision, spread) of the points without NaN. Raises RX197."""
+    """(recall, precision, spread) of the points without NaN. Raises RX197, RX393."""
     spread = np.zeros(len(line.recall)) if line.spread is None else line.spread
     arrays = [np.asarray(column, dtype="float64").reshape(-1) for column in (line.recall, line.precision, spread)]
     if len({len(array) for array in arrays}) > 1:

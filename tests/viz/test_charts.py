@@ -84,19 +84,19 @@ def test_long_names_end_in_dots():
 
 
 @pytest.mark.parametrize(
-    "drawn, recall_max, part",
+    "drawn, recall_max, message",
     [
-        ([], 1.0, "there are none"),
-        ([CurveLine("a", [], [])], 1.0, "'a' has no points"),
-        ([CurveLine("a", [float("nan")], [1.0])], 1.0, "'a' has no points"),
-        ([CurveLine("a", [0.1, 0.2], [1.0])], 1.0, "'a' differ in length"),
-        ([CurveLine("a", [0.1], [1.0], [0.1, 0.2])], 1.0, "'a' differ in length"),
-        ([CurveLine("a", [0, 1], [1, 0])], 0.0, "not 0.0"),
-        ([CurveLine("a", [0, 1], [1, 0])], 1.5, "not 1.5"),
+        ([], 1.0, "RX393.*there are no curves"),
+        ([CurveLine("a", [], [])], 1.0, "RX393.*'a' has no points"),
+        ([CurveLine("a", [float("nan")], [1.0])], 1.0, "RX393.*'a' has no points"),
+        ([CurveLine("a", [0.1, 0.2], [1.0])], 1.0, "RX197.*'a'.*2, 1, 2"),
+        ([CurveLine("a", [0.1], [1.0], [0.1, 0.2])], 1.0, "RX197.*'a'.*1, 1, 2"),
+        ([CurveLine("a", [0, 1], [1, 0])], 0.0, "RX021.*'recall_max' is 0.0"),
+        ([CurveLine("a", [0, 1], [1, 0])], 1.5, "RX021.*'recall_max' is 1.5"),
     ],
 )
-def test_curves_that_cannot_be_drawn(drawn, recall_max, part):
-    with pytest.raises(RelxError, match=f"RX197.*{part}"):
+def test_curves_that_cannot_be_drawn(drawn, recall_max, message):
+    with pytest.raises(RelxError, match=message):
         draw_curves(drawn, recall_max=recall_max)
 
 

@@ -2,14 +2,16 @@
 
 PyTorch's own loop over the steps of packed sentences is kept where it is good: without gradients, and on a GPU. On a
 CPU its backward pass makes a gradient of all tokens, zeros but for one step, for each step: it takes time with the
-square of the length, fifteen times that of the forward pass where sentences have 80 words. Here the gates'
-derivatives are found for all steps at once, each step adds what it alone knows, and the weights' gradients are single
-products at the end: twice the time of the forward pass (`benchmarks/recurrent.py`).
+square of the length, fifteen times that of the forward pass where sentences have 80 words. So sentences of about one
+length are padded there, which PyTorch does well for an LSTM. For a GRU a loop of our own takes half the time of that:
+the gates' derivatives are found for all steps at once, each step adds what it alone knows, and the weights' gradients
+are single products at the end. `benchmarks/recurrent.py` has all ways side by side.
 """
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, Union
 
 import torch
@@ -17,6 +19,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 Recurrent = Union[nn.GRU, nn.LSTM]
+#: Rows of tokens from the first words of sentences and from their last words, and which of these are no padding: int64,
+#: int64, bool, *Shape:* (longest, n_sentences).
+_Padded = tuple[Tensor, Tensor, Tensor]
+#: Batches into which padded sentences are sorted by length.
+_BATCHES = 4
 
 
 class Packing(NamedTuple):
@@ -43,25 +50,82 @@ def pack(lengths: Tensor) -> Packing:
     return Packing(rows, there.sum(dim=1).cpu(), order, lengths)
 
 
-def run_packed(layer: Recurrent, tokens: Tensor, sizes: Tensor) -> Tensor:
+def run_packed(layer: Recurrent, tokens: Tensor, sizes: Tensor, *, kernel: bool = True) -> Tensor:
     """The states of a bidirectional GRU or LSTM at each token.
 
-    tokens: *Shape:* (n_tokens, width), in the order of a `Packing`. sizes: its sizes. RETURNS: *Shape:* (n_tokens,
-    2 * hidden), float, in the same order.
+    Args:
+        layer: the layer.
+        tokens: *Shape:* (n_tokens, width), in the order of a `Packing`.
+        sizes: its sizes.
+        kernel: whether a GRU may take our own loop; else PyTorch's layers do all.
+
+    Returns:
+        *Shape:* (n_tokens, 2 * hidden), float, in the same order.
     """
     plain = tokens.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     if not plain or not torch.is_grad_enabled() or not len(sizes):
         return layer(nn.utils.rnn.PackedSequence(tokens, sizes))[0].data
-    loop: Any = GRULoop if isinstance(layer, nn.GRU) else LSTMLoop
     steps = sizes.tolist()
+    batches: list[_Padded] = []
+    loop: Any = GRULoop
     for depth in range(layer.num_layers):
-        states = []
-        for suffix in (f"_l{depth}", f"_l{depth}_reverse"):
-            weights = [getattr(layer, f"{name}{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-            gates = nn.functional.linear(tokens, weights[0], weights[2])
-            states.append(loop.apply(gates, weights[1], weights[3], steps, suffix.endswith("reverse")))
-        tokens = torch.cat(states, dim=1)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        directions = [[getattr(layer, f"{name}_l{depth}{way}") for name in names] for way in ("", "_reverse")]
+        if kernel and isinstance(layer, nn.GRU):
+            states = []
+            for (to_input, to_state, input_bias, bias), reverse in zip(directions, (False, True)):
+                gates = nn.functional.linear(tokens, to_input, input_bias)
+                states.append(loop.apply(gates, to_state, bias, steps, reverse))
+            tokens = torch.cat(states, dim=1)
+        else:
+            batches = batches or _padded(sizes)
+            tokens = _run_padded(torch.gru if isinstance(layer, nn.GRU) else torch.lstm, directions, tokens, batches)
     return tokens
+
+
+def _padded(sizes: Tensor) -> list[_Padded]:
+    """Sentences in batches of about as many tokens, each of sentences of about one length.
+
+    sizes: of a `Packing`.
+    """
+    n = int(sizes[0])
+    lengths = (sizes.unsqueeze(1) > torch.arange(n)).sum(dim=0)
+    ends = torch.searchsorted(lengths.cumsum(0), lengths.sum() * torch.arange(1, _BATCHES) / _BATCHES).tolist()
+    firsts = sizes.cumsum(0) - sizes
+    batches = []
+    for start, end in pairwise(sorted({0, *ends, n})):
+        steps, sentences, own = (
+            torch.arange(int(lengths[start])).unsqueeze(1),
+            torch.arange(start, end),
+            lengths[start:end],
+        )
+        last = (own - 1 - steps).clamp(min=0)
+        batches.append((firsts[torch.minimum(steps, own - 1)] + sentences, firsts[last] + sentences, steps < own))
+    return batches
+
+
+def _run_padded(
+    function: Any,
+    directions: Sequence[Sequence[Tensor]],
+    tokens: Tensor,
+    batches: Sequence[_Padded],
+) -> Tensor:
+    """A layer of a GRU or LSTM; each direction reads its sentences so that padding comes behind all words.
+
+    function: `torch.gru` or `torch.lstm`. RETURNS: as `run_packed`.
+    """
+    found = []
+    for way, weights in enumerate(directions):
+        states, places = [], []
+        for batch in batches:
+            rows, there = batch[way], batch[2]
+            start = tokens.new_zeros(1, rows.shape[1], weights[1].shape[1])
+            first: Any = start if function is torch.gru else (start, start)
+            padded = tokens.index_select(0, rows.flatten()).view(*rows.shape, -1)
+            states.append(function(padded, first, weights, True, 1, 0.0, True, False, False)[0][there])
+            places.append(rows[there])
+        found.append(torch.cat(states).index_select(0, torch.cat(places).argsort()))
+    return torch.cat(found, dim=1)
 
 
 def last_states(states: Tensor, packing: Packing) -> Tensor:
@@ -130,58 +194,3 @@ class GRULoop(torch.autograd.Function):
             torch.addmm(change.mul_(update[places]), own[places], weight, out=carried[:n])
         gates = torch.cat([own[:, : 2 * hidden], change_candidate], dim=1)
         return gates, own.t() @ before, own.sum(dim=0), None, None
-
-
-class LSTMLoop(torch.autograd.Function):
-    """One direction of an LSTM (Hochreiter and Schmidhuber 1997, as in `torch.nn.LSTM`)."""
-
-    @staticmethod
-    def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor, sizes: list[int], reverse: bool) -> Tensor:
-        """gates: *Shape:* (n, 4 * hidden), what the input says to input, forget, cell and output gate, its bias
-        included. weight: (4 * hidden, hidden). bias: (4 * hidden,). RETURNS: *Shape:* (n, hidden), the states."""
-        hidden = weight.shape[1]
-        states, before, cells_before, cells = (gates.new_empty(len(gates), hidden) for _ in range(4))
-        inner = gates + bias
-        state, cell, turned = gates.new_zeros(sizes[0], hidden), gates.new_zeros(sizes[0], hidden), weight.t()
-        for places, n in _steps(sizes, reverse):
-            before[places], cells_before[places] = state[:n], cell[:n]
-            own = inner[places].addmm_(state[:n], turned)
-            own[:, : 2 * hidden].sigmoid_()
-            own[:, 3 * hidden :].sigmoid_()
-            takes, keeps, new, shows = own.split(hidden, dim=1)
-            new.tanh_()
-            cell[:n].mul_(keeps).addcmul_(takes, new)
-            torch.tanh(cell[:n], out=cells[places])
-            state[:n] = torch.mul(shows, cells[places], out=states[places])
-        ctx.save_for_backward(weight, inner, before, cells_before, cells)
-        ctx.steps = sizes, reverse
-        return states
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weight, inner, before, cells_before, cells = ctx.saved_tensors
-        hidden = weight.shape[1]
-        takes, keeps, new, shows = inner.split(hidden, dim=1)
-        by_cell = shows * (1 - cells * cells)
-        by_gates = torch.cat(
-            [
-                new * takes * (1 - takes),
-                cells_before * keeps * (1 - keeps),
-                takes * (1 - new * new),
-                cells * shows * (1 - shows),
-            ],
-            dim=1,
-        )
-        own = torch.empty_like(inner)
-        carried, cell = (gradient.new_zeros(ctx.steps[0][0], hidden) for _ in range(2))
-        for places, n in reversed(_steps(*ctx.steps)):
-            change = gradient[places] + carried[:n]
-            changed = cell[:n].addcmul_(change, by_cell[places])
-            four = own[places].view(n, 4, hidden)
-            four[:, :3] = changed.unsqueeze(1)
-            four[:, 3] = change
-            own[places] *= by_gates[places]
-            changed.mul_(keeps[places])
-            torch.mm(own[places], weight, out=carried[:n])
-        return own, own.t() @ before, own.sum(dim=0), None, None
