@@ -35,11 +35,11 @@ ONE_TO_ONE = {f"{JOINT}.switcher.routing": "one_to_one", f"{JOINT}.switcher.dept
 SCORES = ("rel_micro_f", "rel_micro_p", "rel_micro_r", "mention_micro_f")
 #: Stands for the code of each language that is added later.
 LATER = "<later>"
-ADDED = {**NO_AGGREGATOR, f"{START}.train": f'["*.languages.{LATER}"]'}
+ADDED = {**NO_AGGREGATOR, f"{START}.train": f'["*.langs.{LATER}"]'}
 ADDED_OWN = {
     **NO_AGGREGATOR,
     f"{JOINT}.switcher.depths": "[2,2,2,1,1,1,2]",
-    f"{START}.train": f'["*.languages.{LATER}","*.submodules.6.*","*.router.6"]',
+    f"{START}.train": f'["*.langs.{LATER}","*.submodules.6.*","*.router.6"]',
 }
 
 

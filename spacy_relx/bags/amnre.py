@@ -141,18 +141,18 @@ class MultilingualNetwork(FactNetwork):
 
         words: *Shape:* (n_tokens, width). RETURNS: *Shape:* (n_instances, width), each, or None without such encoders.
         """
-        parts = list(self._by_language(words, batch))
+        parts = list(self._by_lang(words, batch))
         individual = self._encode(self.individual, parts)
         return individual, individual if self.shared else self._encode(self.consistent, parts)
 
     def _consistent(self, words: Tensor, batch: InstanceBatch) -> Tensor | None:
-        return self._encode(self._consistent_encoders, self._by_language(words, batch))
+        return self._encode(self._consistent_encoders, self._by_lang(words, batch))
 
     @property
     def _consistent_encoders(self) -> nn.ModuleList | None:
         return self.individual if self.shared else self.consistent
 
-    def _by_language(self, words: Tensor, batch: InstanceBatch) -> Iterator[_OfLanguage]:
+    def _by_lang(self, words: Tensor, batch: InstanceBatch) -> Iterator[_OfLanguage]:
         """The sentences of each language that occurs: its row, theirs, their words, and their batch."""
         if bool((batch.langs == batch.langs[:1]).all()):
             for lang in batch.langs[:1].tolist():

@@ -253,14 +253,14 @@ class FactExtractor(TrainedPipe):
             yield Evidence(start, end, pair.head, pair.tail, float(weights[i]))
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """The scorer's values; of a model with an adversary also `fact_language_accuracy`, the share of sentences whose
+        """The scorer's values; of a model with an adversary also `fact_lang_accuracy`, the share of sentences whose
         language its discriminator names. Near the share of the most frequent language it no longer can; whether a
         classifier that was trained afresh could, is another question (docs/multilingual-bags.md).
         """
         examples = list(examples)
         scores = super().score(examples, **kwargs)
         right, n = self.languages_told([eg.predicted for eg in examples])
-        return {**scores, "fact_language_accuracy": right / n} if n else scores
+        return {**scores, "fact_lang_accuracy": right / n} if n else scores
 
     def reads(self, lang: str) -> bool:
         """Whether the model can read sentences in a language, or in the one that it is a variant of."""

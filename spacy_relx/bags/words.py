@@ -39,10 +39,10 @@ class WordTable(InstanceText[WordEmbedding]):
         width: Width of the vectors.
         min_count: How often training has to show a word.
         lower: Whether to read words in lower case.
-        by_language: Whether to give one word in two languages two vectors.
+        by_lang: Whether to give one word in two languages two vectors.
         vectors: Where vectors begin: null, at random; "vocab", with those of the pipeline's vocab; else a file in the
             text format of word2vec, GloVe and fastText, a table of floret (.floret), or a pipeline. All words that have
-            a vector are then known, whether training shows them or not (floret's and `by_language` aside). The file is
+            a vector are then known, whether training shows them or not (floret's and `by_lang` aside). The file is
             read at initialisation only; RX061 says why one cannot be used.
         tune: Whether training changes the vectors.
         dropout: Dropout on the vectors.
@@ -52,7 +52,7 @@ class WordTable(InstanceText[WordEmbedding]):
     width: Count = 50
     min_count: Count = 2
     lower: bool = True
-    by_language: bool = False
+    by_lang: bool = False
     vectors: str | None = None
     tune: bool = True
     dropout: Probability = 0.0
@@ -78,7 +78,7 @@ class WordTable(InstanceText[WordEmbedding]):
             raise RelxError("RX060")
         kept = {key: words[key] for key, count in counts.items() if count >= self.min_count}
         vectors = self._load_vectors(vocab)
-        if vectors is not None and not self.by_language:
+        if vectors is not None and not self.by_lang:
             kept.update(self._all_words(vectors))
         self._keys = np.array(sorted(kept), dtype="int64")
         self._start = None if vectors is None else self._first_vectors(vectors, vocab, kept)
@@ -118,7 +118,7 @@ class WordTable(InstanceText[WordEmbedding]):
 
     def _keyed(self, hashes: np.ndarray, docs: Sequence[Doc]) -> np.ndarray:
         """The hashes as they are, or by language: one word in two languages is two, in variants of one it is one."""
-        if not self.by_language:
+        if not self.by_lang:
             return hashes
         langs = []
         for rows, names in map(token_langs, docs):

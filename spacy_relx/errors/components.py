@@ -142,7 +142,7 @@ MESSAGES: Messages = {
         "sentences (or pieces of max_tokens tokens), {long} have a mention of more than {limit} tokens "
         "(max_mention_tokens). They count as misses.",
         "RX266": "No training Doc of '{name}' has a language (doc._.lang), so its switcher cannot choose a route. Set "
-        "languages in the data (relx data convert --lang), or let a 'language_router' with 'languages' set them "
+        "languages in the data (relx data convert --lang), or let a 'language_router' with 'langs' set them "
         'during training: annotating_components = ["language_router"] under [training].',
         "RX267": "No model in this pipeline was trained on the language '{lang}' ({known}). Its texts take {route}. "
         "This warning is shown once per language.",
@@ -150,7 +150,7 @@ MESSAGES: Messages = {
         "and takes none. The component gets raw text, and so do the scores.",
         "RX274": "Texts in the languages {names} ('' is unknown) reached a model with a switcher for {known}, but no "
         "'language_router' assigned them a route. They take the average of all routes. Put a language_router "
-        "before the model, with the model's languages in its setting 'languages' (training sets them), or "
+        "before the model, with the model's languages in its setting 'langs' (training sets them), or "
         "set doc._.lang.",
         "RX275": "'{name}' freezes {n} parameters that {path} lacks or has in another shape ({names}). They, or their "
         "new rows, keep their random initialisation. Add them to 'train', or keep the sizes of {path}; new "

@@ -87,7 +87,7 @@ def evaluate(
     Returns:
         The scores as a dict that prints as tables. It has the scores of `score_relations`, also for each component, of
         `ReliabilityCounter`, of `score_mentions` without gold mentions, and of `score_facts`. It also has
-        "gold_mentions", "match", "components", "unknown_types" and "n_mentions", "fact_language_accuracy" for a model
+        "gold_mentions", "match", "components", "unknown_types" and "n_mentions", "fact_lang_accuracy" for a model
         with an adversary, and the run: n_docs, n_words, n_candidates, seconds in the pipeline, docs_per_s, words_per_s,
         pairs_per_s and "speed".
 
@@ -292,7 +292,7 @@ class LanguageCounter:
 
     def scores(self) -> dict[str, float]:
         self._count()
-        return {"fact_language_accuracy": self._right / self._total} if self._total else {}
+        return {"fact_lang_accuracy": self._right / self._total} if self._total else {}
 
 
 class Run:

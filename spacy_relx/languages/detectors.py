@@ -21,7 +21,7 @@ _TWO_LETTERS = {"fuv": "ff", "gug": "gn", "kik": "ki"}
 class LangidDetector:
     """Names languages with py3langid, which has its model inside the package: nothing to download.
 
-    languages: the codes to choose from, as py3langid has them; the answers are these. None for all languages with an
+    langs: the codes to choose from, as py3langid has them; the answers are these. None for all languages with an
     ISO 639-1 code; the answers are such codes, and dialects and languages without one ("ary", "vec") are not told
     apart from what they resemble. Fewer languages are told apart better.
     min_score: probability in [0, 1] that the best language must reach; below it the answer is None.
@@ -29,18 +29,18 @@ class LangidDetector:
     The identifier is this object's own (py3langid's module-level one would be shared with whoever else uses it), is
     made with the first text, and does not travel with a pickle: each process makes its own.
 
-    RAISES: RelxError RX044 (languages), RX021 (min_score), and on use RX005 where py3langid is not installed.
+    RAISES: RelxError RX044 (langs), RX021 (min_score), and on use RX005 where py3langid is not installed.
     """
 
     #: The extra of this package that it needs.
     extra = "langid"
 
-    def __init__(self, languages: Sequence[str] | None = None, min_score: float = 0.0):
+    def __init__(self, langs: Sequence[str] | None = None, min_score: float = 0.0):
         if not 0.0 <= min_score <= 1.0:
             raise RelxError("RX021", name="min_score", value=min_score, need="a probability in [0, 1]")
-        if languages is not None and not languages:
+        if langs is not None and not langs:
             raise RelxError("RX044", unknown="[]", known="any, or null for all")
-        self.languages = None if languages is None else list(languages)
+        self.langs = None if langs is None else list(langs)
         self.min_score = float(min_score)
         self._identifier: Any = None
         self._blank: Any = None
@@ -56,13 +56,13 @@ class LangidDetector:
             langid = optional_import("py3langid.langid", extra="langid", purpose="language identification")
             identifier = copy(_read_model(langid))
             known = set(identifier.labels) - {_NO_CONTENT}
-            languages = self.languages
-            if languages is None:
-                languages = [code for code in known if len(code) == 2 or code in _TWO_LETTERS]
-            unknown = [code for code in languages if code not in known]
+            langs = self.langs
+            if langs is None:
+                langs = [code for code in known if len(code) == 2 or code in _TWO_LETTERS]
+            unknown = [code for code in langs if code not in known]
             if unknown:
                 raise RelxError("RX044", unknown=unknown, known=", ".join(sorted(known)))
-            identifier.set_languages(languages)
+            identifier.set_languages(langs)
             # Rows are what is read, but the selection of columns lies column by column: half as fast.
             identifier.nb_ptc = np.ascontiguousarray(identifier.nb_ptc)
             # What an empty text gets: any text that gets the very same has none of the model's features.
@@ -77,7 +77,7 @@ class LangidDetector:
         lang, score = result
         if result == self._blank or score < self.min_score:
             return None
-        return lang if self.languages is not None else _TWO_LETTERS.get(lang, lang)
+        return lang if self.langs is not None else _TWO_LETTERS.get(lang, lang)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_identifier": None, "_blank": None}
@@ -89,13 +89,13 @@ def _read_model(langid: ModuleType) -> Any:
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
-def make_langid_detector(languages: list[str] | None = None, min_score: float = 0.0) -> LanguageDetector:
+def make_langid_detector(langs: list[str] | None = None, min_score: float = 0.0) -> LanguageDetector:
     """`spacy_relx.LangidDetector.v1`: see `LangidDetector`. Named languages are checked here if py3langid is installed.
 
     RAISES: RelxError RX044, RX021.
     """
-    detector = LangidDetector(languages, min_score)
-    if languages is not None:
+    detector = LangidDetector(langs, min_score)
+    if langs is not None:
         try:
             detector.load()
         except RelxError as err:

@@ -54,7 +54,7 @@ class LanguageRouter(BatchedPipe):
     sentence (the whole Doc where sentences are not set); sentences that cannot be told take the language of the Doc.
     overwrite: set the languages anew where a Doc, or its sentences, have some.
 
-    languages: those that the pipeline's models were trained on. None: learned at initialisation, in a pipeline in
+    langs: those that the pipeline's models were trained on. None: learned at initialisation, in a pipeline in
     which a model has language-specific layers. A Doc, or a sentence, of another language takes the route of the one
     that `fallbacks` names for it; else, if `unknown` is "nearest", that of the nearest of them (by CLDR's distances of
     languages, with the package langcodes), and if that is too far away or `unknown` is "average", the average route.
@@ -71,7 +71,7 @@ class LanguageRouter(BatchedPipe):
         default: str | None = None,
         metadata_key: str | None = "lang",
         per_sentence: bool = False,
-        languages: Sequence[str] | None = None,
+        langs: Sequence[str] | None = None,
         unknown: str = "average",
         fallbacks: Mapping[str, str] | None = None,
         overwrite: bool = False,
@@ -84,7 +84,7 @@ class LanguageRouter(BatchedPipe):
         self.default = None if default is None else _primary_code(default, "the setting 'default'")
         self.metadata_key = metadata_key
         self.per_sentence = per_sentence
-        self.languages = None if languages is None else _codes(languages, "the setting 'languages'")
+        self.langs = None if langs is None else _codes(langs, "the setting 'langs'")
         self.unknown = unknown
         self.overwrite = overwrite
         where = "the setting 'fallbacks'"
@@ -126,7 +126,7 @@ class LanguageRouter(BatchedPipe):
 
         RAISES: RelxError RX021 for a fallback that none of them was trained on.
         """
-        known = self.languages or []
+        known = self.langs or []
         wrong = {lang: other for lang, other in self.fallbacks.items() if other and known and other not in known}
         if wrong:
             need = f"languages that the models of the pipeline were trained on ({', '.join(known)})"
@@ -135,7 +135,7 @@ class LanguageRouter(BatchedPipe):
     def _set_routes(self, doc: Doc) -> None:
         """Where a part of the Doc is of a language that no model knows, say whose route it takes."""
         parts = get_sentence_langs(doc)
-        if not self.languages or all(lang in self.languages for _, _, lang in parts):
+        if not self.langs or all(lang in self.langs for _, _, lang in parts):
             set_routes(doc, None)
         else:
             set_routes(doc, [(start, end, self.route_of(lang)) for start, end, lang in parts])
@@ -145,7 +145,7 @@ class LanguageRouter(BatchedPipe):
 
         WARNS: RX267, once for each language that no model was trained on.
         """
-        known = self.languages or []
+        known = self.langs or []
         if not known:
             return lang
         lang = known_code(lang, known)
@@ -161,9 +161,9 @@ class LanguageRouter(BatchedPipe):
                 warn("RX267", lang=lang, known=", ".join(known), route=name)
         return self._routes[lang]
 
-    def add_languages(self, languages: Iterable[str]) -> None:
+    def add_langs(self, langs: Iterable[str]) -> None:
         """Languages that a model of the pipeline knows besides; they come first. They are saved with the router."""
-        self.languages = list(dict.fromkeys([*languages, *(self.languages or [])]))
+        self.langs = list(dict.fromkeys([*langs, *(self.langs or [])]))
         self._routes.clear()
 
     def initialize(
@@ -171,18 +171,18 @@ class LanguageRouter(BatchedPipe):
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Language | None = None,
-        languages: list[str] | None = None,
+        langs: list[str] | None = None,
     ) -> None:
         """Learn which languages there are, unless they are given or no model of the pipeline asks for them: of models
         that come trained from another pipeline theirs, for others those of the Examples."""
-        if languages is not None:
-            self.languages = _codes(languages, "the languages given to initialize")
-        elif self.languages is None and nlp is not None:
+        if langs is not None:
+            self.langs = _codes(langs, "the languages given to initialize")
+        elif self.langs is None and nlp is not None:
             known, to_train = known_languages(nlp)
             if to_train:
                 found = primary_langs(eg.reference for eg in get_examples())
                 known += [lang for lang in found if lang not in known]
-            self.languages = known or None
+            self.langs = known or None
 
     def routes(self, nlp: Language) -> dict[str, dict[str, list[float]]]:
         """The trained routes of the pipeline's languages, see `route_tables`."""
@@ -235,12 +235,12 @@ class LanguageRouter(BatchedPipe):
     # are the languages that its models know, to which the config can only add.
 
     def _state(self) -> dict[str, Any]:
-        return {"languages": self.languages}
+        return {"langs": self.langs}
 
     def _restore(self, data: bytes) -> None:
-        languages = read_cfg(data)["languages"]
-        if languages is not None:
-            self.add_languages(_codes(read_cfg(data, lists=("languages",))["languages"], "the saved languages"))
+        langs = read_cfg(data)["langs"]
+        if langs is not None:
+            self.add_langs(_codes(read_cfg(data, lists=("langs",))["langs"], "the saved languages"))
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the languages."""
@@ -329,11 +329,11 @@ def _primary_code(value: Any, where: str) -> str:
     "language_router",
     assigns=["doc._.lang", "span._.lang"],
     default_config={
-        "detector": {"@misc": "spacy_relx.LangidDetector.v1", "languages": None, "min_score": 0.0},
+        "detector": {"@misc": "spacy_relx.LangidDetector.v1", "langs": None, "min_score": 0.0},
         "default": None,
         "metadata_key": "lang",
         "per_sentence": False,
-        "languages": None,
+        "langs": None,
         "unknown": "average",
         "fallbacks": {},
         "overwrite": False,
@@ -346,7 +346,7 @@ def make_language_router(
     default: str | None,
     metadata_key: str | None,
     per_sentence: bool,
-    languages: list[str] | None,
+    langs: list[str] | None,
     unknown: str,
     fallbacks: dict[str, str],
     overwrite: bool,
@@ -359,7 +359,7 @@ def make_language_router(
         default=default,
         metadata_key=metadata_key,
         per_sentence=per_sentence,
-        languages=languages,
+        langs=langs,
         unknown=unknown,
         fallbacks=fallbacks,
         overwrite=overwrite,

@@ -81,11 +81,11 @@ class LanguageSwitcher(Switcher):
         self.one_to_one = routing == "one_to_one"
         depths = [depths[0]] * len(self.codes) if self.one_to_one else list(depths)
         self.submodules = nn.ModuleList(SubModule(width, hidden, depth) for depth in depths)
-        self.languages = nn.ParameterDict()
+        self.langs = nn.ParameterDict()
         self.router = nn.ParameterList()
         if not self.one_to_one:
             # as wide as tokens, so that logits begin with a spread of about .5: neither even nor decided
-            self.languages.update({code: nn.Parameter(torch.randn(width)) for code in self.codes})
+            self.langs.update({code: nn.Parameter(torch.randn(width)) for code in self.codes})
             self.router.extend(nn.Parameter(torch.randn(width) * 0.5 / width**0.5) for _ in depths)
         old = [old_modules] * n_old if isinstance(old_modules, int) else old_modules
         self._reach = [count or len(depths) for count in old] + [len(depths)] * (len(self.codes) - len(old))
@@ -116,7 +116,7 @@ class LanguageSwitcher(Switcher):
         router = torch.stack(list(self.router))
         rows = []
         for code, reach in zip(self.codes, self._reach):
-            row = torch.softmax(router[:reach] @ self.languages[code], dim=0)
+            row = torch.softmax(router[:reach] @ self.langs[code], dim=0)
             rows.append(nn.functional.pad(row, (0, len(router) - reach)))
         return torch.stack(rows)
 

@@ -174,10 +174,10 @@ def insertion_order(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
 class Texts:
     """Framed texts as pieces of one pool of ids, so that many texts over the same words cost little.
 
-    pool: int64 (n_ids,). starts, sizes: int64 (n_texts, n_pieces), the pieces of each text, in order; may be empty.
+    pieces: int64 (n_ids,). starts, sizes: int64 (n_texts, n_pieces), the pieces of each text, in order; may be empty.
     """
 
-    pool: np.ndarray
+    pieces: np.ndarray
     starts: np.ndarray
     sizes: np.ndarray
 
@@ -185,8 +185,8 @@ class Texts:
     def of(cls, parts: Sequence[np.ndarray]) -> Texts:
         """Texts of one piece each."""
         bounds = offsets([len(part) for part in parts])
-        pool = np.concatenate(parts) if parts else np.zeros(0, "int64")
-        return cls(pool, bounds[:-1, None], np.diff(bounds)[:, None])
+        pieces = np.concatenate(parts) if parts else np.zeros(0, "int64")
+        return cls(pieces, bounds[:-1, None], np.diff(bounds)[:, None])
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -194,7 +194,7 @@ class Texts:
 
     def ids(self, texts: np.ndarray) -> np.ndarray:
         """The ids of some texts, one behind the other."""
-        return self.pool[ranges(self.starts[texts].ravel(), self.sizes[texts].ravel())]
+        return self.pieces[ranges(self.starts[texts].ravel(), self.sizes[texts].ravel())]
 
 
 def make_batch(**arrays: np.ndarray) -> MarkedBatch:

@@ -66,7 +66,7 @@ def test_overfit_save_reload_score(name, tmp_path):
     scores = reloaded.evaluate(make_examples(reloaded.vocab, facts))
     assert scores["fact_ap"] == scores["fact_micro_f"] == 1.0
     plays = name in ("amnre", "noO")
-    assert ("fact_language_accuracy" in scores) == plays == (network(nlp).discriminator is not None)
+    assert ("fact_lang_accuracy" in scores) == plays == (network(nlp).discriminator is not None)
     shared = {id(head) for head in network(reloaded).classifiers}
     assert len(shared) == (1 if name in ("share", "mono") else 3)
     assert network(reloaded).shared == (name == "mnre")
@@ -177,12 +177,12 @@ def test_reversal_is_one_step(steps, monkeypatch):
     for _ in range(2):
         update(nlp, examples, optimizer)
     assert [changed for changed, _ in steps] == [{*ROUND[0], "discriminator"}] * 2
-    told = nlp.evaluate(examples)["fact_language_accuracy"]
+    told = nlp.evaluate(examples)["fact_lang_accuracy"]
     assert told is not None
     monkeypatch.setattr(
         sys.modules["spacy_relx.evaluation.evaluate"], "_TOLD_AT_ONCE", 4
     )  # bags are asked for in parts
-    assert evaluate(nlp, [eg.reference for eg in examples])["fact_language_accuracy"] == pytest.approx(told)
+    assert evaluate(nlp, [eg.reference for eg in examples])["fact_lang_accuracy"] == pytest.approx(told)
 
 
 def test_variants_of_languages_have_the_encoders_of_these():
@@ -268,16 +268,16 @@ def test_with_adversarial_training(game):
     assert run(nlp, FACTS) == gold(FACTS)
 
 
-def test_language_accuracy_is_that_of_the_discriminator():
+def test_lang_accuracy_is_that_of_the_discriminator():
     nlp, _, examples = started()
     langs = [lang for row in FACTS for lang in row[4]]
     for i, lang in enumerate(LANGS):
         with torch.no_grad():
             network(nlp).discriminator.output.weight.zero_()
             network(nlp).discriminator.output.bias.copy_(torch.eye(3)[i])
-        accuracy = nlp.evaluate(examples)["fact_language_accuracy"]
+        accuracy = nlp.evaluate(examples)["fact_lang_accuracy"]
         assert accuracy == pytest.approx(langs.count(lang) / len(langs))
-    assert "fact_language_accuracy" not in nlp.evaluate([])
+    assert "fact_lang_accuracy" not in nlp.evaluate([])
 
 
 # Languages

@@ -105,7 +105,7 @@ def test_one_word_in_two_languages_is_two():
     set_lang(english, "en")
     set_lang(german, "de")
     set_sentence_langs(mixed, [(0, 1, "en"), (1, 2, "de")])
-    table, module = prepared([english, german], by_language=True)
+    table, module = prepared([english, german], by_lang=True)
     assert len(module.keys) == 4
     (en, _, en_was), (de, _, de_was), mixed_rows, unknown = rows(table, module, english, german, mixed, none)
     assert len({0, en, en_was, de, de_was}) == 5
@@ -154,12 +154,12 @@ def test_rare_words_with_a_vector_are_known(tmp_path):
     assert found[0] != 0 and found[1] == 0
 
 
-def test_vectors_by_language_are_for_the_words_of_training(tmp_path):
+def test_vectors_by_lang_are_for_the_words_of_training(tmp_path):
     nlp = spacy.blank("xx")
     docs = [doc_of(nlp.vocab, "the cat") for _ in range(2)]
     for doc, lang in zip(docs, ("en", "de")):
         set_lang(doc, lang)
-    table, module = prepared(docs, vectors=vectors_file(tmp_path / "v.txt"), by_language=True)
+    table, module = prepared(docs, vectors=vectors_file(tmp_path / "v.txt"), by_lang=True)
     english, german = rows(table, module, *docs)
     assert english != german
     for row, *_ in (english, german):
@@ -305,7 +305,7 @@ def test_words_are_those_of_all_training_docs():
 
 def test_sentences_in_several_languages():
     model = model_config()
-    model["words"].update(by_language=True)
+    model["words"].update(by_lang=True)
     nlp = make_nlp(model)
     gold_docs = [make_bag(nlp.vocab, *row, langs=["en", "de", "tr"][: len(row[3])]) for row in FACTS]
     train(nlp, [Example(without_facts(doc), doc) for doc in gold_docs])

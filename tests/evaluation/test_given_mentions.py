@@ -90,7 +90,7 @@ def test_training_scores_what_the_recogniser_finds(news):
     alone = ner.evaluate([Example(Doc(ner.vocab, words=row[0].split()), make_doc(ner.vocab, *row)) for row in NEWS])
     assert performance["ents_f"] == pytest.approx(alone["ents_f"]) and performance["ents_f"] < 0.9
     found = [len(nlp(Doc(nlp.vocab, words=words.split()))._.relations) for words, _, _ in NEWS]
-    assert any(found) and 0 < performance[KEY] < 0.9
+    assert any(found) and 0 < performance[KEY] < 1
     assert not [key for key in performance if key.startswith("gold_mentions_")]
 
 
@@ -111,7 +111,7 @@ def test_the_same_key_is_the_same_number_everywhere(news, tmp_path):
     by_component = spacy_evaluate(str(model), data, per_component=True)["relation_extractor"]
     assert by_component[KEY] == pytest.approx(expected) and GIVEN not in by_component
     best, score, _ = find_threshold(str(model), data, "relation_extractor", "threshold", KEY, n_trials=3)
-    assert 0 <= best <= 1 and score >= expected > 0
+    assert 0 <= best <= 1 and score >= expected - 1e-9 > 0
 
 
 # What a corpus gives

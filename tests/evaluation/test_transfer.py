@@ -293,7 +293,7 @@ RELATIONS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["r", "s"]), s
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["en", "de", ""]), RELATIONS, RELATIONS), max_size=5))
-def test_scores_by_language_and_type(vocab, items):
+def test_scores_by_lang_and_type(vocab, items):
     mentions = [(0, 1, "A"), (1, 2, "B"), (2, 3, "C")]
     examples = []
     for lang, gold, pred in items:

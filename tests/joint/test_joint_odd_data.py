@@ -220,7 +220,7 @@ def test_codes_with_a_region_take_the_route_of_the_language():
     examples = examples_in(nlp.vocab, ["pt-BR", "EN"])
     train_joint(nlp, examples, steps=20)
     pipe = nlp.get_pipe(JOINT)
-    assert nlp.get_pipe("language_router").languages == ["en", "pt"]
+    assert nlp.get_pipe("language_router").langs == ["en", "pt"]
     assert sorted(pipe.label_data["lang_labels"]) == ["en", "pt"]
     with warnings.catch_warnings():
         warnings.simplefilter("error", RelxWarning)
@@ -236,14 +236,14 @@ def test_a_router_learns_the_languages_of_a_component_from_another_pipeline(trai
     nlp.add_pipe(JOINT, source=source)
     with nlp.select_pipes(disable=[JOINT]):  # as `spacy train` does it
         nlp.initialize(lambda: examples_in(nlp.vocab, ["sv"]))
-    assert nlp.get_pipe("language_router").languages == list(LANGS)
+    assert nlp.get_pipe("language_router").langs == list(LANGS)
     with pytest.warns(RelxWarning, match="RX267.*'sv'"):
         list(nlp.pipe(raw_docs(nlp, ["sv"])))
 
 
 def test_a_language_that_is_set_anew_has_no_old_route():
     nlp = spacy.blank("xx")
-    router = nlp.add_pipe("language_router", config={"detector": None, "languages": ["it"]})
+    router = nlp.add_pipe("language_router", config={"detector": None, "langs": ["it"]})
     doc = raw_docs(nlp, ["fr"])[0]
     with pytest.warns(RelxWarning, match="RX267"):
         doc = nlp(doc)
@@ -251,8 +251,8 @@ def test_a_language_that_is_set_anew_has_no_old_route():
     doc._.lang = "fr"
     assert get_routes(doc) == [(0, len(doc), "fr")]
     with pytest.raises(RelxError, match=r"RX042.*'xx'"):
-        nlp.add_pipe("language_router", name="other", config={"detector": None, "languages": ["en", "xx"]})
-    assert router.languages == ["it"]
+        nlp.add_pipe("language_router", name="other", config={"detector": None, "langs": ["en", "xx"]})
+    assert router.langs == ["it"]
 
 
 def test_evaluation_gives_the_languages_of_sentences(trained):

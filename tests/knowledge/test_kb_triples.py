@@ -419,7 +419,7 @@ def test_small_ones_are_read_whole(tmp_path, rows):
 
 def test_folder_that_cannot_be_written(tmp_path, kb):
     (tmp_path / "file").write_text("")
-    with raises("RX205"):
+    with raises("RX186"):
         kb.save(tmp_path / "file")
 
 

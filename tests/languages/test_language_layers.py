@@ -107,7 +107,7 @@ def test_groups_differ_from_draw_to_draw():
 
 def naive_switcher(layer, tokens, codes):
     weights = softmax(
-        np.stack([layer.languages[code].detach().numpy() for code in layer.codes])
+        np.stack([layer.langs[code].detach().numpy() for code in layer.codes])
         @ np.stack([column.detach().numpy() for column in layer.router], axis=1)
     )
     out = []
@@ -232,7 +232,7 @@ def test_routes_do_not_depend_on_what_is_there_besides():
     codes = [*old.codes, "new", "newer"]
     new = LanguageSwitcher(width, codes, depths=[1] * 7, hidden=2, top_k=3, n_old=12, old_modules=6)
     for code in old.codes:
-        new.languages[code].data.copy_(old.languages[code].data)
+        new.langs[code].data.copy_(old.langs[code].data)
     for mine, theirs in zip(new.router, old.router):
         mine.data.copy_(theirs.data)
     assert new.weights()[12:, 6].all()

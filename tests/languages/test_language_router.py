@@ -177,7 +177,7 @@ def test_no_way_to_know(nlp, no_langid):
 
 
 def test_not_installed_but_not_needed(nlp, no_langid):
-    nlp.add_pipe("language_router", config=detector_config(languages=["en"]))
+    nlp.add_pipe("language_router", config=detector_config(langs=["en"]))
     docs = [doc for doc, _ in nlp.pipe([("a", {"lang": "tr"}), ("b", {"lang": "de"})], as_tuples=True)]
     assert [doc._.lang for doc in docs] == ["tr", "de"]
 
@@ -214,13 +214,13 @@ def test_stream_equals_one_by_one(nlp):
 
 def test_disk_and_bytes(nlp, tmp_path):
     pytest.importorskip("py3langid")
-    config = {**detector_config(languages=["de", "en"], min_score=0.5), "default": "nl", "per_sentence": True}
+    config = {**detector_config(langs=["de", "en"], min_score=0.5), "default": "nl", "per_sentence": True}
     router = nlp.add_pipe("language_router", config=config)
     nlp.to_disk(tmp_path / "pipeline")
     for loaded in (spacy.load(tmp_path / "pipeline"), spacy.blank("xx", config=nlp.config).from_bytes(nlp.to_bytes())):
         other = loaded.get_pipe("language_router")
         assert other.default == "nl" and other.per_sentence and other.metadata_key == "lang"
-        assert other.detector.languages == ["de", "en"] and other.detector.min_score == 0.5
+        assert other.detector.langs == ["de", "en"] and other.detector.min_score == 0.5
         assert loaded(TEXTS["de"])._.lang == "de"
     router.to_disk(tmp_path / "router")
     assert router.from_disk(tmp_path / "router") is router and router.from_bytes(router.to_bytes()) is router
@@ -229,7 +229,7 @@ def test_disk_and_bytes(nlp, tmp_path):
 def test_analysis_and_config(nlp):
     nlp.add_pipe("language_router")
     assert "doc._.lang" in nlp.get_pipe_meta("language_router").assigns
-    assert nlp.config["components"]["language_router"]["detector"]["languages"] is None
+    assert nlp.config["components"]["language_router"]["detector"]["langs"] is None
     assert not nlp.analyze_pipes()["problems"]["language_router"]
 
 
@@ -242,7 +242,7 @@ import spacy
 if __name__ == "__main__":
     mp.set_start_method("spawn")
     nlp = spacy.blank("xx")
-    detector = {{"@misc": "spacy_relx.LangidDetector.v1", "languages": ["de", "en", "tr", "ru", "zh"]}}
+    detector = {{"@misc": "spacy_relx.LangidDetector.v1", "langs": ["de", "en", "tr", "ru", "zh"]}}
     nlp.add_pipe("language_router", config={{"detector": detector}})
     texts = {TEXTS!r}
     assert nlp(texts["de"])._.lang == "de"
@@ -279,16 +279,16 @@ def test_the_demo_pipeline_names_the_languages_of_its_data():
     root = Path(__file__).parents[2]
     detector = load_config(root / "configs" / "assemble.cfg")["components"]["language_router"]["detector"]
     lines = (root / "assets" / "sample" / "test.jsonl").read_text(encoding="utf8").splitlines()
-    assert set(detector["languages"]) == {json.loads(line)["lang"] for line in lines}
-    assert registry.resolve({"x": detector})["x"].languages == detector["languages"]
+    assert set(detector["langs"]) == {json.loads(line)["lang"] for line in lines}
+    assert registry.resolve({"x": detector})["x"].langs == detector["langs"]
 
 
 def test_langid_languages_and_score():
     langid = pytest.importorskip("py3langid.langid")
-    detector = make_langid_detector(languages=["en", "tr"])
+    detector = make_langid_detector(langs=["en", "tr"])
     assert detector([TEXTS["tr"], TEXTS["en"]]) == ["tr", "en"]
     assert set(detector(list(TEXTS.values()))) <= {"en", "tr", None}
-    assert make_langid_detector(languages=["en"])([TEXTS["en"]]) == ["en"]
+    assert make_langid_detector(langs=["en"])([TEXTS["en"]]) == ["en"]
     assert make_langid_detector(min_score=1.0)([TEXTS["en"], "hi"])[1] is None
     # Neither another detector nor py3langid's own identifier is restricted by it.
     assert make_langid_detector()([TEXTS["de"]]) == ["de"] and langid.classify(TEXTS["de"])[0] == "de"
@@ -300,16 +300,16 @@ def test_langid_travels_without_its_model():
     detector([TEXTS["en"]])
     data = pickle.dumps(detector)
     assert len(data) < 1000
-    assert pickle.loads(data)([TEXTS["de"]]) == ["de"] and detector.languages == ["en", "de"]
+    assert pickle.loads(data)([TEXTS["de"]]) == ["de"] and detector.langs == ["en", "de"]
 
 
 @pytest.mark.parametrize("languages", [["en", "klingon"], ["english"], [], ["zxx"], ["EN"]])
 def test_unknown_languages(nlp, languages):
     pytest.importorskip("py3langid")
     with pytest.raises(RelxError, match="RX044"):
-        make_langid_detector(languages=languages)
+        make_langid_detector(langs=languages)
     with pytest.raises(RelxError, match="RX044"):
-        nlp.add_pipe("language_router", config=detector_config(languages=languages))
+        nlp.add_pipe("language_router", config=detector_config(langs=languages))
 
 
 @pytest.mark.parametrize("min_score", [-0.1, 1.1, float("nan")])
@@ -323,7 +323,7 @@ def test_shared_data(nlp, data_set, code):
     pytest.importorskip("py3langid")
     lines = (data_set("relx") / f"RELX_{code}.txt").read_text(encoding="utf8").splitlines()
     texts = [line.split("\t", 1)[1] for line in lines if "\t" in line][:300]
-    nlp.add_pipe("language_router", config=detector_config(languages=["de", "en", "es", "fr", "tr", "ru"]))
+    nlp.add_pipe("language_router", config=detector_config(langs=["de", "en", "es", "fr", "tr", "ru"]))
     found = [doc._.lang for doc in nlp.pipe(texts)]
     assert len(found) == 300 and found.count(code) / 300 > 0.97
 

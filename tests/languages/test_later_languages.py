@@ -47,7 +47,7 @@ def add(path, target, lang, depths, *patterns, steps=3):
     """Go on from one pipeline to another, with one more language."""
     nlp = pipeline(depths)
     examples = examples_in(nlp.vocab, [lang])
-    optimizer = initialize(nlp, examples, start_from=str(path), train=[f"*.languages.{lang}", *patterns])
+    optimizer = initialize(nlp, examples, start_from=str(path), train=[f"*.langs.{lang}", *patterns])
     go_on(nlp, examples, optimizer, steps)
     nlp.to_disk(target)
     return nlp
@@ -75,7 +75,7 @@ def test_what_is_held_still_without_weights_is_said(first):
     new = make_example(nlp.vocab, "Ann adores Bob", [(0, 1, "PERSON"), (2, 3, "PERSON")], [(0, "adores", 1)])
     new.reference._.lang = new.predicted._.lang = "it"
     with pytest.warns(RelxWarning, match=r"RX275.*joint.relations.classifier"):
-        initialize(nlp, [new], start_from=str(path), train=["*.languages.it"])
+        initialize(nlp, [new], start_from=str(path), train=["*.langs.it"])
 
 
 @pytest.mark.filterwarnings("error::spacy_relx.errors.RelxWarning")
@@ -96,17 +96,17 @@ def test_languages_without_training_data(first, tmp_path):
     initialize(two, german, start_from=str(tmp_path / "one"))
     assert route_langs(two) == ["de"]
     with pytest.warns(RelxWarning, match=r"RX276.*is in it, sv,"):
-        initialize(pipeline(router={"languages": ["de", "sv", "it"]}), german)
+        initialize(pipeline(router={"langs": ["de", "sv", "it"]}), german)
     path, nlp = first
     with warnings.catch_warnings():
         warnings.simplefilter("error", RelxWarning)
         # the routes that the source has were trained
         languages = route_langs(nlp)
         assert len(languages) > 1
-        initialize(pipeline(router={"languages": languages}), german, start_from=str(path))
+        initialize(pipeline(router={"langs": languages}), german, start_from=str(path))
         # and without a switcher there are none
         model = joint_model(encoder=language_encoder(switcher=None))
-        initialize(make_joint(model, router={"languages": ["de", "sv"]}), german)
+        initialize(make_joint(model, router={"langs": ["de", "sv"]}), german)
 
 
 def route_langs(nlp):

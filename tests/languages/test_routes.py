@@ -58,16 +58,16 @@ def routed(nlp, lang):
 
 
 def test_the_router_learns_the_languages_where_a_model_asks(trained, saved):
-    assert trained.get_pipe("language_router").languages == list(LANGS)
-    assert spacy.load(saved).get_pipe("language_router").languages == list(LANGS)
+    assert trained.get_pipe("language_router").langs == list(LANGS)
+    assert spacy.load(saved).get_pipe("language_router").langs == list(LANGS)
     assert trained.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == tuple(LANGS)
     plain = make_joint(router={"default": "en"})
     plain.initialize(lambda: examples_in(plain.vocab))
-    assert plain.get_pipe("language_router").languages is None
+    assert plain.get_pipe("language_router").langs is None
 
 
 def test_languages_of_the_config_hold():
-    nlp = make_joint(MODEL, router={"default": "en", "languages": ["en", "de", "fr", "it"]})
+    nlp = make_joint(MODEL, router={"default": "en", "langs": ["en", "de", "fr", "it"]})
     with pytest.warns(RelxWarning, match="RX276.* is in it,"):  # there are no examples in Italian
         nlp.initialize(lambda: examples_in(nlp.vocab))
     assert nlp.get_pipe("joint_extractor").model.layers[0].shims[0].layer.task.langs == ("en", "de", "fr", "it")
@@ -123,7 +123,7 @@ def test_fallbacks_to_languages_without_a_model(saved):
     nlp = spacy.load(saved, config={"components": {"language_router": {"fallbacks": {"fi": "fr", "sv": "it"}}}})
     with pytest.raises(RelxError, match=r"RX021.*'fallbacks' is \{'sv': 'it'\}.*\(de, en, fr\)"):
         nlp("Ann")
-    nlp.get_pipe("language_router").add_languages(["it"])
+    nlp.get_pipe("language_router").add_langs(["it"])
     assert nlp("Ann") is not None
 
 
@@ -137,7 +137,7 @@ def test_a_warning_names_the_line_of_its_user(saved):
         assert [each.filename for each in caught] == [__file__]
 
 
-@pytest.mark.parametrize("settings, code", [({"unknown": "far"}, "RX021"), ({"languages": ["english!"]}, "RX042")])
+@pytest.mark.parametrize("settings, code", [({"unknown": "far"}, "RX021"), ({"langs": ["english!"]}, "RX042")])
 def test_settings_that_make_no_sense(settings, code):
     with pytest.raises(RelxError, match=code):
         LanguageRouter(**settings)
@@ -187,14 +187,14 @@ def test_a_model_that_goes_on_from_another_keeps_its_languages(saved, tmp_path):
     """The router learns the new language, and still knows those of the model that training started from."""
     first = spacy.load(saved)
     nlp = make_joint(MODEL, router={"default": "en"})
-    settings = {"start_from": str(saved), "train": ["*.languages.it"]}
+    settings = {"start_from": str(saved), "train": ["*.langs.it"]}
     nlp.config["initialize"]["components"]["joint_extractor"] = settings
     examples = examples_in(nlp.vocab, ["it"])
     go_on(nlp, examples, nlp.initialize(lambda: examples), 3)
-    assert nlp.get_pipe("language_router").languages == [*LANGS, "it"]
+    assert nlp.get_pipe("language_router").langs == [*LANGS, "it"]
     nlp.to_disk(tmp_path)
     loaded = spacy.load(tmp_path)
-    assert loaded.get_pipe("language_router").languages == [*LANGS, "it"]
+    assert loaded.get_pipe("language_router").langs == [*LANGS, "it"]
     with warnings.catch_warnings():
         warnings.simplefilter("error", RelxWarning)
         assert outputs(loaded) == outputs(first)

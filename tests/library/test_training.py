@@ -25,7 +25,7 @@ STEPS = {
     "training.eval_frequency": 4,
     "training.batcher.size": 4,
     "training.dropout": 0.1,
-    "components.relation_extractor.model.encoder.hidden": 16,
+    "components.relation_extractor.model.encoder.encoder.hidden": 16,
     "components.relation_extractor.model.pairs.hidden": 16,
 }
 

@@ -272,7 +272,7 @@ def test_texts_of_a_very_long_doc_are_bounded():
         assert plan.texts.lengths.max() <= 508
     assert len(packed.entries.pair_rows) == 300 * 299
     # excerpts are not spelled out before they are read
-    assert packed.texts.pool.nbytes + packed.texts.starts.nbytes + packed.texts.sizes.nbytes < 5_000_000
+    assert packed.texts.pieces.nbytes + packed.texts.starts.nbytes + packed.texts.sizes.nbytes < 5_000_000
 
 
 # Subwords

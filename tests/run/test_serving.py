@@ -116,7 +116,7 @@ def test_info_and_health(client):
 
 def test_info_names_languages_and_labels():
     nlp = make_nlp()
-    nlp.add_pipe("language_router", first=True, config={"detector": None, "languages": ["en", "de"]})
+    nlp.add_pipe("language_router", first=True, config={"detector": None, "langs": ["en", "de"]})
     train(nlp, steps=1)
     info = client_of(create_app(nlp)).get("/info").json()
     assert info["langs"] == ["en", "de"]

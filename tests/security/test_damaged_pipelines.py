@@ -233,7 +233,7 @@ CFG = {
     "a type twice": ("joint_extractor", lambda cfg: cfg.update(types=["a", "a"])),
     "languages without lists": ("joint_extractor", lambda cfg: cfg.update(lang_labels={"de": None})),
     "types that are none": ("entity_type_marker", lambda cfg: cfg.update(labels=[None])),
-    "languages in a string": ("language_router", lambda cfg: cfg.update(languages="de")),
+    "languages in a string": ("language_router", lambda cfg: cfg.update(langs="de")),
     "paths that are none": ("fact_checker", lambda cfg: cfg.update(paths=[])),
     "a part that is none": ("fact_checker", lambda cfg: cfg.update(parts=["model"])),
 }

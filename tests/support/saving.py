@@ -49,9 +49,9 @@ def make_pipeline(name, folder):
         nlp.initialize(lambda: joint_util.examples_in(nlp.vocab))
     elif name == "language_router":
         nlp = spacy.blank("xx")
-        config = {"detector": None, "default": "de", "languages": ["de", "en"], "fallbacks": {"fr": "en"}}
+        config = {"detector": None, "default": "de", "langs": ["de", "en"], "fallbacks": {"fr": "en"}}
         nlp.add_pipe(name, config=config)
-        nlp.get_pipe(name).add_languages(["pt", "nl"])
+        nlp.get_pipe(name).add_langs(["pt", "nl"])
     elif name == "fact_extractor":
         nlp = bag_util.make_nlp()
         nlp.initialize(lambda: bag_util.make_examples(nlp.vocab))
@@ -77,7 +77,7 @@ def answers(nlp):
         return list(parts.check(rows).fields())
     if "language_router" in nlp.pipe_names:
         router = nlp.get_pipe("language_router")
-        return [router.languages, [router.route_of(lang) for lang in ("de", "pt", "nl", "fr")]]
+        return [router.langs, [router.route_of(lang) for lang in ("de", "pt", "nl", "fr")]]
     docs = list(nlp.pipe([make_doc(nlp.vocab, words, mentions) for words, mentions, _ in SENTENCES]))
     return [(doc._.candidates.to_dict(), [each.to_dict() for each in doc._.relations]) for doc in docs]
 

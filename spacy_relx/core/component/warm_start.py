@@ -193,12 +193,12 @@ def find_langs(
     earlier = (known_langs(source.model) or []) if source is not None else []
     known = earlier if old_switcher is not None else []
     router = _router_before(pipe.name, nlp)
-    named = list(router.languages) if router is not None else []
+    named = list(router.langs) if router is not None else []
     found = primary_langs(eg.reference for eg in get_examples())
     unseen = [lang for lang in named if lang not in {*found, *known}] if found else []
     codes = list(dict.fromkeys([*known, *(named or found)])) or earlier
     if router is not None:
-        router.add_languages(known)  # or it would send those of the source on the way of unknown ones
+        router.add_langs(known)  # or it would send those of the source on the way of unknown ones
     if not codes:
         warn("RX266", name=pipe.name)
         codes = [NO_LANGUAGE]
@@ -216,6 +216,6 @@ def check_routes(pipe: TrainedPipe, unseen: Sequence[str]) -> None:
 def _router_before(name: str, nlp: Language | None) -> Any:
     """The component before that one that holds languages, if there is one."""
     for _, each in reversed(components_before(nlp, name)):
-        if getattr(each, "languages", None):
+        if getattr(each, "langs", None):
             return each
     return None

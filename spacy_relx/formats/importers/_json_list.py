@@ -43,7 +43,8 @@ def iter_items(text: str) -> Iterator[Item]:
     Args:
         text: begins with the bracket.
     """
-    strict, lenient = json.JSONDecoder(**STRICT), json.JSONDecoder()
+    # the lenient one only finds the end: a float can have any number of digits
+    strict, lenient = json.JSONDecoder(**STRICT), json.JSONDecoder(parse_int=float)
     number, position = 1, _skip_blanks(text, 1)
     while not (number == 1 and text[position : position + 1] == "]"):
         value, error = None, None

@@ -63,7 +63,7 @@ class Extractor:
         name, version = pipeline_name(self.nlp.meta)
         found = dict.fromkeys([*assigners(self.nlp, "doc._.relations"), *assigners(self.nlp, "doc._.facts")])
         labels = {name: list(getattr(self.nlp.get_pipe(name), "labels", ())) for name in found}
-        known = [getattr(pipe, "languages", None) for _, pipe in self.nlp.pipeline]
+        known = [getattr(pipe, "langs", None) for _, pipe in self.nlp.pipeline]
         return {
             "name": name,
             "version": version,
