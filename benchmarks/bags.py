@@ -22,14 +22,14 @@ from spacy.util import load_config, minibatch, registry
 from spacy_relx.data.extensions import get_sentence_langs
 from spacy_relx.formats.bag_reader import BagCorpus
 
-CONFIGS = Path(__file__).parent.parent / "configs"
+ROOT = Path(__file__).parent.parent
 MODEL = "components.fact_extractor.model"
 ENCODERS = {
-    "CNN": ("bags_pcnn.cfg", {f"{MODEL}.encoder.@architectures": "spacy_relx.CNN.v1"}),
-    "PCNN": ("bags_pcnn.cfg", {}),
-    "PCNN, adversarial": ("bags_pcnn_adv.cfg", {}),
-    "BiGRU": ("bags_bigru.cfg", {}),
-    "transformer": ("bags_transformer.cfg", {}),
+    "CNN": ("configs/bags.cfg", {f"{MODEL}.encoder.@architectures": "spacy_relx.CNN.v1"}),
+    "PCNN": ("configs/bags.cfg", {}),
+    "PCNN, adversarial": ("configs/bags.cfg", {f"{MODEL}.adversarial.eps": 0.01}),
+    "BiGRU": ("projects/at/configs/bags_bigru.cfg", {}),
+    "transformer": ("projects/at/configs/bags_transformer.cfg", {}),
 }
 
 
@@ -44,9 +44,9 @@ class Contender:
         file, settings = ENCODERS[name]
         settings = {**settings, "paths.train": str(args.train), "paths.dev": str(args.train)}
         settings |= {"corpora.train.limit": args.bags, "corpora.dev.limit": 1}
-        if file == "bags_transformer.cfg":
+        if file.endswith("bags_transformer.cfg"):
             settings["paths.transformer"] = str(args.transformer)
-        self.nlp = init_nlp(load_config(CONFIGS / file, overrides=settings, interpolate=False))
+        self.nlp = init_nlp(load_config(ROOT / file, overrides=settings, interpolate=False))
         config = self.nlp.config.interpolate()
         corpus = registry.resolve(config["corpora"])["train"]
         self.examples = list(corpus(self.nlp))

@@ -100,5 +100,7 @@ def on_page_markdown(markdown: str, page: Any, **kwargs: Any) -> str:
     """Links between docs/, projects/ and benchmarks/, which are right in the repository, made right for the site."""
     inside = page.file.src_uri in READMES
     folder = "" if inside else "projects/"
+    markdown = markdown.replace("[`project.yml`](project.yml)", "`project.yml`")  # which the site does not show
+    markdown = re.sub(r"^# Weasel Project: .*$", "## The project file", markdown, flags=re.MULTILINE)
     markdown = re.sub(r"\]\((?:\.\./)+(?:projects/)?(\w+)/README\.md", rf"]({folder}\1.md", markdown)
     return re.sub(r"\]\((?:\.\./)+docs/", "](../", markdown) if inside else markdown

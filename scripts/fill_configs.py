@@ -18,7 +18,7 @@ from thinc.api import Config
 
 from spacy_relx.library.configs import fill
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+ROOT = Path(__file__).resolve().parent.parent
 HEADER = re.compile(r"\[([\w.@-]+)\]")
 KEY = re.compile(r"([\w@*.-]+) *=")
 
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     incomplete = []
-    for path in sorted(CONFIGS.glob("*.cfg")):
+    for path in sorted([*ROOT.glob("configs/*.cfg"), *ROOT.glob("projects/*/configs/*.cfg")]):
         config = util.load_config(path)
         if not config.get("corpora"):  # it assembles
             continue

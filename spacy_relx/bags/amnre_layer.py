@@ -97,7 +97,7 @@ def build_multilingual_bag_model(
 
     Ablations: noA has no adversary, noO orthogonality 0, noBoth neither. Mono has one language; joint consistent null
     and combine "average"; share the same with share_classifiers; one like MNRE (Lin et al. 2017) share_encoders without
-    an adversary. configs/amnre.cfg says how to run each.
+    an adversary. projects/amnre/configs/amnre.cfg says how to run each.
 
     Args:
         words: For instance `spacy_relx.WordTable.v1`.

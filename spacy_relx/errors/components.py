@@ -73,7 +73,7 @@ MESSAGES: Messages = {
         "{known}. Set the language of the Doc or its sentences (doc._.lang, language_router), train with all "
         "languages, or leave out other languages ('langs' of the corpus).",
         "RX067": "The pipeline cannot find facts: it has {names}, but needs an 'entity_type_marker' followed by a "
-        "'fact_extractor'. Train one with configs/bags_pcnn.cfg, and add components that find and link "
+        "'fact_extractor'. Train one with configs/bags.cfg, and add components that find and link "
         "entities.",
         "RX269": "The pipeline has no switcher of language-specific layers, so there are no routes to show. "
         "Components with a model: {names}. A switcher is part of spacy_relx.LanguageEncoder.v1.",

@@ -1,4 +1,4 @@
-"""The fact extractor with bags in several languages: configs/amnre.cfg, its ablations, and the game in training."""
+"""The fact extractor with bags in several languages (amnre.cfg), its ablations, and the game in training."""
 
 import copy
 import pickle

@@ -19,6 +19,7 @@ from support.bag import (
     train,
 )
 from support.fact_extractor import trained_nlp
+from support.trained_configs import CONFIGS
 from thinc.api import Config
 
 from spacy_relx.data.extensions import set_bag, set_facts
@@ -99,8 +100,8 @@ def test_the_scorer_is_that_of_facts(trained):
     assert (result["fact_n_gold"], result["fact_n_bags"]) == (6, len(FACTS))
 
 
-def test_the_config_in_the_repository(pytestconfig):
-    config = spacy.util.load_config(pytestconfig.rootpath / "configs" / "bags_pcnn.cfg")
+def test_the_config_in_the_repository():
+    config = spacy.util.load_config(CONFIGS["bags"])
     config = Config({name: config[name] for name in ("nlp", "components")})
     nlp = spacy.util.load_model_from_config(config, auto_fill=True)
     examples = make_examples(nlp.vocab)
@@ -110,12 +111,9 @@ def test_the_config_in_the_repository(pytestconfig):
     assert nlp.pipe_names == ["entity_type_marker", "fact_extractor"]
 
 
-CONFIGS = ["amnre", "bags_bigru", "bags_bigru_adv", "bags_pcnn", "bags_pcnn_adv", "bags_transformer"]
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-def test_configs_bound_the_pairs_of_a_text_and_never_those_of_a_training_bag(name, pytestconfig):
-    config = spacy.util.load_config(pytestconfig.rootpath / "configs" / f"{name}.cfg")
+@pytest.mark.parametrize("name", ["amnre", "bags", "bags_bigru", "bags_transformer"])
+def test_configs_bound_the_pairs_of_a_text_and_never_those_of_a_training_bag(name):
+    config = spacy.util.load_config(CONFIGS[name])
     settings, max_sentences = config["components"]["entity_type_marker"], config["corpora"]["train"]["max_sentences"]
     assert settings["max_pairs"] == 10_000
     nlp = spacy.blank("xx")

@@ -1,7 +1,5 @@
 """`spacy_relx.InstanceModel.v1`: sentence encoders for single candidate pairs."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import spacy
@@ -14,13 +12,12 @@ from support import model as model_util
 from support.examples import SENTENCES, make_doc, make_examples
 from support.instance_config import ENCODERS, config
 from support.model import MULTILABEL, SOFTMAX, gold, make_nlp, run
+from support.trained_configs import CONFIGS
 from thinc.api import fix_random_seed
 
 from spacy_relx.data.extensions import set_extensions
 from spacy_relx.errors import RelxError, RelxWarning
 from spacy_relx.relations.generators import all_pairs
-
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def adversarial(eps=0.1, scope="sentence"):
@@ -251,7 +248,7 @@ def test_config_trains(tmp_path):
     overrides = {"paths.train": str(data), "paths.dev": str(data)}
     steps = {"training.max_steps": 5, "training.eval_frequency": 5}
     fix_random_seed(0)
-    nlp = init_nlp(load_config(CONFIGS / "pcnn.cfg", overrides={**overrides, **steps}))
+    nlp = init_nlp(load_config(CONFIGS["pcnn"], overrides={**overrides, **steps}))
     (tmp_path / "output").mkdir()
     _, path = train_loop(nlp, tmp_path / "output", stdout=NoOutput(), stderr=NoOutput())
     loaded = spacy.load(path)

@@ -1,7 +1,6 @@
 """Learning from instances with a transformer: saving, settings, adversarial training, several languages."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from support.instances import (
 )
 from support.model import SOFTMAX, gold
 from support.tiny_transformer import contains_text, make_transformer
+from support.trained_configs import CONFIGS
 from thinc.api import Config, fix_random_seed
 
 from spacy_relx.data.extensions import set_extensions
@@ -32,7 +32,6 @@ from spacy_relx.marked.marking import HEAD, marker_rows
 
 pytest.importorskip("transformers")
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 CUED = [(words.lower(), mentions, relations) for words, mentions, relations in SENTENCES]
 
 
@@ -241,7 +240,7 @@ def test_parts_that_do_not_go_together(folders):
 
 
 def test_the_config(folders):
-    config = load_config(CONFIGS / "bags_transformer.cfg", overrides={"paths.transformer": folders["xlm-roberta"]})
+    config = load_config(CONFIGS["bags_transformer"], overrides={"paths.transformer": folders["xlm-roberta"]})
     config = config.interpolate()
     parts = Config({name: config[name] for name in ("nlp", "components")})
     parts["components"]["fact_extractor"].update(scorer=None)

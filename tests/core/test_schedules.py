@@ -6,7 +6,7 @@ import pytest
 import spacy
 import thinc.api
 from spacy.util import load_config, load_model_from_config, registry
-from support.trained_configs import ROOT, TRAINED_BY_CONFIGS
+from support.trained_configs import CONFIGS, ROOT, TRAINED_BY_CONFIGS
 
 from spacy_relx.core.schedules import warmup_linear
 from spacy_relx.errors import RelxError
@@ -40,7 +40,7 @@ def test_settings_are_checked_before_the_first_step(settings):
 
 
 def optimizer_settings(name):
-    return load_config(ROOT / "configs" / name)["training"]["optimizer"]
+    return load_config(CONFIGS[name])["training"]["optimizer"]
 
 
 @pytest.mark.parametrize("name", TRAINED_BY_CONFIGS)

@@ -330,7 +330,7 @@ def test_every_registered_function_has_its_page():
 
 def test_the_papers_name_configs_that_exist():
     pages = [(ROOT / "docs" / name).read_text(encoding="utf8") for name in ("papers.md", "training.md")]
-    names = set(re.findall(r"configs/\w+\.cfg", " ".join(pages)))
+    names = set(re.findall(r"(?:projects/\w+/)?configs/\w+\.cfg", " ".join(pages)))
     assert len(names) > 12 and all((ROOT / name).is_file() for name in names)
 
 

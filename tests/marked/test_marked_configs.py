@@ -1,7 +1,5 @@
 """The configs that train transformers, and one transformer shared with other components through a listener."""
 
-from pathlib import Path
-
 import pytest
 import spacy
 from spacy.tokens import DocBin
@@ -10,13 +8,12 @@ from spacy.training.loop import train as train_loop
 from spacy.util import load_config
 from support.examples import SENTENCES, make_doc, make_examples, triples
 from support.tiny_transformer import make_transformer
+from support.trained_configs import CONFIGS
 from thinc.api import fix_random_seed
 
 from spacy_relx.data.extensions import set_extensions
 
 pytest.importorskip("transformers")
-
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +32,7 @@ def data(tmp_path_factory):
 
 def load(name, folder, data, **overrides):
     paths = {"paths.train": data, "paths.dev": data, "paths.transformer": folder, "system.gpu_allocator": None}
-    return init_nlp(load_config(CONFIGS / f"{name}.cfg", overrides={**paths, **overrides}))
+    return init_nlp(load_config(CONFIGS[name], overrides={**paths, **overrides}))
 
 
 @pytest.mark.parametrize("name", ["minilm", "minilm_shared", "transformer", "etm"])

@@ -17,7 +17,7 @@ from spacy_relx.formats.bag_files import read_bags
 from spacy_relx.formats.bags import BagSentence, bag_labels, bag_sentences
 from spacy_relx.formats.leakage import leakage
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "crossre_bags.py"
+SCRIPT = Path(__file__).parents[2] / "projects" / "amnre" / "crossre_bags.py"
 VOCAB = spacy.blank("xx").vocab
 #: names of two people and a place, in English and German, where they are translated.
 GERMAN = {"Ann": "Anna", "Rome": "Rom"}

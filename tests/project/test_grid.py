@@ -11,7 +11,7 @@ from spacy.util import import_file
 
 from spacy_relx.evaluation.given import with_prefix
 
-grid = import_file("relx_grid_test", Path(__file__).parents[2] / "benchmarks" / "grid.py")
+grid = import_file("relx_grid_test", Path(__file__).parents[2] / "scripts" / "grid.py")
 
 SCORE = "gold_mentions_rel_micro_f"
 VARY = ["--vary", "etm.markers=uniform,typed", "--vary", "etm.pooling=spacy_relx.EntityMax.v1,org/other"]

@@ -1,6 +1,7 @@
 """The sample corpus, the configs and the project file."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -8,9 +9,10 @@ from collections import Counter
 import pytest
 import spacy
 import srsly
+import typer
 from spacy.util import import_file, load_config
 from support.config import overrides, unknown_settings
-from support.trained_configs import ROOT, TRAINED_BY_CONFIGS
+from support.trained_configs import CONFIGS, PROJECTS, ROOT, TRAINED_BY_CONFIGS
 
 from spacy_relx.formats.convert import convert
 
@@ -64,9 +66,9 @@ def test_every_sample_mention_aligns(tmp_path):
 @pytest.mark.parametrize("name", TRAINED_BY_CONFIGS)
 def test_configs_are_complete(name):
     """`spacy init fill-config` has nothing to add: `spacy debug` fills in nothing."""
-    path = ROOT / "configs" / name
+    path = CONFIGS[name]
     command = next((line for line in path.read_text("utf8").splitlines() if line.startswith("# Train")), "")
-    assert not command or f"configs/{name} " in command
+    assert not command or f"{path.relative_to(ROOT).as_posix()} " in command
     config = load_config(path)
     assert FILL.fill(config) == config, "python scripts/fill_configs.py fills them"
 
@@ -88,60 +90,88 @@ def test_a_config_is_filled_in_place(tmp_path):
     assert filled.index("[nlp.tokenizer]") < filled.index("[nlp.vectors]") < filled.index("[components]")
 
 
-def read_project():
+def read_project(path):
     """The project file, its variables filled in."""
-    project = srsly.read_yaml(ROOT / "project.yml")
-    text = (ROOT / "project.yml").read_text(encoding="utf8")
-    for name, value in project["vars"].items():
+    text = path.read_text(encoding="utf8")
+    for name, value in srsly.yaml_loads(text)["vars"].items():
         text = text.replace(f"${{vars.{name}}}", str(value))
     return srsly.yaml_loads(text)
 
 
-def test_the_project_file():
-    project = read_project()
+EACH_PROJECT = pytest.mark.parametrize("path", PROJECTS, ids=lambda path: path.parent.name)
+
+
+@EACH_PROJECT
+def test_the_project_files(path):
+    project = read_project(path)
     commands = {command["name"]: command for command in project["commands"]}
-    assert {"all", "crossre"} <= set(project["workflows"])
-    for steps in project["workflows"].values():
-        assert set(steps) <= set(commands)
-        assert steps[0].startswith("verify")
+    used = [step for steps in project["workflows"].values() for step in steps]
+    assert set(used) == set(commands)
+    assert path.parent.name == "quickstart" or all(
+        steps[0].startswith("verify") for steps in project["workflows"].values()
+    )
+    made = {output for command in commands.values() for output in command.get("outputs", ())}
     for command in commands.values():
-        for dep in command["deps"]:
-            if dep.startswith(("configs", "assets/checksums", "assets/sample")):
-                assert (ROOT / dep).exists(), dep
+        for dep in command.get("deps", ()):
+            if dep not in made and not dep.startswith("assets/"):
+                assert (path.parent / dep).exists(), dep
+
+
+def test_every_paper_has_its_project():
+    names = {"quickstart", "crossre", "etm", "at", "amnre", "mere", "hrere"}
+    assert {path.parent.name for path in PROJECTS if path.parent != ROOT} == names
+    assert all((ROOT / "projects" / name / "README.md").is_file() for name in names)
+    assert "all" in read_project(ROOT / "project.yml")["workflows"]
 
 
 def scripts(project):
     return [(command["name"], script) for command in project["commands"] for script in command["script"]]
 
 
-def test_overrides_of_the_project_file_are_of_the_config():
+def test_scripts_of_the_projects_are_there_and_their_commands_exist(monkeypatch):
+    from spacy.cli._util import app
+    from support.docs_commands import parse
+
+    for path in PROJECTS:
+        monkeypatch.chdir(path.parent)  # where its commands run
+        for name, script in scripts(read_project(path)):
+            # a config that another command makes
+            words = shlex.split(script.replace("train training/config.cfg", "train ../../configs/cpu.cfg"))
+            if words[:3] == ["python", "-m", "spacy"]:
+                parse(typer.main.get_command(app), words[3:])
+            else:
+                assert words[0] == "python" and (path.parent / words[1]).is_file(), (path, name)
+
+
+@EACH_PROJECT
+def test_overrides_of_the_project_files_are_of_the_config(path):
     """spaCy refuses a section or a function's setting that does not exist, but only when the command is run."""
-    seen = set()
-    for name, script in scripts(read_project()):
-        path, found = overrides(script)
-        assert unknown_settings(path, found) == [], name
-        known = load_config(ROOT / path) if path else {}
+    for name, script in scripts(read_project(path)):
+        config, found = overrides(script)
+        if config is None:
+            continue
+        assert unknown_settings(config, found, path.parent) == [], name
+        known = load_config(path.parent / config)
         for setting in found:
             spacy.util.dot_to_object(known, setting)
-        seen.update(found)
-    assert {"system.seed", "etm.pooling", "components.entity_type_marker.markers"} <= seen
 
 
-def test_models_that_a_workflow_compares_are_built_alike():
+@EACH_PROJECT
+def test_models_that_a_workflow_compares_are_built_alike(path):
     """The same overrides of the model, by all lines of a workflow that train from the same config."""
-    project = srsly.read_yaml(ROOT / "project.yml")
+    project = srsly.read_yaml(path)
     compared = set()
     for workflow, steps in project["workflows"].items():
         models = {}
         for name, script in scripts(project):
-            path, found = overrides(script)
-            if name in steps and path and " train " in script:
+            config, found = overrides(script)
+            if name in steps and config and " train " in script:
                 own = {key: value for key, value in found.items() if key.startswith(("components.", "etm."))}
-                models.setdefault(path, []).append(own)
-        for path, group in models.items():
-            assert all(own == group[0] for own in group), (workflow, path)
+                models.setdefault(config, []).append(own)
+        for config, group in models.items():
+            assert all(own == group[0] for own in group), (workflow, config)
             compared.update([workflow] * (len(group) > 1))
-    assert "transfer" in compared
+    assert path.parent.name != "crossre" or "transfer" in compared
 
 
 def test_checksums_are_verified(tmp_path):

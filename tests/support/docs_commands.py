@@ -38,7 +38,7 @@ LEARN = {
     "components.relation_extractor.model.pairs.dropout": 0.0,
 }
 #: Train from a config: the kind of pipeline that stands for the trained one.
-KINDS = {"joint": "joint", "mere_": "joint", "smiler": "joint", "bags_": "facts", "amnre": "facts", "hrere": "facts"}
+KINDS = {"joint": "joint", "mere_": "joint", "smiler": "joint", "bags": "facts", "amnre": "facts", "hrere": "facts"}
 
 
 class Call(NamedTuple):
@@ -233,7 +233,7 @@ class Commands:
         path = ROOT / name
         if not path.is_file():
             raise Wrong(f"no such script: {name}")
-        check_settings(next((arg for arg in args if arg.startswith("configs/")), None), " ".join(map(quoted, args)))
+        check_settings(next((arg for arg in args if "configs/" in arg), None), " ".join(map(quoted, args)))
         read_script(path, args)
         self.read.append(line)
 
@@ -288,7 +288,8 @@ def read_spacy(args: list[str]) -> Any:
 
 
 def read_project(args: list[str]) -> None:
-    project = srsly.read_yaml(ROOT / "project.yml")
+    folder = next((arg for arg in args[1:] if arg.startswith("projects/")), ".")
+    project = srsly.read_yaml(ROOT / folder / "project.yml")
     names = {*project["workflows"], *(command["name"] for command in project["commands"])}
     if args[0] == "run" and args[1] not in names:
         raise Wrong(f"project.yml has no {args[1]}")

@@ -43,10 +43,10 @@ WORDINGS = [
     ("{o} has its seat in {l}.", [("o", "based_in", "l")]),
 ]
 LANGS = ("en", "de", "fr")
-#: Those of configs/amnre.cfg.
+#: Those of projects/amnre/configs/amnre.cfg.
 BAG_LANGS = ("de", "en", "es", "zh")
 #: What of a clone of the repository the pages name.
-CLONE = ("configs", "assets", "project.yml")
+CLONE = ("configs", "projects", "assets", "project.yml")
 #: What `make demo` leaves, as far as pages read it.
 DEMO = ("training/pipeline", "corpus/train.spacy", "corpus/dev.spacy", "corpus/test.spacy")
 TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy_relx.MultilingualTokenizer.v1"}}}

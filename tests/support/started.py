@@ -10,7 +10,7 @@ from thinc.api import fix_random_seed
 
 from support.bag import make_examples
 
-CONFIG = Path(__file__).parents[2] / "configs" / "amnre.cfg"
+CONFIG = Path(__file__).parents[2] / "projects" / "amnre" / "configs" / "amnre.cfg"
 
 
 MODEL = "components.fact_extractor.model"

@@ -1,6 +1,6 @@
 """Multilingual bags from Multi-CrossRE: real parallel text, for extractors of facts from bags.
 
-    python benchmarks/crossre_bags.py FOLDER OUT --langs en de es zh --noise 0.2 --negatives 1
+    python projects/amnre/crossre_bags.py FOLDER OUT --langs en de es zh --noise 0.2 --negatives 1
 
 FOLDER has crossre_data/ and multi-crossre_data/translation/<language>/. Writes OUT/train.spacy, OUT/dev.spacy and
 OUT/test.spacy, bag Docs as `spacy_relx.BagCorpus.v1` reads them, and prints what they hold.

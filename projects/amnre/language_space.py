@@ -1,6 +1,6 @@
 """How well languages can be told apart in the spaces of a multilingual model over bags, and a picture of them.
 
-    python benchmarks/language_space.py BAGS.spacy full=training/amnre/model-last noA=training/noA/model-last \
+    python projects/amnre/language_space.py BAGS.spacy full=training/amnre/model-last noA=training/noA/model-last \
       --picture space.png
 
 For each model, the sentences' vectors in the common (consistent) space and in those of the languages (individual) are

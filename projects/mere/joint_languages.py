@@ -1,6 +1,6 @@
 """The variants of mERE on several languages: trained in two stages, thresholds fitted, tested language by language.
 
-    python benchmarks/joint_languages.py TRAIN.spacy DEV.spacy TEST.spacy OUT [--seeds 0 1] [--runs base ls ...] \
+    python projects/mere/joint_languages.py TRAIN.spacy DEV.spacy TEST.spacy OUT [--seeds 0 1] [--runs base ls ...] \
       [--dev-share 4] [--test-share 8] [--later uk tr] [--table]
 
 OUT: trained models, and for each run OUT/NAME-SEED.json with the scores of `relx evaluate` at the threshold that is

@@ -1,6 +1,6 @@
 """Train and test every combination of some settings, with several seeds, and print the mean and spread of each.
 
-    python benchmarks/grid.py configs/etm.cfg TRAIN.spacy TEST.spacy metrics/markers --seeds 0 1 2 \
+    python scripts/grid.py projects/etm/configs/etm.cfg TRAIN.spacy TEST.spacy metrics/markers --seeds 0 1 2 \
       --vary etm.markers=uniform,typed --vary etm.pooling=spacy_relx.EntityStart.v1,spacy_relx.EntityMax.v1 \
       --set training.max_steps=500 --set paths.transformer=FOLDER
 

@@ -1,6 +1,6 @@
 """The split of CrossRE English that published loops are compared on: train + dev shuffled (seed 0), 90 % to train on.
 
-    python benchmarks/crossre_english.py CROSSRE_FOLDER/crossre_data OUT
+    python projects/crossre/crossre_english.py CROSSRE_FOLDER/crossre_data OUT
 
 Writes OUT/train.json, OUT/heldout.json (the other 10 %), OUT/all.json (both) and OUT/test.json, for
 `python -m spacy relx data convert crossre OUT/train.json ... --lang en`.
