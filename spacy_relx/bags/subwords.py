@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,8 +42,6 @@ class MarkedSubwords(InstanceText[SubwordEmbedding]):
         roles: Which markers tell head from tail: "uniform" (Ni et al. 2020: typed ones do not), "all", or "none".
     """
 
-    package_extra: ClassVar[str] = "transformers"
-
     transformer: TransformerSource
     markers: Literal["typed", "uniform"] = "typed"
     roles: Roles = "uniform"
@@ -58,6 +56,7 @@ class MarkedSubwords(InstanceText[SubwordEmbedding]):
     def prepare(self, docs: Iterable[Doc]) -> int:
         """Load the transformer; the Docs are not looked at."""
         self._loaded = load_transformer(self.transformer)
+        self.package_extra = self._loaded.package_extra
         return int(self._loaded.module.get_input_embeddings().num_embeddings)
 
     def saved(self, module: SubwordEmbedding) -> dict[str, Any]:
@@ -67,6 +66,7 @@ class MarkedSubwords(InstanceText[SubwordEmbedding]):
         if saved is None:
             raise RelxError("RX051", name="transformer", found="missing", wanted="saved with the weights", count=1)
         self._loaded = LoadedTransformer.from_dict(saved)
+        self.package_extra = self._loaded.package_extra
 
     def build(self, n_words: int) -> SubwordEmbedding:
         """RAISES: RelxError RX050 before the transformer is loaded, RX051, RX084 for other layers or another vocabulary

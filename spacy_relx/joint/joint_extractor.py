@@ -83,7 +83,6 @@ def make_joint_extractor(
 ) -> JointExtractor:
     """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
     check_keys(name, label_thresholds)
-    require_extras(nlp, extras_of(model))
     return JointExtractor(
         nlp.vocab,
         model,
@@ -189,6 +188,7 @@ class JointExtractor(TrainedPipe):
         self._set_masks()
         docs = list(islice(weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_"), N_SAMPLE_DOCS))
         self.model.initialize(X=(docs, None))
+        require_extras(nlp, extras_of(self.model))
         self.finish_initialize(source, start_from, train, langs.unseen)
         self.check_settings()
         self._check_reach(islice(get_examples(), N_COVER_DOCS))

@@ -13,12 +13,12 @@ from torch.utils.checkpoint import checkpoint
 
 from ..core.classifiers import MakeClassifier, sample_pairs
 from ..core.docs_to_batch import DocBatch, offsets, sub_batches
-from ..core.kernels.flat_transformer import BERT_LIKE
 from ..core.layer import TaskLayer, TaskModel, make_model
 from ..core.parts import Context, codes_at, reads_sentences, route_rows, warn_of_unrouted
 from ..core.precision import Precision
 from ..core.settings import Count, Probability, architecture
 from ..core.transformers.batch import MarkedBatch
+from ..core.transformers.bert import BERT_LIKE
 from ..core.transformers.layer import TransformerLayer
 from ..core.transformers.loading import TransformerSource, set_training, text_length
 from ..data.extensions import get_routes

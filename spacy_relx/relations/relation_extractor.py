@@ -90,7 +90,6 @@ def make_relation_extractor(
     RAISES: RelxError RX021, RX562 (thresholds), RX021 (types).
     """
     check_keys(name, label_thresholds)
-    require_extras(nlp, extras_of(model))
     return RelationExtractor(
         nlp.vocab,
         model,
@@ -176,6 +175,7 @@ class RelationExtractor(TrainedPipe):
             docs = list(islice(docs, N_SAMPLE_DOCS))
         self.set_task(int(getattr(marker, "n_markers", 1)), langs)
         self.model.initialize(X=(docs, None))
+        require_extras(nlp, extras_of(self.model))
         self.finish_initialize(source, start_from, train, langs.unseen)
         self.check_settings()
         self.check_cover(marker, get_examples(), nlp)

@@ -38,8 +38,7 @@ def make_transformer(folder, kind="bert", seed=0, **sizes):
     config = transformers.AutoConfig.for_model(
         kind,
         vocab_size=len(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-        **{**SIZES, **extra.get(kind, {}), **sizes},
+        **{"pad_token_id": tokenizer.pad_token_id, **SIZES, **extra.get(kind, {}), **sizes},
     )
     torch.manual_seed(seed)
     model = transformers.AutoModel.from_config(config)
@@ -50,6 +49,19 @@ def make_transformer(folder, kind="bert", seed=0, **sizes):
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def reference(transformer, folder):
+    """transformers' own module of the same encoder, around the same word embeddings, to compare with."""
+    import transformers
+
+    from spacy_relx.core.transformers.bert import BertModel
+
+    if not isinstance(transformer, BertModel):
+        return transformer.eval()
+    model = transformers.AutoModel.from_pretrained(folder).to(next(transformer.parameters()).dtype).eval()
+    model.set_input_embeddings(transformer.get_input_embeddings())
+    return model
 
 
 def _wordpiece(folder):

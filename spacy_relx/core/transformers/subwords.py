@@ -1,14 +1,14 @@
-"""Docs -> subwords of a Hugging Face tokenizer, aligned with spaCy's tokens. Each distinct word is tokenized once."""
+"""Docs -> subwords of a tokenizer, aligned with spaCy's tokens. Each distinct word is tokenized once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
+from tokenizers import Tokenizer
 
 from ..docs_to_batch import offsets
 
@@ -56,21 +56,29 @@ class Subwords:
     run of characters. A token that the tokenizer has no subword for becomes the unknown one; spaces have no subword.
     """
 
-    def __init__(self, tokenizer: Any):
+    def __init__(self, tokenizer: Tokenizer, pad_id: int | None = None):
         self.tokenizer = tokenizer
-        self.pad_id = int(tokenizer.pad_token_id or 0)
-        self.unk_id = int(tokenizer.unk_token_id if tokenizer.unk_token_id is not None else self.pad_id)
+        self.pad_id = pad_id or 0
+        self.unk_id = self._find_unknown()
         self.prefix, self.suffix = self._frame()
-        self.separator = int(tokenizer.sep_token_id if tokenizer.sep_token_id is not None else self.unk_id)
+        self.separator = self.suffix[0] if self.suffix else self.unk_id
         self._anchor, self._cut = self._find_anchor()
         self._marks_space = bool(self._anchor) or self._ids([" a"]) != self._ids(["a"])
         self._cache: dict[str, tuple[int, ...]] = {}
 
     def _ids(self, words: Sequence[str]) -> list[list[int]]:
-        return self.tokenizer(list(words), add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        return [each.ids for each in self.tokenizer.encode_batch_fast(list(words), add_special_tokens=False)]
+
+    def _find_unknown(self) -> int:
+        """Id of the unknown piece; that of padding where there is none, as for byte-level BPE."""
+        for piece in (getattr(self.tokenizer.model, "unk_token", None), "<unk>", "[UNK]"):
+            found = None if piece is None else self.tokenizer.token_to_id(piece)
+            if found is not None:
+                return int(found)
+        return self.pad_id
 
     def _frame(self) -> tuple[list[int], list[int]]:
-        bare, whole = self._ids(["a"])[0], self.tokenizer("a")["input_ids"]
+        bare, whole = self._ids(["a"])[0], self.tokenizer.encode("a").ids
         for start in range(len(whole) - len(bare) + 1):
             if whole[start : start + len(bare)] == bare:
                 return whole[:start], whole[start + len(bare) :]
@@ -78,15 +86,17 @@ class Subwords:
 
     def _find_anchor(self) -> tuple[str, int]:
         """SentencePiece sets a word mark before any text it is given: an anchor and the number of its own pieces."""
-        first = self.tokenizer.convert_ids_to_tokens(self._ids(["a"])[0])[:1]
-        if not first or not str(first[0]).startswith("▁"):
+        if not self._marks_word(self._ids(["a"])[0]):
             return "", 0
         for anchor in _ANCHORS:
             alone, joined = self._ids([anchor, anchor + "a"])
-            rest = self.tokenizer.convert_ids_to_tokens(joined[len(alone) :])
-            if joined[: len(alone)] == alone and rest and not str(rest[0]).startswith("▁"):
+            rest = joined[len(alone) :]
+            if joined[: len(alone)] == alone and rest and not self._marks_word(rest):
                 return anchor, len(alone)
         return "", 0
+
+    def _marks_word(self, ids: Sequence[int]) -> bool:
+        return bool(ids) and str(self.tokenizer.id_to_token(ids[0])).startswith("▁")
 
     def __call__(self, docs: Sequence[Doc], starts: Sequence[np.ndarray] | None = None) -> list[DocSubwords]:
         """Subwords of each Doc. starts: tokens of each at which texts begin that are read by themselves; None for the

@@ -1,4 +1,4 @@
-"""`spacy_relx.TokenTransformer.v1`: a transformer of Hugging Face as an encoder."""
+"""`spacy_relx.TokenTransformer.v1`: a pre-trained transformer as an encoder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from spacy.tokens import Doc
 from torch import Tensor, nn
 
 from ..docs_to_batch import offsets, sub_batches
-from ..kernels.flat_transformer import flat_states, padded_states
 from ..layer import Encoder, TokenLayer, make_model
 from ..parts import Context, reads_sentences, text_lengths
 from ..precision import Precision, autocast, full_precision
 from ..settings import Count, architecture
 from ..spans import span_means
 from .batch import MarkedBatch
+from .bert import token_states
 from .layer import TransformerLayer
 from .loading import TransformerSource, set_training, text_length
 from .subwords import DocSubwords
@@ -65,10 +65,7 @@ class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
         for rows in sub_batches(sizes, self.batch_tokens, padded=not loaded.flat):
             batch = windows.batch(rows, prefix, suffix).to(self.device)
             with autocast(self.precision, batch.ids.device):
-                if loaded.flat:
-                    states = flat_states(self.network, batch)
-                else:
-                    states = padded_states(self.network, batch, loaded.subwords.pad_id)
+                states = token_states(self.network, batch, loaded.subwords.pad_id)
             places, starts, ends = windows.tokens(rows, len(prefix), len(prefix) + len(suffix))
             spans = (torch.from_numpy(each).to(self.device) for each in (starts, ends))
             vectors.append(span_means(full_precision(states), *spans))
