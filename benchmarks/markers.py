@@ -83,7 +83,7 @@ def text_alone(nlp, docs, size=32):
             texts = Texts.of([[*subwords.prefix, *part, *subwords.suffix] for part in parts[first : first + size]])
             none = np.zeros(0, dtype="int64")
             batch = make_batch(
-                ids=texts.pool,
+                ids=texts.pieces,
                 lengths=texts.lengths,
                 **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none),
             )

@@ -119,7 +119,7 @@ def test_learning_rates_and_frozen_parts(folders):
     assert scales["words.table.markers.weight"] == 0.5 and scales["words.table.words.weight"] == 0.125
     assert {scale for name, scale in scales.items() if "encoder.body.encoder.layer.1." in name} == {0.5}
     assert {scale for name, scale in scales.items() if "encoder.body.encoder.layer.0." in name} == {0.25}
-    assert {scale for name, scale in scales.items() if name.startswith("head.")} == {1.0}
+    assert {scale for name, scale in scales.items() if name.startswith("classifier.")} == {1.0}
     frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
     assert "words.table.words.weight" in frozen and "encoder.body.embeddings.position_embeddings.weight" in frozen
     assert all(".layer.0." in name or ".embeddings." in name or name == "words.table.words.weight" for name in frozen)
