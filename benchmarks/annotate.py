@@ -28,7 +28,7 @@ DEFAULT = ["local:1", "local:2", "spark:2", "ray:2"]
 
 
 def command(args, engine, workers, output):
-    arguments = [args.model, args.texts, output, "--engine", engine, "--workers", workers]
+    arguments = [args.model, args.texts, "--output", output, "--engine", engine, "--workers", workers]
     arguments += ["--shard-size", args.shard_size, "--batch-size", args.batch_size]
     return [sys.executable, "-m", "spacy", "relx", "annotate", *map(str, arguments)]
 
