@@ -18,6 +18,7 @@ from typing_extensions import Self
 
 from ..kernels.flat_transformer import Layout, attend, padded_states
 from .batch import MarkedBatch
+from .frozen import StateCache
 
 #: Types of Hugging Face models whose layers are those of BERT -> whether positions count from behind the padding's id.
 BERT_LIKE = {"bert": False, "electra": False, "roberta": True, "xlm-roberta": True, "camembert": True}
@@ -172,6 +173,9 @@ class BertModel(nn.Module):
             self.embeddings_project = nn.Linear(config.embedding_size, config.hidden_size) if narrow else None
             self.layers = nn.ModuleList(BertLayer(config) for _ in range(config.num_hidden_layers))
         self.to_empty(device="cpu")
+        self.mix: nn.Parameter | None = None
+        self.n_frozen = 0
+        self.cache = StateCache(0)
 
     def get_input_embeddings(self) -> nn.Module:
         """The table of words."""
@@ -181,8 +185,37 @@ class BertModel(nn.Module):
         """Put another module in the place of the table of words."""
         self.embeddings.words = words
 
+    def mix_layers(self, n: int) -> None:
+        """Let `forward` give a mean of the n highest layers' states, whose weights are learned and begin alike (Peters
+        et al. 2018, eq. 1). 0: the last layer's states alone."""
+        self.mix = nn.Parameter(self.embeddings.norm.weight.new_zeros(n)) if n else None
+        if self.mix is not None:
+            self.mix.lr_scale = 1.0  # type: ignore[attr-defined]
+
+    def freeze(self, n_layers: int, cache_mb: int) -> None:
+        """Compute the embeddings and the lowest layers without dropout, and keep their states of texts in training.
+
+        Args:
+            n_layers: Number of layers; 0: nothing is kept, the embeddings either.
+            cache_mb: Memory for the states.
+        """
+        self.n_frozen = n_layers
+        self.cache = StateCache(cache_mb)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of training, in which what is frozen is evaluated."""
+        super().train(mode)
+        if self.n_frozen:
+            for part in self._frozen_parts():
+                part.eval()
+        return self
+
+    def _frozen_parts(self) -> list[nn.Module]:
+        below = [self.embeddings, self.embeddings_project, *self.layers[: self.n_frozen]]
+        return [part for part in below if part is not None]
+
     def forward(self, batch: MarkedBatch, needed: Tensor | None = None, words: Tensor | None = None) -> Tensor:
-        """States of the last layer.
+        """States of the last layer, or of several as `mix_layers` has it.
 
         Args:
             batch: Texts, and markers beside them.
@@ -194,19 +227,47 @@ class BertModel(nn.Module):
         Returns:
             *Shape:* (n_rows + n_groups * size, width).
         """
-        hidden = self._embed(batch, words)
         layout = Layout.of(batch)
+        n_mixed = 1 if self.mix is None else len(self.mix)
+        hidden, n_done = self._lowest(batch, words, len(self.layers) - n_mixed)
+        below = []
         layers: list[Any] = list(self.layers)
         *lower, top = layers
-        for layer in lower:
+        for n, layer in enumerate(lower[n_done:], start=n_done):
             hidden = layer(layer.attend(hidden, layout), hidden)
+            if n >= len(layers) - n_mixed:
+                below.append(hidden)
         context = top.attend(hidden, layout)
         if needed is None:
-            states: Tensor = top(context, hidden)
-            return states
+            return self._mixed([*below, top(context, hidden)])
         needed = torch.unique(needed)
-        states = top(context.index_select(0, needed), hidden.index_select(0, needed))
+        picked = [rows.index_select(0, needed) for rows in (context, hidden, *below)]
+        states = self._mixed([*picked[2:], top(*picked[:2])])
         return states.new_zeros(len(hidden), states.shape[1]).index_copy(0, needed, states)
+
+    def _mixed(self, states: list[Tensor]) -> Tensor:
+        if self.mix is None:
+            return states[-1]
+        return torch.einsum("l,lrw->rw", torch.softmax(self.mix, dim=0).to(states[0].dtype), torch.stack(states))
+
+    def _lowest(self, batch: MarkedBatch, words: Tensor | None, most: int) -> tuple[Tensor, int]:
+        """States before the first layer that is trained, or of some layer below it, and the number of layers that have
+        been computed, at most `most`."""
+        n = min(self.n_frozen, most)
+        if not (self.training and n and self.cache.megabytes) or words is not None or len(batch.group_ids):
+            return self._embed(batch, words), 0
+        weights = [p for part in self._frozen_parts() for p in part.parameters()]
+        if any(weight.requires_grad for weight in weights):  # markers are read with the words, and trained
+            return self._embed(batch, words), 0
+
+        def compute(part: MarkedBatch) -> Tensor:
+            hidden, own = self._embed(part, None), Layout.of(part)
+            layers: list[Any] = list(self.layers)
+            for layer in layers[:n]:
+                hidden = layer(layer.attend(hidden, own), hidden)
+            return hidden
+
+        return self.cache.states(batch, weights, compute), n
 
     def _embed(self, batch: MarkedBatch, words: Tensor | None) -> Tensor:
         places = torch.arange(len(batch.ids), device=batch.ids.device)

@@ -18,6 +18,7 @@ from torch import nn
 from ...data._compat import optional_import
 from ...errors import RelxError, sentence
 from ..settings import Count, CountOrZero, Positive, Probability, Range, Share, architecture
+from ..storage import Storage
 from .bert import BertConfig, BertModel, from_hugging_face, is_bert_like
 from .sources import CONFIG, TOKENIZER_CONFIG, parse_tokenizer, read_settings, read_tokenizer, read_weights, refused
 from .subwords import Subwords
@@ -45,8 +46,13 @@ class TransformerSource:
         lr_scale: The top layer's share of the learning rate (the classifier's is 1).
         layer_decay: Each layer's share of the learning rate of the layer above.
         freeze_embeddings: Whether words and positions stay as they are; markers are trained all the same.
-        freeze_layers: Number of the lowest layers that stay as they are, too.
+        freeze_layers: Number of the lowest layers that stay as they are, too. With `freeze_embeddings`, they and the
+            embeddings have no dropout, and where no markers are read, what they say of each text of a training is
+            computed once.
+        cache_mb: Memory for that, in MB; 0: it is computed each time.
         layers: Number of the lowest layers to keep, for speed; null: all.
+        layer_mix: Number of the highest layers whose states are added by learned weights; 0: the last layer's alone.
+        storage: How a saved pipeline keeps the transformer: "fp32" as it is, "fp16", or "int8" (a fourth of the size).
     """
 
     name: str
@@ -57,7 +63,10 @@ class TransformerSource:
     layer_decay: Share = 1.0
     freeze_embeddings: bool = False
     freeze_layers: CountOrZero = 0
+    cache_mb: CountOrZero = 1024
     layers: Count | None = None
+    layer_mix: CountOrZero = 0
+    storage: Storage = "fp32"
 
 
 @dataclass
@@ -228,31 +237,38 @@ def text_length(loaded: LoadedTransformer, source: TransformerSource) -> int:
 
 
 def set_training(module: Any, source: TransformerSource, new: nn.Module) -> None:
-    """Freeze what is to stay, and give each parameter its share of the learning rate as attribute `lr_scale`.
+    """Freeze what is to stay, and give each parameter its share of the learning rate as attribute `lr_scale`, and its
+    form in a saved pipeline as `storage`.
 
     The top layer has `source.lr_scale`, each layer below `layer_decay` times that of the one above. Below all layers
     are the embeddings, and with them ELECTRA's projection of theirs and DeBERTa's relative positions: these are read by
     all layers, but are the embeddings of its positions. new: a module whose parameters are trained at the top layer's
     rate and never frozen.
 
-    RAISES: RelxError RX084 when layers are asked for that the model does not have, RX051 when it is that of a saved
-    pipeline and has not `source.layers`.
+    RAISES: RelxError RX084 when layers are asked for that the model does not have, RX704 for layers to mix that it does
+    not have, RX051 when it is that of a saved pipeline and has not `source.layers`.
     """
     layers = _layers(module)
     if source.layers not in (None, len(layers)):
         raise RelxError("RX051", name="layers", found=len(layers), wanted=source.layers, count=1)
     if (source.layer_decay != 1.0 and not layers) or source.freeze_layers > len(layers):
         raise RelxError("RX084", kind=module.config.model_type, layers=len(layers), wanted=source.freeze_layers)
+    if source.layer_mix > len(layers) or (source.layer_mix and not isinstance(module, BertModel)):
+        raise RelxError("RX704", kind=module.config.model_type, layers=len(layers), wanted=source.layer_mix)
     depth = {id(p): n for n, layer in enumerate(layers, start=1) for p in layer.parameters()}
     below = {id(p) for part in _below_layers(module) for p in part.parameters()}
     kept = {id(p) for p in new.parameters()}
     for parameter in module.parameters():
         key = id(parameter)
         level = 0 if key in below and key not in kept else depth.get(key, len(layers))
+        parameter.storage = source.storage
         parameter.lr_scale = source.lr_scale * source.layer_decay ** (len(layers) - level)
         frozen = 0 < depth.get(key, 0) <= source.freeze_layers
         frozen |= source.freeze_embeddings and key in below and key not in kept
         parameter.requires_grad_(not frozen)
+    if isinstance(module, BertModel):
+        module.freeze(source.freeze_layers if source.freeze_embeddings else 0, source.cache_mb)
+        module.mix_layers(source.layer_mix)
 
 
 def _below_layers(module: Any) -> list[nn.Module]:
