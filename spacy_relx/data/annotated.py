@@ -60,7 +60,8 @@ class Annotated(Record):
         return f"Annotated({', '.join(f'{key}={value!r}' for key, value in self.items())})"
 
     def __str__(self) -> str:
-        return ", ".join(f"{key} {value if isinstance(value, str) else ' '.join(value)}" for key, value in self.items())
+        parts = (f"{key} {value if isinstance(value, str) else ' '.join(value)}" for key, value in self.items())
+        return ", ".join(parts) or "everything"
 
     def __bool__(self) -> bool:
         """A mapping without keys is not nothing."""

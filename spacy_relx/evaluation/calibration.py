@@ -20,7 +20,7 @@ from ..data.thresholds import Thresholds
 from ..errors import RelxError, warn
 from .curves import precision_recall
 from .reliability import right_items
-from .scorer import DocView
+from .scorer import doc_views
 
 #: Items that are right, and items that are wrong, that a label or a language must have for a fit of its own.
 MIN_EXAMPLES = 30
@@ -123,11 +123,11 @@ class FitItems:
 
     def add(self, reference: Doc, predicted: Doc, scores: PairScores) -> None:
         """Take the items of a Doc, and the gold relations of its reference."""
-        skip_space = reference.text != predicted.text
-        gold = DocView(reference, skip_space).labelled_pairs(False)
+        reference_view, view, covered = doc_views(reference, predicted)
+        gold = reference_view.labelled_pairs(False)
         rows, columns = scores.items()
         raw = scores.raw[rows, columns]
-        kept, right = right_items(DocView(predicted, skip_space), gold, scores, rows, columns, raw)
+        kept, right = right_items(view, gold, scores, rows, columns, raw, covered)
         self._parts.append((raw[kept], columns[kept].astype("int32"), right))
         self._langs.append(scores.lang)
         self.gold.update((label, scores.lang) for _, label in gold if label in self.labels)

@@ -29,7 +29,7 @@ from ..formats.directions import hold_both_ways
 from .challenge_report import ChallengeReport
 from .denial import DENIALS, deny
 from .evaluate import Run, mention_writers
-from .scorer import UNKNOWN_LANG, DocView
+from .scorer import UNKNOWN_LANG, DocView, doc_views
 
 KINDS = ("cooccurrence", "reversed", "negation")
 #: Pairs of one document that are looked at, at most.
@@ -179,8 +179,8 @@ def _predictions(nlp: Language, docs: Iterable[Doc], batch_size: int | None) -> 
 
 def _views(reference: Doc, predicted: Doc) -> tuple[DocView, set[_Item], set[_Item]]:
     """A view of the gold document, its relations, and those predicted, by characters."""
-    skip_space = reference.text != predicted.text
-    view, other = DocView(reference, skip_space), DocView(predicted, skip_space)
+    view, other, covered = doc_views(reference, predicted)
+    other.drop_unknown(covered)
     gold, found = ({item for item in each.labelled_pairs(False) if item[1] != NO_RELATION} for each in (view, other))
     return view, gold, found
 

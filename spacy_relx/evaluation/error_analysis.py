@@ -17,7 +17,7 @@ from ..viz._text import mentions_of
 from ..viz.page import VERDICTS, errors_page, write_page
 from ..viz.page_data import PageDoc, PageRelation
 from .evaluate import Run, mention_writers, no_mentions_advice
-from .scorer import DocView, PairKey, check_match
+from .scorer import DocView, PairKey, check_match, doc_views
 
 if TYPE_CHECKING:
     import pandas
@@ -227,13 +227,18 @@ def _opposite(mine: list[str], others: list[str], label: str) -> str:
 
 
 class _Sides:
-    """Gold and predicted relations of a document, by what must agree: (pair of mentions, label)."""
+    """Gold and predicted relations of a document, by what must agree: (pair of mentions, label). What the annotation
+    does not cover is left out."""
 
     def __init__(self, reference: Doc, predicted: Doc | None, strict: bool):
         self._strict = strict
         self._dropped = predicted is None
         self.names = {} if predicted is None else get_type_names(predicted)
-        views = [DocView(doc, False, self.names) if doc is not None else None for doc in (reference, predicted)]
+        views: list[DocView | None] = [DocView(reference, False, self.names), None]
+        if predicted is not None:
+            mine, other, covered = doc_views(reference, predicted, self.names)
+            other.drop_unknown(covered)
+            views = [mine, other]
         self.gold, self.pred = (self._items(view) for view in views)
         self._mentions: list[set[Any]] = [
             {view.key(mention, strict) for mention in mentions_of(doc)} if view and doc is not None else set()

@@ -10,8 +10,10 @@ from typing import Any, Callable
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..data.extensions import get_lang, get_relations, get_type_names
-from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
+from ..data.annotated import ALL
+from ..data.extensions import get_annotated, get_lang, get_relations, get_type_names
+from ..data.types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention
+from .covered import is_unrelated
 from .scorer import MATCHES, UNKNOWN_LANG, make_relation_scorer
 
 #: (first character, last character) of a mention.
@@ -61,7 +63,8 @@ def score_mentions(
 
     Returns:
         mention_micro_p, _r, _f of the match asked for, and mention_boundary_f, mention_strict_f; None where there is no
-        gold mention.
+        gold mention. mention_n_unknown: mentions found that the annotation does not cover, see `Annotated`, which are
+        neither right nor wrong.
     """
     counter = MentionCounter(match=match, spans_key=spans_key, found_key=spans_key)
     for eg in examples:
@@ -79,26 +82,36 @@ class MentionCounter:
         self._match = match
         self._keys = spans_key, found_key
         self._counts = {name: Counter[str]() for name in MATCHES}
+        self._n_unknown = 0
 
     def add(self, reference: Doc, predicted: Doc) -> None:
         names = get_type_names(predicted)
+        docs = zip((reference, predicted), self._keys)
+        annotated = get_annotated(reference)
+        gold, found = (_mentions(doc, key, names) for doc, key in docs)
+        if annotated.mentions != ALL:
+            places = {mention[:2] for mention in gold}
+            untyped = {mention[:2] for mention in gold if mention[2] == UNTYPED}
+            unknown = {each for each in found if each[:2] not in places and not annotated.has_type(each[2])}
+            found = {(*each[:2], UNTYPED) if each[:2] in untyped else each for each in found - unknown}
+            self._n_unknown += len({each[:2] for each in unknown})
         for name, counts in self._counts.items():
-            docs = zip((reference, predicted), self._keys)
-            gold, found = (_mentions(doc, key, name == "strict", names) for doc, key in docs)
-            counts.update(hits=len(gold & found), gold=len(gold), found=len(found))
+            length = 3 if name == "strict" else 2
+            mine, others = ({mention[:length] for mention in each} for each in (gold, found))
+            counts.update(hits=len(mine & others), gold=len(mine), found=len(others))
 
     def scores(self) -> dict[str, float | None]:
         rows = {name: _prf(counts["hits"], counts["gold"], counts["found"]) for name, counts in self._counts.items()}
         wanted = {f"mention_micro_{key}": value for key, value in rows[self._match].items()}
-        return {**wanted, **{f"mention_{name}_f": row["f"] for name, row in rows.items()}}
+        unknown = {"mention_n_unknown": self._n_unknown}
+        return {**wanted, **{f"mention_{name}_f": row["f"] for name, row in rows.items()}, **unknown}
 
 
-def _mentions(doc: Doc, spans_key: str | None, strict: bool, names: Mapping[str, str]) -> set[tuple]:
+def _mentions(doc: Doc, spans_key: str | None, names: Mapping[str, str]) -> set[tuple]:
     spans: Iterable[Span] = doc.ents
     if spans_key is not None and spans_key in doc.spans:
         spans = doc.spans[spans_key]
-    kinds = ((span, names.get(span.label_, span.label_) if strict else "") for span in spans)
-    return {(span.start_char, span.end_char, kind) for span, kind in kinds}
+    return {(span.start_char, span.end_char, names.get(span.label_, span.label_)) for span in spans}
 
 
 class OneTripleCounter:
@@ -119,7 +132,7 @@ class OneTripleCounter:
 
     def add(self, reference: Doc, predicted: Doc) -> None:
         gold = self._answer(reference)
-        if gold is None:
+        if gold is None or (gold[1] == self._no_relation and not is_unrelated(reference, self._no_relation)):
             return
         found = self._answer(predicted)
         counts = Counter(gold=1)

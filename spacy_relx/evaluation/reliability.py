@@ -23,7 +23,8 @@ from ..data.extensions import get_lang, get_type_names
 from ..data.loading import assigners
 from ..data.types import NO_RELATION
 from ..errors import RelxError, warn
-from .scorer import UNKNOWN_LANG, DocView
+from .covered import Covered
+from .scorer import UNKNOWN_LANG, DocView, doc_views
 
 #: Bins of a score.
 BINS = 10
@@ -117,10 +118,9 @@ class ReliabilityCounter:
     def add(self, reference: Doc, predicted: Doc, *scores: PairScores) -> None:
         """scores: all scores of the predicted Doc, of each component that hands them out."""
         lang = get_lang(reference) or UNKNOWN_LANG
-        skip_space = reference.text != predicted.text
-        names = get_type_names(predicted)
-        view = DocView(predicted, skip_space, names)
-        gold = DocView(reference, skip_space, names).labelled_pairs(self._strict)
+        reference_view, view, covered = doc_views(reference, predicted, get_type_names(predicted))
+        gold = reference_view.labelled_pairs(self._strict)
+        view.drop_unknown(covered)
         found: dict[Any, float] = {}
         for relation in view.relations:
             if relation.label == self._no_relation:
@@ -134,7 +134,7 @@ class ReliabilityCounter:
         for each in scores:
             self._has_pairs = True
             rows, columns, values = each.best()
-            kept, right = right_items(view, gold, each, rows, columns, values, strict=self._strict)
+            kept, right = right_items(view, gold, each, rows, columns, values, covered, strict=self._strict)
             self._put("pairs", lang, values[kept], right)
 
     def _put(self, level: str, lang: str, scores: np.ndarray, right: np.ndarray) -> None:
@@ -174,13 +174,15 @@ def right_items(
     rows: np.ndarray,
     columns: np.ndarray,
     values: np.ndarray,
+    covered: Covered | None,
     *,
     strict: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which items count, and which of these are right.
 
     view: of the predicted Doc. gold: labelled pairs of the reference (`DocView.labelled_pairs`). rows, columns, values:
-    pair, label and score of each item. Items of one pair of places and one label count once, with the best score.
+    pair, label and score of each item. Items of one pair of places and one label count once, with the best score; those
+    that the annotation does not cover do not count.
     RETURNS: int64 (n,), places among the items; bool (n,).
     """
     ids: dict[Any, int] = {}
@@ -190,6 +192,11 @@ def right_items(
     codes = (pairs[:, 0] * len(ids) + pairs[:, 1]) * n_labels + columns
     order = np.argsort(-values, kind="stable")
     kept = np.sort(order[np.unique(codes[order], return_index=True)[1]])
+    if covered is not None:
+        keys = list(ids)
+        items = zip(kept.tolist(), pairs[kept].tolist(), columns[kept].tolist())
+        told = [row for row, (h, t), label in items if covered.relation(keys[h], scores.labels[label], keys[t])]
+        kept = np.array(told, dtype="int64")
     known = {label: column for column, label in enumerate(scores.labels)}
     wanted = [
         (ids[head] * len(ids) + ids[tail]) * n_labels + known[label]

@@ -197,6 +197,12 @@ def _counts(scores: dict[str, Any], has_relations: bool, has_facts: bool) -> str
     if has_relations:
         uncovered = scores["rel_uncovered"]
         covered = "" if uncovered is None else f" ({uncovered} of the gold ones without a candidate pair)"
+        unknown = {"relations": scores["rel_n_unknown"], "mentions": scores.get("mention_n_unknown")}
+        lines += [
+            f"{n} more predicted {what} are not covered by the annotation: neither right nor wrong"
+            for what, n in unknown.items()
+            if n
+        ]
         lines.append(
             f"{scores['rel_n_gold']} gold and {scores['rel_n_pred']} predicted relations{covered} in "
             f"{scores['n_docs']} documents{_candidates(scores)}"

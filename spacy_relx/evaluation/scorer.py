@@ -6,7 +6,7 @@ Relations are compared by character offsets, so gold and prediction may be token
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Callable
 
@@ -14,10 +14,11 @@ import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..data.extensions import get_candidates, get_lang, get_relations, get_type_names, has_candidates
-from ..data.types import NO_RELATION, Mention
+from ..data.extensions import get_annotated, get_candidates, get_lang, get_relations, get_type_names, has_candidates
+from ..data.types import NO_RELATION, UNTYPED, Mention
 from ..errors import RelxError
 from ..formats.directions import hold_both_ways
+from .covered import Covered
 from .given import check_unsigned, name_scores
 
 MATCHES = ("boundary", "strict")
@@ -93,7 +94,8 @@ def score_relations(
 
     match: what must agree besides the label. "boundary": first and last character of both mentions; "strict": the
     types of both mentions too. no_relation: relations of this label are not relations; their pairs only count as
-    pairs. A relation that occurs twice in a Doc counts once. Fractions are in [0, 1]. symmetric: relations without a
+    pairs. A relation that occurs twice in a Doc counts once. What the annotation does not cover, see
+    `Annotated`, is neither right nor wrong. Fractions are in [0, 1]. symmetric: relations without a
     direction, beside those that at least half of the gold relations have both ways.
     components: name and labels of components to score apart, by what they found (`Relation.found_by`).
 
@@ -113,6 +115,7 @@ def score_relations(
     rel_reversed_rate           share of the predicted relations that are not gold, but are so in reverse, of
                                 relations with a direction; None where nothing is predicted.
     rel_n_gold, rel_n_pred, rel_n_reversed    relations, each once; the last as above.
+    rel_n_unknown               predicted relations that the annotation does not cover, beside those of rel_n_pred.
     rel_n_pairs                 pairs, see below.
     rel_uncovered               gold relations whose pair is not among the candidates, of the Docs that have
                                 `predicted._.candidates`; None if no Doc has.
@@ -160,15 +163,16 @@ class RelationCounter:
         self._counts: dict[str, dict[str, _Counts]] = {name: defaultdict(_Counts) for name in MATCHES}
         self._labels = {name: frozenset(labels) for name, labels in (components or {}).items()}
         self._of_component: dict[str, Counter[str]] = {name: Counter() for name in self._labels}
+        self._n_unknown = 0
 
     def add(self, reference: Doc, predicted: Doc) -> None:
         """Count the relations of one Doc, gold and predicted. The two Docs must be of the same text."""
         lang = get_lang(reference) or UNKNOWN_LANG
-        skip_space = reference.text != predicted.text  # the same words, spaced otherwise
-        names = get_type_names(predicted)
-        views = [DocView(doc, skip_space, names) for doc in (reference, predicted)]
+        gold_view, found_view, covered = doc_views(reference, predicted, get_type_names(predicted))
+        views = gold_view, found_view
+        self._n_unknown += found_view.drop_unknown(covered)
         for name, counts in self._counts.items():
-            counts[lang].add(*views, strict=name == "strict", no_relation=self._no_relation)
+            counts[lang].add(*views, covered, strict=name == "strict", no_relation=self._no_relation)
         gold = self._items(views[0])
         for name, labels in self._labels.items():
             found = self._items(views[1], name)
@@ -205,6 +209,7 @@ class RelationCounter:
         out["rel_n_gold"] = total.support
         out["rel_n_pred"] = n_pred
         out["rel_n_reversed"] = n_reversed
+        out["rel_n_unknown"] = self._n_unknown
         out["rel_n_pairs"] = total.pairs
         out["rel_uncovered"] = total.uncovered if total.has_candidates else None
         return out
@@ -227,18 +232,32 @@ class DocView:
         self._starts, self._ends = starts.tolist(), ends.tolist()
         self.relations = list(get_relations(doc))
         self.candidates = get_candidates(doc) if has_candidates(doc) else None
+        self.untyped: Collection[MentionKey] = ()
 
     def key(self, mention: Mention, strict: bool) -> MentionKey:
         place = self._starts[mention.start], self._ends[mention.end - 1]
-        return (*place, self._names.get(mention.label, mention.label)) if strict else place
+        if not strict:
+            return place
+        return (*place, UNTYPED if place in self.untyped else self._names.get(mention.label, mention.label))
+
+    def drop_unknown(self, covered: Covered | None) -> int:
+        """Leave out the relations that the annotation does not cover. RETURNS: how many, each once."""
+        if covered is None:
+            return 0
+        keys = [(self.key(r.head, False), r.label, self.key(r.tail, False)) for r in self.relations]
+        unknown = {key for key in keys if not covered.relation(*key)}
+        self.relations = [relation for relation, key in zip(self.relations, keys) if key not in unknown]
+        return len(unknown)
 
     def labelled_pairs(self, strict: bool, component: str | None = None) -> set[tuple[PairKey, str]]:
         """Pair and label of each relation, or of those that a component found."""
         relations = [r for r in self.relations if component is None or component in r.found_by]
         return {((self.key(r.head, strict), self.key(r.tail, strict)), r.label) for r in relations}
 
-    def candidate_pairs(self, strict: bool, among: set[PairKey]) -> tuple[int, set[PairKey]]:
-        """How many distinct candidate pairs there are, and which of `among` are candidates."""
+    def candidate_pairs(
+        self, strict: bool, among: set[PairKey], covered: Covered | None = None
+    ) -> tuple[int, set[PairKey]]:
+        """How many distinct candidate pairs the annotation covers, and which of `among` are candidates."""
         if self.candidates is None or not len(self.candidates):
             return 0, set()
         ids: dict[MentionKey, int] = {}
@@ -247,7 +266,27 @@ class DocView:
         codes = np.unique(pairs[:, 0] * len(ids) + pairs[:, 1])
         known = [pair for pair in among if pair[0] in ids and pair[1] in ids]
         found = np.isin([ids[head] * len(ids) + ids[tail] for head, tail in known], codes)
-        return len(codes), {pair for pair, is_in in zip(known, found) if is_in}
+        n = len(codes)
+        if covered is not None:
+            keys = list(ids)
+            n = sum(covered.pair(keys[code // len(ids)], keys[code % len(ids)]) for code in codes.tolist())
+        return n, {pair for pair, is_in in zip(known, found) if is_in}
+
+
+def doc_views(
+    reference: Doc, predicted: Doc, names: Mapping[str, str] | None = None
+) -> tuple[DocView, DocView, Covered | None]:
+    """Views of a gold Doc and of the same text as predicted, and what the annotation covers, None for everything.
+
+    names: as of `DocView`.
+    """
+    skip_space = reference.text != predicted.text  # the same words, spaced otherwise
+    gold, found = (DocView(doc, skip_space, names) for doc in (reference, predicted))
+    if get_annotated(reference).is_whole:
+        return gold, found, None
+    covered = Covered(reference, lambda mention: gold.key(mention, False))
+    gold.untyped = found.untyped = covered.untyped
+    return gold, found, covered
 
 
 class _Counts:
@@ -267,10 +306,12 @@ class _Counts:
     def support(self) -> int:
         return sum(self.gold.values())
 
-    def add(self, reference: DocView, predicted: DocView, *, strict: bool, no_relation: str) -> None:
+    def add(
+        self, reference: DocView, predicted: DocView, covered: Covered | None, *, strict: bool, no_relation: str
+    ) -> None:
         all_gold, all_pred = reference.labelled_pairs(strict), predicted.labelled_pairs(strict)
         named = {pair for pair, _ in all_gold | all_pred}
-        n_candidates, covered = predicted.candidate_pairs(strict, named)
+        n_candidates, proposed = predicted.candidate_pairs(strict, named, covered)
         gold = {item for item in all_gold if item[1] != no_relation}
         pred = {item for item in all_pred if item[1] != no_relation}
         self.hits.update(label for _, label in gold & pred)
@@ -279,14 +320,14 @@ class _Counts:
         self.gold_both_ways.update(label for pair, label in gold if (pair[::-1], label) in gold)
         self.reversed.update(label for pair, label in pred - gold if (pair[::-1], label) in gold)
         gold_pairs, pred_pairs = {pair for pair, _ in gold}, {pair for pair, _ in pred}
-        pairs = n_candidates + len(named - covered)
+        pairs = n_candidates + len(named - proposed)
         self.pairs += pairs
         self.na_gold += pairs - len(gold_pairs)
         self.na_pred += pairs - len(pred_pairs)
         self.na_hits += pairs - len(gold_pairs | pred_pairs)
         if predicted.candidates is not None:
             self.has_candidates = True
-            self.uncovered += sum(pair not in covered for pair, _ in gold)
+            self.uncovered += sum(pair not in proposed for pair, _ in gold)
 
     def n_reversed(self, symmetric: Iterable[str]) -> int:
         """Predicted relations that are gold in reverse, of relations with a direction."""

@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 
 from ..data.extensions import get_relations
 from ..data.types import NO_RELATION
+from .covered import is_unrelated
 
 #: (relation, whether the head comes first in the text), or None for Other.
 Answer = tuple[str, bool] | None
@@ -44,6 +45,8 @@ class SemevalCounter:
 
     def add(self, reference: Doc, predicted: Doc) -> None:
         gold, found = (answer(doc, self._no_relation) for doc in (reference, predicted))
+        if gold is None and not is_unrelated(reference, self._no_relation):
+            return
         if gold is not None:
             self.wanted[gold[0]] += 1
         if found is not None:

@@ -11,7 +11,8 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..data.extensions import get_bag, get_candidates, get_facts, get_lang, get_relations
+from ..data.annotated import ALL, NONE, Annotated
+from ..data.extensions import get_annotated, get_bag, get_candidates, get_facts, get_lang, get_relations
 from ..data.ids import stable_hash
 from ..data.sentences import sentence_starts
 from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
@@ -31,6 +32,9 @@ class SplitCounts:
         related_types: Mentions of each entity type that are head or tail.
         ends: Relation -> (type of the head, type of the tail) -> examples.
         uncovered: Why gold relations have no candidate pair -> how many.
+        annotated: Documents by what their annotation covers.
+        told: The same -> candidate pairs of which it says anything.
+        held: What the annotation covers, and relation -> candidate pairs that hold it.
         both_ways: Relation -> pairs that hold it in both directions.
         long: Documents that are longer than the encoder reads.
         bags: Documents that are bags.
@@ -51,6 +55,9 @@ class SplitCounts:
     related_types: Counter[str] = field(default_factory=Counter)
     ends: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
     uncovered: Counter[str] = field(default_factory=Counter)
+    annotated: Counter[Annotated] = field(default_factory=Counter)
+    told: Counter[Annotated] = field(default_factory=Counter)
+    held: Counter[tuple[Annotated, str]] = field(default_factory=Counter)
     both_ways: Counter[str] = field(default_factory=Counter)
     texts: dict[int, int] = field(default_factory=dict)
     ids: set[int] = field(default_factory=set)
@@ -83,6 +90,7 @@ def count_split(docs: Iterable[Doc], nlp: Language, limit: int) -> SplitCounts:
             counts.labels.update(facts)
             counts.relations += len(facts)
             counts.pairs += 1
+            counts.told[Annotated()] += 1
             counts.covered += bool(facts)
             continue
         with warnings.catch_warnings():
@@ -108,21 +116,30 @@ def _count_relations(counts: SplitCounts, doc: Doc, marked: Doc) -> None:
     starts = [start for start, _ in _sentences(doc)]
     triples = set()
     related = set()
+    annotated = get_annotated(doc)
+    counts.annotated[annotated] += 1
+    named, held = set(), set()
     for relation in get_relations(doc):
+        head, tail = relation.head, relation.tail
+        pair = rows.get(_place(head)), rows.get(_place(tail))
+        if pair in proposed:
+            named.add(pair)
         if relation.label == NO_RELATION:
             continue
-        head, tail = relation.head, relation.tail
         counts.relations += 1
         counts.labels[relation.label] += 1
         counts.ends[relation.label][head.label, tail.label] += 1
         counts.related_types.update({head.label, tail.label})
         triples.add((_place(head), relation.label, _place(tail)))
-        pair = rows.get(_place(head)), rows.get(_place(tail))
         if pair in proposed:
             related.add(pair)
+            held.add((pair, relation.label))
             continue
         counts.uncovered[_reason(pair, head, tail, starts, candidates.dropped)] += 1
     counts.covered += len(related)
+    everywhere = annotated.pairs == ALL and annotated.relations != NONE
+    counts.told[annotated] += len(candidates) if everywhere else len(named if annotated.relations != NONE else related)
+    counts.held.update((annotated, label) for _, label in held)
     for head_place, label, tail_place in triples:
         counts.both_ways[label] += (tail_place, label, head_place) in triples
     key, value = stable_hash(doc.text), stable_hash(*sorted(map(str, triples)))

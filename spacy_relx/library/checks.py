@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spacy.language import Language
 
+from ..data.annotated import NONE
 from ..data.extensions import set_extensions
 from ..data.loading import import_code
 from ..data.tables import ROWS, Shown, Table, data_frame, largest_first, percent, shortened
-from ..data.types import NO_RELATION
+from ..data.types import NO_RELATION, UNTYPED
 from ..errors import RelxError, warn
 from ..formats.convert import default_nlp
 from ..formats.leakage import Leakage, leakage
@@ -92,8 +93,14 @@ class DataCheck(Shown):
             for name, c in self.splits.items()
         ]
         tables = [Table("Data", columns, lines)]
-        for title, group in (("Relation", "labels"), ("Entity type", "types"), ("Language", "langs")):
-            counts = {name: getattr(split, group) for name, split in self.splits.items()}
+        groups = [("Relation", "labels"), ("Entity type", "types"), ("Language", "langs")]
+        if any(not cover.is_whole for counts in self.splits.values() for cover in counts.annotated):
+            groups.append(("Annotated", "annotated"))
+        for title, group in groups:
+            counts = {
+                name: Counter({str(key): n for key, n in getattr(split, group).items()})
+                for name, split in self.splits.items()
+            }
             first = next(iter(counts.values()))
             named = {key: [c[key] for c in counts.values()] for c in counts.values() for key in c}
             total = sum(first.values()) or 1
@@ -117,7 +124,7 @@ class DataCheck(Shown):
             splits[name] = {
                 key: {str(k): v for k, v in value.items()} if isinstance(value, Counter) else value
                 for key, value in vars(counts).items()
-                if key not in ("texts", "ids", "ends")
+                if key not in ("texts", "ids", "ends", "held")
             }
         leaked = {name: found.to_dict() for name, found in self.leaked.items()}
         return {"splits": splits, "leakage": leaked, "findings": [asdict(finding) for finding in self.findings]}
@@ -229,9 +236,10 @@ def _single(splits: Mapping[str, SplitCounts], limit: int) -> Iterator[Finding]:
             continue
         if not c.relations:
             yield Finding("error", "labels", name, "There are no relations: nothing can be learned or measured.")
-        elif c.covered == c.pairs:
+        elif c.covered == sum(c.told.values()):
             text = (
-                "Every candidate pair is related: add documents or mentions without relations, to learn what is none."
+                "Every candidate pair that is annotated is related: add documents or mentions without relations, to "
+                "learn what is none."
             )
             yield Finding("error" if name == "train" else "warning", "negatives", name, text)
         for reason, n in c.uncovered.most_common():
@@ -256,6 +264,7 @@ def _single(splits: Mapping[str, SplitCounts], limit: int) -> Iterator[Finding]:
         yield from _directions(name, c)
         if name == "train":
             yield from _rare(c)
+            yield from _never_absent(c)
 
 
 def _rare(c: SplitCounts) -> Iterator[Finding]:
@@ -269,6 +278,28 @@ def _rare(c: SplitCounts) -> Iterator[Finding]:
     if unrelated and c.relations:
         text = f"Entity types that no relation joins: {_listed(unrelated)}."
         yield Finding("note", "types", "train", text)
+
+
+def _never_absent(c: SplitCounts) -> Iterator[Finding]:
+    """Types and relations of which no document, where some are annotated in part, says where they are not."""
+    if all(cover.is_whole for cover in c.annotated):
+        return
+    if all(cover.mentions == NONE for cover in c.annotated):
+        text = "No document annotates all mentions of any type: a joint_extractor does not learn what is no mention."
+        yield Finding("warning", "annotated", "train", f"{text} Add documents that do.")
+    else:
+        types = [kind for kind in c.types if kind != UNTYPED and not any(a.has_type(kind) for a in c.annotated)]
+        if types:
+            text = f"Entity types of which no document annotates all mentions: {_listed(types)}. What is none of them "
+            yield Finding("warning", "annotated", "train", f"{text}is not learned: map them with --types.")
+    labels = []
+    for label in c.labels:
+        covers = [cover for cover in c.told if cover.has_label(label)]
+        if not sum(c.told[cover] - c.held[cover, label] for cover in covers):
+            labels.append(label)
+    if labels:
+        text = f"Relations that no annotated pair lacks: {_listed(labels)}. A model finds them everywhere."
+        yield Finding("warning", "annotated", "train", f"{text} Add pairs without them.")
 
 
 def _directions(name: str, c: SplitCounts) -> Iterator[Finding]:

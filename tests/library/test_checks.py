@@ -80,6 +80,45 @@ def test_gold_pairs_that_no_candidate_covers():
     assert {level for level, _ in found(report, "coverage")} == {"warning"}
 
 
+def covered(cover, *sentences):
+    docs = docs_of(sentences)
+    for doc in docs:
+        doc._.annotated = cover
+    return docs
+
+
+LEFT = ("Bob left Initech", [(0, 1, "X"), (2, 3, "ENT")], [(0, "left", 1)])
+JOINED = ("Bob joined Initech", [(0, 1, "X"), (2, 3, "ENT")], [(0, "joined", 1)])
+PAIRS = {"mentions": "none", "pairs": "named"}
+
+
+def test_documents_annotated_in_part():
+    assert "Annotated" not in str(sr.check(docs_of()))
+    names = covered({"mentions": ["PERSON", "X"], "relations": "none"}, *SENTENCES[3:5])
+    labels = covered({"relations": ["joined"]}, JOINED)
+    report = sr.check([*names, *labels, *covered(PAIRS, LEFT), *docs_of(SENTENCES[7:8])])
+    text = str(report)
+    assert "Annotated" in text and "mentions PERSON X, relations none" in text and "everything" in text
+    assert report.to_dict()["splits"]["train"]["annotated"] == {
+        "mentions PERSON X, relations none": 2,
+        "relations joined": 1,
+        "mentions none, pairs named": 1,
+        "everything": 1,
+    }
+    (message,) = [message for _, message in found(report, "annotated")]
+    assert message.startswith("Relations that no annotated pair lacks: left. A model")
+
+
+def test_types_and_relations_that_no_document_annotates_wholly():
+    report = sr.check(covered(PAIRS, LEFT, JOINED))
+    (message,) = [message for _, message in found(report, "annotated")]
+    assert "does not learn what is no mention" in message
+    assert "Every candidate pair that is annotated is related" in found(report, "negatives")[0][1]
+    people = covered({"mentions": ["PERSON"]}, ("Ann sings", [(0, 1, "PERSON")], []))
+    (message,) = [message for _, message in found(sr.check([*covered(PAIRS, LEFT, JOINED), *people]), "annotated")]
+    assert message.startswith("Entity types of which no document annotates all mentions: X.")
+
+
 def test_reversed_directions():
     rows = [(f"P{i} founded Acme", [(0, 1, "PERSON"), (2, 3, "ORG")], [(0, "founder_of", 1)]) for i in range(19)]
     rows.append(("Bob founded Acme", [(0, 1, "PERSON"), (2, 3, "ORG")], [(1, "founder_of", 0)]))
