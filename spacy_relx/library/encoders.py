@@ -54,8 +54,8 @@ def init_encoder(
             which holds multilingual-e5-small in four bits.
         output: A new or empty folder, for `name` of `spacy_relx.Transformer.v1`.
         keep_pieces: Number of pieces to keep; None: all.
-        texts: Files of texts (.txt, .jsonl, .spacy). Each counts alike, so have one for each language. Without any, and
-            where they have fewer pieces, the vocabulary's own order counts.
+        texts: Files of texts (.txt, .jsonl, .spacy). Each counts alike, so have one for each language. The vocabulary's
+            own frequencies count as much as all of them, or alone where there are none.
         scripts: Unicode scripts, such as "Latin" and "Han", whose single characters are kept; none: those of all.
 
     Returns:
