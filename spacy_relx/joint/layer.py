@@ -16,7 +16,7 @@ from ..core.parts import part_codes, part_lengths
 from ..core.settings import Count, architecture
 from ..data.extensions import known_code
 from ..errors import RelxError
-from .batch import Finder, Found, JointBatch, JointTargets
+from .batch import Finder, Found, JointBatch, JointTargets, Known
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class JointGold:
         spans: (n_mentions, 2).
         types: (n_mentions,).
         relations: (n_relations, 3).
+        known: What the annotation covers, see `Known`: types, labels, mentions, pairs; None where that is everything.
     """
 
     spans: np.ndarray
     types: np.ndarray
     relations: np.ndarray
+    known: tuple[Sequence[bool], Sequence[bool], bool, bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
         if not len(vectors):
             return vectors.sum() * 0.0
         batch = make_joint_batch(docs, [self.parts(doc) for doc in docs])
-        return self.network.loss(vectors, batch.to(self.device), make_targets(docs, targets).to(self.device))
+        sizes = self.task.n_markers - 1, self.task.n_labels
+        gold = make_targets(docs, targets, sizes).to(self.device)
+        return self.network.loss(vectors, batch.to(self.device), gold)
 
     def nothing(self) -> DocFound:
         return DocFound.nothing(self.task.n_labels)
@@ -148,20 +152,28 @@ def make_joint_batch(
     return JointBatch(torch.from_numpy(np.concatenate(parts)), allowed)
 
 
-def make_targets(docs: Sequence[Doc], gold: Sequence[JointGold]) -> JointTargets:
-    """Number tokens and mentions of the Docs through."""
+def make_targets(docs: Sequence[Doc], gold: Sequence[JointGold], sizes: tuple[int, int]) -> JointTargets:
+    """Number tokens and mentions of the Docs through. sizes: number of types and of labels."""
     tokens, mentions = offsets([len(doc) for doc in docs]), offsets([len(each.types) for each in gold])
     spans = [each.spans + start for each, start in zip(gold, tokens)]
     step = np.array([1, 0, 1])
     relations = [each.relations + start * step for each, start in zip(gold, mentions)]
     arrays = (spans, [each.types for each in gold], relations)
     shapes = ((0, 2), (0,), (0, 3))
-    return JointTargets(
-        *(
-            torch.from_numpy(np.concatenate([np.zeros(shape, "int64"), *parts]).astype("int64"))
-            for parts, shape in zip(arrays, shapes)
-        )
+    of_spans, of_types, of_relations = (
+        torch.from_numpy(np.concatenate([np.zeros(shape, "int64"), *parts]).astype("int64"))
+        for parts, shape in zip(arrays, shapes)
     )
+    return JointTargets(of_spans, of_types, of_relations, _known(docs, gold, sizes))
+
+
+def _known(docs: Sequence[Doc], gold: Sequence[JointGold], sizes: tuple[int, int]) -> Known | None:
+    if all(each.known is None for each in gold):
+        return None
+    everything = [True] * sizes[0], [True] * sizes[1], True, True
+    columns = zip(*(everything if each.known is None else each.known for each in gold))
+    owners = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
+    return Known(torch.from_numpy(owners), *(torch.tensor(column) for column in columns))
 
 
 def split_found(found: Found, lengths: Sequence[int]) -> list[DocFound]:

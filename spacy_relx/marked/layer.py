@@ -175,6 +175,8 @@ class MarkedLayer(TransformerLayer[MarkedNetwork], TaskLayer[MarkedNetwork, np.n
             return torch.zeros(())
         gold = torch.from_numpy(targets)
         rows = sample_pairs(gold, self.network.classifier.negative_ratio)
+        if rows is not None and not len(rows):
+            return torch.zeros(())
         if rows is not None:
             gold = gold[rows]
         plan, order = self.plan(docs, None if rows is None else rows.numpy(), self.mode)
@@ -344,7 +346,7 @@ class _Steps:
     def __init__(self, network: MarkedNetwork, plan: PairPlan | MentionPlan, gold: Tensor, device: torch.device):
         self._network, self._plan, self._gold, self._device = network, plan, gold, device
         self._vectors = _VectorsApart(plan)
-        self._weights = torch.where(gold.any(dim=1), 1.0, float(network.classifier.no_relation_weight))
+        self._weights = network.classifier.weights(gold)
 
     def together(self, items: np.ndarray, again: bool) -> Tensor:
         """Loss of the pairs in some texts. again: forget the intermediate values, and compute them again when the
