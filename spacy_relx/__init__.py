@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .about import __version__
+from .data.annotated import Annotated
 from .data.extensions import merge_docs, set_extensions, span_as_doc
 from .data.facts import Bag, Evidence, Fact
 from .data.found import add_relations
@@ -105,6 +106,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Annotated",
     "Bag",
     "Candidate",
     "Candidates",

@@ -19,6 +19,7 @@ from ._options import (
     LangOpt,
     MaxSentencesOpt,
     OnErrorOpt,
+    Pairs,
     RowsOpt,
     SeedOpt,
     ShardSizeOpt,
@@ -42,6 +43,9 @@ TestShareOpt = Annotated[
     float | None, typer.Option("--test-share", help="About which part of the pairs goes there (0.2)")
 ]
 REVERSED_HELP = "Share of related pairs to add the other way round, as no relation"
+MENTIONS_COVER_HELP = "Mentions that are annotated, if the data does not say it: all, none, or entity types with commas"
+RELATIONS_COVER_HELP = "Relations that are annotated: all, none, or labels with commas"
+PAIRS_COVER_HELP = "Pairs that are annotated: all, or named, those of which a relation (or no_relation) is annotated"
 BAGS_HELP = "File that ends in .spacy, or a folder for several"
 
 
@@ -93,6 +97,9 @@ def convert_cli(
     strict: Annotated[
         bool, typer.Option("--strict", help="Keys that are not known, and files without relations, are errors")
     ] = False,
+    annotated_mentions: Annotated[str | None, typer.Option("--annotated-mentions", help=MENTIONS_COVER_HELP)] = None,
+    annotated_relations: Annotated[str | None, typer.Option("--annotated-relations", help=RELATIONS_COVER_HELP)] = None,
+    annotated_pairs: Annotated[Pairs | None, typer.Option("--annotated-pairs", help=PAIRS_COVER_HELP)] = None,
     problems: Annotated[int, typer.Option("--problems", min=0, help="Problems to show")] = 10,
 ) -> None:
     """
@@ -122,11 +129,18 @@ def convert_cli(
         labels=labels,
         types=types,
         strict=strict,
+        annotated_mentions=_cover(annotated_mentions),
+        annotated_relations=_cover(annotated_relations),
+        annotated_pairs=annotated_pairs,
         progress=progress,
     )
     typer.echo(report.summary(problems))
     for path, count in report.outputs.items():
         echo_saved(path, f"Saved {count} documents")
+
+
+def _cover(text: str | None) -> str | list[str] | None:
+    return text if text in (None, "all", "none") else split_names(text)
 
 
 @command(data_app, "split")

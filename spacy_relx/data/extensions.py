@@ -12,6 +12,7 @@ Doc has then. These objects are lists and mappings, which `Doc.to_json(underscor
 `doc._.bag`         `Bag`, where all sentences of the Doc are about one pair of entities, else None
 `doc._.facts`       list of `Fact`
 `doc._.fact_scores` `FactScores`
+`doc._.annotated`   `Annotated`: what the annotation covers
 `doc._.lang`        language code, "" where unknown;  `span._.lang`: that of the span's sentence, else the Doc's
 """
 
@@ -30,6 +31,7 @@ from spacy.tokens.underscore import Underscore
 
 from ..errors import RelxError
 from . import storage
+from .annotated import Annotated
 from .facts import Bag, FactList, FactScores, FactScoreTuple, fact_rows, facts_of
 from .places import all_chars, char_bounds, check_span, current_spans
 from .record import RowKind
@@ -142,6 +144,16 @@ def set_fact_scores(doc: Doc, scores: FactScores | Iterable[Mapping[str, Any]]) 
             raise RelxError("RX014", value=scores)
         scores = FactScores.of_rows(list(scores))
     put(doc, storage.FACT_SCORES, {ANNOTATED: scores.to_dict()} if scores.labels else None)
+
+
+def get_annotated(doc: Doc) -> Annotated:
+    return Annotated.from_any(kept(doc).get(storage.COVER))
+
+
+def set_annotated(doc: Doc, value: Any) -> None:
+    """value: an Annotated or a mapping like it; None for everything. Raises: RelxError RX720."""
+    annotated = Annotated.from_any(value)
+    put(doc, storage.COVER, None if annotated.is_whole else annotated.to_dict())
 
 
 def get_triples(doc: Doc) -> list[tuple[str, str, str]]:
@@ -349,6 +361,7 @@ _DOC_EXTENSIONS: dict[str, dict[str, Any]] = {
     "bag": {"getter": get_bag, "setter": set_bag},
     "facts": {"getter": get_facts, "setter": set_facts},
     "fact_scores": {"getter": read_fact_scores, "setter": set_fact_scores},
+    "annotated": {"getter": get_annotated, "setter": set_annotated},
     "lang": {"getter": get_lang, "setter": set_lang},
 }
 _SPAN_EXTENSIONS: dict[str, dict[str, Any]] = {

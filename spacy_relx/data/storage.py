@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
+from .annotated import Annotated
 from .facts import facts_of, merge_facts
 from .places import Places, all_fit, fits, text_end, warn_lost
 from .types import MENTION_COLUMNS, MENTIONS_KEY
@@ -28,7 +29,7 @@ from .types import MENTION_COLUMNS, MENTIONS_KEY
 #: Names of values in the dict.
 RELATIONS, REMOVED, FACTS, CANDIDATES = "relations", "removed_relations", "facts", "candidates"
 LANG, SENT_LANGS, ROUTES, BAG, FACT_SCORES = "lang", "sent_langs", "routes", "bag", "fact_scores"
-FOUND_MENTIONS, GOLD_MENTIONS = "found_mentions", "gold_mentions"
+FOUND_MENTIONS, GOLD_MENTIONS, COVER = "found_mentions", "gold_mentions", "annotated"
 _NAME = "spacy_relx"
 _NOTHING: Mapping[str, Any] = {}
 
@@ -239,6 +240,9 @@ def _settle(doc: Doc, keys: Iterable[Any]) -> dict[str, Any]:
     if facts:
         found[FACTS] = [fact.to_dict() for fact in merge_facts(facts)]
     found.update(_langs(parts, places))
+    annotated = Annotated.common(Annotated.from_any(part.values.get(COVER)) for part in parts)
+    if not annotated.is_whole:
+        found[COVER] = annotated.to_dict()
     bag = _common_bag(doc, parts, places)
     if bag is not None:
         found[BAG] = bag

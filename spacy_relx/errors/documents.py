@@ -39,6 +39,8 @@ MESSAGES: Messages = {
         "for none.",
         "RX581": "The value cannot be written as JSON: {reason}. JSON has no NaN and no Infinity, and UTF-8 has no "
         "lone surrogates. Find the component that sets the value.",
+        "RX720": "What the annotation of a Doc covers cannot be read: {problem}. It takes {{'mentions': ..., 'relations': "
+        "..., 'pairs': ...}}: of mentions and relations 'all', 'none' or a list of names, of pairs 'all' or 'named'.",
     },
     PipelineError: {
         "RX001": "The extension Doc._.{name} already exists, and another package registered it. Remove it "

@@ -14,11 +14,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 from spacy.util import filter_spans
 
-from ..data.extensions import set_extensions, set_lang, set_relations
+from ..data.annotated import NAMED, NONE, Annotated, Names
+from ..data.extensions import set_annotated, set_extensions, set_lang, set_relations
 from ..data.files import is_hidden, same_file
 from ..data.ids import stable_hash
 from ..data.text_forms import surrogate_fault
-from ..data.types import MENTIONS_KEY, Mention, Relation
+from ..data.types import MENTIONS_KEY, NO_RELATION, Mention, Relation
 from ..errors import RelxError
 from .docbin import new_docbin, quick_msgpack, write_docbin
 from .importers import get_format
@@ -55,7 +56,7 @@ def convert(
     on_error: str = "raise",
     alignment: str = "strict",
     meta: Sequence[str] = (),
-    exclude: Sequence[str | Path] = (),
+    exclude: Sequence[str | Path] | KnownTexts = (),
     limit: int = 0,
     dev: str | Path | None = None,
     dev_share: float = 0.1,
@@ -64,6 +65,9 @@ def convert(
     labels: str | Path | None = None,
     types: str | Path | None = None,
     strict: bool = False,
+    annotated_mentions: Names | None = None,
+    annotated_relations: Names | None = None,
+    annotated_pairs: str | None = None,
     progress: Callable[[Iterator[Doc]], Iterator[Doc]] | None = None,
 ) -> Report:
     """Convert annotated data to a .spacy file that `spacy_relx.RelationCorpus.v1` reads.
@@ -93,6 +97,10 @@ def convert(
             `spacy_relx.formats.labels.types_renaming`.
         strict: Make unknown keys (RX600), and files without any relation (RX601), errors, which are only reported
             otherwise.
+        annotated_mentions: What the annotation covers, as of `Annotated`, for records of which neither the data nor the
+            format says it: "all", "none", or entity types (by the names that they get).
+        annotated_relations: The same: "all", "none", or labels (by the names that they get).
+        annotated_pairs: The same: "all" or "named".
         progress: Wraps the stream of Docs.
 
     Returns:
@@ -101,8 +109,8 @@ def convert(
     Raises:
         RelxError: RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input), RX121
             (nothing to write), RX122 (output), RX186 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or RX102
-            (labels, types), RX511 (types), RX600 or RX601 (strict), RX740 to RX742 (columns), and the errors of
-            the importer.
+            (labels, types), RX511 (types), RX600 or RX601 (strict), RX720 (annotated_...), RX740 to RX742 (columns), and
+            the errors of the importer.
 
     Warns:
         RelxWarning: RX126 where a table renames and leaves out nothing of what was read.
@@ -110,6 +118,8 @@ def convert(
     report = Report(on_error, strict=strict)
     outputs = [Path(output)] + ([Path(dev)] if dev is not None else [])
     _check_settings(alignment, limit, dev_share, split_by, lang)
+    given = {"mentions": annotated_mentions, "relations": annotated_relations, "pairs": annotated_pairs}
+    annotated = Annotated.from_any({key: value for key, value in given.items() if value is not None})
     tables = [Path(labels)] if labels is not None else []
     if labels is not None:
         new_label = renaming(read_labels(labels))
@@ -126,10 +136,11 @@ def convert(
         if format != "iob":
             raise RelxError("RX742", format=format)
         read = partial(read, columns=columns)
-    conditions, known = MetaConditions(meta), KnownTexts(exclude)
+    conditions = MetaConditions(meta)
+    known = exclude if isinstance(exclude, KnownTexts) else KnownTexts(exclude)
     check_outputs(outputs, [*paths, *tables, *known.files])
 
-    related = _Related(report)
+    related = _Related(report, annotated)
 
     def records() -> Iterator[Record]:
         for path in paths:
@@ -140,6 +151,7 @@ def convert(
                     report.relations_none += rename_relations(record, new_label, report.labels)
                 if report.types is not None:
                     report.relations_dropped += rename_types(record, new_type, report.types)
+                record.annotated = record.annotated or annotated
                 yield record
         related.check()
 
@@ -178,11 +190,11 @@ def _chosen(docs: Iterable[Doc], conditions: MetaConditions, known: KnownTexts, 
 
 
 class _Related:
-    """Tells of files in which no relation was found (RX601). Files of one record, which are documents, are taken
-    together: few collections have relations in each."""
+    """Tells of files in which no relation was found (RX601), where relations are annotated. Files of one record, which
+    are documents, are taken together: few collections have relations in each."""
 
-    def __init__(self, report: Report):
-        self.report = report
+    def __init__(self, report: Report, annotated: Annotated):
+        self.report, self.annotated = report, annotated
         self.single: list[Place] = []
         self.singles_related = False
 
@@ -194,7 +206,7 @@ class _Related:
         for record in records:
             first = first if n else record.place
             n += 1
-            related = related or bool(record.relations)
+            related = related or bool(record.relations) or (record.annotated or self.annotated).relations == NONE
             yield record
         related = related or report.relations_none + report.relations_dropped > before
         if n == 1:
@@ -278,7 +290,8 @@ def records_to_docs(
     Texts are split by nlp's tokenizer; words stay as they are, also those of a text that brings its own. All mentions
     go to `doc.spans["mentions"]`, those that do not overlap (the longest first) to `doc.ents`, relations to
     `doc._.relations`, the language to `doc._.lang`, id and meta, where there are any, to `doc.user_data["id"]` and
-    `["meta"]`. Exact duplicates are merged. Mentions without a type get ENT.
+    `["meta"]`, what the annotation covers to `doc._.annotated`. Exact duplicates are merged. Mentions without a type
+    get ENT. Relations labelled "no_relation" are kept where pairs are annotated as named, else counted and left out.
 
     Args:
         alignment: Of a mention of characters that does not begin and end with tokens. "strict": it is dropped, counted
@@ -418,7 +431,12 @@ def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report
     report.mentions_kept += len(unique)
     report.mention_types.update(mention.label for mention in unique)
     relations: dict[tuple[Mention, str, Mention], Relation] = {}
+    annotated = record.annotated or Annotated()
     for head_index, tail_index, label, *scores in record.relations:
+        if label == NO_RELATION:
+            report.relations_none += 1
+            if annotated.pairs != NAMED:
+                continue
         head, tail = mentions[head_index], mentions[tail_index]
         if head is None or tail is None:
             report.relations_dropped += 1
@@ -431,7 +449,10 @@ def _annotate(record: Record, doc: Doc, spans: list[Span | None], report: Report
         relations[triple] = relation
         if head == tail:
             report.note("RX113", record.place, record.content, label=label)
-    report.relations_kept += len(relations)
+    report.relations_kept += sum(label != NO_RELATION for _, label, _ in relations)
+    if not annotated.is_whole:
+        report.annotated[annotated] += 1
+    set_annotated(doc, annotated)
     set_relations(doc, relations.values())
     set_lang(doc, record.lang)
     for key, value in (("id", record.id), ("meta", record.meta)):

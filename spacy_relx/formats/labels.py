@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Callable, NamedTuple, cast
 
+from ..data.annotated import NAMED, Annotated, Names
 from ..data.entity_types import TABLES, TARGETS, ready_name, target_names
 from ..data.text_forms import normal_form
-from ..data.types import Mention
+from ..data.types import NO_RELATION, Mention
 from ..errors import RelxError, warn
 from .importers._read import NO_RELATION_LABELS, read_lines
 from .records import UNTYPED, LabelCounts, Record, RecordRelation, Report
@@ -106,21 +107,26 @@ def rename_relations(record: Record, find: Renaming, counts: LabelCounts) -> int
     """Give the record's relations the names of the table, and leave those out that have an empty one there.
 
     Each label is looked up once, so that names may be swapped. A new name with "(e2,e1)" behind it exchanges head and
-    tail. Those that the table makes into a label of
-    `NO_RELATION_LABELS` are relations no more. Mentions and meta stay as they are.
+    tail. Those that the table makes into a label of `NO_RELATION_LABELS` are relations no more: "no_relation" where
+    pairs are annotated as named. Mentions and meta stay as they are.
     RETURNS: how many became no relation.
     """
     n_none = 0
     relations: list[RecordRelation] = []
+    named = record.annotated is not None and record.annotated.pairs == NAMED
     for head, tail, label, *scores in record.relations:
-        new = counts.count(label, find(label))
+        new = label if label == NO_RELATION else counts.count(label, find(label))
         if new in NO_RELATION_LABELS and new != label:
-            n_none += 1
-        elif new.endswith(_TURNED):
+            n_none += not named
+            new = NO_RELATION if named else ""
+        if new.endswith(_TURNED):
             relations.append(cast(RecordRelation, (tail, head, new.removesuffix(_TURNED), *scores)))
         elif new:
             relations.append(cast(RecordRelation, (head, tail, new, *scores)))
     record.relations = relations
+    if record.annotated is not None:
+        cover = record.annotated
+        record.annotated = Annotated(cover.mentions, _renamed(cover.relations, find), cover.pairs)
     return n_none
 
 
@@ -143,8 +149,19 @@ def rename_types(record: Record, find: Renaming, counts: LabelCounts) -> int:
         (places[h], places[t], *rest) for h, t, *rest in record.relations if h in places and t in places
     ]
     n_dropped = len(record.relations) - len(kept)
+    if record.annotated is not None:
+        cover = record.annotated
+        record.annotated = Annotated(_renamed(cover.mentions, find), cover.relations, cover.pairs)
     record.mentions, record.relations = mentions, kept
     return n_dropped
+
+
+def _renamed(names: Names, find: Renaming) -> Names:
+    """What the annotation covers, by its new names."""
+    if isinstance(names, str):
+        return names
+    found = (name if (new := find(name)) is None else new for name in names)
+    return [name.removesuffix(_TURNED) for name in found if name and name not in NO_RELATION_LABELS]
 
 
 def check_use(path: str | Path, counts: LabelCounts, kind: Kind = RELATIONS) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Union
 
 from typing_extensions import TypeAlias
 
+from ..data.annotated import Annotated
 from ..data.strict_json import DuplicateKeyError as DuplicateKeyError
 from ..data.strict_json import load_json as load_json
 from ..data.types import UNTYPED as UNTYPED
@@ -61,6 +62,9 @@ class Record:
         id: A string or a whole number as the data has it, "" for none.
         lang: "" for unknown.
         meta: JSON-able data.
+        annotated: What the annotation covers, where the data or the format says it; None for everything, unless whoever
+            converts says otherwise. Where its pairs are "named", relations have also those pairs that are annotated as
+            unrelated, labelled `NO_RELATION`.
         quotes: Of a stand-off format, the own text of each mention as the data has it, None where it has none; offsets
             then count as the file does, until `formats._offsets.settle`.
         unit: What they count, where the record itself says it.
@@ -76,6 +80,7 @@ class Record:
     id: str | int = ""
     lang: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
+    annotated: Annotated | None = None
     quotes: list[str | None] | None = None
     unit: str = ""
 
@@ -186,6 +191,9 @@ class Report:
         mentions_trimmed: Of those kept, those with spaces at their edges.
         relations_merged: Exact duplicates.
         relations_none: Annotated as no relation.
+        left_out_by_meta: Docs, of those made, that are not wanted for their meta.
+        left_out_as_known: Docs, of those made, whose texts are to be left out.
+        annotated: Records whose annotation does not cover everything, by what it covers.
         mention_types: Mentions kept, by entity type.
         labels: What a table of labels, or of entity types, did, None without one.
         types: What a table of labels, or of entity types, did, None without one.
@@ -212,6 +220,9 @@ class Report:
     relations_dropped: int = 0
     relations_merged: int = 0
     relations_none: int = 0
+    left_out_by_meta: int = 0
+    left_out_as_known: int = 0
+    annotated: Counter[Annotated] = field(default_factory=Counter)
     mention_types: Counter[str] = field(default_factory=Counter)
     labels: LabelCounts | None = None
     types: LabelCounts | None = None
@@ -327,6 +338,10 @@ class Report:
         ]
         if self.relations_none:
             lines.append(f"marked no relation {self.relations_none}")
+        lines += [f"annotated in part  {n} records: {part}" for part, n in self.annotated.most_common()]
+        if self.left_out_by_meta or self.left_out_as_known:
+            left_out = _extra(meta=self.left_out_by_meta, known_texts=self.left_out_as_known)
+            lines.append(f"documents left out {self.left_out_by_meta + self.left_out_as_known}{left_out}")
         if self.labels is not None:
             lines.append(f"labels             {self.labels}")
         if self.types is not None:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Callable, Literal, NamedTuple
 
 from ..data.files import bounded_lines, open_binary
 from ..data.ids import document_id
-from ..data.storage import FACT_SCORES, FACTS, put
+from ..data.storage import COVER, FACT_SCORES, FACTS, put
 from ..data.text_forms import surrogate_fault
 from ..errors import RelxError, sentence, warn
 from .records import is_lang_code, load_json
@@ -61,11 +61,11 @@ Parse = Callable[[str, "int | None", str], "Text | Broken"]
 
 
 def doc_of(nlp: Language, item: Text) -> Doc:
-    """The Doc to run a pipeline over. One that comes from a file keeps its mentions and loses its relations and facts,
-    which must not pass for predictions."""
+    """The Doc to run a pipeline over. One that comes from a file keeps its mentions and loses its relations, its facts
+    and what their annotation covers, which must not pass for predictions."""
     doc = item.doc if item.doc is not None else nlp.make_doc(item.text)
     doc._.relations = []
-    for name in (FACTS, FACT_SCORES):
+    for name in (FACTS, FACT_SCORES, COVER):
         put(doc, name, None)
     if item.lang:
         doc._.lang = item.lang

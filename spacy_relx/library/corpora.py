@@ -64,7 +64,8 @@ def convert(
         model: The pipeline whose tokenizer splits texts; also "blank:en".
         progress: Shows how far the documents are read.
         **settings: Those of `spacy_relx.formats.convert.convert`: lang, columns, detokenize, alignment, on_error, meta,
-            exclude, limit, dev, dev_share, split_by, seed, labels, types, strict.
+            exclude, limit, dev, dev_share, split_by, seed, labels, types, strict, annotated_mentions,
+            annotated_relations, annotated_pairs.
 
     Returns:
         What was read, kept and lost; it prints as text.

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..data.extensions import get_facts, get_lang, get_relations, get_span_lang
+from ..data.extensions import get_annotated, get_facts, get_lang, get_relations, get_span_lang
 from ..data.places import current_spans
 from ..data.types import MENTIONS_KEY, Mention, rounded, support_of
 
@@ -29,7 +29,8 @@ def doc_record(doc: Doc, id: Any = None, *, facts: bool = False) -> dict[str, An
         facts: Whether to add the Doc's facts, see `fact_records`.
 
     Returns:
-        id, text, lang, mentions, relations; meta and facts, where there are any. Mentions are those in `doc.ents`, in
+        id, text, lang, mentions, relations; meta and facts, where there are any; annotated, where the annotation does
+        not cover everything. Mentions are those in `doc.ents`, in
         `doc.spans["mentions"]` and of relations, each once, ordered by their places; relations name them by their
         places in that list.
     """
@@ -55,6 +56,8 @@ def doc_record(doc: Doc, id: Any = None, *, facts: bool = False) -> dict[str, An
             for relation in relations
         ],
     }
+    if not get_annotated(doc).is_whole:
+        record["annotated"] = get_annotated(doc).to_dict()
     if doc.user_data.get("meta"):
         record["meta"] = doc.user_data["meta"]
     return {**record, "facts": fact_records(doc)} if facts else record

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from ...data.annotated import ONLY_MENTIONS
+from ...data.annotated import NONE, Annotated
 from ...data.types import Mention
 from ...errors import RelxError
 from ..records import BadRecord, Place, Record, Report
@@ -62,7 +62,9 @@ class Layout:
 
 
 def read_iob(path: Path, report: Report, *, columns: str = "") -> Iterator[Record]:
-    """Read a corpus of mentions in columns, one record a sentence. Its relations are not annotated.
+    """Read a corpus of mentions in columns, one record a sentence.
+
+    The annotation covers mentions of the types that the file has, and no relations.
 
     The columns are told by their content: those of tags, all of whose values are tags, and the first of the others
     that holds no numbers of tokens. Several columns of tags hold nested mentions. A mention begins with B, S or U, and
@@ -84,9 +86,10 @@ def read_iob(path: Path, report: Report, *, columns: str = "") -> Iterator[Recor
     layout = _layout(path, head, columns)
     if layout is None:
         return
+    annotated = Annotated(_types(path, layout), NONE)
     for sentence in _sentences(chain(head, lines), layout):
         try:
-            record = _parse(sentence, layout)
+            record = _parse(sentence, layout, annotated)
             check_record(record)
         except BadRecord as err:
             place, text = sentence[0] if not isinstance(err, _BadLine) else (err.place, err.line)
@@ -160,9 +163,19 @@ def _sentences(lines: Iterator[tuple[Place, str]], layout: Layout) -> Iterator[l
         yield sentence
 
 
-def _parse(sentence: Sequence[tuple[Place, str]], layout: Layout) -> Record:
+def _types(path: Path, layout: Layout) -> set[str]:
+    """The entity types of a file."""
+    found: set[str] = set()
+    for _, line in read_lines(path, Report("skip")):
+        cells = layout.cells(line)
+        if len(cells) == layout.n_columns:
+            found.update(cells[column] for column in layout.tags)
+    return {tag.partition("-")[2] for tag in found if _TAG.fullmatch(tag)} - {""}
+
+
+def _parse(sentence: Sequence[tuple[Place, str]], layout: Layout, annotated: Annotated) -> Record:
     """The record of a sentence. Raises: BadRecord."""
-    record = Record(sentence[0][0], annotated=ONLY_MENTIONS)
+    record = Record(sentence[0][0], annotated=annotated)
     words: list[str] = []
     tags: list[list[str]] = [[] for _ in layout.tags]
     text = None

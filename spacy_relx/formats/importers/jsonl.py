@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...data.types import NO_RELATION, SUPPORT, Mention, read_support
+from ...data.annotated import Annotated
+from ...data.types import SUPPORT, Mention, read_support
 from ...errors import RelxError
 from ..records import UNTYPED, BadRecord, Place, Record, Report
 from ._counting import CHARACTERS
 from ._read import Row, get, get_id, get_objects, get_words, json_name, parse_rows, pass_over, read_json_lines
 
 # A misspelt key must not lose its data without a word: keys of one's own go under "meta".
-KEYS = {"text", "tokens", "spaces", "mentions", "relations", "id", "lang", "meta", "facts"}
+KEYS = {"text", "tokens", "spaces", "mentions", "relations", "id", "lang", "meta", "facts", "annotated"}
 _MENTION_KEYS = {"start", "end", "label", "kb_id", "id", "text"}
 _RELATION_KEYS = {"head", "tail", "label", "score", *SUPPORT}
 #: The key of an answer of the service, which holds records and errors.
@@ -24,7 +25,7 @@ _ROUNDING = 1e-6
 
 
 def read_jsonl(path: Path, report: Report) -> Iterator[Record]:
-    """Read a file of our own format. Relations labelled "no_relation" are counted and left out.
+    """Read a file of our own format. Relations labelled "no_relation" are pairs annotated as unrelated.
 
     A line may also be an answer of the service: its results are records. Facts of predictions are not read: they follow
     from the relations, and are counted (RX604).
@@ -63,14 +64,20 @@ def _record(row: Row, place: Place, report: Report) -> Record:
         _check_keys(relation, _RELATION_KEYS, "in a relation, ")
         label = get(relation, "label", str, "in a relation, ")
         head, tail = (_resolve(relation, key, names) for key in ("head", "tail"))
-        if label == NO_RELATION:
-            report.relations_none += 1
-        else:
-            scores = _scores(relation)
-            record.relations.append((head, tail, label, scores) if scores else (head, tail, label))
+        scores = _scores(relation)
+        record.relations.append((head, tail, label, scores) if scores else (head, tail, label))
+    if "annotated" in row:
+        record.annotated = _annotated(get(row, "annotated", dict))
     if get_objects(row, "facts"):
         pass_over(report, "RX604", place, record.content)
     return record
+
+
+def _annotated(value: Row) -> Annotated:
+    try:
+        return Annotated.from_any(value)
+    except RelxError as err:
+        raise BadRecord("RX102", problem=str(err).partition("] ")[2].rstrip(".")) from err
 
 
 def _scores(relation: Row) -> dict[str, Any]:
