@@ -17,8 +17,8 @@ from tokenizers import Tokenizer
 
 #: Characters of the runs that are remembered; then all are forgotten, so that memory is bounded on endless streams.
 CACHE_SIZE = 2_000_000
-#: Codes of all characters that are space.
-_SPACES = np.array([code for code in range(0x3001) if chr(code).isspace()], dtype="uint32")
+#: By code, whether a character is written. The last one stands for all above, of which none is space.
+_WRITTEN = np.array([not chr(code).isspace() for code in range(0x3002)])
 #: Unusual characters, one of which is put before a word to ask SentencePiece for its pieces inside of a word.
 _ANCHORS = ("\ue000", "☃", "†", ",")
 
@@ -161,7 +161,8 @@ class Subwords:
         begins = ends - lengths
         text = doc.text
         # not the flag of the tokens, which a Vocab without a language does not set
-        written = ~np.isin(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4"), _SPACES)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+        written = _WRITTEN[np.minimum(codes, len(_WRITTEN) - 1)]
         is_space = np.add.reduceat(written, begins, dtype="int64") == 0 if len(doc) else np.zeros(0, dtype=bool)
         spaced = np.zeros(len(doc), dtype=bool)
         spaced[1:] = (blanks[:-1] > 0) | is_space[:-1]
