@@ -73,6 +73,8 @@ SCORERS = {
     "spacy_relx.FactScorer.v1": "spacy_relx.evaluation.facts:make_fact_scorer",
 }
 CALLBACKS = {"spacy_relx.CopyTokenizer.v1": "spacy_relx.core.callbacks:make_copy_tokenizer"}
+AUGMENTERS = {"spacy_relx.Unasserted.v1": "spacy_relx.formats.unasserted:make_unasserted"}
+READERS = {"spacy_relx.MixedCorpus.v1": "spacy_relx.formats.mixture:make_mixed_corpus"}
 SCHEDULES = {"spacy_relx.WarmupLinear.v1": "spacy_relx.core.schedules:warmup_linear"}
 #: Name of a registry of spaCy -> the names that are ours.
 REGISTERED: dict[str, Mapping[str, str]] = {
@@ -80,6 +82,8 @@ REGISTERED: dict[str, Mapping[str, str]] = {
     "misc": MISC,
     "scorers": SCORERS,
     "callbacks": CALLBACKS,
+    "readers": READERS,
+    "augmenters": AUGMENTERS,
     "schedules": SCHEDULES,
 }
 

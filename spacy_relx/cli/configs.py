@@ -67,5 +67,5 @@ def encoder_cli(
     typer.echo(
         f"{made.n_pieces:,} of {made.n_pieces_before:,} pieces, {made.n_parameters / 1e6:.1f} million parameters"
     )
-    if made.coverage is not None:
-        typer.echo(f"{made.coverage:.2%} of the pieces in the texts are kept.")
+    if made.kept_share is not None:
+        typer.echo(f"{made.kept_share:.2%} of the pieces in the texts are kept.")

@@ -64,6 +64,21 @@ def convert_cli(
     alignment: Annotated[
         Alignment, typer.Option("--alignment", help="Mentions that cut a token: leave out, expand or contract")
     ] = "strict",
+    columns: Annotated[
+        str,
+        typer.Option("--columns", help="Of iob, the columns in order, such as 'token - tag'"),
+    ] = "",
+    detokenize: Annotated[
+        bool, typer.Option("--detokenize", help="Make running text of data in tokens, for the tokenizer to split")
+    ] = False,
+    meta: Annotated[
+        list[str] | None,
+        typer.Option("--meta", help="Take only documents with this in their meta: KEY=VALUE, or KEY!=VALUE"),
+    ] = None,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option("--exclude", "-x", help="Leave out the texts of this .spacy file or folder; may be repeated"),
+    ] = None,
     on_error: OnErrorOpt = "raise",
     limit: Annotated[int, limit_option("Write at most so many documents, 0 for all", min=0)] = 0,
     dev: Annotated[Path | None, typer.Option("--dev", "-d", help="Second file, for a share of the documents")] = None,
@@ -100,6 +115,10 @@ def convert_cli(
         lang=lang,
         pattern=pattern or ["*"],
         model=model,
+        columns=columns,
+        detokenize=detokenize,
+        meta=meta or [],
+        exclude=exclude or [],
         alignment=alignment,
         on_error=on_error,
         limit=limit,

@@ -14,6 +14,10 @@ MESSAGES: Messages = {
     SettingError: {
         "RX130": "The path of a corpus is None. Set it in the config, or on the command line (--paths.train, "
         "--paths.dev).",
+        "RX745": "The sources of a mixed corpus cannot be used: {problem}. Each is a name with a 'reader', "
+        "spacy_relx.RelationCorpus.v1, and a 'weight', such as 2.0.",
+        "RX747": "The wordings of an augmenter for {lang!r} cannot be used: {problem}. Give lists of texts with {{}} for "
+        "the sentence, by kind: negation, hypothesis, question, affirmed.",
     },
     DataError: {
         "RX135": "Mentions can be copied only between Docs of the same text (ignoring whitespace), but the texts are "
@@ -50,6 +54,12 @@ MESSAGES: Messages = {
         "RX133": "{n} Docs of {path} are longer than max_tokens ({max_tokens} tokens) and were split at sentence "
         "boundaries. {lost} sentences are still too long and are left out; {relations} relations were lost "
         "in them or across the cuts. Raise max_tokens, or set it to 0 for no limit.",
+        "RX746": "{n} Docs are needed to show all relations, entity types and languages of the sources of a mixed corpus, "
+        "but with max_epochs = -1 components are initialized with {limit}. Set max_epochs to 0, train with relx train, "
+        "or give the components their labels under [initialize.components].",
+        "RX748": "The augmenter spacy_relx.Unasserted.v1 has no wordings for the languages of the data, {found} ('' is "
+        "unknown: set it with relx data convert --lang), so it adds nothing. It has some for: {known}. Others can be "
+        "given in its setting 'wordings'.",
         "RX147": "{path} has no sentence in {missing}, which the setting 'langs' names. Its sentences are in {found}.",
     },
 }

@@ -13,6 +13,8 @@ from .classes import (
 
 MESSAGES: Messages = {
     SettingError: {
+        "RX741": "The columns are given as {columns!r}, but {path} has {n} columns. Name all of them in order, separated "
+        "by spaces: 'token' once, 'tag' for each column of tags, '-' for others.",
         "RX122": "The output must be a .spacy file that is neither an input nor a table of names, but is {path}. The "
         "output is an option: relx data convert FORMAT INPUT... --output OUTPUT.spacy",
     },
@@ -34,6 +36,10 @@ MESSAGES: Messages = {
         "RX114": "{where}: the record cannot be made into a Doc: {reason}. In: {text!r}",
         "RX115": "{where}: the {role} {name!r} is not in the sentence as a word or sequence of words, or only inside "
         "the other entity. To skip lines without their entities, use --on-error skip. In: {text!r}",
+        "RX740": "{path}: none of the {n} columns holds tags alone, such as O, B-PER and I-PER, or none is left for the "
+        'tokens. Check that the file has one token a line, or name its columns in order, such as --columns "token - '
+        'tag". The first line: {text!r}',
+        "RX742": "The format '{format}' has no columns to name. --columns is for iob.",
         "RX311": "{where}: {found} cannot be read. Export the document as {wanted}. {text}",
         "RX573": "{where}: the field of the annotated text cannot be determined: {reason}. {advice} In: {text!r}",
         "RX574": "{where}: the mention [{start}, {end}) is {found!r}, but its text is given as {wanted!r}, which is "

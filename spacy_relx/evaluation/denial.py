@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
-from ..data.extensions import set_lang, set_relations
-from ..data.types import MENTIONS_KEY, Mention, Relation
+from ..data.extensions import set_lang
+from ..data.types import Relation
+from ..formats.unasserted import frame
 
 #: Language -> (before, behind) the sentence.
 DENIALS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -40,22 +41,7 @@ def deny(nlp: Language, sentence: Span, relations: Iterable[Relation], lang: str
     the sentence; those that the new Doc is to have. lang: a language of `DENIALS`. form: which of its wordings, taken
     round.
     """
-    before, behind = (nlp.make_doc(text) for text in DENIALS[lang][form % len(DENIALS[lang])])
-    parts = [list(before), list(sentence), list(behind)]
-    words = [token.text for part in parts for token in part]
-    spaces = [bool(token.whitespace_) for part in parts for token in part]
-    spaces[len(before) + len(sentence) - 1] = False  # the closing quotation mark follows at once
-    starts: list[bool | int | None] = [i == 0 for i in range(len(words))]
-    doc = Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=starts)
-    offset = len(before) - sentence.start
-
-    def moved(spans: Iterable[Span]) -> list[Span]:
-        inside = (span for span in spans if sentence.start <= span.start and span.end <= sentence.end)
-        return [Mention.from_any(span).shift(offset).span(doc) for span in inside]
-
-    if MENTIONS_KEY in sentence.doc.spans:
-        doc.spans[MENTIONS_KEY] = SpanGroup(doc, name=MENTIONS_KEY, spans=moved(sentence.doc.spans[MENTIONS_KEY]))
-    doc.ents = moved(sentence.doc.ents)
-    set_relations(doc, [relation.shift(offset) for relation in relations])
+    before, behind = DENIALS[lang][form % len(DENIALS[lang])]
+    doc = frame(nlp, sentence, f"{before}{{}}{behind}", relations)
     set_lang(doc, lang)
     return doc

@@ -21,6 +21,7 @@ from .docbin import read_docs
 from .instances import all_instances
 from .leakage import BagIndex, Leakage, leakage, sentence_key
 from .reader import corpus_files
+from .selection import MetaConditions
 
 #: What a report says of bags that teach no direction.
 _ONE_WAY = (
@@ -133,10 +134,10 @@ def write_bags(
         raise RelxError("RX021", name="symmetric", value=list(symmetric), need="given with 'reversed_negatives'")
     if exclude_sentences and exclude is None:
         raise RelxError("RX021", name="exclude_sentences", value=True, need="given with 'exclude'")
-    conditions = {text: _condition(text) for text in meta}
+    conditions = MetaConditions(meta)
     sources = [file for path in inputs for file in corpus_files(Path(path))]
     left_out = BagIndex() if exclude is None else BagIndex.of(read_bags(exclude, vocab))
-    report = BagReport(meta=dict.fromkeys(conditions, 0))
+    report = BagReport(meta=conditions.counts)
     if reversed_negatives:
         report.reversed_negatives = ReversedNegatives(reversed_negatives, symmetric=symmetric, seed=seed)
 
@@ -144,10 +145,7 @@ def write_bags(
         for file in sources:
             for doc in read_docs(file, vocab):
                 report.read += 1
-                held = [text for text, condition in conditions.items() if _holds(doc, *condition)]
-                for text in held:
-                    report.meta[text] += 1
-                if len(held) == len(conditions):
+                if conditions(doc):
                     report.taken += 1
                     yield doc
 
@@ -174,18 +172,6 @@ def write_bags(
     if other is not None:
         report.leakage = leakage(read_bags(output, vocab), read_bags(other, vocab))
     return report
-
-
-def _condition(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not key or not sign:
-        raise RelxError("RX021", name="meta", value=text, need="KEY=VALUE, such as checked=TRUE")
-    return key, value
-
-
-def _holds(doc: Doc, key: str, value: str) -> bool:
-    meta = doc.user_data.get("meta") or {}
-    return key in meta and str(meta[key]) == value
 
 
 def _check_bags(outputs: dict[Path, BagCounts], report: BagReport) -> None:

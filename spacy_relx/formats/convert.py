@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Callable
@@ -25,6 +26,8 @@ from .importers import get_format
 from .importers.detect import detect_format
 from .labels import TYPES, check_use, read_labels, rename_relations, rename_types, renaming, types_renaming
 from .records import UNTYPED, LabelCounts, Place, Record, Report, bare, excerpt, is_lang_code, pass_over
+from .running_text import detokenize as detokenized
+from .selection import KnownTexts, MetaConditions
 from .split import SPLITS, SplitDocs, divide
 
 #: How a mention that does not fall on token boundaries is treated.
@@ -47,9 +50,13 @@ def convert(
     *,
     lang: str | None = None,
     patterns: Sequence[str] = ("*",),
+    columns: str = "",
     nlp: Language | None = None,
+    detokenize: bool = False,
     on_error: str = "raise",
     alignment: str = "strict",
+    meta: Sequence[str] = (),
+    exclude: Sequence[str | Path] | KnownTexts = (),
     limit: int = 0,
     dev: str | Path | None = None,
     dev_share: float = 0.1,
@@ -70,9 +77,15 @@ def convert(
         inputs: Files, or folders, which are searched at all depths for files whose names fit one of `patterns` (globs;
             hidden files never do), in sorted order.
         lang: Language of the records that do not say theirs.
+        columns: Of the format iob, the columns in order, see `importers.iob.read_iob`; "" for those that the content
+            tells.
         nlp: Its tokenizer splits texts (default: `default_nlp()`); data that comes in tokens keeps them.
+        detokenize: Make running text of data that comes in tokens, which nlp's tokenizer splits like any text.
         on_error: "raise", or "skip" broken lines.
         alignment: See `records_to_docs`.
+        meta: Take only Docs with this in their meta: KEY=VALUE, or KEY!=VALUE for those with something else or nothing.
+        exclude: Leave out Docs whose texts stand in these .spacy files (or folders of them), whatever their case,
+            accents, spaces and punctuation.
         limit: Docs to write at most, 0 for all.
         dev: A second file, for dev_share of the Docs (in (0, 1)), drawn with the seed, see `SplitDocs`; neither file is
             ever empty.
@@ -96,8 +109,8 @@ def convert(
     Raises:
         RelxError: RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input), RX121
             (nothing to write), RX122 (output), RX186 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or RX102
-            (labels, types), RX511 (types), RX600 or RX601 (strict), RX720 (annotated_...), and the errors of the
-            importer.
+            (labels, types), RX511 (types), RX600 or RX601 (strict), RX720 (annotated_...), RX740 to RX742 (columns), and
+            the errors of the importer.
 
     Warns:
         RelxWarning: RX126 where a table renames and leaves out nothing of what was read.
@@ -119,7 +132,13 @@ def convert(
     format, paths = choose_inputs(format, inputs, patterns)
     report.detected = format if detected else ""
     read = get_format(format)
-    check_outputs(outputs, [*paths, *tables])
+    if columns:
+        if format != "iob":
+            raise RelxError("RX742", format=format)
+        read = partial(read, columns=columns)
+    conditions = MetaConditions(meta)
+    known = exclude if isinstance(exclude, KnownTexts) else KnownTexts(exclude)
+    check_outputs(outputs, [*paths, *tables, *known.files])
 
     related = _Related(report, annotated)
 
@@ -137,7 +156,8 @@ def convert(
         related.check()
 
     nlp = nlp or default_nlp()
-    docs = records_to_docs(records(), nlp, report, alignment)
+    found = (detokenized(record, nlp) for record in records()) if detokenize else records()
+    docs = _chosen(records_to_docs(found, nlp, report, alignment), conditions, known, report)
     if limit:
         docs = islice(docs, limit)
     split = None if dev is None else SplitDocs(nlp.vocab, share=dev_share, by=split_by, seed=seed)
@@ -156,6 +176,17 @@ def convert(
     if types is not None and report.types is not None:
         check_use(types, report.types, TYPES)
     return report
+
+
+def _chosen(docs: Iterable[Doc], conditions: MetaConditions, known: KnownTexts, report: Report) -> Iterator[Doc]:
+    """The Docs for which all conditions hold, and that are not known."""
+    for doc in docs:
+        if not conditions(doc):
+            report.left_out_by_meta += 1
+        elif doc in known:
+            report.left_out_as_known += 1
+        else:
+            yield doc
 
 
 class _Related:

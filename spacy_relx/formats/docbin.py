@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import catalogue
+import srsly
 import srsly.msgpack
+from spacy.attrs import SPACY
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
@@ -77,6 +79,44 @@ def _reason(err: Exception) -> str:
     if "[E1014]" in str(err):
         return "its contents are not in that format"
     return f"something in it is missing or wrong ({type(err).__name__}: {err})"
+
+
+class StoredDocs:
+    """Docs of one vocab, kept as arrays and bytes, which take a fraction of their memory. Each is made anew when it is
+    asked for.
+
+    Args:
+        vocab: That of the Docs.
+    """
+
+    def __init__(self, vocab: Vocab):
+        self._vocab = vocab
+        self._docs = new_docbin()
+
+    def __len__(self) -> int:
+        return len(self._docs)
+
+    def add(self, doc: Doc) -> None:
+        """Keep a Doc: what a .spacy file has of it."""
+        stored: Any = self._docs
+        stored.tokens.append(doc.to_array(stored.attrs))
+        stored.spaces.append(doc.to_array(SPACY).astype(bool).reshape(-1, 1))
+        stored.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
+        stored.cats.append(doc.cats)
+        with quick_msgpack():
+            stored.user_data.append(srsly.msgpack_dumps(doc.user_data))
+            stored.span_groups.append(doc.spans.to_bytes())
+
+    def n_tokens(self, number: int) -> int:
+        """The number of tokens of a Doc, which is not made."""
+        return len(self._docs.tokens[number])
+
+    def __getitem__(self, number: int) -> Doc:
+        one, stored = new_docbin(), self._docs
+        for name in ("tokens", "spaces", "flags", "cats", "user_data", "span_groups"):
+            setattr(one, name, [getattr(stored, name)[number]])
+        with quick_msgpack():
+            return next(iter(one.get_docs(self._vocab)))
 
 
 def write_docbin(docbin: DocBin, path: Path) -> None:

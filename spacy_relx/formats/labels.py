@@ -19,6 +19,8 @@ from .records import UNTYPED, LabelCounts, Record, RecordRelation, Report
 
 #: The new name of one in the data: "" to leave it out, None where the table does not have it.
 Renaming = Callable[[str], str | None]
+#: Behind the new name of a relation that joins its ends the other way round.
+_TURNED = "(e2,e1)"
 #: Names that the warning shows.
 _SHOWN = 5
 #: Two ready tables: the names in the data, and those to give.
@@ -104,9 +106,9 @@ def types_renaming(table: str | Path) -> tuple[Renaming, Path | None]:
 def rename_relations(record: Record, find: Renaming, counts: LabelCounts) -> int:
     """Give the record's relations the names of the table, and leave those out that have an empty one there.
 
-    Each label is looked up once, so that names may be swapped. Those that the table makes into a label of
-    `NO_RELATION_LABELS` are relations no more: "no_relation" where pairs are annotated as named.
-    Mentions and meta stay as they are.
+    Each label is looked up once, so that names may be swapped. A new name with "(e2,e1)" behind it exchanges head and
+    tail. Those that the table makes into a label of `NO_RELATION_LABELS` are relations no more: "no_relation" where
+    pairs are annotated as named. Mentions and meta stay as they are.
     RETURNS: how many became no relation.
     """
     n_none = 0
@@ -117,7 +119,9 @@ def rename_relations(record: Record, find: Renaming, counts: LabelCounts) -> int
         if new in NO_RELATION_LABELS and new != label:
             n_none += not named
             new = NO_RELATION if named else ""
-        if new:
+        if new.endswith(_TURNED):
+            relations.append(cast(RecordRelation, (tail, head, new.removesuffix(_TURNED), *scores)))
+        elif new:
             relations.append(cast(RecordRelation, (head, tail, new, *scores)))
     record.relations = relations
     if record.annotated is not None:
@@ -157,7 +161,7 @@ def _renamed(names: Names, find: Renaming) -> Names:
     if isinstance(names, str):
         return names
     found = (name if (new := find(name)) is None else new for name in names)
-    return [name for name in found if name and name not in NO_RELATION_LABELS]
+    return [name.removesuffix(_TURNED) for name in found if name and name not in NO_RELATION_LABELS]
 
 
 def check_use(path: str | Path, counts: LabelCounts, kind: Kind = RELATIONS) -> None:

@@ -45,6 +45,7 @@ def make_relation_corpus(
     cache: bool = False,
     langs: list[str] | None = None,
     join: int = 1,
+    augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
 ) -> Callable[[Language], Iterable[Example]]:
     """`spacy_relx.RelationCorpus.v1`: read Examples from .spacy files.
 
@@ -66,6 +67,7 @@ def make_relation_corpus(
         langs: Use only Docs of these languages.
         join: Docs of one language that follow each other become one, 1 to `join` of them, drawn with the seed: a
             recogniser that trains on single sentences takes every first word of a later one for a name.
+        augmenter: Makes Examples of each Example, such as `spacy_relx.Unasserted.v1`, on each pass anew.
 
     Raises:
         RelxError: RX021 (settings), RX130 (path is None); on reading RX131 (no file), RX132 (no .spacy file), RX134 (no
@@ -85,6 +87,7 @@ def make_relation_corpus(
         cache=cache,
         langs=langs,
         join=join,
+        augmenter=augmenter,
     )
 
 
@@ -104,6 +107,7 @@ class RelationCorpus:
         cache: bool = False,
         langs: Iterable[str] | None = None,
         join: int = 1,
+        augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
     ):
         if path is None:
             raise RelxError("RX130")
@@ -122,15 +126,14 @@ class RelationCorpus:
         self.cache = cache
         self.langs = wanted_langs(langs)
         self.join = join
+        self.augmenter = augmenter
         self._random = random.Random(seed)
         self._warned = self._warned_langs = self._warned_weights = False
         self._cached: tuple[Vocab, bool, list[Example]] | None = None
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         """One pass. Cached Examples are safe: spaCy copies `predicted` before it changes it."""
-        given = self.gold_mentions and not mention_setters(nlp)
-        if self.gold_mentions and not self._warned_weights:
-            self._warned_weights = warn_weights(nlp, given)
+        given = self.gives_mentions(nlp)
         examples: Iterable[Example]
         if self._cached is not None and self._cached[0] is nlp.vocab and self._cached[1] is given:
             examples = self._cached[2]
@@ -142,24 +145,56 @@ class RelationCorpus:
         if self.shuffle:
             examples = list(examples)
             self._random.shuffle(examples)
-        yield from examples
+        yield from examples if self.augmenter is None else self.augmented(nlp, examples)
+
+    def gives_mentions(self, nlp: Language) -> bool:
+        """Whether the gold mentions stand on `predicted`.
+
+        Warns:
+            RX534, once, see `warn_weights`.
+        """
+        given = self.gold_mentions and not mention_setters(nlp)
+        if self.gold_mentions and not self._warned_weights:
+            self._warned_weights = warn_weights(nlp, given)
+        return given
+
+    def augmented(self, nlp: Language, examples: Iterable[Example]) -> Iterator[Example]:
+        """What the augmenter makes of Examples; without one, they themselves."""
+        for example in examples:
+            yield from (example,) if self.augmenter is None else self.augmenter(nlp, example)
 
     def _examples(self, vocab: Vocab, given: bool) -> Iterator[Example]:
-        """given: whether the mentions stand on `predicted`."""
+        for reference in self.docs(vocab, join=True):
+            yield self.make_example(reference, given)
+
+    def docs(self, vocab: Vocab, *, join: bool = False) -> Iterator[Doc]:
+        """The annotated Docs, in the order of the files, none of them longer than max_tokens.
+
+        Args:
+            vocab: That of the Docs.
+            join: Whether Docs that follow each other become one, as the setting says.
+
+        Raises:
+            RelxError: RX120, RX131, RX132, RX134.
+        """
         docs: Iterable[Doc] = self._docs(vocab)
-        if self.join > 1:
+        if join and self.join > 1:
             docs = self._joined(docs)
         if self.max_tokens:
             docs = self._split(docs)
         empty = True
-        for reference in docs:
+        for doc in docs:
             empty = False
-            example = gold_example(reference, gold_mentions=given, spans_key=self.spans_key)
-            if self.gold_mentions and not given:
-                set_gold_mentions(example.predicted, GoldMentions.TRAINING)
-            yield example
+            yield doc
         if empty:
             raise RelxError("RX134", path=self.path, reason="all of them are longer than max_tokens.")
+
+    def make_example(self, reference: Doc, given: bool) -> Example:
+        """The Example of an annotated Doc. given: whether the mentions stand on `predicted`."""
+        example = gold_example(reference, gold_mentions=given, spans_key=self.spans_key)
+        if self.gold_mentions and not given:
+            set_gold_mentions(example.predicted, GoldMentions.TRAINING)
+        return example
 
     def _docs(self, vocab: Vocab) -> Iterator[Doc]:
         """The Docs that are wanted, empty ones aside."""

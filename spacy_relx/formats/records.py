@@ -191,6 +191,8 @@ class Report:
         mentions_trimmed: Of those kept, those with spaces at their edges.
         relations_merged: Exact duplicates.
         relations_none: Annotated as no relation.
+        left_out_by_meta: Docs, of those made, that are not wanted for their meta.
+        left_out_as_known: Docs, of those made, whose texts are to be left out.
         annotated: Records whose annotation does not cover everything, by what it covers.
         mention_types: Mentions kept, by entity type.
         labels: What a table of labels, or of entity types, did, None without one.
@@ -218,6 +220,8 @@ class Report:
     relations_dropped: int = 0
     relations_merged: int = 0
     relations_none: int = 0
+    left_out_by_meta: int = 0
+    left_out_as_known: int = 0
     annotated: Counter[Annotated] = field(default_factory=Counter)
     mention_types: Counter[str] = field(default_factory=Counter)
     labels: LabelCounts | None = None
@@ -335,6 +339,9 @@ class Report:
         if self.relations_none:
             lines.append(f"marked no relation {self.relations_none}")
         lines += [f"annotated in part  {n} records: {part}" for part, n in self.annotated.most_common()]
+        if self.left_out_by_meta or self.left_out_as_known:
+            left_out = _extra(meta=self.left_out_by_meta, known_texts=self.left_out_as_known)
+            lines.append(f"documents left out {self.left_out_by_meta + self.left_out_as_known}{left_out}")
         if self.labels is not None:
             lines.append(f"labels             {self.labels}")
         if self.types is not None:

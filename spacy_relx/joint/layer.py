@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.docs_to_batch import DocBatch, offsets
 from ..core.layer import Encoder, TaskModel, TokenTaskLayer, given, make_model
-from ..core.parts import part_codes, part_lengths
+from ..core.parts import Context, part_codes, part_lengths, piece_lengths
 from ..core.settings import Count, architecture
 from ..data.extensions import known_code
 from ..errors import RelxError
@@ -63,6 +63,7 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
         finder: Makes the network.
         batch_tokens: As of `TokenTaskLayer`.
         max_tokens: As of `part_lengths`.
+        context: What is searched at once, see `build_joint_model`.
 
     Attributes:
         label_masks: For each language the rows of the labels that it has; languages that are not named have all.
@@ -70,9 +71,9 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
 
     name = "joint"
 
-    def __init__(self, finder: MakeFinder, batch_tokens: int, max_tokens: int):
+    def __init__(self, finder: MakeFinder, batch_tokens: int, max_tokens: int, context: Context = "sentence"):
         super().__init__(batch_tokens)
-        self.finder, self.max_tokens = finder, max_tokens
+        self.finder, self.max_tokens, self.context = finder, max_tokens, context
         self.label_masks: Mapping[str, Sequence[int]] = {}
 
     def build(self) -> Finder:
@@ -80,6 +81,8 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
 
     def parts(self, doc: Doc) -> np.ndarray:
         """int64 (n_parts,): tokens of the parts of a Doc in which mentions and relations are found."""
+        if self.context == "document":
+            return piece_lengths(doc, self.max_tokens)
         return part_lengths(doc, self.max_tokens, self.task.by_rule)
 
     def loss(self, docs: DocBatch, targets: Sequence[JointGold], tokens: Tensor | None) -> Tensor:
@@ -115,7 +118,12 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
 
 @architecture
 def build_joint_model(
-    encoder: Encoder, finder: MakeFinder, *, batch_tokens: Count = 8192, max_tokens: Count = 256
+    encoder: Encoder,
+    finder: MakeFinder,
+    *,
+    batch_tokens: Count = 8192,
+    max_tokens: Count = 256,
+    context: Context = "sentence",
 ) -> TaskModel:
     """`spacy_relx.JointModel.v1`: the model of `joint_extractor`, above any encoder.
 
@@ -124,13 +132,15 @@ def build_joint_model(
             `spacy_relx.LanguageEncoder.v1` around it.
         finder: `spacy_relx.AllTriples.v1` or `spacy_relx.OneTriple.v1`.
         batch_tokens: Tokens that are worked on at once in prediction. It bounds memory and changes no result.
-        max_tokens: Sentences (Docs, where sentences are not set) of more tokens are read in pieces; what the border of
-            a piece cuts is not found.
+        max_tokens: What has more tokens is read in pieces; what the border of a piece cuts is not found.
+        context: Where a mention and its relations are looked for: in each "sentence" (in the whole Doc where sentences
+            are not set and training had relations across sentences), or in the "document", that is in pieces of as many
+            whole sentences as have `max_tokens` tokens.
 
     Returns:
         The model.
     """
-    return make_model(JointLayer(finder, batch_tokens, max_tokens), encoder)
+    return make_model(JointLayer(finder, batch_tokens, max_tokens, context), encoder)
 
 
 def make_joint_batch(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from ..data.annotated import NONE
 from ..data.extensions import set_extensions
@@ -177,7 +180,7 @@ def check(
     if isinstance(data, (str, Path)) and Path(data).suffix == ".cfg":
         config = read_config(data, overrides or {}).interpolate()
         corpora = config.get("corpora", {})
-        sources["train"] = (corpora.get("train") or {}).get("path")
+        sources["train"] = _of_corpus(corpora.get("train") or {})
         sources["dev"] = dev if dev is not None else (corpora.get("dev") or {}).get("path")
         if sources["train"] is None:
             raise RelxError("RX130")
@@ -185,10 +188,10 @@ def check(
     splits: dict[str, SplitCounts] = {}
     for name, source in sources.items():
         if source is not None:
-            splits[name] = count_split(progress(docs_of(source, nlp.vocab)), nlp, limit)
+            splits[name] = count_split(progress(_docs(source, nlp.vocab)), nlp, limit)
     findings = [*_single(splits, limit), *_between(splits), *_configured(config, splits["train"])]
     leaked = {
-        name: leakage(docs_of(sources["train"], nlp.vocab), docs_of(sources[name], nlp.vocab))
+        name: leakage(_docs(sources["train"], nlp.vocab), _docs(sources[name], nlp.vocab))
         for name in list(splits)[1:]
         if splits["train"].bags and splits[name].bags
     }
@@ -196,10 +199,31 @@ def check(
     known = None
     if kb is not None:
         last = list(splits)[-1]
-        known = known_facts(read_triples(kb), docs_of(sources[last], nlp.vocab))
+        known = known_facts(read_triples(kb), _docs(sources[last], nlp.vocab))
         if known.facts:
             warn("RX245", path=kb, n=len(known.facts), total=known.n_facts)
     return DataCheck(splits, findings, leaked, known)
+
+
+def _of_corpus(section: Mapping[str, Any]) -> Any:
+    """The path of a corpus in a config, or the paths of a mixture. RAISES: RelxError RX130 where one is None."""
+    if "sources" not in section:
+        return section.get("path")
+    paths = [(source.get("reader") or {}).get("path") for source in section["sources"].values()]
+    if None in paths:
+        raise RelxError("RX130")
+    return _Paths(paths)
+
+
+class _Paths(list[Any]):
+    """Files or folders of one split."""
+
+
+def _docs(source: Any, vocab: Vocab) -> Iterator[Doc]:
+    """The documents of a split."""
+    if isinstance(source, _Paths):
+        return chain.from_iterable(docs_of(path, vocab) for path in source)
+    return docs_of(source, vocab)
 
 
 def _marking(config: Mapping[str, Any]) -> Language:

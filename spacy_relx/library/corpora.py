@@ -63,8 +63,9 @@ def convert(
         pattern: In folders, only files with such names are taken.
         model: The pipeline whose tokenizer splits texts; also "blank:en".
         progress: Shows how far the documents are read.
-        **settings: Those of `spacy_relx.formats.convert.convert`: lang, alignment, on_error, limit, dev, dev_share,
-            split_by, seed, labels, types, strict, annotated_mentions, annotated_relations, annotated_pairs.
+        **settings: Those of `spacy_relx.formats.convert.convert`: lang, columns, detokenize, alignment, on_error, meta,
+            exclude, limit, dev, dev_share, split_by, seed, labels, types, strict, annotated_mentions,
+            annotated_relations, annotated_pairs.
 
     Returns:
         What was read, kept and lost; it prints as text.

@@ -25,7 +25,7 @@ class EncoderReport:
         n_pieces: Pieces of the tokenizer, which are rows of the table of words.
         n_pieces_before: Pieces of the source.
         n_parameters: Parameters of the encoder.
-        coverage: Share of the pieces in the given texts, as the source's tokenizer splits them, that have been kept,
+        kept_share: Share of the pieces in the given texts, as the source's tokenizer splits them, that have been kept,
             each file counting alike; None without texts.
     """
 
@@ -33,7 +33,7 @@ class EncoderReport:
     n_pieces: int
     n_pieces_before: int
     n_parameters: int
-    coverage: float | None
+    kept_share: float | None
 
 
 def init_encoder(
@@ -54,8 +54,8 @@ def init_encoder(
             which holds multilingual-e5-small in four bits.
         output: A new or empty folder, for `name` of `spacy_relx.Transformer.v1`.
         keep_pieces: Number of pieces to keep; None: all.
-        texts: Files of texts (.txt, .jsonl, .spacy). Each counts alike, so have one for each language. Without any, and
-            where they have fewer pieces, the vocabulary's own order counts.
+        texts: Files of texts (.txt, .jsonl, .spacy). Each counts alike, so have one for each language. The vocabulary's
+            own frequencies count as much as all of them, or alone where there are none.
         scripts: Unicode scripts, such as "Latin" and "Han", whose single characters are kept; none: those of all.
 
     Returns:
@@ -74,14 +74,14 @@ def init_encoder(
     output = Path(output)
     check_new_folder(output)
     files = _read(str(source))
-    before, coverage = files.tokenizer.get_vocab_size(), None
+    before, kept_share = files.tokenizer.get_vocab_size(), None
     if keep_pieces is not None:
         from ..core.transformers.pruning import choose_pieces, count_pieces, prune
 
         counts = [count_pieces(files.tokenizer, _texts(path)) for path in texts]
         kept = choose_pieces(files, keep_pieces, counts, scripts)
         shares = [each[kept].sum() / each.sum() for each in counts if each.any()]
-        coverage = float(sum(shares) / len(shares)) if shares else None
+        kept_share = float(sum(shares) / len(shares)) if shares else None
         files = prune(files, kept)
     try:
         with whole_output(output) as place:
@@ -90,7 +90,7 @@ def init_encoder(
     except OSError as err:
         raise cannot_write(output, err) from err
     n_parameters = sum(each.numel() for each in files.weights.values())
-    return EncoderReport(output, files.tokenizer.get_vocab_size(), before, n_parameters, coverage)
+    return EncoderReport(output, files.tokenizer.get_vocab_size(), before, n_parameters, kept_share)
 
 
 def _read(source: str) -> EncoderFiles:

@@ -151,7 +151,8 @@ class MarkedLayer(TransformerLayer[MarkedNetwork], TaskLayer[MarkedNetwork, np.n
         starts = [sentence_starts(docs[i]) if by_sentence else np.zeros(1, "int64") for i in used]
         texts: list[MarkedDoc] = []
         order = [np.zeros(0, "int64")]
-        for i, at, part in zip(used, starts, self.loaded.subwords([docs[i] for i in used], starts)):
+        breaks = [docs.candidates[i].spans.astype("int64").ravel() for i in used]
+        for i, at, part in zip(used, starts, self.loaded.subwords([docs[i] for i in used], starts, breaks)):
             spans, markers = docs.candidates[i].spans, marking.known(docs.markers_of(i))
             cut, places = cut_sentences(
                 MarkedDoc(docs[i], part, spans, markers, pairs[i], self._routes(docs[i], spans)), at

@@ -91,7 +91,7 @@ class Naive:
 
     def _pieces(self, doc):
         part = self.subwords([doc])[0]
-        return np.split(part.ids, part.starts[1:-1])
+        return [part.ids[a:b] for a, b in zip(part.starts, part.ends)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,12 +15,11 @@ from safetensors.torch import load_file, save_file
 from spacy.tokens import Doc
 from support.examples import make_examples
 from support.marked import marked_docs
-from support.tiny_transformer import BERT_LIKE, make_transformer, model_config
+from support.tiny_transformer import BERT_LIKE, make_transformer, model_config, texts_batch
 
 from spacy_relx.core.transformers.bert import BertModel, token_states
 from spacy_relx.core.transformers.loading import TransformerSource, load_transformer
 from spacy_relx.errors import RelxError
-from spacy_relx.marked.marking import make_batch
 
 transformers = pytest.importorskip("transformers")
 
@@ -32,15 +31,6 @@ SIZES = {
     "roberta": {},
     "xlm-roberta": {"pad_token_id": 2},
 }
-
-
-def texts_batch(texts):
-    none = np.zeros(0, dtype="int64")
-    return make_batch(
-        ids=np.concatenate(texts),
-        lengths=np.array([len(text) for text in texts]),
-        **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none),
-    )
 
 
 def assert_same_states(folder, vocab_size, atol):

@@ -63,7 +63,7 @@ def test_what_is_kept_reads_as_before(source, texts, tmp_path):
     # each file counts alike: the two words of the short one stand before the rare one of the long one
     words = {piece.removeprefix("▁") for piece in kept - characters(source) - special}
     assert words == {"globex", "acme", "sings"}
-    assert 0.98 < made.coverage < 1.0
+    assert 0.98 < made.kept_share < 1.0
     before, after = (vectors(folder, "acme sings", "globex") for folder in (source, tmp_path / "small"))
     assert all(np.allclose(one, other, atol=1e-5) for one, other in zip(before, after))
     # a word whose piece is gone is read in characters, none of them unknown
@@ -73,7 +73,7 @@ def test_what_is_kept_reads_as_before(source, texts, tmp_path):
 
 def test_without_texts_the_vocabulary_has_its_own_order(source, tmp_path):
     everything = sr.init_encoder(source, tmp_path / "all")
-    assert everything.coverage is None and everything.n_pieces == everything.n_pieces_before == len(pieces_of(source))
+    assert everything.kept_share is None and everything.n_pieces == everything.n_pieces_before == len(pieces_of(source))
     sr.init_encoder(source, tmp_path / "fewer", keep_pieces=everything.n_pieces - 3)
     gone = pieces_of(source) - pieces_of(tmp_path / "fewer")
     last = {"knows", "sings", "'s" if "▁" in pieces_of(source) else "nobody"}

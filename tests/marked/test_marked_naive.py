@@ -59,7 +59,7 @@ class Naive:
 
     def words(self, doc):
         parts = self.loaded.subwords([doc])[0]
-        return [parts.ids[parts.starts[i] : parts.starts[i + 1]].tolist() for i in range(len(doc))]
+        return [parts.ids[parts.starts[i] : parts.ends[i]].tolist() for i in range(len(doc))]
 
     def insert(self, doc, mentions):
         """mentions: (start, end, opening id, closing id). RETURNS: ids, places of the markers (opening, closing)."""
@@ -119,7 +119,7 @@ class Naive:
         n, spans, markers = len(ids), [], []
         for k, role in ((first, HEAD), (second, TAIL)):
             mention = candidates.mentions[k]
-            spans.append([int(parts.starts[i]) + len(tokenizer.prefix) for i in (mention.start, mention.end)])
+            spans.append((parts.spans(np.array([[mention.start, mention.end]]))[0] + len(tokenizer.prefix)).tolist())
             markers += self.ids[candidates.markers[k], role].tolist()
         offset = 2 if "oberta" in type(self.transformer).__name__ else 0
         positions = [*range(n), *(place for s, e in spans for place in (s, e - 1))]

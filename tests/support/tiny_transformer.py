@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 
+import numpy as np
 import torch
 
 WORDS = "ann works for acme in rome bob founded initech globex was by eve never worked bought of met nobody knows sings"
@@ -62,6 +63,18 @@ def reference(transformer, folder):
     model = transformers.AutoModel.from_pretrained(folder).to(next(transformer.parameters()).dtype).eval()
     model.set_input_embeddings(transformer.get_input_embeddings())
     return model
+
+
+def texts_batch(texts):
+    """Texts without markers, arrays of ids, as a batch."""
+    from spacy_relx.marked.marking import make_batch
+
+    none = np.zeros(0, dtype="int64")
+    return make_batch(
+        ids=np.concatenate(texts),
+        lengths=np.array([len(text) for text in texts]),
+        **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none),
+    )
 
 
 def _wordpiece(folder):

@@ -255,20 +255,25 @@ class _Run:
         """Batches, each with its epoch. Epochs that the place knows begin with the random numbers that they began
         with."""
         T = self.settings
+        corpus = self.train_corpus
+        # a corpus that draws anew has more than one pass shows
+        is_fixed = T["max_epochs"] >= 0 and not getattr(corpus, "redraws", False)
         examples: Iterable[Example] = []
-        if T["max_epochs"] >= 0:
-            examples = _examples(self.train_corpus(self.nlp))
+        if is_fixed:
+            examples = _examples(corpus(self.nlp))
             self.digest = _digest(examples)
+        elif hasattr(corpus, "digest"):
+            self.digest = corpus.digest(self.nlp)
         epoch = 0
         while T["max_epochs"] < 1 or epoch != T["max_epochs"]:
             if epoch < len(self.place.epochs):
                 set_python_state(self.place.epochs[epoch])
             else:
                 self.place.epochs.append(python_state())
-            if T["max_epochs"] >= 0:
+            if is_fixed:
                 _shuffle(examples)
             else:
-                examples = self.train_corpus(self.nlp)
+                examples = corpus(self.nlp)
             for batch in T["batcher"](examples):
                 yield epoch, batch
             epoch += 1

@@ -39,8 +39,9 @@ def choose_pieces(
     Args:
         files: The encoder.
         keep_pieces: Their number.
-        counts: How often each piece stands in some texts, *Shape:* (n_pieces,) each. Each counts alike, however long.
-            Pieces that stand in none follow in the order of the vocabulary's own scores.
+        counts: How often each piece stands in some texts, *Shape:* (n_pieces,) each. Each counts alike, however long;
+            the probabilities of a Unigram vocabulary count as much as all of them together, for the languages without
+            texts. Pieces of equal frequency follow in the order of the vocabulary's own scores.
         scripts: Names of Unicode scripts, such as "Latin" or "Han", whose single characters are kept, besides
             punctuation, digits and the like; none: the characters of all scripts.
 
@@ -62,11 +63,14 @@ def choose_pieces(
     pieces = [""] * size
     for piece, row in files.tokenizer.get_vocab().items():
         pieces[row] = piece
+    own = _own_scores(data, size)
     frequencies = sum((each / max(each.sum(), 1) for each in counts), np.zeros(size))
+    if kind == "Unigram":  # the scores are logarithms of probabilities in the data that the vocabulary was made of
+        frequencies += len(counts) * np.exp(own)
     needed = _special(data, files.settings, size) | _characters(pieces, scripts)
     if keep_pieces < needed.sum():
         raise RelxError("RX701", wanted=keep_pieces, needed=int(needed.sum()))
-    order = np.lexsort((-_own_scores(data, size), -frequencies, ~needed))
+    order = np.lexsort((-own, -frequencies, ~needed))
     return np.sort(order[:keep_pieces])
 
 

@@ -42,8 +42,8 @@ class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
         return self.loaded.module
 
     def vectors(self, docs: list[Doc], tokens: Tensor | None) -> Tensor:
-        """Each token is the mean of its subwords, in the window over its text (the Doc, or its sentence) where it lies
-        most centrally; a token without subwords (space) is zero.
+        """Each token is the mean of the subwords that overlap it, in the window over its text (Doc or sentence)
+        where it lies most centrally; a token without subwords (space) is zero.
 
         In training each sub-batch keeps what its backward pass needs; in prediction memory is bounded by
         `batch_tokens`.
@@ -116,15 +116,12 @@ class Windows:
         self.starts = np.concatenate(starts) + first[owners]
         self.lengths = np.minimum(np.concatenate(starts) + room, sizes[owners]) + first[owners] - self.starts
         spans = np.concatenate(
-            [np.stack([part.starts[:-1], part.starts[1:]], axis=1) + start for part, start in zip(parts, first)]
+            [np.stack([part.starts, part.ends], axis=1) + start for part, start in zip(parts, first)]
         )
         self._spans = spans
         bases = offsets([len(each) for each in starts])
         self._window = np.concatenate(
-            [
-                most_central(each, room, part.starts[:-1], part.starts[1:]) + base
-                for each, part, base in zip(starts, parts, bases)
-            ]
+            [most_central(each, room, part.starts, part.ends) + base for each, part, base in zip(starts, parts, bases)]
         )
 
     def batch(self, rows: np.ndarray, prefix: np.ndarray, suffix: np.ndarray) -> MarkedBatch:

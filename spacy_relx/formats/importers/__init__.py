@@ -42,6 +42,11 @@ FORMATS = {
     "webanno": "webanno:read_webanno",
     "rel_component": "spacy_rel:read_rel_component",
     "spacy_llm": "spacy_rel:read_spacy_llm",
+    "iob": "iob:read_iob",
+    "stockmark": "stockmark:read_stockmark",
+    "fewrel": "fewrel:read_fewrel",
+    "klue_re": "klue_re:read_klue_re",
+    "knowledgenet": "knowledgenet:read_knowledgenet",
 }
 
 formats = LazyRegistry(

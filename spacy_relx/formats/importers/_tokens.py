@@ -55,6 +55,7 @@ def tokenize(record: Record, tokens: Sequence[Span], sentences: Iterable[int] = 
         id=record.id,
         lang=record.lang,
         meta=record.meta,
+        annotated=record.annotated,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...data.files import open_binary
 from ...errors import RelxError
-from . import brat, gids, smiler
+from . import brat, gids, iob, klue_re, smiler
 from ._json_list import iter_items
 from ._markers import is_marked
 from .jsonl import KEYS, RESULTS
@@ -24,6 +24,8 @@ _BRAT = re.compile(r"(?:[TREANM]\d+|#\d*|\*)\t\S+")
 _NUMBERED = re.compile(r'[^\t]+\t\s*"')
 _END = "###END###"
 _DBPEDIA = re.compile(r"SENTENCE\s*:")
+_FEWREL = re.compile(r'\{\s*"[^"]+"\s*:\s*\[\s*\{\s*"tokens"\s*:')
+_PASSAGES = {"documentId", "documentText", "passages"}
 _TASK = ({"data", "annotations"}, {"data", "predictions"}, {"data", "completions"}, {"annotation_id", "lead_time"})
 
 
@@ -177,7 +179,35 @@ def _is_prodigy(row: dict[str, Any]) -> bool:
 
 
 def _is_opennre(row: dict[str, Any]) -> bool:
-    return {"h", "t"} <= set(row) and bool({"token", "tokens", "text"} & set(row))
+    ends = row.get("h"), row.get("t")
+    return all(isinstance(end, dict) for end in ends) and bool({"token", "tokens", "text"} & set(row))
+
+
+def _is_fewrel(sample: Sample) -> bool:
+    if sample.listed:
+        return False
+    found = [item for row in sample.rows for item in ([row] if "tokens" in row else _first_items(row))]
+    if found:
+        return all(isinstance(row.get("h"), list) and isinstance(row.get("t"), list) for row in found)
+    return bool(_FEWREL.match(sample.whole))
+
+
+def _first_items(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of an object of lists, the first object of each."""
+    return [value[0] for value in row.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+
+
+def _is_iob(sample: Sample) -> bool:
+    try:
+        return iob.has_columns(sample.path, sample.lines)
+    except RelxError:
+        return False
+
+
+def _is_klue_re(sample: Sample) -> bool:
+    columns = set(sample.lines[0].split(",")) if sample.lines else set()
+    rows = _rows(lambda row: {"sentence", "s", "o", "label"} <= set(row), False)
+    return set(klue_re.COLUMNS) <= columns or rows(sample)
 
 
 def _is_redfm(row: dict[str, Any]) -> bool:
@@ -215,6 +245,10 @@ def _is_brat(sample: Sample) -> bool:
     return sample.path.suffix in brat.SUFFIXES and bool(known or not sample.lines)
 
 
+def _is_finre(line: str) -> bool:
+    return line.count("\t") == 3 and _END not in line and not is_marked(line)
+
+
 def _is_six_columns(sample: Sample) -> bool:
     columns = (len(line.removesuffix(_END).rstrip("\t").split("\t")) for line in sample.lines)
     return _lines_all(lambda line: _END in line)(sample) and all(n == len(gids.COLUMNS) for n in columns)
@@ -226,6 +260,7 @@ _NEEDED: dict[str, tuple[set[str], bool]] = {
     "crossre": ({"sentence", "ner", "relations"}, False),
     "docred": ({"sents", "vertexSet"}, True),
     "spert": ({"tokens", "entities", "relations"}, True),
+    "stockmark": ({"curid", "text", "entities"}, True),
     "tacred": ({"token", "subj_start", "obj_start", "relation"}, True),
 }
 #: Whether a sample may be of a format; those that differ in nothing that can be seen are all true.
@@ -236,12 +271,16 @@ _TESTS: dict[str, Callable[[Sample], bool]] = {
     "dbpedia_pt": lambda sample: any(_DBPEDIA.match(line) for line in sample.lines),
     "doccano": _rows(_is_doccano, False),
     "docred": _needs("docred"),
-    "finre": _lines_all(lambda line: line.count("\t") == 3 and _END not in line and not is_marked(line)),
+    "fewrel": _is_fewrel,
+    "finre": lambda sample: _lines_all(_is_finre)(sample) and not _is_iob(sample),
     "gids": _is_six_columns,
     "inception": lambda sample: (
         '"%FEATURE_STRUCTURES"' in sample.whole or any("%FEATURE_STRUCTURES" in row for row in sample.rows)
     ),
+    "iob": _is_iob,
     "jsonl": _rows(_is_own, False),
+    "klue_re": _is_klue_re,
+    "knowledgenet": _rows(lambda row: {"doc", "facts", "text"} <= set(row) or set(row) >= _PASSAGES, False),
     "labelstudio": _rows(_is_task, True),
     "nyt10": _is_six_columns,
     "opennre": _rows(_is_opennre, False),
@@ -250,6 +289,7 @@ _TESTS: dict[str, Callable[[Sample], bool]] = {
     "semeval2010": _is_marked_block,
     "smiler": _lines_all(_is_smiler),
     "spert": _needs("spert"),
+    "stockmark": _needs("stockmark"),
     "tacred": _needs("tacred"),
     "webanno": lambda sample: bool(sample.lines) and sample.lines[0].startswith("#FORMAT=WebAnno TSV"),
 }
