@@ -20,6 +20,10 @@ from ..errors import RelxWarning
 from ..formats.mentions import gold_example
 
 
+#: In place of what a text has, where the annotation of that covers a part only.
+_IN_PART = -1
+
+
 @dataclass
 class SplitCounts:
     """What one split holds.
@@ -145,8 +149,9 @@ def _count_relations(counts: SplitCounts, doc: Doc, marked: Doc) -> None:
     key, value = stable_hash(doc.text), stable_hash(*sorted(map(str, triples)))
     if key in counts.texts:
         counts.repeated += 1
-        counts.contradicted += counts.texts[key] != value
-    counts.texts.setdefault(key, value)
+        counts.contradicted += annotated.is_whole and counts.texts[key] not in (_IN_PART, value)
+    if annotated.is_whole or key not in counts.texts:
+        counts.texts[key] = value if annotated.is_whole else _IN_PART
     if doc.user_data.get("id") is not None:
         counts.ids.add(stable_hash(str(doc.user_data["id"])))
 

@@ -258,7 +258,10 @@ def _single(splits: Mapping[str, SplitCounts], limit: int) -> Iterator[Finding]:
         if not c.docs:
             yield Finding("error", "documents", name, "There are no documents.")
             continue
-        if not c.relations:
+        if not c.relations and c.annotated and all(cover.relations == NONE for cover in c.annotated):
+            text = "No document annotates relations: only mentions can be learned or measured."
+            yield Finding("note", "labels", name, text)
+        elif not c.relations:
             yield Finding("error", "labels", name, "There are no relations: nothing can be learned or measured.")
         elif c.covered == sum(c.told.values()):
             text = (

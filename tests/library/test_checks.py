@@ -109,6 +109,16 @@ def test_documents_annotated_in_part():
     assert message.startswith("Relations that no annotated pair lacks: left. A model")
 
 
+def test_one_text_in_a_corpus_of_names_and_in_one_of_relations():
+    names = covered({"relations": "none"}, SENTENCES[0])
+    names[0]._.relations = []
+    assert found(sr.check(names), "labels")[0][0] == "note"
+    for docs in ([*names, *docs_of()], [*docs_of(), *names]):
+        assert [level for level, _ in found(sr.check(docs), "annotation")] == ["note"]
+        other = docs_of([("Ann works for Acme in Rome", *SENTENCES[3][1:])])
+        assert [level for level, _ in found(sr.check([*docs, *other]), "annotation")] == ["warning"]
+
+
 def test_types_and_relations_that_no_document_annotates_wholly():
     report = sr.check(covered(PAIRS, LEFT, JOINED))
     (message,) = [message for _, message in found(report, "annotated")]
