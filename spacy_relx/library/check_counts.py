@@ -19,7 +19,6 @@ from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
 from ..errors import RelxWarning
 from ..formats.mentions import gold_example
 
-
 #: In place of what a text has, where the annotation of that covers a part only.
 _IN_PART = -1
 
