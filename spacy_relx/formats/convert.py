@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable, cast
 
 import spacy
 import srsly
@@ -109,8 +109,8 @@ def convert(
     Raises:
         RelxError: RX042 (lang), RX100, RX300 or RX301 (format), RX021 (settings), RX119 or RX120 (input), RX121
             (nothing to write), RX122 (output), RX186 (writing), RX560 (nothing to divide), RX108, RX109, RX120 or RX102
-            (labels, types), RX511 (types), RX600 or RX601 (strict), RX720 (annotated_...), RX740 to RX742 (columns), and
-            the errors of the importer.
+            (labels, types), RX511 (types), RX600 or RX601 (strict), RX720 (annotated_...), RX740 to RX742 (columns),
+            and the errors of the importer.
 
     Warns:
         RelxWarning: RX126 where a table renames and leaves out nothing of what was read.
@@ -135,7 +135,7 @@ def convert(
     if columns:
         if format != "iob":
             raise RelxError("RX742", format=format)
-        read = partial(read, columns=columns)
+        read = partial(cast(Any, read), columns=columns)
     conditions = MetaConditions(meta)
     known = exclude if isinstance(exclude, KnownTexts) else KnownTexts(exclude)
     check_outputs(outputs, [*paths, *tables, *known.files])
