@@ -16,7 +16,7 @@ from ..core.classifiers import MakeClassifier, set_loss
 from ..core.kernels.dropout import Dropout
 from ..core.pair_batch import PairBatch
 from ..core.settings import Count, NotNegative, Positive, Probability, architecture
-from ..core.task import UNKNOWN
+from ..core.unknown import UNKNOWN
 from ..relations.network import RelationNetwork
 from ..relations.pair_features import MakePairs, sum_rows
 from .batch import Finder, Found, JointBatch, JointTargets, Known

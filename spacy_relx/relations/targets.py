@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..core.component.cover import Cover
-from ..core.task import UNKNOWN
+from ..core.unknown import UNKNOWN
 from ..data.annotated import ALL, NAMED
 from ..data.extensions import GoldMentions, get_annotated, get_candidates, get_gold_mentions, get_relations
 from ..data.places import current_spans

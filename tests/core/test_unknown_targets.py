@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_relx.core.classifiers import MultiLabelClassifier, SoftmaxClassifier, sample_pairs
-from spacy_relx.core.task import UNKNOWN
+from spacy_relx.core.unknown import UNKNOWN
 
 N = 3
 

@@ -7,7 +7,7 @@ import torch
 from support.joint_networks import GOLD, LENGTHS, N_LABELS, N_TYPES, all_triples, data, one_triple, targets
 
 from spacy_relx.core.classifiers import MultiLabelClassifier, SoftmaxClassifier
-from spacy_relx.core.task import UNKNOWN
+from spacy_relx.core.unknown import UNKNOWN
 from spacy_relx.joint.batch import Known
 
 EVERY, NO = [True] * N_TYPES, [False] * N_TYPES

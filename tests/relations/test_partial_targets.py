@@ -12,7 +12,7 @@ from support.examples import make_doc
 from support.tiny_transformer import make_transformer, model_config
 
 from spacy_relx import Annotated, Mention
-from spacy_relx.core.task import UNKNOWN
+from spacy_relx.core.unknown import UNKNOWN
 from spacy_relx.data.extensions import GoldMentions, set_gold_mentions
 from spacy_relx.relations.relation_extractor import RelationExtractor
 from spacy_relx.relations.targets import pair_targets
