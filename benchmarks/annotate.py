@@ -6,9 +6,9 @@
 The first prints, for each engine and number of workers: texts a second of the whole run with the start of all its
 processes, the same without it (what the shards took, and how many were at work at a time), both also as ratios to
 `nlp.pipe` over the same texts in one process (whose pipeline is loaded already), and the most memory of a worker.
-Medians of the repeats, which take turns. The second kills a worker at a third of the shards and the whole run at two
-thirds, runs the command again, and compares the ids of documents and the triples with those of a run that nothing
-disturbs.
+Medians of the repeats, which take turns. The second kills three times: a worker at a quarter of the shards, the whole
+run at half of them, and the run that goes on at three quarters. It runs the command again, and compares the ids of
+documents and the triples with those of a run that nothing disturbs.
 """
 
 import argparse
@@ -28,7 +28,7 @@ DEFAULT = ["local:1", "local:2", "spark:2", "ray:2"]
 
 
 def command(args, engine, workers, output):
-    arguments = [args.model, args.texts, output, "--engine", engine, "--workers", workers]
+    arguments = [args.model, args.texts, "--output", output, "--engine", engine, "--workers", workers]
     arguments += ["--shard-size", args.shard_size, "--batch-size", args.batch_size]
     return [sys.executable, "-m", "spacy", "relx", "annotate", *map(str, arguments)]
 
@@ -105,31 +105,41 @@ def rates(args, engines, folder):
 def kill_runs(args, engines, folder):
     expected = folder / "undisturbed"
     subprocess.run(command(args, "local", 2, expected), check=True, stdout=subprocess.DEVNULL)
+    n_shards = len(read_reports(expected))
     for engine, workers in engines:
         output = folder / f"killed-{engine}-{workers}"
-        n_shards = len(read_reports(expected))
-        process = subprocess.Popen(
-            command(args, engine, workers, output),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        await_shards(output, n_shards // 3, process)
+        process = start(args, engine, workers, output)
+        await_shards(output, n_shards // 4, process)
         victim = kill_worker(output)
-        await_shards(output, 2 * n_shards // 3, process)
-        at_kill = len(read_reports(output))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if engine == "ray":
-            end_daemons()
-        subprocess.run(command(args, engine, workers, output), check=True, stdout=subprocess.DEVNULL)
+        done = []
+        for quarter in (2, 3):
+            await_shards(output, quarter * n_shards // 4, process)
+            done.append(len(read_reports(output)))
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if engine == "ray":
+                end_daemons()
+            process = start(args, engine, workers, output)
+        if process.wait():
+            raise SystemExit(f"the resumed run ended with exit code {process.returncode}")
         same = {part: rows(output / part) == rows(expected / part) for part in ("documents", "triples")}
         ids = Counter(json.loads(row)["document"] for row in rows(output / "documents"))
         print(
-            f"{engine}, {workers} workers: worker {victim} killed, run at {at_kill} of {n_shards} shards, resumed: "
-            f"{len(ids)} documents, {sum(n > 1 for n in ids.values())} of them twice; the same as undisturbed: {same}",
+            f"{engine}, {workers} workers: worker {victim} killed, run at {' and '.join(map(str, done))} of {n_shards} "
+            f"shards, resumed: {len(ids)} documents, {sum(n > 1 for n in ids.values())} of them twice; the same as "
+            f"undisturbed: {same}",
             flush=True,
         )
+
+
+def start(args, engine, workers, output):
+    """The command as a session of its own, which can be killed with all its processes."""
+    return subprocess.Popen(
+        command(args, engine, workers, output),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def kill_worker(output):

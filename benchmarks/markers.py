@@ -18,7 +18,7 @@ import torch
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_relx.core.kernels.flat_transformer import padded_states
+from spacy_relx.core.transformers.bert import token_states
 from spacy_relx.data.types import MENTIONS_KEY, Relation
 from spacy_relx.formats.mentions import copy_mentions
 from spacy_relx.marked.marking import Texts, make_batch
@@ -83,11 +83,11 @@ def text_alone(nlp, docs, size=32):
             texts = Texts.of([[*subwords.prefix, *part, *subwords.suffix] for part in parts[first : first + size]])
             none = np.zeros(0, dtype="int64")
             batch = make_batch(
-                ids=texts.pool,
+                ids=texts.pieces,
                 lengths=texts.lengths,
                 **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none),
             )
-            padded_states(network.transformer, batch.to(shim.device), subwords.pad_id)
+            token_states(network.transformer, batch.to(shim.device), subwords.pad_id)
     return time.perf_counter() - start
 
 

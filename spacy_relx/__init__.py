@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .library.corpora import make_bags as make_bags
     from .library.corpora import read_docs as read_docs
     from .library.corpora import split as split
+    from .library.encoders import init_encoder as init_encoder
     from .library.exports import export as export
     from .library.exports import to_frame as to_frame
     from .library.exports import to_networkx as to_networkx
@@ -78,6 +79,7 @@ _LAZY = {
     "facts": "library.extraction",
     "gold_example": "formats.mentions",
     "init_config": "library.configs",
+    "init_encoder": "library.encoders",
     "make_bags": "library.corpora",
     "predict": "library.extraction",
     "prelabel": "library.prelabelling",
@@ -136,6 +138,7 @@ __all__ = [
     "facts",
     "gold_example",
     "init_config",
+    "init_encoder",
     "make_bags",
     "merge_docs",
     "predict",

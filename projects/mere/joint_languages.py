@@ -182,7 +182,7 @@ class Grid:
         if run.langs in self.langs:
             dev = only(dev, folder / "dev.spacy", run.langs)
             test = only(test, folder / "test.spacy", run.langs)
-        command(["relx", "calibrate", model, dev, folder / "fitted"])
+        command(["relx", "calibrate", model, dev, "--output", folder / "fitted"])
         command(["relx", "evaluate", folder / "fitted", test, "--output", folder / "scores.json"])
         return json.loads((folder / "scores.json").read_text(encoding="utf8"))
 

@@ -89,7 +89,6 @@ def make_fact_extractor(
     RAISES: RelxError RX021, RX562 for thresholds of another form.
     """
     check_keys(name, label_thresholds)
-    require_extras(nlp, extras_of(model))
     return FactExtractor(
         nlp.vocab,
         model,
@@ -157,6 +156,7 @@ class FactExtractor(TrainedPipe):
         langs: set[str] = set()
         docs = _noting_langs(weigh_scores(nlp, (eg.x for eg in get_examples()), "fact_"), langs)
         self.model.initialize(X=(docs, None))
+        require_extras(nlp, extras_of(self.model))
         self.check_settings()
         self.check_cover(marker, get_examples(), nlp)
         if self._layer.langs:

@@ -56,6 +56,8 @@ class InstanceLayer(InstancesLayer[InstanceNetwork, PairScores]):
             return torch.zeros(())
         gold, instances = torch.from_numpy(targets), pair_instances(docs, self.max_tokens)
         rows = sample_pairs(gold, self.network.classifier.negative_ratio)
+        if rows is not None and not len(rows):
+            return torch.zeros(())
         if rows is not None:
             gold, instances = gold[rows], instances.select(rows.numpy())
         return self.network.loss(self._read(docs, instances), gold.to(self.device))

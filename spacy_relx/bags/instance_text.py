@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from spacy.tokens import Doc
@@ -26,7 +26,7 @@ class InstanceText(ABC, Generic[VectorsT]):
         package_extra: The extra of this package that it needs, "" for none.
     """
 
-    package_extra: ClassVar[str] = ""
+    package_extra: str = ""
 
     @abstractmethod
     def prepare(self, docs: Iterable[Doc]) -> int:

@@ -71,7 +71,10 @@ class InstancesLayer(TaskLayer[NetworkT, np.ndarray, PredictionT], Generic[Netwo
         super().__init__(marker_dropout)
         self.words, self.make, self.max_tokens = words, make, max_tokens
         self.langs = list(langs)
-        self.package_extra = words.package_extra
+
+    @property
+    def package_extra(self) -> str:
+        return self.words.package_extra
 
     def measure(self, docs: Iterable[Doc] | None) -> None:
         self.sizes["n_words"] = self.words.prepare(() if docs is None else docs)

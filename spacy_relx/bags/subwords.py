@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,8 +42,6 @@ class MarkedSubwords(InstanceText[SubwordEmbedding]):
         roles: Which markers tell head from tail: "uniform" (Ni et al. 2020: typed ones do not), "all", or "none".
     """
 
-    package_extra: ClassVar[str] = "transformers"
-
     transformer: TransformerSource
     markers: Literal["typed", "uniform"] = "typed"
     roles: Roles = "uniform"
@@ -58,6 +56,7 @@ class MarkedSubwords(InstanceText[SubwordEmbedding]):
     def prepare(self, docs: Iterable[Doc]) -> int:
         """Load the transformer; the Docs are not looked at."""
         self._loaded = load_transformer(self.transformer)
+        self.package_extra = self._loaded.package_extra
         return int(self._loaded.module.get_input_embeddings().num_embeddings)
 
     def saved(self, module: SubwordEmbedding) -> dict[str, Any]:
@@ -67,6 +66,7 @@ class MarkedSubwords(InstanceText[SubwordEmbedding]):
         if saved is None:
             raise RelxError("RX051", name="transformer", found="missing", wanted="saved with the weights", count=1)
         self._loaded = LoadedTransformer.from_dict(saved)
+        self.package_extra = self._loaded.package_extra
 
     def build(self, n_words: int) -> SubwordEmbedding:
         """RAISES: RelxError RX050 before the transformer is loaded, RX051, RX084 for other layers or another vocabulary
@@ -149,15 +149,17 @@ def find_subwords(
     """The subwords of the instances' Docs, and where in all of these, one Doc behind the other, windows, (n, 2), and
     mentions, (n, 2, 2), begin and end. A mention that has none (all space) gets its neighbour, in the window or not."""
     used, owners = np.unique(instances.docs, return_inverse=True)
-    parts = marking.subwords([docs[i] for i in used.tolist()])
+    order = np.argsort(owners, kind="stable")
+    breaks = np.split(instances.mentions[order], np.cumsum(np.bincount(owners))[:-1])
+    parts = marking.subwords([docs[i] for i in used.tolist()], None, [part.ravel() for part in breaks])
     first = offsets([len(part.ids) for part in parts])
     base = offsets([len(part.starts) for part in parts])[owners]
-    places = np.concatenate([part.starts + start for part, start in zip(parts, first)])
-    windows = places[base[:, None] + instances.windows]
-    spans = places[base[:, None, None] + instances.mentions]
-    starts = np.minimum(spans[:, :, 0], (first[owners + 1] - 1)[:, None])
-    ends = np.maximum(spans[:, :, 1], starts + 1)
-    low, high = np.minimum(windows[:, 0], starts.min(axis=1)), np.maximum(windows[:, 1], ends.max(axis=1))
+    opened = np.concatenate([part.starts + start for part, start in zip(parts, first)])
+    closed = np.concatenate([part.ends + start for part, start in zip(parts, first)])
+    starts = np.minimum(opened[base[:, None] + instances.mentions[:, :, 0]], (first[owners + 1] - 1)[:, None])
+    ends = np.maximum(closed[base[:, None] + instances.mentions[:, :, 1] - 1], starts + 1)
+    low = np.minimum(opened[base + instances.windows[:, 0]], starts.min(axis=1))
+    high = np.maximum(closed[base + instances.windows[:, 1] - 1], ends.max(axis=1))
     return [part.ids for part in parts], np.stack([low, high], axis=1), np.stack([starts, ends], axis=2)
 
 

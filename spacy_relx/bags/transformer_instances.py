@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from ..core.copies import copy_module
 from ..core.kernels.dropout import Dropout
-from ..core.kernels.flat_transformer import flat_states, padded_states, similar_runs
+from ..core.kernels.flat_transformer import similar_runs
 from ..core.precision import Precision, autocast, full_precision
 from ..core.settings import Probability, architecture
 from ..core.spans import span_rows
 from ..core.transformers.batch import MarkedBatch
+from ..core.transformers.bert import token_states
 from ..core.transformers.loading import LoadedTransformer
 from ..errors import RelxError
 from ..marked.marker_embedding import MarkerEmbedding
@@ -137,14 +138,14 @@ class TransformerEncoder(SentenceEncoder):
 
     def _states(self, words: Tensor, batch: InstanceBatch, marked: MarkedBatch) -> Tensor:
         if self.flat:
-            return flat_states(self.body, marked, self.pooling.rows(marked), words)
+            return token_states(self.body, marked, 0, self.pooling.rows(marked), words)
         lengths = batch.lengths.tolist()
         runs = similar_runs(lengths)
         sizes = [int(part.sum()) for part in batch.lengths.split(runs)]
         rows = torch.arange(len(batch), device=words.device)
         return torch.cat(
             [
-                padded_states(self.body, marked_batch(batch.select(some)), 0, part)
+                token_states(self.body, marked_batch(batch.select(some)), 0, None, part)
                 for some, part in zip(rows.split(runs), words.split(sizes))
             ]
         )

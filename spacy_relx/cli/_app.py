@@ -30,7 +30,7 @@ def _group(name: str, help: str) -> typer.Typer:
     return group
 
 
-init_app = _group("init", "Make a config.")
+init_app = _group("init", "Make a config, or the folder of an encoder.")
 data_app = _group("data", "Make and check training data.")
 graph_app = _group("graph", "Triples in a graph, and queries.")
 kb_app = _group("kb", "Embeddings of a knowledge base.")

@@ -2,6 +2,9 @@
 
 All give, for a pair, the score of "no relation" in column 0 and that of label i in column i + 1. A label is predicted
 when its score beats column 0 (or a threshold), so decoding need not know which classifier it was.
+
+In targets 1 is a label that holds, 0 one that does not, and `UNKNOWN` one of which that is not known: of data that is
+annotated in part. A pair of which nothing is known is no part of a loss.
 """
 
 from __future__ import annotations
@@ -51,13 +54,18 @@ class Classifier(nn.Module, ABC):
     def scores(self, logits: Tensor) -> Tensor:
         """Scores, *Shape:* (n_pairs, n_labels + 1), of what `forward` gave."""
 
+    def weights(self, targets: Tensor) -> Tensor:
+        """The weight of each pair in the loss, *Shape:* (n_pairs,); 0 where nothing is known."""
+        weights = torch.where((targets > 0).any(dim=1), 1.0, float(self.no_relation_weight))
+        return weights.masked_fill((targets < 0).all(dim=1), 0.0)
+
     @abstractmethod
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The mean loss of the pairs, weighted.
 
         Args:
             logits: What `forward` gave.
-            targets: *Shape:* (n_pairs, n_labels), 0 or 1.
+            targets: *Shape:* (n_pairs, n_labels), 0, 1 or `UNKNOWN`.
 
         Returns:
             A scalar.
@@ -72,7 +80,8 @@ MakeClassifier = Callable[[int, int], Classifier]
 class SoftmaxClassifier(Classifier):
     """`spacy_relx.SoftmaxClassifier.v1`: one label a pair, or none, by a softmax over no-relation and the labels.
 
-    A training pair that holds several labels asks for the probability of all of them together, -log sum_l p(l).
+    A training pair that holds several labels asks for the probability of all of them together, -log sum_l p(l). One
+    that holds none, but of which some labels are unknown, asks for that of no relation and these labels together.
     """
 
     multi_label = False
@@ -106,13 +115,17 @@ class SoftmaxClassifier(Classifier):
         return torch.softmax(full_precision(logits), dim=1)
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        negative = ~targets.any(dim=1)
-        gold = torch.cat([negative.unsqueeze(1), targets.bool()], dim=1)
+        holds, unknown = targets > 0, targets < 0
+        negative = ~holds.any(dim=1, keepdim=True)
+        gold = torch.cat([negative, holds | (unknown & negative)], dim=1)
         log_p = torch.log_softmax(full_precision(logits), dim=1)
-        losses = -torch.logsumexp(log_p.masked_fill(~gold, -torch.inf), dim=1)
+        losses = set_loss(log_p, gold)
         if self.label_smoothing:
-            losses = (1 - self.label_smoothing) * losses - self.label_smoothing * log_p.mean(dim=1)
-        weights = torch.where(negative, self.no_relation_weight, 1.0)
+            # unknown labels and no relation are one outcome
+            whole = (log_p.masked_fill(gold, 0.0).sum(dim=1) - losses) / (1 + (~gold).sum(dim=1))
+            uniform = torch.where((unknown & negative).any(dim=1), whole, log_p.mean(dim=1))
+            losses = (1 - self.label_smoothing) * losses - self.label_smoothing * uniform
+        weights = self.weights(targets)
         return (losses * weights).sum() / weights.sum().clamp(min=1e-8)
 
 
@@ -155,29 +168,45 @@ class MultiLabelClassifier(Classifier):
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = full_precision(logits)
-        weights = torch.where(targets.any(dim=1), 1.0, self.no_relation_weight)
+        weights = self.weights(targets)
         losses = nn.functional.binary_cross_entropy_with_logits(
-            logits, targets.to(logits.dtype), pos_weight=logits.new_tensor(self.positive_weight), reduction="none"
-        )
+            logits, (targets > 0).to(logits.dtype), pos_weight=logits.new_tensor(self.positive_weight), reduction="none"
+        ).masked_fill(targets < 0, 0.0)
         return (losses.sum(dim=1) * weights).sum() / weights.sum().clamp(min=1e-8)
 
 
-def sample_pairs(targets: Tensor, ratio: float | None) -> Tensor | None:
-    """Choose the pairs to train on: every related one, and for each of them `ratio` unrelated ones at random.
+def set_loss(log_p: Tensor, possible: Tensor) -> Tensor:
+    """-log of the probability that the outcome is one of those that are possible.
 
     Args:
-        targets: *Shape:* (n_pairs, n_labels).
+        log_p: *Shape:* (n, n_outcomes).
+        possible: The same, bool.
+
+    Returns:
+        *Shape:* (n,).
+    """
+    return -torch.logsumexp(log_p.masked_fill(~possible, -torch.inf), dim=1)
+
+
+def sample_pairs(targets: Tensor, ratio: float | None) -> Tensor | None:
+    """Choose the pairs to train on: every related one, and for each of them `ratio` unrelated ones at random; none of
+    which nothing is known.
+
+    Args:
+        targets: *Shape:* (n_pairs, n_labels), 0, 1 or `UNKNOWN`.
         ratio: Unrelated pairs for each related one, at least one in all; None for all.
 
     Returns:
         Their rows, int64, ascending; None for all.
     """
+    told = (targets >= 0).any(dim=1)
+    every = None if bool(told.all()) else told.nonzero().squeeze(1)
     if ratio is None:
-        return None
-    related = targets.any(dim=1)
-    negatives = (~related).nonzero().squeeze(1)
+        return every
+    related = (targets > 0).any(dim=1)
+    negatives = (told & ~related).nonzero().squeeze(1)
     wanted = max(1, round(float(related.sum()) * ratio))
     if wanted >= len(negatives):
-        return None
+        return every
     drawn = negatives[torch.randperm(len(negatives), device=targets.device)[:wanted]]
     return torch.cat([related.nonzero().squeeze(1), drawn]).sort().values

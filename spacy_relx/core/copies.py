@@ -12,12 +12,13 @@ _Module = TypeVar("_Module", bound=nn.Module)
 
 
 def copy_module(module: _Module, memo: dict[int, object] | None = None) -> _Module:
-    """A deep copy whose parameters have the original's share of the learning rate (attribute `lr_scale`), which is not
-    copied with them. memo: see `copy.deepcopy`."""
+    """A deep copy whose parameters have the original's attributes `lr_scale` and `storage`, which are not copied with
+    them. memo: see `copy.deepcopy`."""
     copied = copy.deepcopy(module, memo)
     for old, new in zip(module.parameters(), copied.parameters()):
-        if hasattr(old, "lr_scale"):
-            new.lr_scale = old.lr_scale  # type: ignore[attr-defined]
+        for name in ("lr_scale", "storage"):
+            if hasattr(old, name):
+                setattr(new, name, getattr(old, name))
     return copied
 
 

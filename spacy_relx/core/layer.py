@@ -43,7 +43,6 @@ class Layer(ABC, Generic[NetworkT]):
 
     Attributes:
         name: Name of the thinc model, and of the parameters in `[initialize]` patterns.
-        package_extra: The extra of this package that it needs, "" for none.
         needs_all_docs: Whether it is initialised with all training Docs; else a few show it its sizes.
         tells_langs: Whether its network knows of languages (`Task.langs`).
         task: What it is for.
@@ -51,7 +50,6 @@ class Layer(ABC, Generic[NetworkT]):
     """
 
     name: ClassVar[str]
-    package_extra: str = ""
     needs_all_docs: ClassVar[bool] = False
     tells_langs: bool = False
 
@@ -59,6 +57,11 @@ class Layer(ABC, Generic[NetworkT]):
         self.task = Task()
         self.sizes: dict[str, Any] = {}
         self._network: NetworkT | None = None
+
+    @property
+    def package_extra(self) -> str:
+        """The extra of this package that it needs, "" for none; asked when it is initialised."""
+        return ""
 
     @property
     def is_built(self) -> bool:

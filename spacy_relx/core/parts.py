@@ -53,6 +53,20 @@ def part_lengths(doc: Doc, max_tokens: int, by_rule: bool = False) -> np.ndarray
     return np.diff(starts, append=len(doc)).astype("int64")
 
 
+def piece_lengths(doc: Doc, max_tokens: int) -> np.ndarray:
+    """int64 (n_pieces,): tokens of the pieces of a Doc, each of as many whole sentences as have at most `max_tokens` in
+    all. A longer sentence is cut as `part_lengths` does. Sentences that are not set are found by rule."""
+    pieces: list[int] = []
+    room = 0
+    for size in part_lengths(doc, max_tokens, by_rule=True).tolist():
+        if size > room:
+            pieces.append(0)
+            room = max_tokens
+        pieces[-1] += size
+        room -= size
+    return np.array(pieces, dtype="int64")
+
+
 def codes_at(
     doc: Doc, starts: np.ndarray, read: Callable[[Doc], list[tuple[int, int, str]]] = get_sentence_langs
 ) -> list[str]:

@@ -16,6 +16,7 @@ from torch import nn
 from ..errors import RelxError
 from . import forks  # noqa: F401
 from .copies import copy_module
+from .storage import Saved, load_saved, save_weights, saved_shape
 
 if TYPE_CHECKING:
     from .layer import AnyLayer
@@ -138,25 +139,27 @@ class TorchShim(PyTorchShim):
             raise ValueError(f"a layer's bytes do not hold {', '.join(sorted(_SAVED))}")
         return self
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """All parameters and saved buffers by name."""
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self.module.state_dict().items()}
+    def weights(self) -> dict[str, Saved]:
+        """All parameters and saved buffers by name, as `storage` keeps them."""
+        return save_weights(self.module)
 
-    def load_weights(self, state: Mapping[str, np.ndarray]) -> None:
+    def load_weights(self, state: Mapping[str, Saved]) -> None:
         """Load what `weights` gave.
 
         Raises:
             RelxError: RX051 when they do not fit the network.
+            ValueError: For what is no weights.
         """
         wanted = self.module.state_dict()
-        wrong = sorted(set(state) ^ set(wanted))
-        wrong += [n for n in set(state) & set(wanted) if tuple(state[n].shape) != tuple(wanted[n].shape)]
+        found = {name: saved_shape(saved) for name, saved in state.items()}
+        wrong = sorted(set(found) ^ set(wanted))
+        wrong += [name for name in set(found) & set(wanted) if found[name] != tuple(wanted[name].shape)]
         if wrong:
             name = wrong[0]
-            found = tuple(state[name].shape) if name in state else "missing"
             need = tuple(wanted[name].shape) if name in wanted else "absent"
-            raise RelxError("RX051", name=name, found=found, wanted=need, count=len(wrong))
-        self.module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
+            raise RelxError("RX051", name=name, found=found.get(name, "missing"), wanted=need, count=len(wrong))
+        for name, saved in state.items():
+            load_saved(wanted[name], saved)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TorchShim:
         copied = copy.copy(self)

@@ -13,6 +13,8 @@ from ..errors import RelxError
 if TYPE_CHECKING:
     from .layer import AnyLayer
 
+#: Of a label in targets, beside 1 (it holds) and 0 (it does not): it is not known whether it holds.
+UNKNOWN = -1
 #: thinc's model of anything: spaCy's are of no particular types.
 AnyModel = Model[Any, Any]
 

@@ -65,18 +65,18 @@ def pipeline_name(meta: Mapping[str, Any]) -> tuple[str, str]:
     return f"{meta['lang']}_{meta.get('name') or 'pipeline'}", str(meta.get("version", ""))
 
 
-def require_extras(nlp: Language, extras: Iterable[str]) -> None:
+def require_extras(nlp: Language | None, extras: Iterable[str]) -> None:
     """Note what a pipeline needs of this package's extras in its meta, where `spacy package` looks: from the config it
     knows the package alone, without extras.
 
     Args:
-        nlp: The pipeline that a component is made for. What its meta requires already is kept.
+        nlp: The pipeline that a component is made for, None for no pipeline. What its meta requires already is kept.
         extras: Names of extras, "" for none.
     """
     from spacy.util import get_minor_version_range
 
     wanted = set(extras) - {""}
-    if not wanted:
+    if nlp is None or not wanted:
         return
     rest = get_minor_version_range(__version__)
     others = []

@@ -30,7 +30,7 @@ MESSAGES: Messages = {
         "RX144": "The bag of ({head}, {tail}) that starts with '{text}...' is malformed: {reason}. It must have one "
         "or more sentences, with sentence starts set, and two mentions for each in doc.spans['mentions'], "
         "head and tail, with their ids as kb_id. Make bags of annotated sentences with: python -m spacy relx "
-        "bags",
+        "data bags SENTENCES.spacy --output BAGS.spacy",
         "RX560": "The documents cannot be divided between {train} and {dev}: {reason}. Nothing was written. Use more "
         "data, another --split-by, or no second file (--dev).",
     },

@@ -120,7 +120,7 @@ MESSAGES: Messages = {
         "This message counts further mentions. In: {text!r}",
         "RX575": "{where}: a relation joins mentions in two texts, '{head}' and '{tail}', which are separate "
         "documents. The relation is left out. This message counts further relations. In: {text!r}",
-        "RX604": "{where}: the facts of this record are not read, because bags are made of relations (relx bags). This "
+        "RX604": "{where}: the facts of this record are not read, because bags are made of relations (relx data bags). This "
         "message counts further records. In: {text!r}",
         "RX576": "{where}: this text and the one at {other} have the same id, {id!r}, and count as one document "
         "wherever ids are used. Give each document its own id. This message counts further documents. In: "

@@ -33,17 +33,35 @@ class JointBatch(TensorBatch):
 
 
 @dataclass(frozen=True)
+class Known(TensorBatch):
+    """What the annotation of each Doc covers, see `Annotated`.
+
+    docs: (n_tokens,) int64, the Doc of each token. The others are bool. types: (n_docs, n_types), whether all mentions
+    of the type are annotated. labels: (n_docs, n_labels), the same of relations. mentions: (n_docs,), whether all
+    mentions are, of whatever type. pairs: (n_docs,), whether labels are known of all pairs; else of those alone that
+    relations name.
+    """
+
+    docs: Tensor
+    types: Tensor
+    labels: Tensor
+    mentions: Tensor
+    pairs: Tensor
+
+
+@dataclass(frozen=True)
 class JointTargets(TensorBatch):
     """What is to be found, tokens numbered through the batch. All int64.
 
-    spans: (n_mentions, 2) first token and end (exclusive). types: (n_mentions,) row of the entity type. relations:
-    (n_relations, 3) head, label, tail: rows of mentions, and of the label plus one; 0 is no-relation, for a pair of
-    mentions that is known to have none.
+    spans: (n_mentions, 2) first token and end (exclusive). types: (n_mentions,) row of the entity type, -1 where it is
+    not known. relations: (n_relations, 3) head, label, tail: rows of mentions, and of the label plus one; 0 is
+    no-relation, for a pair of mentions that is known to have none. known: None where all is annotated.
     """
 
     spans: Tensor
     types: Tensor
     relations: Tensor
+    known: Known | None = None
 
 
 @dataclass(frozen=True)

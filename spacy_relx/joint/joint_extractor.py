@@ -19,14 +19,14 @@ from ..core.component.score_weights import weigh_scores
 from ..core.component.seen import SeenPairs
 from ..core.component.trained import TrainedPipe, extras_of
 from ..core.task import AnyModel, Task, layer_of
-from ..data.extensions import get_lang, get_relations, get_sentence_langs, primary_code
+from ..data.extensions import get_annotated, get_lang, get_relations, get_sentence_langs, primary_code
 from ..data.found import add_mentions, add_relations
 from ..data.loading import require_extras
 from ..data.text_forms import normal_forms
 from ..data.thresholds import LabelThresholds, LangThresholds, check_keys
 from ..data.types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from ..errors import RelxError, warn
-from .targets import GoldMentions, Reach, joint_gold
+from .targets import GoldMentions, Reach, joint_gold, lacks_type
 
 if TYPE_CHECKING:
     from .layer import DocFound, JointGold, JointLayer
@@ -83,7 +83,6 @@ def make_joint_extractor(
 ) -> JointExtractor:
     """Make the component that finds mentions and relations: see `JointExtractor`. RAISES: RelxError RX562."""
     check_keys(name, label_thresholds)
-    require_extras(nlp, extras_of(model))
     return JointExtractor(
         nlp.vocab,
         model,
@@ -189,6 +188,7 @@ class JointExtractor(TrainedPipe):
         self._set_masks()
         docs = list(islice(weigh_scores(nlp, (eg.x for eg in get_examples()), "rel_"), N_SAMPLE_DOCS))
         self.model.initialize(X=(docs, None))
+        require_extras(nlp, extras_of(self.model))
         self.finish_initialize(source, start_from, train, langs.unseen)
         self.check_settings()
         self._check_reach(islice(get_examples(), N_COVER_DOCS))
@@ -215,7 +215,8 @@ class JointExtractor(TrainedPipe):
         by_lang: dict[str, set[str]] = {}
         for eg in examples:
             doc = eg.reference
-            types.update(mention.label for mention in GoldMentions(doc, self.spans_key).mentions)
+            mentions, annotated = GoldMentions(doc, self.spans_key).mentions, get_annotated(doc)
+            types.update(mention.label for mention in mentions if not lacks_type(mention, annotated))
             relations = [relation for relation in get_relations(doc) if relation.label != NO_RELATION]
             found |= {relation.label for relation in relations}
             for start, end, lang in get_sentence_langs(doc):

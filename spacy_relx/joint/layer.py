@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ..core.docs_to_batch import DocBatch, offsets
 from ..core.layer import Encoder, TaskModel, TokenTaskLayer, given, make_model
-from ..core.parts import part_codes, part_lengths
+from ..core.parts import Context, part_codes, part_lengths, piece_lengths
 from ..core.settings import Count, architecture
 from ..data.extensions import known_code
 from ..errors import RelxError
-from .batch import Finder, Found, JointBatch, JointTargets
+from .batch import Finder, Found, JointBatch, JointTargets, Known
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class JointGold:
         spans: (n_mentions, 2).
         types: (n_mentions,).
         relations: (n_relations, 3).
+        known: What the annotation covers, see `Known`: types, labels, mentions, pairs; None where that is everything.
     """
 
     spans: np.ndarray
     types: np.ndarray
     relations: np.ndarray
+    known: tuple[Sequence[bool], Sequence[bool], bool, bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
         finder: Makes the network.
         batch_tokens: As of `TokenTaskLayer`.
         max_tokens: As of `part_lengths`.
+        context: What is searched at once, see `build_joint_model`.
 
     Attributes:
         label_masks: For each language the rows of the labels that it has; languages that are not named have all.
@@ -68,9 +71,9 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
 
     name = "joint"
 
-    def __init__(self, finder: MakeFinder, batch_tokens: int, max_tokens: int):
+    def __init__(self, finder: MakeFinder, batch_tokens: int, max_tokens: int, context: Context = "sentence"):
         super().__init__(batch_tokens)
-        self.finder, self.max_tokens = finder, max_tokens
+        self.finder, self.max_tokens, self.context = finder, max_tokens, context
         self.label_masks: Mapping[str, Sequence[int]] = {}
 
     def build(self) -> Finder:
@@ -78,6 +81,8 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
 
     def parts(self, doc: Doc) -> np.ndarray:
         """int64 (n_parts,): tokens of the parts of a Doc in which mentions and relations are found."""
+        if self.context == "document":
+            return piece_lengths(doc, self.max_tokens)
         return part_lengths(doc, self.max_tokens, self.task.by_rule)
 
     def loss(self, docs: DocBatch, targets: Sequence[JointGold], tokens: Tensor | None) -> Tensor:
@@ -85,7 +90,9 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
         if not len(vectors):
             return vectors.sum() * 0.0
         batch = make_joint_batch(docs, [self.parts(doc) for doc in docs])
-        return self.network.loss(vectors, batch.to(self.device), make_targets(docs, targets).to(self.device))
+        sizes = self.task.n_markers - 1, self.task.n_labels
+        gold = make_targets(docs, targets, sizes).to(self.device)
+        return self.network.loss(vectors, batch.to(self.device), gold)
 
     def nothing(self) -> DocFound:
         return DocFound.nothing(self.task.n_labels)
@@ -111,7 +118,12 @@ class JointLayer(TokenTaskLayer[Finder, Sequence[JointGold], DocFound]):
 
 @architecture
 def build_joint_model(
-    encoder: Encoder, finder: MakeFinder, *, batch_tokens: Count = 8192, max_tokens: Count = 256
+    encoder: Encoder,
+    finder: MakeFinder,
+    *,
+    batch_tokens: Count = 8192,
+    max_tokens: Count = 256,
+    context: Context = "sentence",
 ) -> TaskModel:
     """`spacy_relx.JointModel.v1`: the model of `joint_extractor`, above any encoder.
 
@@ -120,13 +132,15 @@ def build_joint_model(
             `spacy_relx.LanguageEncoder.v1` around it.
         finder: `spacy_relx.AllTriples.v1` or `spacy_relx.OneTriple.v1`.
         batch_tokens: Tokens that are worked on at once in prediction. It bounds memory and changes no result.
-        max_tokens: Sentences (Docs, where sentences are not set) of more tokens are read in pieces; what the border of
-            a piece cuts is not found.
+        max_tokens: What has more tokens is read in pieces; what the border of a piece cuts is not found.
+        context: Where a mention and its relations are looked for: in each "sentence" (in the whole Doc where sentences
+            are not set and training had relations across sentences), or in the "document", that is in pieces of as many
+            whole sentences as have `max_tokens` tokens.
 
     Returns:
         The model.
     """
-    return make_model(JointLayer(finder, batch_tokens, max_tokens), encoder)
+    return make_model(JointLayer(finder, batch_tokens, max_tokens, context), encoder)
 
 
 def make_joint_batch(
@@ -148,20 +162,28 @@ def make_joint_batch(
     return JointBatch(torch.from_numpy(np.concatenate(parts)), allowed)
 
 
-def make_targets(docs: Sequence[Doc], gold: Sequence[JointGold]) -> JointTargets:
-    """Number tokens and mentions of the Docs through."""
+def make_targets(docs: Sequence[Doc], gold: Sequence[JointGold], sizes: tuple[int, int]) -> JointTargets:
+    """Number tokens and mentions of the Docs through. sizes: number of types and of labels."""
     tokens, mentions = offsets([len(doc) for doc in docs]), offsets([len(each.types) for each in gold])
     spans = [each.spans + start for each, start in zip(gold, tokens)]
     step = np.array([1, 0, 1])
     relations = [each.relations + start * step for each, start in zip(gold, mentions)]
     arrays = (spans, [each.types for each in gold], relations)
     shapes = ((0, 2), (0,), (0, 3))
-    return JointTargets(
-        *(
-            torch.from_numpy(np.concatenate([np.zeros(shape, "int64"), *parts]).astype("int64"))
-            for parts, shape in zip(arrays, shapes)
-        )
+    of_spans, of_types, of_relations = (
+        torch.from_numpy(np.concatenate([np.zeros(shape, "int64"), *parts]).astype("int64"))
+        for parts, shape in zip(arrays, shapes)
     )
+    return JointTargets(of_spans, of_types, of_relations, _known(docs, gold, sizes))
+
+
+def _known(docs: Sequence[Doc], gold: Sequence[JointGold], sizes: tuple[int, int]) -> Known | None:
+    if all(each.known is None for each in gold):
+        return None
+    everything = [True] * sizes[0], [True] * sizes[1], True, True
+    columns = zip(*(everything if each.known is None else each.known for each in gold))
+    owners = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
+    return Known(torch.from_numpy(owners), *(torch.tensor(column) for column in columns))
 
 
 def split_found(found: Found, lengths: Sequence[int]) -> list[DocFound]:

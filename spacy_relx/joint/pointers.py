@@ -8,11 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..core.classifiers import set_loss
 from ..core.kernels.dropout import Dropout
 from ..core.kernels.flat_transformer import similar_runs
 from ..core.settings import Count, Positive, Probability, architecture
 from ..core.transformers.batch import padded_rows
-from .batch import Finder, Found, JointBatch, JointTargets
+from .batch import Finder, Found, JointBatch, JointTargets, Known
 
 #: Tokens, padding counted, that are worked on at once: it bounds memory where a long sentence stands among short ones.
 TABLE_TOKENS = 16384
@@ -81,28 +82,48 @@ class OneTriple(Finder):
     def loss(self, tokens: Tensor, batch: JointBatch, targets: JointTargets) -> Tensor:
         """Eq. 12 as a mean over sentences; of several triples of a sentence one is drawn in each update.
 
-        A sentence without a pair is of no relation, and its pointers learn nothing. tokens: *Shape:* (n_tokens,
-        width). RETURNS: a scalar.
+        A sentence without a pair is of no relation, and its pointers learn nothing. Where the annotation does not cover
+        everything, it is of no relation or of one that is not covered; where that may be any, it is not counted.
+        tokens: *Shape:* (n_tokens, width). RETURNS: a scalar.
         """
         tokens = self.dropout(tokens)
-        drawn = draw_relations(batch, targets.spans, targets.relations)
+        relations = targets.relations if self.unrelated_pairs else targets.relations[targets.relations[:, 1] > 0]
+        drawn = draw_relations(batch, targets.spans, relations)
         owners = batch.owners()[targets.spans[drawn[:, 0], 0]]
         gold = torch.zeros_like(batch.lengths).index_copy(0, owners, drawn[:, 1])
         wanted = torch.cat([targets.spans[drawn[:, 0]], targets.spans[drawn[:, 2]]], dim=1)
         wanted = wanted - batch.parts()[owners, :1] - torch.tensor([0, 1, 0, 1], device=wanted.device)
         places = torch.full((len(gold), 4), -1, device=wanted.device).index_copy(0, owners, wanted)
+        possible = self._possible(batch, gold, places[:, 0] >= 0, targets.known)
         projected = self.of_tokens(tokens)
         relation = entity = tokens.new_zeros(())
         for rows, index, mask in tables(batch):
             logits = self.classifier(self.pool(tokens, index, mask))
-            relation = relation + nn.functional.cross_entropy(logits, gold[rows], reduction="sum")
+            if possible is None:
+                relation = relation + nn.functional.cross_entropy(logits, gold[rows], reduction="sum")
+            else:
+                told = (~possible[rows].all(dim=1)).nonzero().squeeze(1)
+                relation = relation + set_loss(torch.log_softmax(logits[told], dim=1), possible[rows[told]]).sum()
             paired = places[rows, 0] >= 0
             if not paired.any():
                 continue
             pointers = self.point(projected, index[paired], mask[paired], gold[rows[paired]])
             there = places[rows[paired]].flatten()
             entity = entity + nn.functional.cross_entropy(pointers.flatten(0, 1), there, reduction="sum")
-        return (self.relation_weight * relation + self.entity_weight / 2 * entity) / len(gold)
+        n = len(gold) if possible is None else (~possible.all(dim=1)).sum().clamp(min=1)
+        return (self.relation_weight * relation + self.entity_weight / 2 * entity) / n
+
+    def _possible(self, batch: JointBatch, gold: Tensor, paired: Tensor, known: Known | None) -> Tensor | None:
+        """bool (n_parts, n_labels + 1): the relations that each part may be of; None where that is known of all.
+
+        gold: the relation of each part that has a pair. paired: which have one.
+        """
+        if known is None:
+            return None
+        docs = known.docs[batch.parts()[:, 0]]
+        told = (known.mentions & known.pairs)[docs].unsqueeze(1)
+        others = nn.functional.pad(~(told & known.labels[docs]), (1, 0), value=True)
+        return torch.where(paired.unsqueeze(1), nn.functional.one_hot(gold, others.shape[1]).bool(), others)
 
     def forward(self, tokens: Tensor, batch: JointBatch) -> Found:
         """The best relation of each sentence and the best pair for it; nothing where head and tail are one place."""

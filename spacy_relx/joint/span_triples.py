@@ -12,13 +12,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ..core.classifiers import MakeClassifier
+from ..core.classifiers import MakeClassifier, set_loss
 from ..core.kernels.dropout import Dropout
 from ..core.pair_batch import PairBatch
 from ..core.settings import Count, NotNegative, Positive, Probability, architecture
+from ..core.task import UNKNOWN
 from ..relations.network import RelationNetwork
 from ..relations.pair_features import MakePairs, sum_rows
-from .batch import Finder, Found, JointBatch, JointTargets
+from .batch import Finder, Found, JointBatch, JointTargets, Known
 
 
 class SpanScorer(nn.Module):
@@ -119,8 +120,8 @@ class AllTriples(Finder):
         spans = self.spans.spans(batch)
         logits = self.spans(tokens, spans)
         gold, places = self._gold_types(spans, targets, len(tokens))
-        mention_loss = nn.functional.cross_entropy(logits, gold, reduction="sum") / len(tokens)
-        noise, noise_types = self._noise(spans, logits.detach(), gold, len(targets.spans))
+        mention_loss = self._mention_loss(spans, logits, gold, targets.known) / len(tokens)
+        noise, noise_types = self._noise(spans, logits.detach(), gold, targets)
         types = self._mixed_types(targets.types, logits.detach(), places)
         pairs = self._pair_batch(batch, torch.cat([targets.spans, noise]), torch.cat([types, noise_types]))
         labels = self._gold_labels(pairs, targets, self.relations.classifier.n_labels)
@@ -147,24 +148,43 @@ class AllTriples(Finder):
         return Found(found, types, sure, pairs.pairs, torch.cat([none, labels], dim=1))
 
     def _gold_types(self, spans: Tensor, targets: JointTargets, n_tokens: int) -> tuple[Tensor, Tensor]:
-        """int64 (n_spans,): 0 or the type's row plus one; of a span with two types one. Mentions that are too long to
-        be spans are left out here, and are still paired. And int64 (n_mentions,): the span of each, -1 for none."""
+        """int64 (n_spans,): 0 or the type's row plus one; of a span with two types one; -1 for a mention of unknown
+        type. Mentions that are too long to be spans are left out here, and are still paired. And int64 (n_mentions,):
+        the span of each, -1 for none."""
         keys = spans[:, 0] * (n_tokens + 1) + spans[:, 1]
         wanted = targets.spans[:, 0] * (n_tokens + 1) + targets.spans[:, 1]
         rows = find_keys(keys, wanted)
         there = rows >= 0
         gold = torch.zeros(len(spans), dtype=torch.int64, device=spans.device)
-        return gold.index_copy(0, rows[there], targets.types[there] + 1), rows
+        types = torch.where(targets.types < 0, -1, targets.types + 1)
+        return gold.index_copy(0, rows[there], types[there]), rows
+
+    def _mention_loss(self, spans: Tensor, logits: Tensor, gold: Tensor, known: Known | None) -> Tensor:
+        """The sum over spans. A span that is not annotated is none, or a mention of a type that the annotation does not
+        cover."""
+        if known is None:
+            return nn.functional.cross_entropy(logits, gold, reduction="sum")
+        none, typed = (gold == 0).unsqueeze(1), nn.functional.one_hot(gold.clamp(min=0), logits.shape[1]).bool()
+        types = (gold < 0).unsqueeze(1) | (none & ~known.types[known.docs[spans[:, 0]]])
+        possible = torch.cat([none, types], dim=1) | (typed & (gold >= 0).unsqueeze(1))
+        rows = (~possible.all(dim=1)).nonzero().squeeze(1)
+        return set_loss(torch.log_softmax(logits[rows], dim=1), possible[rows]).sum()
 
     def _mixed_types(self, types: Tensor, logits: Tensor, places: Tensor) -> Tensor:
-        """The gold types, some of them replaced by the model's own. places: the span of each mention, -1 for none."""
-        swap = (torch.rand(len(types), device=types.device) < self.type_noise) & (places >= 0)
+        """The gold types, unknown and some other ones replaced by the model's own. places: the span of each mention, -1
+        for none. RETURNS: -1 where there is neither."""
+        swap = ((torch.rand(len(types), device=types.device) < self.type_noise) | (types < 0)) & (places >= 0)
         return torch.where(swap, logits[places, 1:].argmax(dim=1), types)
 
-    def _noise(self, spans: Tensor, logits: Tensor, gold: Tensor, n_gold: int) -> tuple[Tensor, Tensor]:
-        """Spans that are taken for mentions and are none, the surest first, and their types."""
+    def _noise(self, spans: Tensor, logits: Tensor, gold: Tensor, targets: JointTargets) -> tuple[Tensor, Tensor]:
+        """Spans that are taken for mentions and are none, the surest first, and their types. Where the annotation does
+        not cover all mentions, or nothing of other pairs, there are none."""
         sure = 1 - torch.softmax(logits, dim=1)[:, 0]
-        wrong = ((sure > self.threshold) & (gold == 0)).nonzero().squeeze(1)
+        wrong_ones, n_gold, known = (sure > self.threshold) & (gold == 0), len(targets.spans), targets.known
+        if known is not None:
+            told = (known.mentions & known.pairs & known.labels.any(dim=1))[known.docs]
+            wrong_ones, n_gold = wrong_ones & told[spans[:, 0]], int(told[targets.spans[:, 0]].sum())
+        wrong = wrong_ones.nonzero().squeeze(1)
         limit = int(self.max_noise * max(n_gold, 1))
         if len(wrong) > limit:
             wrong = wrong[torch.topk(sure[wrong], limit).indices]
@@ -181,14 +201,19 @@ class AllTriples(Finder):
         )
 
     def _gold_labels(self, pairs: PairBatch, targets: JointTargets, n_labels: int) -> Tensor:
-        """float32 (n_pairs, n_labels), 1 where a gold relation holds."""
+        """float32 (n_pairs, n_labels), 1 where a gold relation holds, `UNKNOWN` where that is not known."""
         labels = torch.zeros(len(pairs), n_labels, device=pairs.pairs.device)
-        related = targets.relations[targets.relations[:, 1] > 0]
+        relations, known = targets.relations, targets.known
         n = len(pairs.mention_spans) + 1
         keys, order = torch.sort(pairs.pairs[:, 0] * n + pairs.pairs[:, 1])
-        rows = find_keys(keys, related[:, 0] * n + related[:, 2])
-        there = rows >= 0
-        labels[order[rows[there]], related[there, 1] - 1] = 1.0
+        rows = find_keys(keys, relations[:, 0] * n + relations[:, 2])
+        relations, rows = relations[rows >= 0], order[rows[rows >= 0]]
+        related = relations[:, 1] > 0
+        labels[rows[related], relations[related, 1] - 1] = 1.0
+        if known is not None:
+            docs = known.docs[pairs.mention_spans[pairs.pairs[:, 0], 0]]
+            told = known.pairs[docs].index_fill(0, rows, True)
+            labels[(labels == 0) & ~(told.unsqueeze(1) & known.labels[docs])] = UNKNOWN
         return labels
 
     def _keep(self, batch: JointBatch, spans: Tensor, sure: Tensor) -> Tensor:

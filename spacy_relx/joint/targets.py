@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..data.extensions import get_relations
+from ..data.annotated import ALL, NAMED, Annotated
+from ..data.extensions import get_annotated, get_relations
 from ..data.places import current_spans
-from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
+from ..data.types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention
 
 if TYPE_CHECKING:
     from .layer import JointGold
@@ -70,29 +71,45 @@ def joint_gold(
     place = _TokenPlaces(eg.reference, eg.predicted)
     gold = GoldMentions(eg.reference, spans_key)
     rows: dict[int | None, int] = {}
+    annotated = get_annotated(eg.reference)
     spans: list[tuple[int, int]] = []
     kinds: list[int] = []
     for row, mention in enumerate(gold.mentions):
         span = place(mention.start, mention.end)
         if span is None:
             continue
-        if not untyped and mention.label not in types:
+        hidden = not untyped and lacks_type(mention, annotated)
+        if not untyped and not hidden and mention.label not in types:
             raise KeyError(("type", mention.label))
         rows[row] = len(spans)
         spans.append(span)
-        kinds.append(0 if untyped else types[mention.label])
+        kinds.append(-1 if hidden else 0 if untyped else types[mention.label])
     relations = []
     for relation in get_relations(eg.reference):
-        if relation.label == NO_RELATION:
+        if relation.label == NO_RELATION and annotated.pairs != NAMED:
             continue
-        if relation.label not in labels:
+        if relation.label not in labels and relation.label != NO_RELATION:
             raise KeyError(("relation", relation.label))
         head, tail = (rows.get(gold.row(mention)) for mention in (relation.head, relation.tail))
         if head is not None and tail is not None:
-            relations.append((head, labels[relation.label] + 1, tail))
-    if unrelated_pairs and not relations and len(spans) == 2:
+            relations.append((head, labels.get(relation.label, -1) + 1, tail))
+    if unrelated_pairs and not relations and len(spans) == 2 and annotated.is_whole:
         relations.append((0, 0, 1))
-    return JointGold(_array(spans, (0, 2)), _array(kinds, (0,)), _array(relations, (0, 3)))
+    known = None if annotated.is_whole else _known(annotated, labels, types)
+    return JointGold(_array(spans, (0, 2)), _array(kinds, (0,)), _array(relations, (0, 3)), known)
+
+
+def lacks_type(mention: Mention, annotated: Annotated) -> bool:
+    """Whether a gold mention is of unknown type."""
+    return mention.label == UNTYPED and annotated.mentions != ALL
+
+
+def _known(
+    annotated: Annotated, labels: Iterable[str], types: Iterable[str]
+) -> tuple[list[bool], list[bool], bool, bool]:
+    """See `JointGold.known`."""
+    of_types, of_labels = [*map(annotated.has_type, types)], [*map(annotated.has_label, labels)]
+    return of_types, of_labels, annotated.mentions == ALL, annotated.pairs == ALL
 
 
 def _array(values: Sequence[object], shape: tuple[int, ...]) -> np.ndarray:

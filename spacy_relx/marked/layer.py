@@ -13,12 +13,12 @@ from torch.utils.checkpoint import checkpoint
 
 from ..core.classifiers import MakeClassifier, sample_pairs
 from ..core.docs_to_batch import DocBatch, offsets, sub_batches
-from ..core.kernels.flat_transformer import BERT_LIKE
 from ..core.layer import TaskLayer, TaskModel, make_model
 from ..core.parts import Context, codes_at, reads_sentences, route_rows, warn_of_unrouted
 from ..core.precision import Precision
 from ..core.settings import Count, Probability, architecture
 from ..core.transformers.batch import MarkedBatch
+from ..core.transformers.bert import BERT_LIKE
 from ..core.transformers.layer import TransformerLayer
 from ..core.transformers.loading import TransformerSource, set_training, text_length
 from ..data.extensions import get_routes
@@ -151,7 +151,8 @@ class MarkedLayer(TransformerLayer[MarkedNetwork], TaskLayer[MarkedNetwork, np.n
         starts = [sentence_starts(docs[i]) if by_sentence else np.zeros(1, "int64") for i in used]
         texts: list[MarkedDoc] = []
         order = [np.zeros(0, "int64")]
-        for i, at, part in zip(used, starts, self.loaded.subwords([docs[i] for i in used], starts)):
+        breaks = [docs.candidates[i].spans.astype("int64").ravel() for i in used]
+        for i, at, part in zip(used, starts, self.loaded.subwords([docs[i] for i in used], starts, breaks)):
             spans, markers = docs.candidates[i].spans, marking.known(docs.markers_of(i))
             cut, places = cut_sentences(
                 MarkedDoc(docs[i], part, spans, markers, pairs[i], self._routes(docs[i], spans)), at
@@ -174,6 +175,8 @@ class MarkedLayer(TransformerLayer[MarkedNetwork], TaskLayer[MarkedNetwork, np.n
             return torch.zeros(())
         gold = torch.from_numpy(targets)
         rows = sample_pairs(gold, self.network.classifier.negative_ratio)
+        if rows is not None and not len(rows):
+            return torch.zeros(())
         if rows is not None:
             gold = gold[rows]
         plan, order = self.plan(docs, None if rows is None else rows.numpy(), self.mode)
@@ -343,7 +346,7 @@ class _Steps:
     def __init__(self, network: MarkedNetwork, plan: PairPlan | MentionPlan, gold: Tensor, device: torch.device):
         self._network, self._plan, self._gold, self._device = network, plan, gold, device
         self._vectors = _VectorsApart(plan)
-        self._weights = torch.where(gold.any(dim=1), 1.0, float(network.classifier.no_relation_weight))
+        self._weights = network.classifier.weights(gold)
 
     def together(self, items: np.ndarray, again: bool) -> Tensor:
         """Loss of the pairs in some texts. again: forget the intermediate values, and compute them again when the

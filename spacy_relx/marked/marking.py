@@ -130,7 +130,7 @@ def cut_sentences(doc: MarkedDoc, starts: np.ndarray) -> tuple[list[MarkedDoc], 
     used, texts = np.unique(low * len(starts) + high, return_inverse=True)
     order = np.argsort(texts, kind="stable")
     bounds = bounds_of(texts, len(used))
-    ends = np.append(starts[1:], len(doc.subwords.starts) - 1)
+    ends = np.append(starts[1:], len(doc.subwords.starts))
     parts = []
     for row, key in enumerate(used.tolist()):
         one, two = divmod(key, len(starts))

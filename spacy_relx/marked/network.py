@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from ..core.chunks import chunked_logits
 from ..core.classifiers import Classifier
-from ..core.kernels.flat_transformer import flat_states, padded_states
 from ..core.precision import Precision, autocast, full_precision
 from ..core.transformers.batch import MarkedBatch
+from ..core.transformers.bert import token_states
 from ..languages.switcher import LanguageSwitcher
 from .mention_pairs import EntityPairs
 from .pooling import EntityPooling
@@ -19,11 +19,11 @@ class MarkedNetwork(nn.Module):
     """Ni et al. 2020, figure 1, for texts with one pair each or with many.
 
     Args:
-        transformer: An encoder of Hugging Face.
+        transformer: A pre-trained encoder.
         pooling: States -> entity vectors.
         pairs: Entity vectors -> pair vectors.
         classifier: Pair vectors -> labels.
-        flat: Whether the transformer is BERT-like (`kernels.flat_transformer`).
+        flat: Whether the transformer is BERT-like, and reads texts without padding.
         pad_id: Id of padding, for those that are not.
         precision: As of `precision.autocast`; what follows the transformer is in full precision.
         batch_pairs: Pairs that are scored at once.
@@ -61,11 +61,8 @@ class MarkedNetwork(nn.Module):
     def encode(self, batch: MarkedBatch) -> Tensor:
         """*Shape:* (n_rows + markers beside, width): states of the last layer, as far as they are read."""
         with self.autocast(batch.ids.device):
-            if self.flat:
-                needed = None if self.pairs.reads_text else self.pooling.rows(batch)
-                states = flat_states(self.transformer, batch, needed)
-            else:
-                states = padded_states(self.transformer, batch, self.pad_id)
+            needed = None if self.pairs.reads_text else self.pooling.rows(batch)
+            states = token_states(self.transformer, batch, self.pad_id, needed)
         return full_precision(states)
 
     def entities(self, batch: MarkedBatch) -> tuple[Tensor, Tensor]:

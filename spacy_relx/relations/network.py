@@ -31,11 +31,13 @@ class RelationNetwork(nn.Module):
         Args:
             tokens: *Shape:* (n_tokens, width).
             batch: The pairs.
-            targets: *Shape:* (n_pairs, n_labels), 0 or 1.
+            targets: *Shape:* (n_pairs, n_labels), 0, 1 or `UNKNOWN`.
         """
         rows = sample_pairs(targets, self.classifier.negative_ratio)
         if rows is not None:
             batch, targets = batch.select(rows), targets[rows]
+        if not len(batch):
+            return tokens.sum() * 0.0
         return self.classifier.loss(self._logits(tokens, batch), targets)
 
     def forward(self, tokens: Tensor, batch: PairBatch) -> Tensor:

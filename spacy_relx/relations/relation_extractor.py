@@ -90,7 +90,6 @@ def make_relation_extractor(
     RAISES: RelxError RX021, RX562 (thresholds), RX021 (types).
     """
     check_keys(name, label_thresholds)
-    require_extras(nlp, extras_of(model))
     return RelationExtractor(
         nlp.vocab,
         model,
@@ -176,6 +175,7 @@ class RelationExtractor(TrainedPipe):
             docs = list(islice(docs, N_SAMPLE_DOCS))
         self.set_task(int(getattr(marker, "n_markers", 1)), langs)
         self.model.initialize(X=(docs, None))
+        require_extras(nlp, extras_of(self.model))
         self.finish_initialize(source, start_from, train, langs.unseen)
         self.check_settings()
         self.check_cover(marker, get_examples(), nlp)
@@ -272,19 +272,24 @@ class RelationExtractor(TrainedPipe):
         flat = np.concatenate(list(scores)) if len(scores) else np.zeros((0, len(self.labels) + 1), "float32")
         if not len(flat):
             return 0.0, [np.zeros_like(part) for part in scores]
+        holds, unknown = np.greater(targets, 0), np.less(targets, 0)
+        told: np.ndarray = (~unknown).any(axis=1)
+        n = max(int(told.sum()), 1)
         if self._multi_label:
-            held = np.clip(np.where(targets > 0, flat[:, 1:], 1 - flat[:, 1:]), 1e-8, None)
+            held = np.where(unknown, 1.0, np.clip(np.where(holds, flat[:, 1:], 1 - flat[:, 1:]), 1e-8, None))
             likelihood = held.prod(axis=1)
-            gradient = np.pad(np.where(targets > 0, -1.0, 1.0) / held / len(flat), ((0, 0), (1, 0)))
+            sign = np.where(unknown, 0.0, np.where(holds, -1.0, 1.0))
+            gradient = np.pad(sign / held / n, ((0, 0), (1, 0)))
         else:
-            gold = np.concatenate([~targets.any(axis=1, keepdims=True), targets > 0], axis=1)
+            negative = ~holds.any(axis=1, keepdims=True)
+            gold = np.concatenate([negative, holds | (unknown & negative)], axis=1)
             likelihood = np.clip((flat * gold).sum(axis=1), 1e-8, None)
-            gradient = -(gold / likelihood[:, None]) / len(flat)
+            gradient = -(gold * told[:, None] / likelihood[:, None]) / n
         parts = np.split(gradient.astype("float32"), np.cumsum([len(part) for part in scores])[:-1])
-        return float(-np.log(likelihood).mean()), parts
+        return float(-np.log(likelihood[told]).sum() / n), parts
 
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
-        """float32 (n_pairs, n_labels), 1 where the gold relation holds, for all candidate pairs in a row.
+        """float32 (n_pairs, n_labels), as of `pair_targets`, for all candidate pairs in a row.
 
         Mentions are matched by their characters, so the two Docs may be tokenized differently.
         """

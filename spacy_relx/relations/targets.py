@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..core.component.cover import Cover
-from ..data.extensions import get_candidates, get_relations
-from ..data.types import NO_RELATION, Candidates, Mention
+from ..core.task import UNKNOWN
+from ..data.annotated import ALL, NAMED
+from ..data.extensions import GoldMentions, get_annotated, get_candidates, get_gold_mentions, get_relations
+from ..data.places import current_spans
+from ..data.types import MENTIONS_KEY, NO_RELATION, Candidates, Mention
 from ..errors import RelxError
 
 
@@ -18,22 +21,24 @@ def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
     """What is to be learned about the candidate pairs of one Doc.
 
     Mentions are matched by their characters, so the two Docs may be tokenized differently. columns: of each label.
-    name: of the component, for errors. RETURNS: float32 (n_pairs, n_labels), 1 where the gold relation holds.
+    name: of the component, for errors. RETURNS: float32 (n_pairs, n_labels), 1 where the gold relation holds, 0 where
+    it does not, `UNKNOWN` where the annotation does not say it.
     RAISES: RelxError RX055 for a relation without a column.
     """
     candidates = get_candidates(eg.predicted)
     targets = np.zeros((len(candidates), len(columns)), dtype="float32")
-    relations = get_relations(eg.reference)
-    if not len(candidates) or not len(relations):
+    relations, annotated = get_relations(eg.reference), get_annotated(eg.reference)
+    if not len(candidates) or (not len(relations) and annotated.is_whole):
         return targets
+    told = np.zeros(len(candidates), "bool")
     rows = _mention_rows(eg.predicted, candidates)
     n = candidates.n_mentions
     keys = candidates.pairs[:, 0].astype("int64") * n + candidates.pairs[:, 1]
     order = np.argsort(keys, kind="stable")
     for relation in relations:
-        if relation.label == NO_RELATION:
+        if relation.label == NO_RELATION and annotated.pairs != NAMED:
             continue
-        if relation.label not in columns:
+        if relation.label not in columns and relation.label != NO_RELATION:
             text = eg.reference.text[:60]
             raise RelxError("RX055", kind="relation", value=relation.label, name=name, text=text)
         head, tail = (_find(rows, eg.reference, m) for m in (relation.head, relation.tail))
@@ -41,8 +46,28 @@ def pair_targets(eg: Example, columns: dict[str, int], name: str) -> np.ndarray:
             continue  # a mention that was not predicted: the scorer counts it as missed, there is no pair to train on
         place = np.searchsorted(keys, head * n + tail, sorter=order)
         if place < len(keys) and keys[order[place]] == head * n + tail:
-            targets[order[place], columns[relation.label]] = 1.0
+            told[order[place]] = True
+            if relation.label != NO_RELATION:
+                targets[order[place], columns[relation.label]] = 1.0
+    if not annotated.is_whole:
+        _hide_unknown(targets, eg, candidates, told, [annotated.has_label(label) for label in columns])
     return targets
+
+
+def _hide_unknown(
+    targets: np.ndarray, eg: Example, candidates: Candidates, named: np.ndarray, labels: Sequence[bool]
+) -> None:
+    """Make targets `UNKNOWN` of which the annotation says nothing. named: bool (n_pairs,), the pairs of gold relations.
+    labels: of each column whether the annotation covers it."""
+    annotated = get_annotated(eg.reference)
+    told = named if annotated.pairs == NAMED else np.ones(len(targets), "bool")
+    if annotated.mentions != ALL and get_gold_mentions(eg.predicted) in (None, GoldMentions.TRAINING):
+        doc = eg.reference
+        gold = {_characters(doc, span) for span in current_spans([*doc.ents, *doc.spans.get(MENTIONS_KEY, ())])}
+        gold |= {_characters(doc, end) for relation in get_relations(doc) for end in (relation.head, relation.tail)}
+        is_gold = np.array([_characters(eg.predicted, mention) in gold for mention in candidates.mentions])
+        told = told & is_gold[candidates.pairs].all(axis=1)
+    targets[(targets == 0) & ~(told[:, None] & np.asarray(labels))] = UNKNOWN
 
 
 def pair_cover(eg: Example, labels: Container[str]) -> Cover:
@@ -85,6 +110,6 @@ def _tokens(mention: Mention) -> tuple[int, int]:
     return mention.start, mention.end
 
 
-def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:
+def _characters(doc: Doc, mention: Mention | Span) -> tuple[int, int]:
     last = doc[mention.end - 1]
     return doc[mention.start].idx, last.idx + len(last)

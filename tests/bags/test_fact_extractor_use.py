@@ -64,7 +64,7 @@ def test_a_relation_that_is_not_among_the_labels(trained):
     nlp = make_nlp()
     train(nlp, steps=1)
     examples = make_examples(nlp.vocab, [("ann", "acme", ["owns"], ["Ann|h owns Acme|t"])])
-    with pytest.raises(RelxError, match=r"RX055.*owns.*ann.*acme"):
+    with pytest.raises(RelxError, match=r"RX055.*owns.*Ann owns Acme"):
         nlp.update(examples)
 
 
@@ -84,7 +84,7 @@ def test_a_loss_that_is_not_finite():
     nlp = make_nlp()
     train(nlp, steps=1)
     with torch.no_grad():
-        network(nlp).head.classifier.bias.fill_(float("nan"))
+        network(nlp).classifier.classifier.bias.fill_(float("nan"))
     with pytest.raises(RelxError, match="RX056"):
         nlp.update(make_examples(nlp.vocab))
 

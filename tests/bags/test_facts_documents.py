@@ -12,7 +12,7 @@ from support.bag import LABELS, bag_docs, extractor, make_bag, make_nlp, model_c
 from support.started import started
 from typer.testing import CliRunner
 
-from spacy_relx.bags import layer as bag_layer
+from spacy_relx.bags.layer import BagLayer, _n_tokens
 from spacy_relx.cli import relx_app
 from spacy_relx.errors import RelxWarning
 from spacy_relx.formats.bag_files import BagReport
@@ -59,13 +59,13 @@ def test_a_sentence_is_evidence_once(nlp):
 
 def test_memory_is_bounded_by_the_tokens_of_instances(nlp, monkeypatch):
     sizes = []
-    predict_batch = bag_layer._predict_batch
+    predict = BagLayer._predict
 
-    def counted(reader, model, docs):
+    def counted(layer, docs):
         sizes.append(sum(len(doc._.candidates) * 11 for doc in docs))
-        return predict_batch(reader, model, docs)
+        return predict(layer, docs)
 
-    monkeypatch.setattr(bag_layer, "_predict_batch", counted)
+    monkeypatch.setattr(BagLayer, "_predict", counted)
     names = [(i, i + 1, "PERSON", f"q{i}") for i in range(6)]
     words = [f"w{i}" for i in range(11)]
     docs = [text_doc(nlp.vocab, " ".join(words), names) for _ in range(20)]
@@ -148,4 +148,4 @@ def test_documents_that_give_no_bag_are_counted(nlp):
 
 def test_bags_have_as_many_tokens_as_words(nlp):
     for doc in bag_docs(nlp):
-        assert bag_layer._n_tokens(doc) == len(doc)
+        assert _n_tokens(doc) == len(doc)

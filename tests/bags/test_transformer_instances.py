@@ -91,7 +91,7 @@ class Naive:
 
     def _pieces(self, doc):
         part = self.subwords([doc])[0]
-        return np.split(part.ids, part.starts[1:-1])
+        return [part.ids[a:b] for a, b in zip(part.starts, part.ends)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -202,7 +202,7 @@ def test_long_sentences_fit_the_transformer(folders):
         ]
         _, batch, vectors = encode(nlp, [nlp.get_pipe("entity_type_marker")(doc)])
         texts = [
-            subwords.tokenizer.convert_ids_to_tokens([min(i, subwords.tokenizer.vocab_size) for i in part.tolist()])
+            [subwords.tokenizer.id_to_token(i) for i in part.tolist()]
             for part in batch.tokens.split(batch.lengths.tolist())
         ]
         assert len(vectors) == 2 and all(60 <= len(text) <= 64 for text in texts)

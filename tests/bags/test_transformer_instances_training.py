@@ -117,12 +117,12 @@ def test_learning_rates_and_frozen_parts(folders):
     module = network(nlp)
     scales = {name: getattr(p, "lr_scale", 1.0) for name, p in module.named_parameters()}
     assert scales["words.table.markers.weight"] == 0.5 and scales["words.table.words.weight"] == 0.125
-    assert {scale for name, scale in scales.items() if "encoder.body.encoder.layer.1." in name} == {0.5}
-    assert {scale for name, scale in scales.items() if "encoder.body.encoder.layer.0." in name} == {0.25}
-    assert {scale for name, scale in scales.items() if name.startswith("head.")} == {1.0}
+    assert {scale for name, scale in scales.items() if "encoder.body.layers.1." in name} == {0.5}
+    assert {scale for name, scale in scales.items() if "encoder.body.layers.0." in name} == {0.25}
+    assert {scale for name, scale in scales.items() if name.startswith("classifier.")} == {1.0}
     frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
-    assert "words.table.words.weight" in frozen and "encoder.body.embeddings.position_embeddings.weight" in frozen
-    assert all(".layer.0." in name or ".embeddings." in name or name == "words.table.words.weight" for name in frozen)
+    assert "words.table.words.weight" in frozen and "encoder.body.embeddings.positions.weight" in frozen
+    assert all(".layers.0." in name or ".embeddings." in name or name == "words.table.words.weight" for name in frozen)
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     train(nlp, examples, optimizer, 1)
     changed = {name for name, p in module.named_parameters() if not torch.equal(p, before[name])}
@@ -154,7 +154,7 @@ def test_perturbation_of_subwords_only(folders, scope):
     before = {name: p.detach().clone() for name, p in module.named_parameters()}
     module.encoder.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0].detach(), inputs[1])))
     positions = []
-    module.encoder.body.embeddings.position_embeddings.register_forward_hook(
+    module.encoder.body.embeddings.positions.register_forward_hook(
         lambda _, inputs, output: positions.append(output.detach())
     )
     loss, backprop = model_of(nlp).begin_update((docs, targets))
@@ -171,7 +171,7 @@ def test_perturbation_of_subwords_only(folders, scope):
     assert all(torch.equal(p, before[name]) for name, p in module.named_parameters())
     plain, *_ = make_bag_nlp(bag_config(folders["bert"]))
     assert loss > model_of(plain).begin_update((docs, targets))[0] + 0.01
-    assert module.encoder.body.embeddings.position_embeddings.weight.grad.abs().sum() > 0
+    assert module.encoder.body.embeddings.positions.weight.grad.abs().sum() > 0
 
 
 def test_adversarial_training_learns(folders):
@@ -203,10 +203,10 @@ def test_each_language_has_its_own_layers(folders, tmp_path):
     nlp, examples, optimizer = make_bag_nlp(multilingual_config(folders["bert"]))
     module = network(nlp)
     bodies = [encoder.body for encoder in [*module.individual, *module.consistent]]
-    weights = [body.encoder.layer[0].output.dense.weight for body in bodies]
+    weights = [body.layers[0].down.weight for body in bodies]
     assert len({weight.data_ptr() for weight in weights}) == 4
     assert all(torch.equal(weight, weights[0]) for weight in weights)
-    assert sum("word_embeddings" in name or "words.weight" in name for name in module.state_dict()) == 1
+    assert sum("words.weight" in name for name in module.state_dict()) == 1
     losses = train(nlp, examples, optimizer, 15)
     assert losses[-1] < 0.5 * losses[0]
     assert not torch.equal(weights[0], weights[1])

@@ -30,6 +30,7 @@ COMMANDS = dict(all_commands(typer.main.get_command(relx_app)))
 #: Command -> the call of the library that does the same; one that is called alike is left out.
 CALLS = {
     "init config": "init_config",
+    "init encoder": "init_encoder",
     "data bags": "make_bags",
     "graph build": "build_graph",
     "graph query": "query_graph",

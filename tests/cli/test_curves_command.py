@@ -310,7 +310,7 @@ def test_outputs_that_cannot_be(metrics, tmp_path):
     folder, _ = metrics
     run = f"a={folder}/gru.json"
     assert "RX368" in invoke("compare", run, "--curves", tmp_path / "a.gif", exit_code=1).stderr
-    assert "RX197" in invoke("compare", run, "--curves", tmp_path / "a.svg", "--recall-max", "0", exit_code=1).stderr
+    assert "RX021" in invoke("compare", run, "--curves", tmp_path / "a.svg", "--recall-max", "0", exit_code=1).stderr
     assert (
         "RX189"
         in invoke("compare", run, "--curves", tmp_path / "a.svg", "--output", f"{folder}/gru.json", exit_code=1).stderr

@@ -233,7 +233,7 @@ def test_command_settings_reach_the_pipelines(pipelines, corpus, tmp_path):
     invoke("evaluate", pipelines / "de" / "model-best", corpus, "--gold-mentions", "--match", "strict", "-o", metrics)
     args = [f"de={metrics}", source, "-t", corpus, "--gold-mentions"]
     assert "RX" not in invoke("compare", "--transfer", *args, "--match", "strict").stderr
-    assert "match is strict for the source 'de' and boundary for 'en'" in invoke("compare", "--transfer", *args).stderr
+    assert "match is strict for 'de' and boundary for 'en'" in invoke("compare", "--transfer", *args).stderr
 
 
 @pytest.mark.parametrize(

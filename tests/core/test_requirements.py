@@ -10,8 +10,9 @@ from importlib import import_module
 import pytest
 import spacy
 from packaging.requirements import Requirement
+from support.examples import make_examples
 from support.instances import bag_config, encoder_config, words_config
-from support.tiny_transformer import model_config
+from support.tiny_transformer import make_transformer, model_config
 
 from spacy_relx.about import __version__
 from spacy_relx.data.loading import require_extras
@@ -37,21 +38,13 @@ NEEDS = {
     "no detector": ("language_router", NO_DETECTOR, set()),
     "nearest": ("language_router", {**NO_DETECTOR, "unknown": "nearest"}, {"langid"}),
     "marker": ("entity_type_marker", {}, set()),
-    "marked": (
-        "relation_extractor",
-        {"model": model_config(NAME)},
-        {"transformers"},
-    ),
-    "encoder": ("relation_extractor", {"model": {"encoder": TOKENS}}, {"transformers"}),
+    "marked": ("relation_extractor", {"model": model_config(NAME)}, set()),
+    "encoder": ("relation_extractor", {"model": {"encoder": TOKENS}}, set()),
     "small": ("relation_extractor", {}, set()),
-    "instances": (
-        "relation_extractor",
-        {"model": INSTANCES},
-        {"transformers"},
-    ),
-    "bags": ("fact_extractor", {"model": bag_config(NAME)}, {"transformers"}),
+    "instances": ("relation_extractor", {"model": INSTANCES}, set()),
+    "bags": ("fact_extractor", {"model": bag_config(NAME)}, set()),
     "small bags": ("fact_extractor", {}, set()),
-    "joint": ("joint_extractor", {"model": {"encoder": TOKENS}}, {"transformers"}),
+    "joint": ("joint_extractor", {"model": {"encoder": TOKENS}}, set()),
     "small joint": ("joint_extractor", {}, set()),
 }
 
@@ -78,6 +71,19 @@ def test_components_say_what_they_need(name):
     nlp = spacy.blank("en")
     nlp.add_pipe(factory, config=config)
     assert extras(nlp.meta.get("requirements", [])) == wanted
+
+
+@pytest.mark.parametrize("kind", ["bert", "deberta-v2"])
+def test_what_a_transformer_needs_is_known_when_it_is_loaded(tmp_path, kind):
+    pytest.importorskip("transformers")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_type_marker")
+    nlp.add_pipe("relation_extractor", config={"model": model_config(make_transformer(tmp_path, kind), "single")})
+    examples = make_examples(nlp.vocab)
+    nlp.initialize(lambda: examples)
+    nlp.to_disk(tmp_path / "saved")
+    wanted = {"transformers"} if kind == "deberta-v2" else set()
+    assert extras(spacy.load(tmp_path / "saved").meta.get("requirements", [])) == wanted
 
 
 @pytest.mark.parametrize("save_again", [False, True])

@@ -17,6 +17,7 @@ from support.bag import train as train_bags
 from support.examples import SENTENCES, make_doc
 from support.joint import make_joint, train_joint
 from support.model import make_nlp, model_config
+from support.trained_configs import CONFIGS
 from typer.testing import CliRunner
 
 from spacy_relx.cli import relx_app
@@ -372,12 +373,12 @@ def test_weights_of_scores_that_never_come_are_told(examples, corpus):
         examples(sourced)
 
 
-CONFIGS = ["cpu", "pcnn", "minilm", "minilm_shared", "transformer", "etm", "joint", "mere_stage1", "smiler_stage1"]
+NAMES = ["cpu", "pcnn", "minilm", "minilm_shared", "transformer", "etm", "joint", "mere_stage1", "smiler_stage1"]
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_configs_weigh_what_their_pipelines_are_scored_by(name):
-    config = load_config(f"configs/{name}.cfg", interpolate=False)
+    config = load_config(CONFIGS[name], interpolate=False)
     weights = config["training"]["score_weights"]
     finds = "joint_extractor" in config["nlp"]["pipeline"]
     assert [key for key, weight in weights.items() if weight] == [KEY if finds else GIVEN]

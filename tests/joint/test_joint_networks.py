@@ -6,42 +6,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.joint_networks import GOLD, LENGTHS, N_LABELS, WIDTH, all_triples, data, one_triple, targets
 
 from spacy_relx.core.classifiers import MultiLabelClassifier, SoftmaxClassifier
 from spacy_relx.joint.batch import JointBatch, JointTargets
-from spacy_relx.joint.pointers import OneTriple, apart, best_spans, draw_relations
-from spacy_relx.joint.span_triples import AllTriples, pairs_within, without_conflicts
-from spacy_relx.relations.pair_features import PairFeatures
-
-WIDTH, N_TYPES, N_LABELS = 8, 3, 4
+from spacy_relx.joint.pointers import apart, best_spans, draw_relations
+from spacy_relx.joint.span_triples import pairs_within, without_conflicts
 
 
 @pytest.fixture(autouse=True)
 def seed():
     torch.manual_seed(0)
-
-
-def one_triple(**settings):
-    return OneTriple(WIDTH, N_TYPES + 1, N_LABELS, **{"dropout": 0.0, **settings})
-
-
-def all_triples(classifier=SoftmaxClassifier, **settings):
-    pairs = PairFeatures.configure(hidden=12, marker_width=4, between_heads=2, pair_rows=100, dropout=0.0)
-    defaults = {"hidden": 10, "max_mention_tokens": 3, "mention_threshold": 0.3, "max_mentions": 8, "batch_pairs": 7}
-    parts = {"pairs": pairs, "classifier": classifier, "dropout": 0.0}
-    return AllTriples(WIDTH, N_TYPES + 1, N_LABELS, **{**parts, **defaults, **settings})
-
-
-def data(*lengths):
-    return torch.randn(sum(lengths), WIDTH), JointBatch(torch.tensor(lengths))
-
-
-def targets(spans, types, relations):
-    return JointTargets(*(torch.tensor(each, dtype=torch.int64) for each in (spans, types, relations)))
-
-
-GOLD = targets([[0, 2], [3, 4], [5, 6], [6, 8]], [0, 1, 2, 0], [[0, 2, 1], [3, 1, 2]])
-LENGTHS = (5, 4)
 
 
 # One triple a sentence

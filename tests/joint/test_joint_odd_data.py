@@ -8,8 +8,9 @@ import spacy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 from support.examples import SENTENCES, make_doc, make_example
 from support.joint import (
     LANGS,
@@ -24,6 +25,7 @@ from support.joint import (
     train_joint,
 )
 
+from spacy_relx.core.parts import piece_lengths
 from spacy_relx.core.task import layer_of
 from spacy_relx.data.extensions import get_routes, merge_docs
 from spacy_relx.data.types import Mention, Relation
@@ -264,3 +266,33 @@ def test_evaluation_gives_the_languages_of_sentences(trained):
     keys = ("rel_micro_f", "mention_micro_f", "rel_micro_p")
     whole, plain = evaluate(nlp, mixed), nlp.evaluate(examples)
     assert [whole[key] for key in keys] == [plain[key] for key in keys]
+
+
+def relation_across_sentences(vocab):
+    """Two sentences, of four and three tokens, and a relation from one into the other."""
+    doc = Doc(vocab, words=["Ann", "lives", "here", ".", "Acme", "pays", "her"], sent_starts=[1, 0, 0, 0, 1, 0, 0])
+    doc.spans["mentions"] = [Span(doc, 0, 1, "PERSON"), Span(doc, 4, 5, "ORG")]
+    doc._.relations = [Relation(Mention(0, 1, "PERSON"), "works_for", Mention(4, 5, "ORG"))]
+    return doc
+
+
+@pytest.mark.parametrize("context, found", [("sentence", False), ("document", True)])
+def test_relations_across_sentences(context, found):
+    nlp = make_joint({**joint_model(), "context": context})
+    gold = relation_across_sentences(nlp.vocab)
+    examples = [Example(blank_copy(gold), gold)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RelxWarning)  # RX265: out of reach of one that reads sentences
+        optimizer = nlp.initialize(lambda: examples)
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    assert bool(nlp(blank_copy(gold))._.relations) is found
+
+
+def test_pieces_are_whole_sentences():
+    doc = Doc(Vocab(), words=list("aaaabbbccccccd"), sent_starts=[i in (0, 4, 7, 13) for i in range(14)])
+    assert piece_lengths(doc, 7).tolist() == [7, 7]
+    assert piece_lengths(doc, 9).tolist() == [7, 7]
+    assert piece_lengths(doc, 13).tolist() == [13, 1]
+    assert piece_lengths(doc, 5).tolist() == [4, 3, 5, 2]  # a sentence of six is cut
+    assert piece_lengths(Doc(Vocab()), 5).tolist() == []

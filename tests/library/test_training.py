@@ -13,6 +13,7 @@ from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
 from support.commands import invoke
 from support.examples import SENTENCES, make_doc
+from support.tiny_transformer import make_transformer
 from support.trained_configs import ROOT
 
 import spacy_relx as sr
@@ -104,6 +105,22 @@ def test_a_training_goes_on(config, stop, tmp_path, steps):
     for name in ("model-best", "model-last"):
         assert weights(tmp_path / "whole" / name) == weights(tmp_path / "parts" / name)
         assert scores(tmp_path / "whole" / name) == scores(tmp_path / "parts" / name)
+
+
+def test_weights_that_pipelines_keep_in_8_bits_go_on_as_they_were(data, stop, tmp_path):
+    pytest.importorskip("transformers")
+    steps = {name: value for name, value in STEPS.items() if name.startswith("training.")}
+    overrides = {**steps, "paths.train": str(data), "paths.dev": str(data)}
+    overrides["paths.transformer"] = make_transformer(tmp_path)
+    overrides["components.relation_extractor.model.transformer.storage"] = "int8"
+    config = load_config(ROOT / "configs" / "minilm_shared.cfg", overrides=overrides, interpolate=False)
+    sr.train(config, tmp_path / "whole")
+    go_on = stop(5)
+    with pytest.raises(KeyboardInterrupt):
+        sr.train(config, tmp_path / "parts", checkpoint_steps=2)
+    go_on()
+    sr.train(config, tmp_path / "parts", resume=True)
+    assert weights(tmp_path / "whole" / "model-last") == weights(tmp_path / "parts" / "model-last")
 
 
 def test_the_logger_hears_of_the_scores_before(config, stop, tmp_path, capsys):

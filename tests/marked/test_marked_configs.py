@@ -58,7 +58,7 @@ def test_variants_of_entity_type_markers(folder, data, markers, pooling, mode):
     network = extractor.model.shims[0].module
     assert type(network.pooling).__name__ == pooling
     assert (network.classifier.negative_ratio, network.classifier.no_relation_weight) == (2.0, 4.0)
-    assert len(network.transformer.encoder.layer) == 1
+    assert len(network.transformer.layers) == 1
     doc = nlp(make_doc(nlp.vocab, *SENTENCES[0][:2]))
     assert all(row > 0 for row in doc._.candidates.markers) == (markers == "typed")
     assert len(extractor.predict([doc])[0]) == 6

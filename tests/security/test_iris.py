@@ -52,7 +52,7 @@ def test_other_readers_take_what_is_written(tmp_path):
     from spacy_relx.writers import export
 
     first = next(iter(odd_triples()))
-    triples = [replace(first, relation=f"http://x.org/a{character}b") for character in UNSEEN]
+    triples = [replace(first, label=f"http://x.org/a{character}b") for character in UNSEEN]
     export(triples, tmp_path / "x.nt", "ntriples")
     data = (tmp_path / "x.nt").read_bytes()
     assert len(list(ox.parse(data, format=ox.RdfFormat.N_TRIPLES))) == len(rdflib.Graph().parse(data=data, format="nt"))

@@ -1,20 +1,19 @@
-"""A transformer, saved or given by name, runs no Python of its own, reads no other file and asks no network."""
+"""An encoder, saved or given by name, runs no Python of its own, reads no other file and asks no network."""
 
 import io
 import json
+import shutil
 import socket
 import sys
-from pathlib import Path
 
 import pytest
 from support.tiny_transformer import make_transformer
 
+from spacy_relx.core.transformers.bert import BertModel
+from spacy_relx.core.transformers.loading import LoadedTransformer, TransformerSource, load_transformer
 from spacy_relx.errors import RelxError
 
 pytest.importorskip("transformers")
-
-from spacy_relx.core.transformers.loading import LoadedTransformer, TransformerSource, load_transformer
-from spacy_relx.core.transformers.walls import MAX_FILE, TOKENIZER_FILES, check_archive
 
 #: A module that transformers would import, and that leaves a file behind when it is.
 EVIL = """
@@ -28,15 +27,15 @@ class EvilTokenizerFast(BertTokenizerFast): pass
 """
 TOKENIZERS = ["evil.EvilTokenizer", "evil.EvilTokenizerFast"]
 AUTO = {"AutoConfig": "evil.EvilConfig", "AutoModel": "evil.EvilModel"}
+KINDS = ("bert", "deberta-v2")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return make_transformer(tmp_path_factory.mktemp("bert"))
+def folders(tmp_path_factory):
+    return {kind: make_transformer(tmp_path_factory.mktemp(kind), kind) for kind in KINDS}
 
 
-@pytest.fixture
-def saved(folder):
+def save(folder):
     return load_transformer(TransformerSource(name=folder)).to_dict()
 
 
@@ -44,146 +43,141 @@ def changed(content, **settings):
     return json.dumps({**json.loads(content), **settings})
 
 
-def hostile(saved, file, **settings):
-    """The saved transformer with other settings in one of its JSON files."""
-    if file == "config.json":
-        return {**saved, "config": changed(saved["config"], **settings)}
-    files = dict(saved["tokenizer"])
-    return {**saved, "tokenizer": {**files, file: changed(files[file], **settings).encode("utf8")}}
-
-
-def refused(code, file, load):
+def error_of(code, load):
     with pytest.raises(RelxError) as err:
         load()
-    assert err.value.code == code and f"'{file}'" in str(err.value).replace(f"its {file}", f"'{file}'")
+    assert err.value.code == code
     return str(err.value)
 
 
-#: What a stranger may write into the settings of the configuration or the tokenizer.
+#: What a stranger may write into the configuration of a kind that transformers computes.
 SETTINGS = {
-    "tokenizer, auto_map": ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": TOKENIZERS}}),
-    "tokenizer, auto_map of old": ("tokenizer_config.json", {"auto_map": TOKENIZERS}),
-    "tokenizer, class": ("tokenizer_config.json", {"tokenizer_class": "EvilTokenizer"}),
-    "tokenizer, no name": ("tokenizer_config.json", {"tokenizer_class": ["BertTokenizer"]}),
-    "tokenizer, a pickle": ("tokenizer_config.json", {"tokenizer_class": "TransfoXLTokenizer"}),
-    "tokenizer, another file": ("tokenizer_config.json", {"vocab_file": "/etc/hostname"}),
-    "tokenizer, another file within": ("tokenizer_config.json", {"sp_model_kwargs": {"model_file": "/etc/hostname"}}),
-    "config, auto_map": ("config.json", {"auto_map": {**AUTO, "AutoTokenizer": TOKENIZERS}}),
-    "config, auto_map within": ("config.json", {"encoder": [{"auto_map": AUTO}]}),
-    "config, class": ("config.json", {"tokenizer_class": "EvilTokenizer"}),
-    "config, custom generation": ("config.json", {"custom_generate": "a/b"}),
-    "config, type": ("config.json", {"model_type": "evil"}),
-    "config, no type": ("config.json", {"model_type": None}),
-    "config, a backbone of the hub": ("config.json", {"model_type": "detr", "backbone": "a/b"}),
-    "config, a kernel of the hub": ("config.json", {"attn_implementation": "a/b:c"}),
-    "config, a kernel for a part": (
-        "config.json",
-        {"_attn_implementation": {"text": "a/b"}, "x_implementation": "a/b"},
-    ),
+    "auto_map": {"auto_map": {**AUTO, "AutoTokenizer": TOKENIZERS}},
+    "auto_map within": {"encoder": [{"auto_map": AUTO}]},
+    "class": {"tokenizer_class": "EvilTokenizer"},
+    "no name": {"tokenizer_class": ["BertTokenizer"]},
+    "a pickle": {"tokenizer_class": "TransfoXLTokenizer"},
+    "custom generation": {"custom_generate": "a/b"},
+    "type": {"model_type": "evil"},
+    "no type": {"model_type": None},
+    "a backbone of the hub": {"model_type": "detr", "backbone": "a/b"},
+    "a kernel of the hub": {"attn_implementation": "a/b:c"},
+    "a kernel for a part": {"_attn_implementation": {"text": "a/b"}, "x_implementation": "a/b"},
 }
 
 
 @pytest.mark.parametrize("case", SETTINGS)
-def test_settings_that_name_code_are_refused(saved, case, monkeypatch):
+def test_settings_that_name_code_are_refused(folders, case, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
-    file, settings = SETTINGS[case]
-    refused("RX597", file, lambda: LoadedTransformer.from_dict(hostile(saved, file, **settings)))
+    saved = save(folders["deberta-v2"])
+    saved["config"] = changed(saved["config"], **SETTINGS[case])
+    error_of("RX597", lambda: LoadedTransformer.from_dict(saved))
+    assert sys.stdin.readline() == "y\n"  # nobody has asked
 
 
-FILES = {
-    "code": {"evil.py": b"", "tokenizer.json": b"{}"},
-    "a path": {"../vocab.txt": b""},
-    "a path of its own": {"/opt/vocab.txt": b""},
-    "a path of another system": {"..\\vocab.txt": b""},
-    "the folder": {"..": b""},
-    "a pickle": {"vocab.pkl": b""},
-    "the configuration": {"config.json": b"{}"},
-    "weights": {"pytorch_model.bin": b""},
-    "an adapter": {"adapter_config.json": b"{}"},
-    "no name": {7: b""},
-    "no bytes": {"vocab.txt": "a"},
-}
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00", "[" * 100_000, None], ids=range(6))
+def test_settings_that_are_no_settings(folders, kind, content):
+    saved = {**save(folders[kind]), "config": content}
+    error_of("RX597", lambda: LoadedTransformer.from_dict(saved))
 
 
-@pytest.mark.parametrize("case", FILES)
-def test_other_files_are_refused(saved, case, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    file = str(next(iter(FILES[case])))
-    data = {**saved, "tokenizer": {**FILES[case], **saved["tokenizer"]} if file != "vocab.txt" else FILES[case]}
-    refused("RX597", file, lambda: LoadedTransformer.from_dict(data))
-    assert not list(tmp_path.iterdir())
+#: Settings of BERT and its kin that make no encoder, or one that asks for all memory.
+SIZES = [
+    {"hidden_size": "wide"},
+    {"hidden_size": 2**40},
+    {"hidden_size": 33},
+    {"hidden_size": None},
+    {"vocab_size": True},
+    {"vocab_size": 7},
+    {"num_hidden_layers": 0},
+    {"num_hidden_layers": 10**6},
+    {"max_position_embeddings": -1},
+    {"pad_token_id": 10**9},
+    {"layer_norm_eps": "small"},
+    {"hidden_dropout_prob": 1.5},
+]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000], ids=range(5))
-@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-def test_settings_that_are_no_settings(saved, file, content):
-    data = {**saved, "tokenizer": {**saved["tokenizer"], file: content}}
-    if file == "config.json":
-        data = {**saved, "config": content.decode("latin-1")}
-    refused("RX597", file, lambda: LoadedTransformer.from_dict(data))
+@pytest.mark.parametrize("settings", SIZES, ids=str)
+def test_sizes_that_cannot_be(folders, settings):
+    saved = save(folders["bert"])
+    saved["config"] = changed(saved["config"], **settings)
+    assert "of the saved pipeline" in error_of("RX080", lambda: LoadedTransformer.from_dict(saved))
 
 
-def test_settings_that_transformers_cannot_use(saved):
-    data = hostile(saved, "config.json", hidden_size="wide")
-    with pytest.raises(RelxError, match=r"RX080.*of the saved pipeline"):
-        LoadedTransformer.from_dict(data)
+def test_settings_that_transformers_cannot_use(folders):
+    saved = save(folders["deberta-v2"])
+    saved["config"] = changed(saved["config"], hidden_size="wide")
+    assert "of the saved pipeline" in error_of("RX080", lambda: LoadedTransformer.from_dict(saved))
 
 
-def test_large_files_are_refused(saved, monkeypatch):
-    monkeypatch.setattr("spacy_relx.core.transformers.walls.MAX_FILE", 1000)
-    assert MAX_FILE > 100e6
-    with pytest.raises(RelxError, match="RX597"):
-        check_archive("x", saved["config"], saved["tokenizer"])
+@pytest.mark.parametrize("content", ["", "{}", "[]", b"{}", None, "[" * 100_000], ids=range(6))
+def test_tokenizers_that_are_none(folders, content):
+    error_of("RX080", lambda: LoadedTransformer.from_dict({**save(folders["bert"]), "tokenizer": content}))
 
 
-def test_loading_asks_no_network(saved, monkeypatch):
+def test_large_tokenizers_are_refused(folders, monkeypatch):
+    saved = save(folders["bert"])
+    monkeypatch.setattr("spacy_relx.core.transformers.sources.MAX_TOKENIZER", 1000)
+    error_of("RX080", lambda: LoadedTransformer.from_dict(saved))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loading_asks_no_network_and_reads_no_file(folders, kind, monkeypatch):
+    saved = save(folders[kind])
+    assert set(saved) == {"config", "tokenizer"} and folders[kind] not in str(saved)
+
     def connect(*args, **kwargs):
         raise AssertionError("it asked the network")
 
     monkeypatch.setattr(socket, "socket", connect)
     monkeypatch.setattr(socket, "getaddrinfo", connect)
     loaded = LoadedTransformer.from_dict(saved)
-    assert type(loaded.module).__name__ == "BertModel" and loaded.files == saved["tokenizer"]
+    assert (
+        isinstance(loaded.module, BertModel) == (kind == "bert") and loaded.to_dict()["tokenizer"] == saved["tokenizer"]
+    )
 
 
-def test_saved_files_name_no_other_files(folder, tmp_path):
-    """Old tokenizers name the files that they were made from, in folders of who made them."""
-    for path in Path(folder).iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    path = tmp_path / "tokenizer_config.json"
-    path.write_text(changed(path.read_bytes(), special_tokens_map_file="/opt/who/map.json", name_or_path="/opt/who"))
-    saved = load_transformer(TransformerSource(name=str(tmp_path))).to_dict()
-    assert b"/opt/who" not in saved["tokenizer"]["tokenizer_config.json"] and set(saved["tokenizer"]) <= TOKENIZER_FILES
-    LoadedTransformer.from_dict(saved)
+# An encoder given by name or folder
 
 
-# A model given by name or folder
-
-
-@pytest.mark.parametrize("dropout", [None, 0.1])
-@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-def test_a_model_with_code_is_refused(folder, file, dropout, tmp_path, monkeypatch):
-    """Also where somebody, or a file of texts on standard input, answers yes to transformers' question."""
+@pytest.fixture
+def evil(folders, tmp_path, monkeypatch):
+    """A copy of a folder with code in it, and settings that name it."""
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "cache"))
-    model = tmp_path / "model"
-    model.mkdir()
-    for path in Path(folder).iterdir():
-        (model / path.name).write_bytes(path.read_bytes())
-    (model / "evil.py").write_text(EVIL.format(mark=str(tmp_path / "mark")))
-    auto = {**AUTO, "AutoTokenizer": TOKENIZERS} if file == "config.json" else {"AutoTokenizer": TOKENIZERS}
-    settings = {"auto_map": auto, **({"model_type": "evil"} if file == "config.json" else {})}
-    (model / file).write_text(changed((model / file).read_bytes(), **settings))
-    refused("RX597", file, lambda: load_transformer(TransformerSource(name=str(model), dropout=dropout)))
+
+    def make(kind, file, **settings):
+        model = tmp_path / "model"
+        shutil.copytree(folders[kind], model)
+        (model / "evil.py").write_text(EVIL.format(mark=str(tmp_path / "mark")))
+        (model / file).write_text(changed((model / file).read_bytes(), **settings))
+        return model
+
+    yield make
     assert not (tmp_path / "mark").exists()
     assert sys.stdin.readline() == "y\n"  # nobody has asked
 
 
-def test_code_in_a_saved_pipeline_is_not_run(saved, tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
-    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "cache"))
-    settings = {"auto_map": {"AutoTokenizer": TOKENIZERS}, "tokenizer_class": "EvilTokenizer"}
-    data = hostile(saved, "tokenizer_config.json", **settings)
-    data["tokenizer"]["evil.py"] = EVIL.format(mark=str(tmp_path / "mark")).encode("utf8")
-    refused("RX597", "evil.py", lambda: LoadedTransformer.from_dict(data))
-    assert not (tmp_path / "mark").exists() and sys.stdin.readline() == "y\n"
+@pytest.mark.parametrize("dropout", [None, 0.1])
+def test_a_model_with_code_is_refused(evil, dropout):
+    """Also where somebody, or a file of texts on standard input, answers yes to transformers' question."""
+    model = evil("deberta-v2", "config.json", auto_map={**AUTO, "AutoTokenizer": TOKENIZERS}, model_type="evil")
+    assert "'config.json'" in error_of(
+        "RX597", lambda: load_transformer(TransformerSource(name=str(model), dropout=dropout))
+    )
+
+
+def test_a_tokenizer_with_code_is_refused(evil):
+    model = evil("bert", "tokenizer_config.json", auto_map={"AutoTokenizer": TOKENIZERS})
+    load_transformer(TransformerSource(name=str(model)))  # tokenizer.json suffices
+    (model / "tokenizer.json").unlink()
+    message = error_of("RX597", lambda: load_transformer(TransformerSource(name=str(model))))
+    assert "'tokenizer_config.json'" in message
+
+
+def test_code_beside_bert_is_not_looked_at(evil):
+    model = evil("bert", "config.json", auto_map=AUTO)
+    saved = load_transformer(TransformerSource(name=str(model))).to_dict()
+    assert "evil" not in str(saved) and "auto_map" not in saved["config"]

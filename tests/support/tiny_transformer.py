@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 
+import numpy as np
 import torch
 
 WORDS = "ann works for acme in rome bob founded initech globex was by eve never worked bought of met nobody knows sings"
@@ -38,8 +39,7 @@ def make_transformer(folder, kind="bert", seed=0, **sizes):
     config = transformers.AutoConfig.for_model(
         kind,
         vocab_size=len(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-        **{**SIZES, **extra.get(kind, {}), **sizes},
+        **{"pad_token_id": tokenizer.pad_token_id, **SIZES, **extra.get(kind, {}), **sizes},
     )
     torch.manual_seed(seed)
     model = transformers.AutoModel.from_config(config)
@@ -50,6 +50,31 @@ def make_transformer(folder, kind="bert", seed=0, **sizes):
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def reference(transformer, folder):
+    """transformers' own module of the same encoder, around the same word embeddings, to compare with."""
+    import transformers
+
+    from spacy_relx.core.transformers.bert import BertModel
+
+    if not isinstance(transformer, BertModel):
+        return transformer.eval()
+    model = transformers.AutoModel.from_pretrained(folder).to(next(transformer.parameters()).dtype).eval()
+    model.set_input_embeddings(transformer.get_input_embeddings())
+    return model
+
+
+def texts_batch(texts):
+    """Texts without markers, arrays of ids, as a batch."""
+    from spacy_relx.marked.marking import make_batch
+
+    none = np.zeros(0, dtype="int64")
+    return make_batch(
+        ids=np.concatenate(texts),
+        lengths=np.array([len(text) for text in texts]),
+        **dict.fromkeys(("opens", "closes", "spans", "texts", "markers", "pairs"), none),
+    )
 
 
 def _wordpiece(folder):

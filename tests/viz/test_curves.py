@@ -93,14 +93,18 @@ def test_nothing():
     "scores, correct, n_gold, ties, part",
     [
         ([1, 2], [True], 1, "together", "2 scores"),
-        ([float("nan"), 1], [True, False], 1, "together", "1 of 2 scores are NaN"),
-        ([1, 2], [True, True], 1, "together", "only 1 gold"),
-        ([1], [True], 1, "lucky", "'lucky'"),
+        ([float("nan"), 1], [True, False], 1, "together", r"2 scores \(1 NaN\)"),
+        ([1, 2], [True, True], 1, "together", "2 are right, with 1 gold"),
     ],
 )
 def test_rankings_that_are_none(scores, correct, n_gold, ties, part):
     with pytest.raises(RelxError, match=f"RX190.*{part}"):
         precision_recall(scores, correct, n_gold, ties=ties)
+
+
+def test_ties_that_are_none():
+    with pytest.raises(RelxError, match=r"RX021.*'lucky'"):
+        precision_recall([1], [True], 1, ties="lucky")
 
 
 # Against naive loops and sklearn

@@ -71,7 +71,7 @@ class CoverChecks:
     def update(self, examples: Sequence[Example], targets: np.ndarray) -> None:
         """Look at a batch in training, its Docs marked. WARNS: RX500, RX509, once each."""
         self._without_mentions("RX500", examples)
-        if targets.any():
+        if (targets > 0).any():
             self._fruitless = 0
         elif "RX509" not in self._said and self._total(examples).gold:
             self._fruitless += 1

@@ -314,7 +314,8 @@ class TrainedPipe(TrainablePipe):
                 raise RelxError("RX595", name=self.name, text=doc.text[:60])
 
     def targets(self, examples: Sequence[Example]) -> np.ndarray:
-        """float32, 1 where a gold label holds: a row for each thing that is classified, a column for each label."""
+        """float32, a row for each thing that is classified, a column for each label: 1 where a gold label holds, 0
+        where it does not, `UNKNOWN` where the annotation does not say it."""
         raise NotImplementedError
 
     def update(

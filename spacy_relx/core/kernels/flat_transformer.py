@@ -1,4 +1,4 @@
-"""BERT-like encoders over texts that are laid end to end, with markers beside the texts.
+"""Attention over texts that are laid end to end, with markers beside the texts, for BERT-like encoders.
 
 Padding is only made for attention, all else works on rows that are really there. Markers beside a text attend to it and
 to their own group, while the text attends to itself only (Zhong & Chen 2021, section 3.3; Ye et al. 2022, section 3.2).
@@ -8,6 +8,7 @@ length^2 + markers * (length + group size), where a mask over text and markers t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,21 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from ..transformers.batch import MarkedBatch, padded_rows
-
-#: Types of Hugging Face models whose layers are those of BERT.
-BERT_LIKE = frozenset({"bert", "roberta", "xlm-roberta", "camembert", "electra"})
-
-
-def is_bert_like(config: Any) -> bool:
-    """Whether `flat_states` can run a model of this configuration."""
-    absolute = getattr(config, "position_embedding_type", "absolute") == "absolute"
-    return config.model_type in BERT_LIKE and absolute and not config.is_decoder
-
-
-def position_offset(transformer: nn.Module) -> int:
-    """The position id of a text's first token: RoBERTa and its kin count from behind the padding's id."""
-    padding = getattr(getattr(transformer, "embeddings", None), "padding_idx", None)
-    return 0 if padding is None else int(padding) + 1
 
 
 @dataclass(frozen=True)
@@ -109,52 +95,20 @@ def similar_runs(lengths: list[int], group_sizes: list[int] | None = None) -> li
     return counts
 
 
-def flat_states(
-    transformer: Any, batch: MarkedBatch, needed: Tensor | None = None, words: Tensor | None = None
-) -> Tensor:
-    """States of the last layer. transformer: a BERT-like model (`is_bert_like`) of Hugging Face, without its head.
+def attend(projected: Sequence[Tensor], heads: int, layout: Layout, dropout: float) -> Tensor:
+    """What each row gathers from the rows it sees.
 
-    needed: the rows that will be read; the others stay zero, which spares them the last feed-forward. None: all.
-    words: word embeddings of all rows, *Shape:* (n_rows + n_groups * size, width), in the place of the transformer's
-    own. RETURNS: *Shape:* (n_rows + n_groups * size, width).
+    Args:
+        projected: Queries, keys and values, *Shape:* (rows, width) each.
+        heads: Number of attention heads.
+        layout: Of the rows.
+        dropout: Of the attention's weights; 0 outside of training.
+
+    Returns:
+        *Shape:* (rows, width).
     """
-    hidden = _embed(transformer, batch, words)
-    layout = Layout.of(batch)
-    layers = list(transformer.encoder.layer)
-    for layer in layers[:-1]:
-        hidden = _feed_forward(layer, _attend(layer.attention.self, hidden, layout), hidden)
-    context = _attend(layers[-1].attention.self, hidden, layout)
-    if needed is None:
-        return _feed_forward(layers[-1], context, hidden)
-    needed = torch.unique(needed)
-    states = _feed_forward(layers[-1], context.index_select(0, needed), hidden.index_select(0, needed))
-    return states.new_zeros(len(hidden), states.shape[1]).index_copy(0, needed, states)
-
-
-def _embed(transformer: Any, batch: MarkedBatch, words: Tensor | None) -> Tensor:
-    places = torch.arange(len(batch.ids), device=batch.ids.device)
-    places = places - torch.repeat_interleave(batch.text_starts(), batch.lengths)
-    positions = torch.cat([places, places[batch.group_rows.flatten()]]) + position_offset(transformer)
-    ids = torch.cat([batch.ids, batch.group_ids.flatten()])
-    given = {"input_ids": ids[None]} if words is None else {"inputs_embeds": words[None]}
-    # types are passed because the ones that models keep end where their positions do
-    hidden = transformer.embeddings(**given, position_ids=positions[None], token_type_ids=torch.zeros_like(ids)[None])[
-        0
-    ]
-    project = getattr(transformer, "embeddings_project", None)  # ELECTRA's embeddings may be narrower
-    return hidden if project is None else project(hidden)
-
-
-def _feed_forward(layer: Any, context: Tensor, hidden: Tensor) -> Tensor:
-    return layer.feed_forward_chunk(layer.attention.output(context, hidden))
-
-
-def _attend(attention: Any, hidden: Tensor, layout: Layout) -> Tensor:
-    """*Shape:* (rows, width): what each row gathers from the rows it sees."""
-    heads = attention.num_attention_heads
-    dropout = attention.dropout.p if attention.training else 0.0
     # cut once: the gradient of each slice of the whole would be as large as the whole
-    parts = [part(hidden).split(layout.sizes) for part in (attention.query, attention.key, attention.value)]
+    parts = [part.split(layout.sizes) for part in projected]
     n = len(layout.texts)
     contexts, beside = [], []
     for i, table in enumerate(layout.texts):
@@ -193,9 +147,16 @@ def _attend_beside(
 
 
 def padded_states(transformer: Any, batch: MarkedBatch, pad_id: int, words: Tensor | None = None) -> Tensor:
-    """The same for any encoder of Hugging Face, by its own forward pass; markers must stand in the text.
+    """States of the last layer of any encoder of Hugging Face, by its own forward pass.
 
-    words: as in `flat_states`. RETURNS: *Shape:* (n_rows, width).
+    Args:
+        transformer: The encoder, without its head.
+        batch: Texts; markers must stand in them.
+        pad_id: Id of padding.
+        words: Word embeddings of all rows, *Shape:* (n_rows, width), in the place of the encoder's own; None for these.
+
+    Returns:
+        *Shape:* (n_rows, width).
     """
     index, mask = padded_rows(batch.lengths)
     given: dict[str, Tensor]

@@ -31,6 +31,7 @@ from wasabi import Printer
 
 from ...data.files import whole_output
 from ...errors import RelxError
+from ..storage import exact_weights
 from .state import (
     Place,
     optimizer_state,
@@ -299,7 +300,8 @@ class _Run:
         try:
             with whole_output(folder) as place:
                 place.mkdir()
-                self.nlp.to_disk(place / _MODEL)
+                with exact_weights():
+                    self.nlp.to_disk(place / _MODEL)
                 (place / _STATE).write_bytes(srsly.msgpack_dumps(state))
         except OSError as err:
             raise RelxError("RX186", path=folder, reason=err.strerror or err) from err

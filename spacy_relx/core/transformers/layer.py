@@ -20,12 +20,15 @@ class TransformerLayer(Layer[NetworkT]):
         settings: What the next class in the method resolution order takes.
     """
 
-    package_extra = "transformers"
-
     def __init__(self, source: TransformerSource, *settings: Any):
         super().__init__(*settings)
         self.source = source
         self._loaded: LoadedTransformer | None = None
+
+    @property
+    def package_extra(self) -> str:
+        """The extra of this package that the transformer needs, "" for none or before it is loaded."""
+        return "" if self._loaded is None else self._loaded.package_extra
 
     @property
     def has_loaded(self) -> bool:

@@ -1,4 +1,4 @@
-"""`spacy_relx.TokenTransformer.v1`: a transformer of Hugging Face as an encoder."""
+"""`spacy_relx.TokenTransformer.v1`: a pre-trained transformer as an encoder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from spacy.tokens import Doc
 from torch import Tensor, nn
 
 from ..docs_to_batch import offsets, sub_batches
-from ..kernels.flat_transformer import flat_states, padded_states
 from ..layer import Encoder, TokenLayer, make_model
 from ..parts import Context, reads_sentences, text_lengths
 from ..precision import Precision, autocast, full_precision
 from ..settings import Count, architecture
 from ..spans import span_means
 from .batch import MarkedBatch
+from .bert import token_states
 from .layer import TransformerLayer
 from .loading import TransformerSource, set_training, text_length
 from .subwords import DocSubwords
@@ -42,8 +42,8 @@ class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
         return self.loaded.module
 
     def vectors(self, docs: list[Doc], tokens: Tensor | None) -> Tensor:
-        """Each token is the mean of its subwords, in the window over its text (the Doc, or its sentence) where it lies
-        most centrally; a token without subwords (space) is zero.
+        """Each token is the mean of the subwords that overlap it, in the window over its text (Doc or sentence)
+        where it lies most centrally; a token without subwords (space) is zero.
 
         In training each sub-batch keeps what its backward pass needs; in prediction memory is bounded by
         `batch_tokens`.
@@ -65,10 +65,7 @@ class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
         for rows in sub_batches(sizes, self.batch_tokens, padded=not loaded.flat):
             batch = windows.batch(rows, prefix, suffix).to(self.device)
             with autocast(self.precision, batch.ids.device):
-                if loaded.flat:
-                    states = flat_states(self.network, batch)
-                else:
-                    states = padded_states(self.network, batch, loaded.subwords.pad_id)
+                states = token_states(self.network, batch, loaded.subwords.pad_id)
             places, starts, ends = windows.tokens(rows, len(prefix), len(prefix) + len(suffix))
             spans = (torch.from_numpy(each).to(self.device) for each in (starts, ends))
             vectors.append(span_means(full_precision(states), *spans))
@@ -119,15 +116,12 @@ class Windows:
         self.starts = np.concatenate(starts) + first[owners]
         self.lengths = np.minimum(np.concatenate(starts) + room, sizes[owners]) + first[owners] - self.starts
         spans = np.concatenate(
-            [np.stack([part.starts[:-1], part.starts[1:]], axis=1) + start for part, start in zip(parts, first)]
+            [np.stack([part.starts, part.ends], axis=1) + start for part, start in zip(parts, first)]
         )
         self._spans = spans
         bases = offsets([len(each) for each in starts])
         self._window = np.concatenate(
-            [
-                most_central(each, room, part.starts[:-1], part.starts[1:]) + base
-                for each, part, base in zip(starts, parts, bases)
-            ]
+            [most_central(each, room, part.starts, part.ends) + base for each, part, base in zip(starts, parts, bases)]
         )
 
     def batch(self, rows: np.ndarray, prefix: np.ndarray, suffix: np.ndarray) -> MarkedBatch:
