@@ -86,7 +86,7 @@ def convert_cli(
     split_by: SplitByOpt = "text",
     seed: SeedOpt = 0,
     labels: Annotated[
-        Path | None, typer.Option("--labels", help="Table of new names for relations: old, tab, new (or nothing)")
+        str | None, typer.Option("--labels", help="Table of new names for relations: old, tab, new; or ids:names")
     ] = None,
     types: Annotated[
         str | None,
@@ -193,7 +193,8 @@ def bags_cli(
         bool, typer.Option("--exclude-sentences", help="Leave out their sentences as well, whatever the pair")
     ] = False,
     meta: Annotated[
-        list[str] | None, typer.Option("--meta", help="Take only documents with this in their meta: KEY=VALUE")
+        list[str] | None,
+        typer.Option("--meta", help="Take only documents with this in their meta: KEY=VALUE, or KEY!=VALUE"),
     ] = None,
 ) -> None:
     """

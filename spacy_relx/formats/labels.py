@@ -13,6 +13,7 @@ from ..data.annotated import NAMED, Annotated, Names
 from ..data.entity_types import TABLES, TARGETS, ready_name, target_names
 from ..data.text_forms import normal_form
 from ..data.types import NO_RELATION, Mention
+from ..data.wikidata import wikidata_relations
 from ..errors import RelxError, warn
 from .importers._read import NO_RELATION_LABELS, read_lines
 from .records import UNTYPED, LabelCounts, Record, RecordRelation, Report
@@ -21,6 +22,8 @@ from .records import UNTYPED, LabelCounts, Record, RecordRelation, Report
 Renaming = Callable[[str], str | None]
 #: Behind the new name of a relation that joins its ends the other way round.
 _TURNED = "(e2,e1)"
+#: Ready tables of labels.
+_WIKIDATA = ("ids:names", "names:ids")
 #: Names that the warning shows.
 _SHOWN = 5
 #: Two ready tables: the names in the data, and those to give.
@@ -101,6 +104,24 @@ def types_renaming(table: str | Path) -> tuple[Renaming, Path | None]:
             raise RelxError("RX511", name=name, known=", ".join(tables))
     names = target_names(target)
     return lru_cache(maxsize=None)(lambda name: ready_name(name, source, names)), None
+
+
+def labels_renaming(table: str | Path) -> tuple[Renaming, Path | None]:
+    """What renames relations.
+
+    Args:
+        table: A file as of `read_labels`, or "ids:names" or "names:ids": Wikidata's properties, see `data.wikidata`.
+
+    Returns:
+        The look-up, and the file that was read, if any.
+
+    Raises:
+        RelxError: Those of `read_labels`.
+    """
+    if str(table) not in _WIKIDATA or Path(table).exists():
+        return renaming(read_labels(table)), Path(table)
+    pairs = {each.id: each.name for each in wikidata_relations().values()}
+    return renaming(pairs if str(table) == _WIKIDATA[0] else {name: id for id, name in pairs.items()}), None
 
 
 def rename_relations(record: Record, find: Renaming, counts: LabelCounts) -> int:

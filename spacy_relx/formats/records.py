@@ -340,7 +340,7 @@ class Report:
             lines.append(f"marked no relation {self.relations_none}")
         lines += [f"annotated in part  {n} records: {part}" for part, n in self.annotated.most_common()]
         if self.left_out_by_meta or self.left_out_as_known:
-            left_out = _extra(meta=self.left_out_by_meta, known_texts=self.left_out_as_known)
+            left_out = _extra(**{"meta": self.left_out_by_meta, "known texts": self.left_out_as_known})
             lines.append(f"documents left out {self.left_out_by_meta + self.left_out_as_known}{left_out}")
         if self.labels is not None:
             lines.append(f"labels             {self.labels}")

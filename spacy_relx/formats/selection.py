@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,10 @@ from ..data.ids import stable_hash
 from ..errors import RelxError
 from .docbin import read_docs
 from .reader import corpus_files
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
+#: What is no space, punctuation, symbol or control character.
+_WORDS = re.compile(r"[^\s\W_]+|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3099\u309a]+")
 
 
 class MetaConditions:
@@ -53,9 +58,11 @@ def _condition(text: str) -> tuple[str, str, bool]:
 
 
 def text_key(text: str) -> str:
-    """What two copies of a text have in common that differ in case, accents, spaces and punctuation alone."""
-    letters = (char for char in unicodedata.normalize("NFKD", text.casefold()) if char.isalnum())
-    return "".join(letters)
+    """What copies of a text have in common that differ in case, accents, spaces and punctuation alone.
+
+    Marks of scripts that write vowels with them stay. It is "" for a text of punctuation alone.
+    """
+    return "".join(_WORDS.findall(_ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))))
 
 
 class KnownTexts:
@@ -73,7 +80,8 @@ class KnownTexts:
     def __init__(self, paths: Iterable[str | Path]):
         self.files = [file for path in paths for file in corpus_files(Path(path))]
         vocab = Vocab()
-        self._keys = {stable_hash(text_key(doc.text)) for file in self.files for doc in read_docs(file, vocab)}
+        keys = {text_key(doc.text) for file in self.files for doc in read_docs(file, vocab)}
+        self._keys = {stable_hash(key) for key in keys if key}
 
     def __contains__(self, doc: Doc) -> bool:
         return stable_hash(text_key(doc.text)) in self._keys

@@ -118,7 +118,7 @@ def test_the_project_files(path):
 
 
 def test_every_paper_has_its_project():
-    names = {"quickstart", "crossre", "etm", "at", "amnre", "mere", "hrere"}
+    names = {"quickstart", "crossre", "etm", "at", "amnre", "mere", "hrere", "wiki"}
     assert {path.parent.name for path in PROJECTS if path.parent != ROOT} == names
     assert all((ROOT / "projects" / name / "README.md").is_file() for name in names)
     assert "all" in read_project(ROOT / "project.yml")["workflows"]

@@ -127,11 +127,13 @@ def _layout(path: Path, head: Sequence[tuple[Place, str]], columns: str) -> Layo
             raise RelxError("RX741", columns=columns, n=n_columns, path=path)
         token, tags = names.index("token"), [number for number, name in enumerate(names) if name == "tag"]
     else:
-        tags = [number for number in range(n_columns) if _share(rows, number) >= _SHARE]
+        tags = [number for number in range(n_columns) if _holds_tags(rows, number)]
         numbered = all(row[0].isdecimal() for row in rows)
         if numbered and n_columns == _UNIVERSAL:
             tags = tags[:1]
-        others = [n for n in range(n_columns) if n not in tags and not all(row[n].isdecimal() for row in rows)]
+        others = [number for number in range(n_columns) if number not in tags]
+        if numbered and len(others) > 1:
+            others = others[1:]
         if not tags or not others:
             raise RelxError("RX740", path=path, n=n_columns, text=lines[0])
         token = others[0]
@@ -139,8 +141,10 @@ def _layout(path: Path, head: Sequence[tuple[Place, str]], columns: str) -> Layo
     return Layout(tabs, n_columns, token, tags, exact)
 
 
-def _share(rows: Sequence[Sequence[str]], column: int) -> float:
-    return sum(_TAG.fullmatch(row[column]) is not None for row in rows) / len(rows)
+def _holds_tags(rows: Sequence[Sequence[str]], column: int) -> bool:
+    n_tags = sum(_TAG.fullmatch(row[column]) is not None for row in rows)
+    n_empty = sum(row[column] in _NOTHING for row in rows)
+    return n_tags + n_empty >= _SHARE * len(rows) and n_tags > n_empty
 
 
 def _sentences(lines: Iterator[tuple[Place, str]], layout: Layout) -> Iterator[list[tuple[Place, str]]]:
@@ -167,6 +171,8 @@ def _types(path: Path, layout: Layout) -> set[str]:
     """The entity types of a file."""
     found: set[str] = set()
     for _, line in read_lines(path, Report("skip")):
+        if "-" not in line:  # most lines
+            continue
         cells = layout.cells(line)
         if len(cells) == layout.n_columns:
             found.update(cells[column] for column in layout.tags)

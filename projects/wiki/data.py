@@ -1,0 +1,150 @@
+"""The data of the pipeline: converts what `sources.yml` lists, and writes a report and a sample of plain text.
+
+    python data.py DATA_FOLDER CORPUS_FOLDER [--again]
+
+CORPUS_FOLDER gets train/KIND/, dev/, test/ and measure/ with a file for each source, report.json and report.md, and
+pieces.txt: texts of the training data, a line each, at most `LINES` of a language, for counting pieces of words.
+"""
+
+import argparse
+import json
+import random
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+
+import srsly
+
+from spacy_relx.data.extensions import get_lang, get_relations
+from spacy_relx.data.types import MENTIONS_KEY, NO_RELATION
+from spacy_relx.formats.convert import convert, default_nlp
+from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.selection import KnownTexts
+from spacy_relx.library.corpora import split
+
+HERE = Path(__file__).parent
+#: Order of work: what is left out of training comes first.
+PARTS = ("test", "measure", "split", "split2", "dev", "train")
+#: What `convert` is told as it is.
+SETTINGS = ("lang", "limit", "meta", "alignment", "annotated_mentions", "annotated_relations", "annotated_pairs")
+#: Folders of train/, each a source of the mixture: what its documents teach.
+KINDS = {"docred": "documents", "knowledgenet": "documents", "fewrel": "pairs", "klue_re": "pairs"}
+SHARE = 0.1
+LINES = 15_000
+SEED = 0
+
+
+def outputs_of(source, corpus):
+    """The files of a source, the one to train on first."""
+    parts = {"split": ("train", "dev", "test"), "split2": ("train", "dev")}.get(source["part"], (source["part"],))
+    kind = source.get("kind") or KINDS.get(source["format"], "mentions")
+    return [corpus / (f"train/{kind}" if part == "train" else part) / f"{source['name']}.spacy" for part in parts]
+
+
+def kept_out(corpus, part):
+    """The files whose texts a part must not have: of training also those of development, and what is measured on."""
+    folders = ["test", "dev", "measure"] if part == "train" else ["test"]
+    files = chain.from_iterable(sorted((corpus / folder).glob("*.spacy")) for folder in folders)
+    return [path for path in files if not path.stem.endswith("_train")]
+
+
+def convert_source(source, data, corpus, known, nlp):
+    """Write the files of a source. Returns the report of the conversion."""
+    files = sorted(data.glob(source["files"])) or sorted(data.glob(source["files"].removesuffix(".gz")))
+    if not files:
+        raise SystemExit(f"{data / source['files']}: there is no such file")
+    outputs = outputs_of(source, corpus)
+    settings = {key: source[key] for key in SETTINGS if key in source}
+    if "labels" in source:
+        is_ready = source["labels"] == "names:ids"
+        settings["labels"] = source["labels"] if is_ready else HERE / source["labels"]
+    if "types" in source:
+        settings["types"] = HERE / source["types"]
+    target = outputs[0] if len(outputs) == 1 else corpus / f"{source['name']}.spacy"
+    report = convert(
+        source["format"], files, target, nlp=nlp, on_error="skip", detokenize=True, exclude=known, **settings
+    )
+    if len(outputs) == 3:
+        split(target, outputs[0], outputs[1], test=outputs[2], dev_share=SHARE, test_share=SHARE, seed=SEED)
+    elif len(outputs) == 2:
+        split(target, outputs[0], outputs[1], dev_share=2 * SHARE, seed=SEED)
+    if len(outputs) > 1:
+        target.unlink()
+    return report
+
+
+def count(path, vocab):
+    """What a file holds: documents, tokens, mentions, relations and pairs without any, by language."""
+    counts, langs, labels, types = Counter(), Counter(), Counter(), Counter()
+    for doc in read_docs(path, vocab):
+        relations = get_relations(doc)
+        counts["documents"] += 1
+        counts["tokens"] += len(doc)
+        counts["mentions"] += len(doc.spans[MENTIONS_KEY])
+        counts["unrelated"] += sum(each.label == NO_RELATION for each in relations)
+        counts["relations"] += sum(each.label != NO_RELATION for each in relations)
+        langs[get_lang(doc)] += 1
+        labels.update(each.label for each in relations if each.label != NO_RELATION)
+        types.update(span.label_ for span in doc.spans[MENTIONS_KEY])
+    return {**counts, "langs": dict(langs), "labels": dict(labels.most_common()), "types": dict(types.most_common())}
+
+
+def write_pieces(corpus, vocab):
+    """Write pieces.txt. Returns the lines by language."""
+    texts = {}
+    for path in sorted((corpus / "train").rglob("*.spacy")):
+        for doc in read_docs(path, vocab):
+            texts.setdefault(get_lang(doc), []).append(" ".join(doc.text.split()))
+    chosen = {}
+    for lang, lines in sorted(texts.items()):
+        random.Random(SEED).shuffle(lines)
+        chosen[lang] = lines[:LINES]
+    lines = chain.from_iterable(chosen.values())
+    (corpus / "pieces.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf8")
+    return {lang: len(lines) for lang, lines in chosen.items()}
+
+
+def to_markdown(rows, pieces):
+    """The report as a page."""
+    head = "| file | documents | mentions | relations | unrelated pairs | mentions lost | languages | licence |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    for name, row in rows.items():
+        langs = " ".join(f"{lang} {n}" for lang, n in row["langs"].items())
+        numbers = (row.get(key, 0) for key in ("documents", "mentions", "relations", "unrelated", "misaligned"))
+        lines.append(f"| {name} | {' | '.join(f'{n:,}' for n in numbers)} | {langs} | {row['licence']} |")
+    lines += ["", "pieces.txt, lines: " + ", ".join(f"{lang} {n:,}" for lang, n in pieces.items())]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--again", action="store_true", help="convert also what the report has already")
+    args = parser.parse_args()
+    sources = srsly.read_yaml(HERE / "sources.yml")
+    for path in chain.from_iterable(outputs_of(source, args.corpus) for source in sources):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    nlp = default_nlp()
+    report_path = args.corpus / "report.json"
+    rows = json.loads(report_path.read_text(encoding="utf8"))["files"] if report_path.exists() else {}
+    for part in PARTS:
+        known = () if part in ("test", "measure") else KnownTexts(kept_out(args.corpus, part))
+        for source in (each for each in sources if each["part"] == part):
+            names = [str(path.relative_to(args.corpus).with_suffix("")) for path in outputs_of(source, args.corpus)]
+            if not args.again and all(name in rows and (args.corpus / f"{name}.spacy").exists() for name in names):
+                continue
+            report = convert_source(source, args.data, args.corpus, known, nlp)
+            for name, path in zip(names, outputs_of(source, args.corpus)):
+                row = {**count(path, nlp.vocab), "licence": source["licence"], "misaligned": report.mentions_misaligned}
+                row.update(known=report.left_out_as_known, broken=report.records_broken)
+                rows[name] = row
+                print(f"{path}: {row['documents']} documents", flush=True)
+            report_path.write_text(json.dumps({"files": rows}, ensure_ascii=False, indent=1), encoding="utf8")
+    pieces = write_pieces(args.corpus, nlp.vocab)
+    report_path.write_text(json.dumps({"files": rows, "pieces": pieces}, ensure_ascii=False, indent=1), encoding="utf8")
+    (args.corpus / "report.md").write_text(to_markdown(rows, pieces), encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
