@@ -14,7 +14,7 @@ from ..data.extensions import get_bag, get_candidates, get_relations, get_span_l
 from ..data.grouping import Entities, group_pairs
 from ..data.places import current_spans
 from ..data.sentences import sentence_starts
-from ..data.types import MENTIONS_KEY, Mention
+from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
 from .bags import bag_labels, bag_sentences, sentence_bounds, token_arrays
 
 Pair = tuple[Mention, Mention]
@@ -35,8 +35,8 @@ def sentence_instances(doc: Doc, lost: Counter[str] | None = None) -> Iterator[I
     Entities are known by kb_id, that of the relation's mentions or of the mentions in `doc.spans["mentions"]` (else
     `doc.ents`) with the same tokens. Where several mentions of a pair are related in one sentence, the two nearest to
     each other are taken. A Doc of exactly two mentions with different kb_ids and no relation is an instance of no
-    relation (NA); its first mention, in the order of the group, is the head, as importers give it. A Doc without
-    sentence boundaries is one sentence. A bag Doc gives its sentences again.
+    relation (NA); its first mention, in the order of the group, is the head, as importers give it. So is a pair that is
+    annotated as unrelated. A Doc without sentence boundaries is one sentence. A bag Doc gives its sentences again.
 
     Args:
         lost: Counts what gives no instance, by reason: "without ids" and "in two sentences" (relations, or Docs of two
@@ -49,7 +49,7 @@ def sentence_instances(doc: Doc, lost: Counter[str] | None = None) -> Iterator[I
     lost = Counter() if lost is None else lost
     spans = current_spans(doc.spans.get(MENTIONS_KEY, doc.ents))
     ids = {(span.start, span.end): span.kb_id_ for span in spans if span.kb_id}
-    relations = [(relation.head, relation.tail, relation.label) for relation in get_relations(doc)]
+    relations = [(r.head, r.tail, "" if r.label == NO_RELATION else r.label) for r in get_relations(doc)]
     if not relations and len(spans) == 2:
         relations = [(Mention.from_any(spans[0]), Mention.from_any(spans[1]), "")]
     elif not relations:

@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 
 from ..data.extensions import get_bag, get_facts, get_relations, get_span_lang, set_extensions
 from ..data.facts import Evidence, Fact
-from ..data.types import Mention, Relation, support_of
+from ..data.types import NO_RELATION, Mention, Relation, support_of
 from ..errors import RelxError
 from .records import EntityMention, Triple, clean_text, document_id, line_bounds, passage, text_origin
 
@@ -115,7 +115,7 @@ def triples_of_doc(
 
 def _all_triples(view: _View, doc: Doc, what: str) -> Iterator[Triple]:
     if what != "facts":
-        yield from map(view.of_relation, get_relations(doc))
+        yield from (view.of_relation(each) for each in get_relations(doc) if each.label != NO_RELATION)
     if what != "relations":
         for fact in get_facts(doc):
             yield from view.of_fact(fact)

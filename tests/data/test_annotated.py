@@ -17,7 +17,9 @@ from spacy_relx.data.extensions import get_relations
 from spacy_relx.errors import RelxError
 from spacy_relx.formats.convert import convert
 from spacy_relx.formats.docbin import new_docbin, read_docs
+from spacy_relx.formats.instances import sentence_instances
 from spacy_relx.formats.texts import Text, doc_of
+from spacy_relx.writers.from_docs import iter_triples
 from spacy_relx.writers.predictions import doc_record
 
 NAMES = st.one_of(st.sampled_from(["all", "none"]), st.lists(st.text(min_size=1, max_size=5), max_size=3))
@@ -151,3 +153,11 @@ def test_tables_rename_what_is_covered(tmp_path):
     assert doc._.annotated == Annotated(["Person"], ["quits", "x"], "named")
     assert [r.label for r in get_relations(doc)] == ["quits", "no_relation", "no_relation"]
     assert report.relations_none == 2 and report.labels.unknown == {}
+
+
+def test_a_pair_annotated_as_unrelated_is_no_triple_and_an_instance_of_no_relation():
+    doc = make_doc({"pairs": "named"})
+    ann, acme = Mention(0, 1, "PER", "Q1"), Mention(2, 3, "ORG", "Q2")
+    doc._.relations = [Relation(ann, "left", acme), Relation(acme, "no_relation", ann)]
+    assert [triple.label for triple in iter_triples([doc])] == ["left"]
+    assert [(each.head.kb_id, each.labels) for each in sentence_instances(doc)] == [("Q1", ("left",)), ("Q2", ())]
