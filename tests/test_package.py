@@ -117,6 +117,7 @@ DATA = {
     "thresholds": {"errors", "text_forms"},
     "facts": {"errors", "places", "record", "mention", "text_forms", "types"},
     "annotated": {"errors", "record", "text_forms"},
+    "wikidata": set(),
     "storage": {"annotated", "places", "types", "facts"},
     "relation_list": {"record", "mention", "types"},
     "extensions": {"annotated", "errors", "places", "record", "relation_list", "types", "facts", "storage"},
