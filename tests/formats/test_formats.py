@@ -32,7 +32,7 @@ JSONL = {
 
 def test_every_format_is_registered():
     assert sorted(formats.get_all()) == FORMATS
-    with pytest.raises(RelxError, match=r"RX100.*ace, brat, crossre, dbpedia_pt, doccano, docred, finre, gids"):
+    with pytest.raises(RelxError, match=r"RX100.*ace, brat, crossre, dbpedia_pt, doccano, docred, fewrel, finre, gids"):
         get_format("conll")
 
 
