@@ -3,7 +3,7 @@
     python data.py DATA_FOLDER CORPUS_FOLDER [--again]
 
 CORPUS_FOLDER gets train/KIND/, dev/, test/ and measure/ with a file for each source, report.json and report.md, and
-pieces.txt: texts of the training data, a line each, at most `LINES` of a language, for counting pieces of words.
+texts/LANG.txt: texts of the training data, a line each, at most `LINES`, for counting pieces of words.
 """
 
 import argparse
@@ -89,22 +89,21 @@ def count(path, vocab):
     return {**counts, "langs": dict(langs), "labels": dict(labels.most_common()), "types": dict(types.most_common())}
 
 
-def write_pieces(corpus, vocab):
-    """Write pieces.txt. Returns the lines by language."""
+def write_texts(corpus, vocab):
+    """Write texts/. Returns the lines by language."""
     texts = {}
     for path in sorted((corpus / "train").rglob("*.spacy")):
         for doc in read_docs(path, vocab):
             texts.setdefault(get_lang(doc), []).append(" ".join(doc.text.split()))
-    chosen = {}
+    (corpus / "texts").mkdir(exist_ok=True)
     for lang, lines in sorted(texts.items()):
         random.Random(SEED).shuffle(lines)
-        chosen[lang] = lines[:LINES]
-    lines = chain.from_iterable(chosen.values())
-    (corpus / "pieces.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf8")
-    return {lang: len(lines) for lang, lines in chosen.items()}
+        content = "".join(f"{line}\n" for line in lines[:LINES])
+        (corpus / "texts" / f"{lang}.txt").write_text(content, encoding="utf8")
+    return {lang: min(len(lines), LINES) for lang, lines in sorted(texts.items())}
 
 
-def to_markdown(rows, pieces):
+def to_markdown(rows, texts):
     """The report as a page."""
     head = "| file | documents | mentions | relations | unrelated pairs | mentions lost | languages | licence |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
@@ -112,7 +111,7 @@ def to_markdown(rows, pieces):
         langs = " ".join(f"{lang} {n}" for lang, n in row["langs"].items())
         numbers = (row.get(key, 0) for key in ("documents", "mentions", "relations", "unrelated", "misaligned"))
         lines.append(f"| {name} | {' | '.join(f'{n:,}' for n in numbers)} | {langs} | {row['licence']} |")
-    lines += ["", "pieces.txt, lines: " + ", ".join(f"{lang} {n:,}" for lang, n in pieces.items())]
+    lines += ["", "texts/, lines: " + ", ".join(f"{lang} {n:,}" for lang, n in texts.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -141,9 +140,9 @@ def main():
                 rows[name] = row
                 print(f"{path}: {row['documents']} documents", flush=True)
             report_path.write_text(json.dumps({"files": rows}, ensure_ascii=False, indent=1), encoding="utf8")
-    pieces = write_pieces(args.corpus, nlp.vocab)
-    report_path.write_text(json.dumps({"files": rows, "pieces": pieces}, ensure_ascii=False, indent=1), encoding="utf8")
-    (args.corpus / "report.md").write_text(to_markdown(rows, pieces), encoding="utf8")
+    texts = write_texts(args.corpus, nlp.vocab)
+    report_path.write_text(json.dumps({"files": rows, "texts": texts}, ensure_ascii=False, indent=1), encoding="utf8")
+    (args.corpus / "report.md").write_text(to_markdown(rows, texts), encoding="utf8")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ def encoder_cli(
     ] = None,
     texts: Annotated[
         list[Path] | None,
-        typer.Option("--texts", help="Texts whose most frequent pieces are kept, a file a language"),
+        typer.Option(
+            "--texts", help="Texts whose most frequent pieces are kept: a file a language, or a folder of such"
+        ),
     ] = None,
     scripts: Annotated[
         list[str] | None,

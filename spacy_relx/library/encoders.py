@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,8 +54,8 @@ def init_encoder(
             which holds multilingual-e5-small in four bits.
         output: A new or empty folder, for `name` of `spacy_relx.Transformer.v1`.
         keep_pieces: Number of pieces to keep; None: all.
-        texts: Files of texts (.txt, .jsonl, .spacy). Each counts alike, so have one for each language. The vocabulary's
-            own frequencies count as much as all of them, or alone where there are none.
+        texts: Files of texts (.txt, .jsonl, .spacy), or folders of .txt files. Each file counts alike, so have one for
+            each language. The vocabulary's own frequencies count as much as all of them, or alone where there are none.
         scripts: Unicode scripts, such as "Latin" and "Han", whose single characters are kept; none: those of all.
 
     Returns:
@@ -78,7 +78,7 @@ def init_encoder(
     if keep_pieces is not None:
         from ..core.transformers.pruning import choose_pieces, count_pieces, prune
 
-        counts = [count_pieces(files.tokenizer, _texts(path)) for path in texts]
+        counts = [count_pieces(files.tokenizer, _texts(path)) for path in _files(texts)]
         kept = choose_pieces(files, keep_pieces, counts, scripts)
         shares = [each[kept].sum() / each.sum() for each in counts if each.any()]
         kept_share = float(sum(shares) / len(shares)) if shares else None
@@ -101,6 +101,15 @@ def _read(source: str) -> EncoderFiles:
     from ..core.transformers.folders import EncoderFiles
 
     return EncoderFiles.read(source)
+
+
+def _files(texts: Sequence[str | Path]) -> Iterator[Path]:
+    """The files, and those in folders."""
+    for path in map(Path, texts):
+        if path.is_dir():
+            yield from sorted(path.glob("*.txt"))
+        else:
+            yield path
 
 
 def _texts(path: str | Path) -> Iterable[str]:
