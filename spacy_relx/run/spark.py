@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -79,6 +81,8 @@ def _session(sql: Any, workers: int, options: Mapping[str, str]) -> tuple[Any, b
             builder = builder.master(f"local[{workers},4]").config("spark.ui.enabled", "false")
             # the console has the command's own progress
             builder = builder.config("spark.ui.showConsoleProgress", "false").config("spark.log.level", "ERROR")
+            # the workers of this machine run this Python, not the first one on the path
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # about pandas, which is not used here
