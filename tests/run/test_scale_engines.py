@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -93,11 +94,14 @@ def expected(tmp_path_factory, scale_model, scale_code):
 
 @pytest.mark.adapters
 @pytest.mark.parametrize("engine", ["spark", "ray"])
-def test_engines_give_the_same(engine, expected, scale_model, scale_code, tmp_path):
+def test_engines_give_the_same(engine, expected, scale_model, scale_code, tmp_path, monkeypatch):
     if engine == "spark":
         pytest.importorskip("pyspark")
         if shutil.which("java") is None:
             pytest.skip("needs Java")
+        # in an environment that is not activated, another Python is the first one on the path
+        monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+        monkeypatch.setenv("PATH", os.pathsep.join([str(Path(shutil.which("java")).parent), "/usr/bin", "/bin"]))
     else:
         pytest.importorskip("ray.data")
     texts, triples, documents = expected
