@@ -128,7 +128,7 @@ def convert(
     detected = format == AUTO
     format, paths = choose_inputs(format, inputs, patterns)
     report.detected = format if detected else ""
-    read = get_format(format)
+    read: Callable[..., Iterator[Record]] = get_format(format)
     if columns:
         if format != "iob":
             raise RelxError("RX742", format=format)
