@@ -111,7 +111,7 @@ def keys_of(value: Any, place: str) -> Iterator[tuple[str, str]]:
             yield from keys_of(each, place)
 
 
-CONFIGS = sorted([*ROOT.glob("configs/*.cfg"), *ROOT.glob("projects/**/*.cfg")])
+CONFIGS = sorted([*ROOT.glob("configs/*.cfg"), *ROOT.glob("projects/*/configs/*.cfg")])
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
