@@ -118,6 +118,7 @@ DATA = {
     "facts": {"errors", "places", "record", "mention", "text_forms", "types"},
     "annotated": {"errors", "record", "text_forms"},
     "wikidata": set(),
+    "gold": {"annotated", "extensions", "places", "types"},
     "storage": {"annotated", "places", "types", "facts"},
     "relation_list": {"record", "mention", "types"},
     "extensions": {"annotated", "errors", "places", "record", "relation_list", "types", "facts", "storage"},

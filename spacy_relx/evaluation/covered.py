@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from ..data.annotated import ALL, NAMED, NONE
 from ..data.extensions import get_annotated, get_relations
-from ..data.places import current_spans
-from ..data.types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention
+from ..data.gold import annotated_mentions, lacks_type
+from ..data.types import NO_RELATION, Mention
 
 
 class Covered:
@@ -26,17 +26,11 @@ class Covered:
 
     def __init__(self, reference: Doc, place: Callable[[Mention], tuple[Any, ...]]):
         self._annotated = get_annotated(reference)
-        relations = get_relations(reference)
-        mentions = [
-            *map(Mention.from_any, gold_spans(reference)),
-            *(end for r in relations for end in (r.head, r.tail)),
-        ]
+        relations, mentions = get_relations(reference), annotated_mentions(reference)
         self._pairs = {(place(relation.head), place(relation.tail)) for relation in relations}
         self._held = {(place(r.head), r.label, place(r.tail)) for r in relations}
         self._places = {place(mention) for mention in mentions}
-        self.untyped = frozenset(
-            place(mention) for mention in mentions if mention.label == UNTYPED and self._annotated.mentions != ALL
-        )
+        self.untyped = frozenset(place(mention) for mention in mentions if lacks_type(mention, self._annotated))
 
     def mention(self, place: tuple[Any, ...], kind: str) -> bool:
         """Whether it is known whether a mention of this type is here."""
@@ -57,11 +51,6 @@ class Covered:
         if (head[:2], label, tail[:2]) in self._held:
             return True
         return self.pair(head, tail) and self._annotated.has_label(label)
-
-
-def gold_spans(doc: Doc) -> list[Span]:
-    """The annotated mentions of a Doc, those at one place perhaps twice."""
-    return current_spans([*doc.ents, *doc.spans.get(MENTIONS_KEY, ())])
 
 
 def is_unrelated(doc: Doc, no_relation: str = NO_RELATION) -> bool:

@@ -21,12 +21,13 @@ from ..core.component.trained import TrainedPipe, extras_of
 from ..core.task import AnyModel, Task, layer_of
 from ..data.extensions import get_annotated, get_lang, get_relations, get_sentence_langs, primary_code
 from ..data.found import add_mentions, add_relations
+from ..data.gold import lacks_type
 from ..data.loading import require_extras
 from ..data.text_forms import normal_forms
 from ..data.thresholds import LabelThresholds, LangThresholds, check_keys
 from ..data.types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention, Relation
 from ..errors import RelxError, warn
-from .targets import GoldMentions, Reach, joint_gold, lacks_type
+from .targets import GoldMentions, Reach, joint_gold
 
 if TYPE_CHECKING:
     from .layer import DocFound, JointGold, JointLayer

@@ -13,8 +13,9 @@ from spacy.training import Example
 
 from ..data.annotated import ALL, NAMED, Annotated
 from ..data.extensions import get_annotated, get_relations
+from ..data.gold import lacks_type
 from ..data.places import current_spans
-from ..data.types import MENTIONS_KEY, NO_RELATION, UNTYPED, Mention
+from ..data.types import MENTIONS_KEY, NO_RELATION, Mention
 
 if TYPE_CHECKING:
     from .layer import JointGold
@@ -97,11 +98,6 @@ def joint_gold(
         relations.append((0, 0, 1))
     known = None if annotated.is_whole else _known(annotated, labels, types)
     return JointGold(_array(spans, (0, 2)), _array(kinds, (0,)), _array(relations, (0, 3)), known)
-
-
-def lacks_type(mention: Mention, annotated: Annotated) -> bool:
-    """Whether a gold mention is of unknown type."""
-    return mention.label == UNTYPED and annotated.mentions != ALL
 
 
 def _known(

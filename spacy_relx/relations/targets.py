@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 import numpy as np
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..core.component.cover import Cover
 from ..core.unknown import UNKNOWN
 from ..data.annotated import ALL, NAMED
 from ..data.extensions import GoldMentions, get_annotated, get_candidates, get_gold_mentions, get_relations
-from ..data.places import current_spans
-from ..data.types import MENTIONS_KEY, NO_RELATION, Candidates, Mention
+from ..data.gold import annotated_mentions
+from ..data.types import NO_RELATION, Candidates, Mention
 from ..errors import RelxError
 
 
@@ -62,9 +62,7 @@ def _hide_unknown(
     annotated = get_annotated(eg.reference)
     told = named if annotated.pairs == NAMED else np.ones(len(targets), "bool")
     if annotated.mentions != ALL and get_gold_mentions(eg.predicted) in (None, GoldMentions.TRAINING):
-        doc = eg.reference
-        gold = {_characters(doc, span) for span in current_spans([*doc.ents, *doc.spans.get(MENTIONS_KEY, ())])}
-        gold |= {_characters(doc, end) for relation in get_relations(doc) for end in (relation.head, relation.tail)}
+        gold = {_characters(eg.reference, mention) for mention in annotated_mentions(eg.reference)}
         is_gold = np.array([_characters(eg.predicted, mention) in gold for mention in candidates.mentions])
         told = told & is_gold[candidates.pairs].all(axis=1)
     targets[(targets == 0) & ~(told[:, None] & np.asarray(labels))] = UNKNOWN
@@ -110,6 +108,6 @@ def _tokens(mention: Mention) -> tuple[int, int]:
     return mention.start, mention.end
 
 
-def _characters(doc: Doc, mention: Mention | Span) -> tuple[int, int]:
+def _characters(doc: Doc, mention: Mention) -> tuple[int, int]:
     last = doc[mention.end - 1]
     return doc[mention.start].idx, last.idx + len(last)

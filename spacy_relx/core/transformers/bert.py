@@ -7,7 +7,7 @@ Face files under other names, see `from_hugging_face`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -304,15 +304,25 @@ def own_name(name: str) -> str:
     return name
 
 
+def encoder_prefix(names: Iterable[str]) -> str:
+    """What stands before the names of an encoder's weights in a model with a head.
+
+    Raises:
+        ValueError: Where there is no encoder among them.
+    """
+    for name in names:
+        if name.endswith(WORDS):
+            return name.removesuffix(WORDS)
+    raise ValueError(f"its weights have no '{WORDS}'")
+
+
 def from_hugging_face(config: BertConfig, weights: Mapping[str, Tensor]) -> BertModel:
     """The model with weights as Hugging Face names them, whatever head they were saved with.
 
     Raises:
         ValueError: For weights that are missing or of another shape.
     """
-    prefix = next((name.removesuffix(WORDS) for name in weights if name.endswith(WORDS)), None)
-    if prefix is None:
-        raise ValueError(f"its weights have no '{WORDS}'")
+    prefix = encoder_prefix(weights)
     named = {own_name(name.removeprefix(prefix)): value for name, value in weights.items() if name.startswith(prefix)}
     module = BertModel(config)
     with torch.no_grad():

@@ -15,7 +15,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from ...errors import RelxError, sentence
-from .bert import WORDS, BertConfig, is_bert_like
+from .bert import WORDS, BertConfig, encoder_prefix, is_bert_like
 from .sources import CONFIG, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS, read_settings, read_tokenizer, read_weights
 
 #: Settings of tokenizer_config.json that a pruned tokenizer keeps: the names of its special pieces, and its length.
@@ -60,13 +60,14 @@ class EncoderFiles:
                 raise RelxError("RX700", source=source, reason=f"it has no {TOKENIZER}")
             named = read_weights(source)
             told = read_settings(source, TOKENIZER_CONFIG)
+        except RelxError:
+            raise
         except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as err:
-            if isinstance(err, RelxError):
-                raise
             raise RelxError("RX080", name=repr(source), reason=sentence(err).rstrip(".")) from err
-        prefix = next((name.removesuffix(WORDS) for name in named if name.endswith(WORDS)), None)
-        if prefix is None:
-            raise RelxError("RX700", source=source, reason=f"its weights have no '{WORDS}'")
+        try:
+            prefix = encoder_prefix(named)
+        except ValueError as err:
+            raise RelxError("RX700", source=source, reason=str(err)) from err
         weights = {
             own: tensor
             for name, tensor in named.items()
