@@ -38,7 +38,7 @@ def check_output(path: Path | None, *inputs: str | Path | None, model: str | Non
 def check_new_folder(path: Path, *, model: str | None = None) -> None:
     """Make sure that a new folder can be written, or an empty one. model: the pipeline that is used.
 
-    RAISES: RelxError RX181 (it lies in the pipeline), RX186 (it holds something), RX186 (it cannot be written).
+    RAISES: RelxError RX181 (it lies in the pipeline), RX186 (it holds something, or cannot be written).
     """
     place = path.resolve()
     try:

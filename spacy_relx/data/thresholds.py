@@ -52,7 +52,7 @@ class Thresholds:
             langs: Setting `lang_thresholds`.
 
         Raises:
-            RelxError: RX021 for a threshold that is no probability, RX021 for a setting of another form.
+            RelxError: RX021 for a threshold that is no probability, and for a setting of another form.
         """
         pairs = [list(each) for each in (labels.items() if isinstance(labels, dict) else labels or ())]
         triples = [list(each) for each in langs or ()]

@@ -59,8 +59,8 @@ def align_to_bags(
         Counts, with what training and test bags have in common.
 
     Raises:
-        RelxError: RX021, RX397 (settings), RX145 (an output that cannot be used), RX142 (nothing is linked), RX142 (no
-            bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX186 (writing).
+        RelxError: RX021, RX397 (settings), RX145 (an output that cannot be used), RX142 (nothing is linked,
+            or there are no bags), RX222 (no sentence boundaries), RX333 (no room for temporary files), RX186 (writing).
     """
     outputs = [Path(path) for path in (output, test) if path is not None]
     settings: dict[str, Any] = {"test_share": test_share, "seed": seed, "shard_size": shard_size}

@@ -217,7 +217,7 @@ class FactChecker(BatchedPipe):
         """Read what `to_disk` wrote.
 
         Raises:
-            RelxError: RX591 for files that are not as they were saved, RX591, RX205, RX205 for what cannot be read.
+            RelxError: RX591 for files that are not as they were saved, RX591 and RX205 for what cannot be read.
         """
         self._restore(Saved(self, path, exclude))
         return self

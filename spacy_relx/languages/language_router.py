@@ -247,7 +247,8 @@ class LanguageRouter(BatchedPipe):
         save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self._state())}, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "LanguageRouter":
-        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX591, RX042 for what is no state."""
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, or is no state; RX042 for
+        a code in it that is none."""
         Saved(self, path, exclude).read("cfg", self._restore)
         return self
 

@@ -115,7 +115,7 @@ def train_embeddings(
         The embeddings, with the best epoch and its MRR.
 
     Raises:
-        RelxError: RX186 for a folder of other things, RX186 where it cannot be written, RX248 for a training that is
+        RelxError: RX186 for a folder of other things, or where it cannot be written; RX248 for a training that is
             finished.
 
     Warns:

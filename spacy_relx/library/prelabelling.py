@@ -109,7 +109,7 @@ def _labelled(docs: Texts) -> Iterator[Doc]:
 
 
 def _check_prelabels(output: Path, to: str, inputs: Iterable[str | Path | None], model: str | None) -> None:
-    """RAISES: RelxError RX181, RX186, RX189, RX186, RX368 (an output that cannot be meant)."""
+    """RAISES: RelxError RX181, RX186, RX189, RX368 (an output that cannot be meant)."""
     places = [output]
     if to == "brat":
         if output.exists() and (not output.is_dir() or any(output.iterdir())):

@@ -92,8 +92,8 @@ def calibrate(
         The fits, with the scores before and after. Its `nlp` is the calibrated pipeline.
 
     Raises:
-        RelxError: RX021 for settings, RX181 for an output in the pipeline's folder, RX186 for one that exists, RX186
-            where it cannot be written, and what `calibrate` raises.
+        RelxError: RX021 for settings, RX181 for an output in the pipeline's folder, RX186 for one that exists, or
+            cannot be written, and what `calibrate` raises.
     """
     names = [name.strip() for name in per.split(",") if name.strip()] if isinstance(per, str) else list(per)
     _check_calibration(precision, names)

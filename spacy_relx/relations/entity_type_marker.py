@@ -405,6 +405,6 @@ class EntityTypeMarker(Pipe):
         save_folder(self, path, {"cfg": lambda p: srsly.write_json(p, self._saved)}, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> EntityTypeMarker:
-        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, RX591 for what cannot be read."""
+        """Load. RAISES: RelxError RX591 for a file that is not as it was saved, or cannot be read."""
         Saved(self, path, exclude).read("cfg", self._restore)
         return self

@@ -87,7 +87,7 @@ def make_relation_extractor(
     What is not allowed is not considered, so that the best of the other labels is predicted where it passes. overwrite:
     whether to replace the relations that others have put on a Doc; else they stay, and of equal ones the better score
     holds (`found.add_relations`). scorer: as for any component.
-    RAISES: RelxError RX021, RX562 (thresholds), RX021 (types).
+    RAISES: RelxError RX021 (thresholds, types), RX562 (thresholds).
     """
     check_keys(name, label_thresholds)
     return RelationExtractor(
@@ -123,7 +123,7 @@ class RelationExtractor(TrainedPipe):
         overwrite: bool = False,
         scorer: Callable[..., Any] | None = None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX021 for settings of another
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, and for settings of another
         form."""
         self._mask = TypeMask(name, types)
         self.overwrite = overwrite

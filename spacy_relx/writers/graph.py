@@ -48,8 +48,8 @@ def build_graph(
         The number of different triples.
 
     Raises:
-        RelxError: RX005 (no pyoxigraph), RX186 (folder), RX120 (no such file), RX341 (a file of another kind), RX341
-            (what is in it), RX186 (one of the files is in the folder).
+        RelxError: RX005 (no pyoxigraph), RX186 (the folder, or a file in it), RX120 (no such file), RX341 (a file of
+            another kind, or what is in it).
 
     Warns:
         RelxWarning: RX563 where files declare a prefix differently.

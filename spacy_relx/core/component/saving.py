@@ -102,7 +102,7 @@ class Saved:
         """Read a file; None where it is excluded.
 
         Raises:
-            RelxError: RX591 for a file that is not as it was saved, RX591 for one that `parse` cannot read.
+            RelxError: RX591 for a file that is not as it was saved, or that `parse` cannot read.
         """
         if not self.has(key):
             return None
@@ -115,7 +115,7 @@ class Saved:
         """Read a folder, of bytes what was saved in its place; None where it is excluded.
 
         Raises:
-            RelxError: RX591 for a file that is not as it was saved, RX591 for what cannot be read.
+            RelxError: RX591 for a file that is not as it was saved, or cannot be read.
         """
         if not self.has(key):
             return None

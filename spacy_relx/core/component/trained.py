@@ -42,7 +42,6 @@ class TrainedPipe(TrainablePipe):
     """Base of components with a torch network. `cfg` is what is saved beside the weights: labels, types (the entity
     types) and seen (what training saw of pairs, see `SeenPairs`)."""
 
-    #: Code of the error where no component has proposed candidates.
     #: What the component learns, for messages.
     what = "relations"
     cfg: dict[str, Any]
@@ -67,7 +66,7 @@ class TrainedPipe(TrainablePipe):
         lang_thresholds: LangThresholds | None = None,
         scorer: Callable[..., Any] | None,
     ):
-        """RAISES: RelxError RX021 for thresholds that are no probabilities, RX021 for settings of another form."""
+        """RAISES: RelxError RX021 for thresholds that are no probabilities, and for settings of another form."""
         set_extensions()
         self.vocab = vocab
         self.model = model
@@ -397,8 +396,8 @@ class TrainedPipe(TrainablePipe):
         save_folder(self, path, writers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Self:
-        """Load. RAISES: RelxError RX591 for files that are not as they were saved, RX591 for what cannot be read, RX051
-        when the weights do not fit the configured model, RX591 when the labels are not theirs, RX594 when they are not
+        """Load. RAISES: RelxError RX591 for files that are not as they were saved, or cannot be read, or whose labels
+        are not those of the weights; RX051 when the weights do not fit the configured model, RX594 when they are not
         finite."""
         self._load(Saved(self, path, exclude))
         return self

@@ -65,7 +65,7 @@ class Writer:
 
     output: a file, or a folder that is new or empty. name: of the pipeline whose predictions these are.
     count: Docs written. Texts of nothing but blanks, which no tool can show, are left out.
-    RAISES: RelxError RX186 (a folder that cannot be used), RX186 (writing). WARNS: RX323 where texts were left out.
+    RAISES: RelxError RX186 (a folder that cannot be used, or written). WARNS: RX323 where texts were left out.
     """
 
     #: Whether the output is a folder.

@@ -28,7 +28,7 @@ def read_ace(path: Path, report: Report) -> Iterator[Record]:
     Offsets count the tokens of the document, not of the sentence. A relation may join spans that "ner" does not list:
     they become mentions of the type ENT, and are noted (RX112). Coreference ("clusters") and events are passed over
     (RX305). The id is "doc_key".
-    BROKEN: RX101, RX102, RX103, RX108, RX109, RX602, RX102.
+    BROKEN: RX101, RX102, RX103, RX108, RX109, RX602.
     """
     yield from parse_rows(read_json_lines(path, report), _parse, report, inclusive=True, unknown=_KEYS)
 

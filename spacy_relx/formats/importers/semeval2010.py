@@ -24,7 +24,7 @@ def read_semeval2010(path: Path, report: Report) -> Iterator[Record]:
     `Label(e1,e2)` says that e1 is the head, `Label(e2,e1)` that e2 is; `Other` and `no_relation` are no relation. The
     label as written is kept as meta["label"]. There are no entity types: mentions are of the type ENT. The language
     is known for files named as those of RELX are (RELX_de.txt).
-    BROKEN: RX102 (markers), RX102 (label), RX108, RX109.
+    BROKEN: RX102 (markers, label), RX108, RX109.
     """
     name = _RELX_NAME.fullmatch(path.name.removesuffix(".gz"))
     lang = name.group(1).lower() if name else ""

@@ -26,7 +26,7 @@ def read_rel_component(path: Path, report: Report) -> Iterator[Record]:
     entity, first token of the tail's) -> {label: number}; numbers from 0.5 are relations.
 
     A pair without any is counted as marked no relation. Mentions are `doc.ents`; tokens and sentences stay.
-    BROKEN: RX102, RX104 (no entity begins there), RX109, RX102 (`doc._.rel` is no dict), RX102 (no Doc has any);
+    BROKEN: RX102 (`doc._.rel` is no dict, or no Doc has any), RX104 (no entity begins there), RX109;
     places count documents.
     """
     yield from parse_rows(_docs(path, report), _parse_dict, report)
@@ -37,7 +37,7 @@ def read_spacy_llm(path: Path, report: Report) -> Iterator[Record]:
     and "dest", head and tail, are places in `doc.ents`.
 
     spacy-llm itself sets objects, which no .spacy file can hold: set them as dicts (`item.model_dump()`) to save them.
-    BROKEN: RX102, RX104, RX109, RX102 (`doc._.rel` is no list), RX102 (no Doc has any); places count documents.
+    BROKEN: RX102 (`doc._.rel` is no list, or no Doc has any), RX104, RX109; places count documents.
     """
     yield from parse_rows(_docs(path, report), _parse_list, report)
 

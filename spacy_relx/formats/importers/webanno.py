@@ -316,7 +316,7 @@ class _Reader:
         return tokenize(record, tokens, [start for start, _ in starts])
 
     def _text(self) -> tuple[Convention, str]:
-        """What offsets count, as the tokens show, and the text. RAISES: BadRecord RX102, RX103, RX102."""
+        """What offsets count, as the tokens show, and the text. RAISES: BadRecord RX102, RX103."""
         try:
             return UTF16, self._checked_text(UTF16)
         except BadRecord as err:
