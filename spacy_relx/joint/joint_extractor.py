@@ -239,10 +239,13 @@ class JointExtractor(TrainedPipe):
         self._set_masks()
 
     def _restore(self, data: bytes) -> None:
-        cfg = read_cfg(data, lists=("types",))
+        cfg = read_cfg(data, lists=("labels", "types"))
         langs = cfg["lang_labels"]
         if not isinstance(langs, dict) or not all(isinstance(names, list) for names in langs.values()):
             raise ValueError("'lang_labels' holds no lists of relations")
+        unknown = [name for names in langs.values() for name in names if name not in cfg["labels"]]
+        if unknown:
+            raise ValueError(f"'lang_labels' names {str(unknown[0])[:80]!r}, which is none of the labels")
         super()._restore(data)
 
     def _set_masks(self) -> None:

@@ -84,7 +84,8 @@ class LanguageRouter(BatchedPipe):
         self.default = None if default is None else _primary_code(default, "the setting 'default'")
         self.metadata_key = metadata_key
         self.per_sentence = per_sentence
-        self.langs = None if langs is None else _codes(langs, "the setting 'langs'")
+        self._configured = None if langs is None else _codes(langs, "the setting 'langs'")
+        self.langs = self._configured
         self.unknown = unknown
         self.overwrite = overwrite
         where = "the setting 'fallbacks'"
@@ -238,9 +239,13 @@ class LanguageRouter(BatchedPipe):
         return {"langs": self.langs}
 
     def _restore(self, data: bytes) -> None:
-        langs = read_cfg(data)["langs"]
-        if langs is not None:
-            self.add_langs(_codes(read_cfg(data, lists=("langs",))["langs"], "the saved languages"))
+        saved: list[str] = []
+        if read_cfg(data)["langs"] is not None:
+            saved = _codes(read_cfg(data, lists=("langs",))["langs"], "the saved languages")
+        # what was there before goes: a router that loads twice is what it loaded last
+        self.langs = self._configured
+        if saved:
+            self.add_langs(saved)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save the languages."""

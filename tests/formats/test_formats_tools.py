@@ -134,6 +134,7 @@ def test_brat_folders(tmp_path):
         ("T9\tPERSON 4 7\tAnn", "RX105"),  # offsets that count UTF-16 units or bytes
         ("T9 PERSON 2 5 Ann", "RX102"),
         ("T9", "RX102"),
+        ("R9\t\tx", "RX102"),  # without a label
         ("R9\tmet Arg1:T1", "RX102"),
         ("R9\tmet T1 T2", "RX102"),
         ("R9\tmet Arg1:T1 Arg2:T77", "RX104"),

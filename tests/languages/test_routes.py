@@ -127,6 +127,16 @@ def test_fallbacks_to_languages_without_a_model(saved):
     assert nlp("Ann") is not None
 
 
+def test_a_router_that_loads_twice_knows_what_it_loaded_last():
+    router = LanguageRouter(detector=None, langs=["de"])
+    for langs in (["pt", "nl"], ["it"], []):
+        other = LanguageRouter(detector=None)
+        if langs:
+            other.add_langs(langs)
+        router.from_bytes(other.to_bytes())
+        assert router.langs == [*langs, "de"]
+
+
 def test_a_warning_names_the_line_of_its_user(saved):
     nlp = spacy.load(saved)
     doc = nlp.make_doc("Bob founded Initech")

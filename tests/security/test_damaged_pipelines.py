@@ -232,6 +232,10 @@ CFG = {
     "a label twice": ("relation_extractor", lambda cfg: cfg.update(labels=[*cfg["labels"][:-1], cfg["labels"][0]])),
     "a type twice": ("joint_extractor", lambda cfg: cfg.update(types=["a", "a"])),
     "languages without lists": ("joint_extractor", lambda cfg: cfg.update(lang_labels={"de": None})),
+    "relations of a language that are no labels": (
+        "joint_extractor",
+        lambda cfg: cfg.update(lang_labels={"de": ["none_of_them"]}),
+    ),
     "types that are none": ("entity_type_marker", lambda cfg: cfg.update(labels=[None])),
     "languages in a string": ("language_router", lambda cfg: cfg.update(langs="de")),
     "paths that are none": ("fact_checker", lambda cfg: cfg.update(paths=[])),

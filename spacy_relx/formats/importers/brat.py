@@ -247,13 +247,13 @@ class _Reader:
         note_choice(choice, text, as_written, self.record.place, text, report)
 
     def _add_relation(self, data: str) -> None:
-        label, *arguments = data.split()
-        pairs = [match.groups() for match in map(_ARGUMENT.fullmatch, arguments) if match]
-        if len(arguments) != 2 or len(pairs) != 2:
+        parts = data.split()
+        pairs = [match.groups() for match in map(_ARGUMENT.fullmatch, parts[1:]) if match]
+        if len(parts) != 3 or len(pairs) != 2:
             raise BadRecord("RX102", problem="a relation must have two arguments, as in 'Label Arg1:T1 Arg2:T2'")
         if [role for role, _ in pairs] == _ROLES[::-1]:
             pairs.reverse()
-        label = self.names["relations"].get(label, label)
+        label = self.names["relations"].get(parts[0], parts[0])
         self.relations.append((self.place, self.line, label, [name for _, name in pairs]))
 
     def finish(self, report: Report) -> None:
