@@ -9,16 +9,17 @@ texts/LANG.txt: texts of the training data, a line each, at most `LINES`, for co
 import argparse
 import json
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import chain
 from pathlib import Path
 
 import srsly
 
 from spacy_relx.data.extensions import get_lang, get_relations
-from spacy_relx.data.types import MENTIONS_KEY, NO_RELATION
+from spacy_relx.data.types import MENTIONS_KEY, NO_RELATION, Relation
+from spacy_relx.data.wikidata import wikidata_relations
 from spacy_relx.formats.convert import convert, default_nlp
-from spacy_relx.formats.docbin import read_docs
+from spacy_relx.formats.docbin import new_docbin, read_docs, write_docbin
 from spacy_relx.formats.selection import KnownTexts
 from spacy_relx.library.corpora import split
 
@@ -28,10 +29,12 @@ PARTS = ("test", "measure", "split", "split2", "dev", "train")
 #: What `convert` is told as it is.
 SETTINGS = ("lang", "limit", "meta", "alignment", "annotated_mentions", "annotated_relations", "annotated_pairs")
 #: Folders of train/, each a source of the mixture: what its documents teach.
-KINDS = {"docred": "documents", "knowledgenet": "documents", "fewrel": "pairs", "klue_re": "pairs"}
+KINDS = {"docred": "documents", "knowledgenet": "knowledgenet", "fewrel": "pairs", "klue_re": "pairs"}
 SHARE = 0.1
 LINES = 15_000
 SEED = 0
+#: The other direction of a pair is derived where this share of the relations in documents agrees, of so many at least.
+AGREED, SEEN = 0.9, 20
 
 
 def outputs_of(source, corpus):
@@ -89,6 +92,57 @@ def count(path, vocab):
     return {**counts, "langs": dict(langs), "labels": dict(labels.most_common()), "types": dict(types.most_common())}
 
 
+def count_reversed(corpus, vocab):
+    """Of each label in the fully annotated documents its relations, and what the pair the other way round has: by
+    label, Counters of labels, None where it has none and "all" for all."""
+    counts = defaultdict(Counter)
+    for path in sorted((corpus / "train" / "documents").glob("*.spacy")):
+        for doc in read_docs(path, vocab):
+            labels = defaultdict(set)
+            for each in get_relations(doc):
+                labels[each.head, each.tail].add(each.label)
+            for (head, tail), own in labels.items():
+                for label in own:
+                    counts[label].update(["all", *(labels.get((tail, head)) or [None])])
+    return counts
+
+
+def derive_reversed(label, counts):
+    """The labels of a pair the other way round, or no_relation; nothing where that is not sure."""
+    if label == NO_RELATION:
+        return []
+    found = {each for each in (wikidata_relations()[label].inverse,) if each in counts or each == label}
+    seen = counts[label]
+    if seen["all"] >= SEEN:
+        found.update(each for each, n in seen.items() if each not in (None, "all") and n >= AGREED * seen["all"])
+        if not found and seen[None] >= AGREED * seen["all"]:
+            return [NO_RELATION]
+    return sorted(found)
+
+
+def add_reversed(corpus, vocab):
+    """Data of one pair a sentence says nothing of the other direction, which a model then gives the same relation.
+    What the documents say of it is added: inverse relations, or that there is none. Returns what was added, by file."""
+    counts = count_reversed(corpus, vocab)
+    added = {}
+    for path in sorted((corpus / "train" / "pairs").glob("*.spacy")):
+        docs = new_docbin()
+        for doc in read_docs(path, vocab):
+            relations = get_relations(doc)
+            known = {(each.head, each.tail) for each in relations}
+            new = [
+                Relation(head=each.tail, tail=each.head, label=label)
+                for each in relations
+                if (each.tail, each.head) not in known
+                for label in derive_reversed(each.label, counts)
+            ]
+            added.setdefault(path.stem, Counter()).update(each.label for each in new)
+            doc._.relations = [*relations, *new]
+            docs.add(doc)
+        write_docbin(docs, path)
+    return {name: dict(found.most_common()) for name, found in added.items()}
+
+
 def write_texts(corpus, vocab):
     """Write texts/. Returns the lines by language."""
     texts = {}
@@ -140,8 +194,13 @@ def main():
                 rows[name] = row
                 print(f"{path}: {row['documents']} documents", flush=True)
             report_path.write_text(json.dumps({"files": rows}, ensure_ascii=False, indent=1), encoding="utf8")
+    reversed_pairs = add_reversed(args.corpus, nlp.vocab)
+    print("added, the other direction of pairs:", {name: sum(each.values()) for name, each in reversed_pairs.items()})
     texts = write_texts(args.corpus, nlp.vocab)
-    report_path.write_text(json.dumps({"files": rows, "texts": texts}, ensure_ascii=False, indent=1), encoding="utf8")
+    report_path.write_text(
+        json.dumps({"files": rows, "texts": texts, "reversed": reversed_pairs}, ensure_ascii=False, indent=1),
+        encoding="utf8",
+    )
     (args.corpus / "report.md").write_text(to_markdown(rows, texts), encoding="utf8")
 
 

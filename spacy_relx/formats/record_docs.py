@@ -26,6 +26,11 @@ def check_strings(record: Record) -> None:
     parts += [("an entity type", each.label) for each in record.mentions]
     parts += [("an entity's id", each.kb_id) for each in record.mentions]
     parts += [("a relation", relation[2]) for relation in record.relations]
+    if record.annotated is not None:
+        names = (record.annotated.mentions, record.annotated.relations)
+        parts += [
+            ("a name of what is annotated", each) for value in names if isinstance(value, tuple) for each in value
+        ]
     for name, value in parts:
         if fault := surrogate_fault(value):
             raise ValueError(f"{name} cannot be stored, {fault}")

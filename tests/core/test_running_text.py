@@ -1,5 +1,7 @@
 """Scripts without blanks reach the tokenizer as running text, and each token has the subwords that overlap it."""
 
+import math
+
 import numpy as np
 import pytest
 import spacy
@@ -12,8 +14,8 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pr
 
 from spacy_relx.core.transformers.bert import token_states
 from spacy_relx.core.transformers.loading import LoadedTransformer, TransformerSource, load_transformer
-from spacy_relx.core.transformers.subwords import Subwords
-from spacy_relx.core.transformers.token_transformer import TokenTransformerLayer
+from spacy_relx.core.transformers.subwords import DocSubwords, Subwords
+from spacy_relx.core.transformers.token_transformer import PiecePlaces, TokenTransformerLayer
 
 TEXT = "北京大学在杭州。Ann met 马云 at ACME北京, 2 km"
 NLP = spacy.blank("xx")
@@ -168,11 +170,40 @@ def test_vectors_are_means_of_all_subwords_that_overlap(tmp_path):
             vectors = layer.vectors([doc], None)
         assert vectors.shape == (len(doc), 32) and bool(vectors.abs().sum(dim=1).gt(0).all())
         same = [i for i in range(len(doc) - 1) if doc[i : i + 2].text in ("大学", "杭州")]
-        assert same and torch.equal(vectors[same], vectors[[i + 1 for i in same]])
+        first, second = vectors[same], vectors[[i + 1 for i in same]]  # characters of one subword are told apart
+        assert same and bool((first - second).abs().amax(dim=1).gt(0.5).all())
+        torch.testing.assert_close(first - codes([0, 1], 32), second - codes([1, 0], 32), atol=1e-5, rtol=1e-4)
     doc, subwords = doc_of(TEXT), layer.loaded.subwords
     part = subwords([doc])[0]
     with torch.no_grad():
         states = token_states(layer.network, texts_batch([np.array([0, *part.ids, 2])]), 0)[1:-1]
         vectors = layer.vectors([doc], None)
-    for i, (start, end) in enumerate(zip(part.starts, part.ends)):
-        torch.testing.assert_close(vectors[i], states[start:end].mean(dim=0), atol=1e-5, rtol=1e-4)
+    bounds = list(zip(part.starts.tolist(), part.ends.tolist()))
+    for i, (start, end) in enumerate(bounds):
+        front = sum(first <= start < last for first, last in bounds[:i])
+        back = sum(first <= end - 1 < last for first, last in bounds[i + 1 :])
+        wanted = states[start:end].mean(dim=0) + codes([front, back], 32)
+        torch.testing.assert_close(vectors[i], wanted, atol=1e-5, rtol=1e-4)
+
+
+def codes(places, width):
+    """A plain loop: sinusoids of both places, each in its half."""
+    found = torch.zeros(width)
+    for side, place in enumerate(places):
+        half = width // 2
+        for k in range(half // 2):
+            angle = place / 10_000 ** (2 * k / half)
+            found[side * half + k] = math.sin(angle)
+            found[side * half + half // 2 + k] = math.cos(angle) - 1
+    return found
+
+
+def test_tokens_with_subwords_of_their_own_are_as_they_were():
+    states = torch.randn(3, 8)
+    alone = DocSubwords(np.arange(4), np.array([0, 1, 3]), np.array([1, 3, 4]))
+    assert PiecePlaces([alone]).add(states, np.arange(3)) is states
+    shared = DocSubwords(np.arange(4), np.array([0, 0, 3]), np.array([1, 1, 4]))
+    found = PiecePlaces([alone, shared]).add(torch.cat([states, states]), np.array([3, 4, 5, 0, 1, 2]))
+    assert (found != torch.cat([states, states])).any(dim=1).tolist() == [True, True, False, False, False, False]
+    odd = PiecePlaces([shared]).add(torch.zeros(3, 7), np.arange(3))
+    assert odd.shape == (3, 7) and not torch.equal(odd[0], odd[1])

@@ -75,6 +75,13 @@ def test_convert(tmp_path, broken):
     assert [doc.text for doc in read_docs(tmp_path / "o.spacy", spacy.blank("en").vocab)] == [TEXT, TEXT]
 
 
+def test_convert_names_of_what_is_annotated(tmp_path):
+    line = {"doc": "1", "start": 0, "text": TEXT, "facts": [], "no_fact_for": ["CEO"]}
+    path = write_lines(tmp_path / "in.jsonl", line, {**line, "no_fact_for": [HALF]}, line)
+    result = invoke("data", "convert", "knowledgenet", path, "--output", tmp_path / "o.spacy", "--on-error", "skip")
+    assert "records found      3 (broken 1)" in result.stdout and "a name of what is" in result.stdout
+
+
 def test_annotate(annotate, tmp_path):
     write_lines(tmp_path / "in.jsonl", {"text": TEXT}, {"text": HALF}, {"text": TEXT, "id": HALF}, {"text": TEXT})
     annotate(tmp_path / "in.jsonl")

@@ -43,7 +43,8 @@ class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
 
     def vectors(self, docs: list[Doc], tokens: Tensor | None) -> Tensor:
         """Each token is the mean of the subwords that overlap it, in the window over its text (Doc or sentence)
-        where it lies most centrally; a token without subwords (space) is zero.
+        where it lies most centrally; a token without subwords (space) is zero. Tokens within one subword, as characters
+        of Chinese are, are told apart by where in it they are.
 
         In training each sub-batch keeps what its backward pass needs; in prediction memory is bounded by
         `batch_tokens`.
@@ -68,7 +69,8 @@ class TokenTransformerLayer(TransformerLayer[nn.Module], TokenLayer[nn.Module]):
                 states = token_states(self.network, batch, loaded.subwords.pad_id)
             places, starts, ends = windows.tokens(rows, len(prefix), len(prefix) + len(suffix))
             spans = (torch.from_numpy(each).to(self.device) for each in (starts, ends))
-            vectors.append(span_means(full_precision(states), *spans))
+            means = span_means(full_precision(states), *spans)
+            vectors.append(windows.places.add(means, places))
             order.append(places)
         back = torch.from_numpy(np.argsort(np.concatenate(order), kind="stable")).to(self.device)
         return torch.cat(vectors).index_select(0, back)
@@ -100,6 +102,50 @@ def build_token_transformer(
     return make_model(TokenTransformerLayer(transformer, batch_tokens, precision, context))
 
 
+class PiecePlaces:
+    """Where tokens are in the subwords that they share with others: characters of Chinese, suffixes of Korean.
+
+    Such tokens have the same state. Their places, counted from the subword's front and from its back, are added to it
+    as sinusoids, as positions are in Vaswani et al. 2017 (section 3.5), less those of the first place: nothing is
+    added to a token that has its subwords for itself.
+
+    Args:
+        parts: Subwords of texts.
+    """
+
+    def __init__(self, parts: Sequence[DocSubwords]):
+        places = [_places(part) for part in parts]
+        found = np.concatenate(places) if places else np.zeros((0, 2), dtype="int64")
+        self._places = found if found.any() else None
+
+    def add(self, states: Tensor, tokens: np.ndarray) -> Tensor:
+        """states: float (n_tokens, width). tokens: int64 (n_tokens,), of all texts one after the other."""
+        if self._places is None:
+            return states
+        rows = np.flatnonzero(self._places[tokens].any(axis=1))
+        if not len(rows):
+            return states
+        front, back = (_sinusoids(each, states.shape[1] // 2) for each in self._places[tokens[rows]].T)
+        codes = np.zeros((len(rows), states.shape[1]), dtype="float32")
+        codes[:, : front.shape[1]], codes[:, states.shape[1] - back.shape[1] :] = front, back
+        added = torch.from_numpy(codes).to(states.device, states.dtype)
+        return states.index_add(0, torch.from_numpy(rows).to(states.device), added)
+
+
+def _places(part: DocSubwords) -> np.ndarray:
+    """Of each token, the tokens before it in its first subword and those behind it in its last one: int64 (n, 2)."""
+    here = np.arange(len(part.starts))
+    front = here - np.searchsorted(part.ends, part.starts, side="right")
+    back = np.searchsorted(part.starts, part.ends - 1, side="right") - 1 - here
+    return np.stack([front, back], axis=1) * (part.ends > part.starts)[:, None]
+
+
+def _sinusoids(places: np.ndarray, width: int) -> np.ndarray:
+    """float64 (n, width): sines and cosines of places, less those of place 0."""
+    angles = places[:, None] / 10_000.0 ** (np.arange(0, width, 2) / max(width, 1))
+    return np.concatenate([np.sin(angles), np.cos(angles) - 1.0], axis=1)[:, :width]
+
+
 class Windows:
     """Windows over the subwords of Docs; each token is read in one of them, where it lies most centrally.
 
@@ -119,6 +165,7 @@ class Windows:
             [np.stack([part.starts, part.ends], axis=1) + start for part, start in zip(parts, first)]
         )
         self._spans = spans
+        self.places = PiecePlaces(parts)
         bases = offsets([len(each) for each in starts])
         self._window = np.concatenate(
             [most_central(each, room, part.starts, part.ends) + base for each, part, base in zip(starts, parts, bases)]
